@@ -1,0 +1,34 @@
+import type { FieldError } from './meta/status-error.ts';
+import type { KubeObject } from './resource.ts';
+
+/** A cell of a printer column. */
+export type Cell = string | number | boolean | null;
+
+/**
+ * What the tables cannot say of a kind. Every member is optional: a kind without behaviour of its own has no strategy.
+ * Objects handed in are the writer's own copy and may be changed, except `old` and what `cells` gets, which are frozen.
+ * The registry does what is true for all kinds (identity, generation, status reset, managed fields, metadata rules).
+ */
+export interface Strategy<T extends KubeObject = KubeObject> {
+  /** Defaults that `schema/defaults.ts` cannot express as rules. Runs after those, on every decode. */
+  setDefaults?(object: T): void;
+  /** Clears what a creator may not set, fills what the server owns. */
+  prepareForCreate?(object: T): void;
+  /** Keeps what an update may not change (beyond status/spec separation, which the registry does). */
+  prepareForUpdate?(object: T, old: Readonly<T>): void;
+  prepareForStatusUpdate?(object: T, old: Readonly<T>): void;
+  /** Rules of the spec; metadata, required fields and enums are checked before. */
+  validate?(object: T): FieldError[];
+  validateUpdate?(object: T, old: Readonly<T>): FieldError[];
+  validateStatusUpdate?(object: T, old: Readonly<T>): FieldError[];
+  /** Warnings for the writer (the `Warning` header). */
+  warnings?(object: T): string[];
+  /** The printer cells, in the order of the kind's columns. `nowMs` is for ages. */
+  cells?(object: Readonly<T>, nowMs: number): Cell[];
+  /** Table rows of this kind carry conditions such as Completed (a finished pod is hidden by some clients). */
+  rowConditions?(object: Readonly<T>): { type: string; status: string; reason: string; message: string }[];
+}
+
+/** Gives a strategy its object type; `kinds.ts` lists them. */
+export const defineStrategy = <T extends KubeObject>(strategy: Strategy<T>): Strategy =>
+  strategy as unknown as Strategy;

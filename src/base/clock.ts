@@ -1,0 +1,47 @@
+/** Time as an argument: nothing outside `base/` and `bin/` reads the wall clock or sets a timer by itself. */
+export interface Clock {
+  /** Milliseconds since the Unix epoch. */
+  now(): number;
+  /** Runs `run` once after `delayMs`; the returned function cancels it. */
+  after(delayMs: number, run: () => void): () => void;
+}
+
+/** The machine's clock. A pending `after` keeps the process alive unless the caller ends it. */
+export const realClock: Clock = {
+  now: () => Date.now(),
+  after(delayMs, run) {
+    // Node turns delays over 2^31-1 ms into 1 ms.
+    const timer = setTimeout(run, Math.min(Math.max(delayMs, 0), 2_147_483_647));
+    return () => clearTimeout(timer);
+  },
+};
+
+/** Resolves after `delayMs`, or rejects with the signal's reason as soon as it aborts. */
+export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason);
+    const onAbort = () => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const cancel = clock.after(delayMs, () => {
+      signal?.removeEventListener('abort', onAbort);
+      resolve();
+    });
+    signal?.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/** Calls `run` every `periodMs`, counted from the end of the previous call; the returned function stops it. */
+export function every(clock: Clock, periodMs: number, run: () => void): () => void {
+  let cancel = clock.after(periodMs, tick);
+  let stopped = false;
+  function tick(): void {
+    run();
+    if (!stopped) cancel = clock.after(periodMs, tick);
+  }
+  return () => {
+    stopped = true;
+    cancel();
+  };
+}
