@@ -5,23 +5,29 @@ export interface TaskEvent {
   type: 'create' | 'start' | 'exit' | 'oom' | 'delete';
   /** Container or sandbox id. Exits of exec sessions are not reported. */
   id: string;
+  /** With `exit` and `delete`. */
   exitCode?: number;
   atMs: number;
 }
 
 export interface TaskEventSink {
   event(event: TaskEvent): void;
-  /** The stream broke (the runtime restarted): subscribe again and relist. Not called after `stop`. */
+  /** The stream broke (the runtime restarted): subscribe again and relist. Not called after `stop` or `close`. */
   end(error?: unknown): void;
 }
 
 /**
- * The container runtime as the node agent needs it: the CRI (runtime.v1) plus task events. 64-bit integers are numbers,
- * enums strings. `containerd.ts` is the real one, `fake.ts` the one for simulation; `cri.contract.ts` is what both pass.
+ * The container runtime as the node agent needs it: the CRI (runtime.v1) plus task events. 64-bit integers are numbers
+ * (times in nanoseconds are therefore exact to a quarter of a microsecond), enums strings, bytes Buffers. proto3 leaves
+ * zero values out: absent means zero, except that enum fields, `exitCode` and bytes are always there.
+ * Calls reject with `RuntimeError`. `containerd-client.ts` is the real one, `fake.ts` the one for simulation;
+ * `cri.contract.ts` is what both pass.
  */
 export interface Cri {
   readonly runtime: RuntimeService;
   readonly images: ImageService;
+  /** Events that happen before the runtime has registered the subscription are not seen: subscribe first, then relist. */
   subscribe(sink: TaskEventSink): { stop(): void };
+  /** Ends the connection and all subscriptions. */
   close(): void;
 }

@@ -1,0 +1,93 @@
+import grpc from '@grpc/grpc-js';
+import type { Clock } from '../base/clock.ts';
+import type { RpcMethod } from './protobuf.ts';
+import { RuntimeError, runtimeErrorFrom } from './runtime-error.ts';
+
+export interface CallOptions {
+  /** Milliseconds until the call is given up with `DeadlineExceeded`; streams without one have no end. */
+  timeoutMs?: number;
+  /** gRPC metadata. */
+  headers?: Record<string, string>;
+}
+
+/** Replies to lists of many containers are large; grpc's own limit is 4 MiB. */
+const maxMessageBytes = 16 << 20;
+
+/** One gRPC connection over a unix socket. It reconnects by itself; calls made while it is down fail with `Unavailable`. */
+export class GrpcChannel {
+  readonly #client: grpc.Client;
+  readonly #clock: Clock;
+
+  constructor(socketPath: string, clock: Clock) {
+    this.#clock = clock;
+    this.#client = new grpc.Client(`unix://${socketPath}`, grpc.credentials.createInsecure(), {
+      'grpc.max_receive_message_length': maxMessageBytes,
+      'grpc.max_send_message_length': maxMessageBytes,
+      // A socket on this machine answers or is gone: come back quickly, and never by way of a web proxy.
+      'grpc.initial_reconnect_backoff_ms': 20,
+      'grpc.min_reconnect_backoff_ms': 20,
+      'grpc.max_reconnect_backoff_ms': 500,
+      'grpc.enable_http_proxy': 0,
+      // Two nodes of one process must not share a connection, nor one's back-off.
+      'grpc.use_local_subchannel_pool': 1,
+    });
+  }
+
+  unary<Q extends object, R extends object>(method: RpcMethod, request: Q, options: CallOptions = {}): Promise<R> {
+    return new Promise((resolve, reject) => {
+      this.#client.makeUnaryRequest<object, object>(
+        method.path,
+        method.request.encode,
+        method.response.decode,
+        request,
+        metadata(options),
+        this.#callOptions(options),
+        (error, response) => (error ? reject(runtimeErrorFrom(error)) : resolve(response as R)),
+      );
+    });
+  }
+
+  serverStream(method: RpcMethod, request: object, options: CallOptions = {}): grpc.ClientReadableStream<object> {
+    return this.#client.makeServerStreamRequest<object, object>(
+      method.path,
+      method.request.encode,
+      method.response.decode,
+      request,
+      metadata(options),
+      this.#callOptions(options),
+    );
+  }
+
+  bidiStream(method: RpcMethod, options: CallOptions = {}): grpc.ClientDuplexStream<object, object> {
+    return this.#client.makeBidiStreamRequest<object, object>(
+      method.path,
+      method.request.encode,
+      method.response.decode,
+      metadata(options),
+      this.#callOptions(options),
+    );
+  }
+
+  /** Resolves when the connection stands. Rejects with `Unavailable` after `timeoutMs`. */
+  ready(timeoutMs: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#client.waitForReady(this.#clock.now() + timeoutMs, (error) =>
+        error ? reject(new RuntimeError('Unavailable', 'no connection to the runtime', { cause: error })) : resolve(),
+      );
+    });
+  }
+
+  close(): void {
+    this.#client.close();
+  }
+
+  #callOptions(options: CallOptions): grpc.CallOptions {
+    return options.timeoutMs === undefined ? {} : { deadline: this.#clock.now() + options.timeoutMs };
+  }
+}
+
+function metadata(options: CallOptions): grpc.Metadata {
+  const result = new grpc.Metadata();
+  for (const [key, value] of Object.entries(options.headers ?? {})) result.set(key, value);
+  return result;
+}
