@@ -1,0 +1,140 @@
+import type { Event, ObjectReference } from '../api/generated/types.ts';
+import { events } from '../api/generated/resources.ts';
+import { isNotFound, StatusError } from '../api/meta/status-error.ts';
+import type { KubeObject } from '../api/resource.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { type Correlated, EventCorrelator } from './event-correlator.ts';
+import type { Client } from './client.ts';
+
+export type EventType = 'Normal' | 'Warning';
+
+/** Says to people what happened to an object, as core/v1 Events. Never blocks and never fails the caller. */
+export interface EventRecorder {
+  event(about: KubeObject | ObjectReference, type: EventType, reason: string, message: string): void;
+}
+
+export interface EventRecorderDeps {
+  client: Client;
+  clock: Clock;
+  log: Logger;
+}
+
+/** What waits to be written at most; past it new events are dropped, as they are only advice. */
+const maxWaiting = 1000;
+const maxTries = 12;
+const retryMs = 10_000;
+
+/**
+ * Events with client-go's three filters: a token bucket per object, similar events joined into one, equal events counted
+ * on one object. Writes go out one after another. `stop` drops what still waits.
+ */
+export class BroadcastingRecorder implements EventRecorder {
+  readonly #deps: EventRecorderDeps;
+  readonly #source: { component: string; host?: string };
+  readonly #correlator: EventCorrelator;
+  readonly #waiting: Event[] = [];
+  #isWriting = false;
+  #isStopped = false;
+  #sequence = 0;
+  #cancelRetry: () => void = () => {};
+
+  constructor(deps: EventRecorderDeps, source: { component: string; host?: string }) {
+    this.#deps = deps;
+    this.#source = source;
+    this.#correlator = new EventCorrelator(deps.clock);
+  }
+
+  event(about: KubeObject | ObjectReference, type: EventType, reason: string, message: string): void {
+    if (this.#isStopped) return;
+    if (this.#waiting.length >= maxWaiting) {
+      this.#deps.log.warn({ reason, limit: maxWaiting }, 'event dropped: too many wait');
+      return;
+    }
+    this.#waiting.push(this.#make(referenceTo(about), { type, reason, message }));
+    if (!this.#isWriting) void this.#writeAll();
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    this.#waiting.length = 0;
+    this.#cancelRetry();
+  }
+
+  #make(involvedObject: ObjectReference, what: { type: EventType; reason: string; message: string }): Event {
+    const nowMs = this.#deps.clock.now();
+    const now = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
+    // Nanoseconds as Kubernetes has them; the clock's milliseconds are filled up so that two names never meet.
+    const stamp = BigInt(nowMs) * 1_000_000n + BigInt(this.#sequence++ % 1_000_000);
+    return {
+      metadata: { name: `${involvedObject.name}.${stamp.toString(16)}`, namespace: involvedObject.namespace ?? 'default' },
+      involvedObject,
+      ...what,
+      source: this.#source,
+      firstTimestamp: now,
+      lastTimestamp: now,
+      count: 1,
+      reportingComponent: this.#source.component,
+      reportingInstance: this.#source.host ?? '',
+    };
+  }
+
+  async #writeAll(): Promise<void> {
+    this.#isWriting = true;
+    for (let event = this.#waiting.shift(); event; event = this.#waiting.shift()) {
+      const correlated = this.#correlator.correlate(event);
+      if (correlated) await this.#writeOne(correlated);
+    }
+    this.#isWriting = false;
+  }
+
+  async #writeOne(correlated: Correlated): Promise<void> {
+    for (let tries = 1; tries <= maxTries && !this.#isStopped; tries++) {
+      try {
+        const stored = await this.#send(correlated);
+        this.#correlator.remember(correlated.key, stored);
+        return;
+      } catch (error) {
+        // The server said no: the same event again would get the same answer.
+        if (error instanceof StatusError && error.code < 500 && error.reason !== 'TooManyRequests') {
+          this.#deps.log.debug({ reason: correlated.event.reason, error: error.message }, 'event refused');
+          return;
+        }
+        await this.#pause();
+      }
+    }
+  }
+
+  async #send({ event, isRepeated }: Correlated): Promise<Event> {
+    const { client } = this.#deps;
+    if (isRepeated) {
+      const { count, lastTimestamp, message } = event;
+      const key = { namespace: event.metadata.namespace, name: event.metadata.name };
+      try {
+        return await client.patch(events, key, { type: 'merge', body: { count, lastTimestamp, message } });
+      } catch (error) {
+        // The first one has run out of its time to live.
+        if (!isNotFound(error)) throw error;
+      }
+    }
+    return client.create(events, event);
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => {
+      const cancel = this.#deps.clock.after(retryMs, resolve);
+      this.#cancelRetry = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+}
+
+function referenceTo(about: KubeObject | ObjectReference): ObjectReference {
+  if (!('metadata' in about)) return about;
+  const { kind, apiVersion, metadata } = about;
+  if (!kind || !apiVersion) throw new Error(`event about ${metadata.name}, which has no kind: pass a reference`);
+  const { namespace, name, uid, resourceVersion } = metadata;
+  return { kind, apiVersion, name, uid, resourceVersion, ...(namespace ? { namespace } : {}) };
+}
