@@ -1,0 +1,29 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Rng } from '../base/rng.ts';
+import type { Store } from '../store/store.ts';
+import type { Admission } from './admission/admission.ts';
+import type { TokenIssuer } from './authn/token-issuer.ts';
+import type { Authorizer } from './authz/authorizer.ts';
+import type { ObjectCodec } from './object-codec.ts';
+import type { ObjectReader } from './object-reader.ts';
+import type { Registry } from './registry.ts';
+import type { AddressAllocator } from './service-addresses.ts';
+
+/** What the verbs work with. */
+export interface ApiContext {
+  readonly store: Store;
+  readonly objects: ObjectCodec;
+  readonly registry: Registry;
+  readonly read: ObjectReader;
+  readonly admission: Admission;
+  readonly authorizer: Authorizer;
+  readonly tokens: TokenIssuer;
+  readonly addresses: AddressAllocator;
+  readonly clock: Clock;
+  readonly rng: Rng;
+  readonly log: Logger;
+}
+
+/** RFC 3339 in UTC with whole seconds: metav1.Time. */
+export const timestamp = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');

@@ -1,0 +1,64 @@
+import type { KubeObject } from '../api/resource.ts';
+import type { PatchType, WatchHandle } from '../client/client.ts';
+import type { StoreEvent, Version } from '../store/version.ts';
+import type { UserInfo } from './authn/user-info.ts';
+import type { Endpoint } from './registry.ts';
+
+export type Verb =
+  | 'get'
+  | 'list'
+  | 'watch'
+  | 'create'
+  | 'update'
+  | 'patch'
+  | 'delete'
+  | 'deletecollection'
+  | 'connect';
+
+/** One request for a resource, as the verbs see it: the same from a socket and from within the process. */
+export interface ApiRequest {
+  verb: Verb;
+  endpoint: Endpoint;
+  subresource: string;
+  namespace: string;
+  /** Empty for collections. */
+  name: string;
+  query: URLSearchParams;
+  user: UserInfo;
+  /** Parsed JSON or YAML. */
+  body?: unknown;
+  patchType?: PatchType;
+  /** Paths of keys that the body has twice; found by the front, which has the text. */
+  duplicateFields?: string[];
+  userAgent: string;
+  /** A warning for the client. */
+  warn(text: string): void;
+}
+
+/** What a request comes to. Encodings (JSON, Table, …) are the front's concern. */
+export type Answer =
+  | { type: 'version'; code: number; version: Version }
+  | { type: 'object'; code: number; object: object }
+  | { type: 'list'; revision: number; versions: Version[]; continueToken?: string; remaining?: number }
+  | { type: 'watch'; start(sink: AnswerWatchSink): WatchHandle };
+
+/** Events of one commit at a time. A bookmark tells how far the watch has come. */
+export interface AnswerWatchSink {
+  events(events: StoreEvent[]): void;
+  bookmark(revision: number, initialEventsEnd: boolean): void;
+  end(error?: unknown): void;
+}
+
+/** The value of a boolean query parameter, as Go's `strconv.ParseBool` reads it; absent is false. */
+export function flag(query: URLSearchParams, name: string): boolean {
+  const value = query.get(name);
+  return value !== null && value !== '' && !['0', 'f', 'F', 'false', 'False', 'FALSE'].includes(value);
+}
+
+export const storeKey = (request: { namespace: string; name: string }): string =>
+  request.namespace ? `${request.namespace}/${request.name}` : request.name;
+
+/** The group, resource and kind of a request, for errors. */
+export const named = (endpoint: Endpoint): { group: string; resource: string; kind: string } => endpoint.kind;
+
+export type Mutable<T extends KubeObject = KubeObject> = T & Record<string, unknown>;

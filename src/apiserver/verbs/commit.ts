@@ -1,0 +1,46 @@
+import { validateObjectMeta, validateObjectMetaUpdate } from '../../api/meta/object-meta.ts';
+import { type FieldError, invalid } from '../../api/meta/status-error.ts';
+import type { KubeObject } from '../../api/resource.ts';
+import type { Write } from '../../store/store.ts';
+import type { Version } from '../../store/version.ts';
+import type { ApiContext } from '../context.ts';
+import { canonical } from '../object-codec.ts';
+import type { Endpoint } from '../registry.ts';
+import type { ApiRequest, Answer } from '../request.ts';
+
+/** Metadata rules and the kind's own, all failures at once. */
+export function validateNew(endpoint: Endpoint, object: KubeObject): void {
+  const errors = [...validateObjectMeta(endpoint.kind, object.metadata), ...(endpoint.strategy.validate?.(object) ?? [])];
+  refuse(endpoint, object, errors);
+}
+
+export function validateChanged(
+  endpoint: Endpoint,
+  change: { object: KubeObject; old: KubeObject; subresource: string },
+): void {
+  const { object, old, subresource } = change;
+  const { strategy } = endpoint;
+  const errors = validateObjectMetaUpdate(endpoint.kind, object.metadata, old.metadata);
+  if (subresource === 'status') errors.push(...(strategy.validateStatusUpdate?.(object, old) ?? []));
+  else errors.push(...(strategy.validate?.(object) ?? []), ...(strategy.validateUpdate?.(object, old) ?? []));
+  refuse(endpoint, object, errors);
+}
+
+function refuse(endpoint: Endpoint, object: KubeObject, errors: FieldError[]): void {
+  if (errors.length > 0) throw invalid(endpoint.kind, object.metadata.name ?? '', errors);
+}
+
+/** Writes an object and answers with its stored version; a dry run answers with what it would have been. */
+export async function commitObject(
+  context: ApiContext,
+  request: ApiRequest,
+  commit: { key: string; object: KubeObject; dryRun: boolean; code: number; also?: Write[] },
+): Promise<Answer> {
+  const { key, object, dryRun, code } = commit;
+  const { endpoint } = request;
+  for (const text of endpoint.strategy.warnings?.(object) ?? []) request.warn(text);
+  if (dryRun) return { type: 'object', code, object: canonical(endpoint, object, object.metadata.resourceVersion) };
+  const put: Write = { put: context.objects.put(endpoint, key, object) };
+  const versions = await context.store.commit([...(commit.also ?? []), put]);
+  return { type: 'version', code, version: versions.at(-1) as Version };
+}

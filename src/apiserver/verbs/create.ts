@@ -1,0 +1,72 @@
+import { alreadyExists, badRequest, invalid, StatusError } from '../../api/meta/status-error.ts';
+import type { KubeObject } from '../../api/resource.ts';
+import { randomSuffix, uuid } from '../../base/rng.ts';
+import { type ApiContext, timestamp } from '../context.ts';
+import { recordManagers } from '../field-managers.ts';
+import type { Answer, ApiRequest } from '../request.ts';
+import { commitObject, validateNew } from './commit.ts';
+import { checkIdentity, checkWriteOptions, decodeObject } from './request-body.ts';
+
+/** How many names are tried for `generateName` before the conflict is the client's (KEP-4420). */
+const maxNameAttempts = 8;
+const maxGeneratedName = 63;
+const suffixLength = 5;
+
+/** POST to a collection. */
+export async function create(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  checkWriteOptions(request);
+  const object = decodeObject(request, request.endpoint, request.body);
+  checkIdentity(request, object);
+  return createObject(context, request, object);
+}
+
+/** From a decoded, defaulted object of the writer's own to a stored one: admission, system fields, rules, commit. */
+export async function createObject(context: ApiContext, request: ApiRequest, object: KubeObject): Promise<Answer> {
+  const { endpoint } = request;
+  const { dryRun } = checkWriteOptions(request);
+  if (object.metadata.resourceVersion) throw rvOnCreate();
+  const admission = { verb: 'create' as const, request, object, old: undefined, dryRun };
+  await context.admission.admit(admission);
+  prepare(context, request, object);
+  recordManagers(context, request, { object, old: undefined });
+  const generated = !object.metadata.name && object.metadata.generateName;
+  for (let attempt = 1; ; attempt++) {
+    if (generated) object.metadata.name = generateName(context, object.metadata.generateName as string);
+    validateNew(endpoint, object);
+    await context.admission.validate(admission);
+    const key = object.metadata.namespace ? `${object.metadata.namespace}/${object.metadata.name}` : object.metadata.name;
+    if (!context.store.head(endpoint.resource, key)) {
+      const also = context.addresses.claim(endpoint, { object, old: undefined, dryRun });
+      return commitObject(context, request, { key, object, dryRun, code: 201, also });
+    }
+    if (!generated || attempt === maxNameAttempts) throw alreadyExists(endpoint.kind, object.metadata.name);
+  }
+}
+
+function prepare(context: ApiContext, request: ApiRequest, object: KubeObject): void {
+  const { endpoint } = request;
+  const { metadata } = object;
+  if (!metadata.name && !metadata.generateName) {
+    throw invalid(endpoint.kind, '', [
+      { type: 'FieldValueRequired', field: 'metadata.name', message: 'Required value: name or generateName is required' },
+    ]);
+  }
+  metadata.uid = uuid(context.rng);
+  metadata.creationTimestamp = timestamp(context.clock.now());
+  metadata.deletionTimestamp = undefined;
+  metadata.deletionGracePeriodSeconds = undefined;
+  metadata.generation = endpoint.kind.generation ? 1 : undefined;
+  if (endpoint.kind.statusSubresource && endpoint.kind.resetFields?.includes('status')) {
+    const { object: fresh } = endpoint.codec.decode({});
+    (object as { status?: unknown }).status = (fresh as { status?: unknown }).status;
+  }
+  endpoint.strategy.prepareForCreate?.(object);
+}
+
+function generateName(context: ApiContext, base: string): string {
+  return base.slice(0, maxGeneratedName - suffixLength) + randomSuffix(context.rng, suffixLength);
+}
+
+function rvOnCreate(): StatusError {
+  return badRequest('resourceVersion should not be set on objects to be created');
+}

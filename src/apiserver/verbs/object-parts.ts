@@ -1,0 +1,78 @@
+import type { KubeObject } from '../../api/resource.ts';
+import type { Endpoint } from '../registry.ts';
+import type { ApiRequest } from '../request.ts';
+
+/** Equality of JSON values: order of keys does not matter, `undefined` is absent. */
+export function sameJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => sameJson(item, b[i]));
+  }
+  const left = a as Record<string, unknown>;
+  const right = b as Record<string, unknown>;
+  for (const key in left) if (!sameJson(left[key], right[key])) return false;
+  for (const key in right) if (right[key] !== undefined && left[key] === undefined) return false;
+  return true;
+}
+
+const rootFields = new Set(['kind', 'apiVersion', 'metadata', 'status']);
+
+/** Whether two objects say the same outside metadata and status: what `generation` counts. */
+export function sameButMeta(a: KubeObject, b: KubeObject): boolean {
+  const left = a as unknown as Record<string, unknown>;
+  const right = b as unknown as Record<string, unknown>;
+  return [...new Set([...Object.keys(left), ...Object.keys(right)])]
+    .filter((field) => !rootFields.has(field))
+    .every((field) => sameJson(left[field], right[field]));
+}
+
+/** What no update may take from the client: the server's own metadata, and the half that the path is not about. */
+export function keepOldParts(request: ApiRequest, object: KubeObject, old: KubeObject): void {
+  const { metadata } = object;
+  metadata.uid ||= old.metadata.uid;
+  metadata.creationTimestamp ||= old.metadata.creationTimestamp;
+  metadata.deletionTimestamp ||= old.metadata.deletionTimestamp;
+  metadata.deletionGracePeriodSeconds ??= old.metadata.deletionGracePeriodSeconds;
+  metadata.generation = old.metadata.generation;
+  metadata.generateName = old.metadata.generateName;
+  const next = object as unknown as Record<string, unknown>;
+  const before = old as unknown as Record<string, unknown>;
+  const { kind } = request.endpoint;
+  if (request.subresource === 'status') {
+    for (const field of new Set([...Object.keys(next), ...Object.keys(before)])) {
+      if (!rootFields.has(field)) next[field] = before[field];
+    }
+    keepMetaOfStatus(request.endpoint, object, old);
+  } else if (request.subresource === '' && kind.statusSubresource && kind.statusField) {
+    next.status = before.status;
+  }
+}
+
+/** The metadata that a kind's status strategy resets (facts: resetFieldsOther). */
+function keepMetaOfStatus(endpoint: Endpoint, object: KubeObject, old: KubeObject): void {
+  const reset = Object.entries(endpoint.kind.resetFieldsOther ?? {}).find(([strategy]) => /status$/i.test(strategy));
+  const target = object.metadata as unknown as Record<string, unknown>;
+  const source = old.metadata as unknown as Record<string, unknown>;
+  for (const path of reset?.[1] ?? []) {
+    if (path === 'metadata') object.metadata = { ...old.metadata, managedFields: object.metadata.managedFields };
+    else if (path.startsWith('metadata.')) target[path.slice(9)] = source[path.slice(9)];
+  }
+}
+
+/** Whether storing `object` would change nothing: then no revision is made. */
+export function isUnchanged(_endpoint: Endpoint, object: KubeObject, old: KubeObject): boolean {
+  const { metadata, ...rest } = object;
+  const { metadata: oldMetadata, ...oldRest } = old;
+  if (!sameJson(rest, oldRest)) return false;
+  const { resourceVersion: _a, ...meta } = metadata;
+  const { resourceVersion: _b, ...oldMeta } = oldMetadata;
+  return sameJson(withoutEmpty(meta), withoutEmpty(oldMeta));
+}
+
+/** Stored metadata has no empty members, a client's may. */
+function withoutEmpty(meta: object): object {
+  return Object.fromEntries(
+    Object.entries(meta).filter(([, v]) => !(v === '' || v === null || (typeof v === 'object' && Object.keys(v).length === 0))),
+  );
+}

@@ -1,0 +1,126 @@
+import { conflict, invalid, notFound, staleObject } from '../../api/meta/status-error.ts';
+import type { KubeObject } from '../../api/resource.ts';
+import type { Version } from '../../store/version.ts';
+import type { ApiContext } from '../context.ts';
+import { recordManagers } from '../field-managers.ts';
+import { type Answer, type ApiRequest, storeKey } from '../request.ts';
+import { commitObject, validateChanged } from './commit.ts';
+import { createObject } from './create.ts';
+import { isUnchanged, keepOldParts, sameButMeta } from './object-parts.ts';
+import { checkIdentity, checkWriteOptions, decodeObject, parseResourceVersion } from './request-body.ts';
+
+/** How often a write without a pinned version follows an object that moves under it. */
+const maxAttempts = 5;
+
+/** What a write starts from: the newest version, its frozen object. */
+export interface Current {
+  version: Version;
+  object: KubeObject;
+}
+
+/** PUT of an object or of its status. */
+export async function update(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  checkWriteOptions(request);
+  const { endpoint } = request;
+  const current = context.store.head(endpoint.resource, storeKey(request));
+  if (!current) {
+    if (!endpoint.kind.createOnUpdate || request.subresource) throw notFound(endpoint.kind, request.name);
+    const object = decodeObject(request, endpoint, request.body);
+    checkIdentity(request, object);
+    if (object.metadata.resourceVersion) throw notFound(endpoint.kind, request.name);
+    return createObject(context, request, object);
+  }
+  return modify(context, request, () => {
+    const object = decodeObject(request, endpoint, request.body);
+    checkIdentity(request, object);
+    return object;
+  });
+}
+
+/**
+ * The one way an object changes: `transform` gives the wanted object (the writer's own copy), everything that is true for
+ * all updates follows. Without asynchronous admission all of it is one turn, so nothing can come between.
+ */
+export async function modify(
+  context: ApiContext,
+  request: ApiRequest,
+  transform: (current: Current) => KubeObject,
+): Promise<Answer> {
+  const { endpoint, subresource } = request;
+  const { dryRun } = checkWriteOptions(request);
+  const key = storeKey(request);
+  for (let attempt = 1; ; attempt++) {
+    const version = context.store.head(endpoint.resource, key);
+    if (!version) throw notFound(endpoint.kind, request.name);
+    const old = context.objects.read<KubeObject>(version);
+    const object = transform({ version, object: old });
+    checkPreconditions(request, object, old);
+    const admission = { verb: 'update' as const, request, object, old, dryRun };
+    await context.admission.admit(admission);
+    keepOldParts(request, object, old);
+    if (subresource === 'status') endpoint.strategy.prepareForStatusUpdate?.(object, old);
+    else if (subresource === '') endpoint.strategy.prepareForUpdate?.(object, old);
+    if (endpoint.kind.generation && !sameButMeta(object, old)) {
+      object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    }
+    recordManagers(context, request, { object, old });
+    validateChanged(endpoint, { object, old, subresource });
+    await context.admission.validate(admission);
+    if (context.store.head(endpoint.resource, key) !== version) {
+      if (attempt < maxAttempts) continue;
+      throw staleObject(endpoint.kind, request.name);
+    }
+    if (isUnchanged(endpoint, object, old)) return { type: 'version', code: 200, version };
+    if (isFinished(object)) return finish(context, request, { key, object, dryRun });
+    const also = context.addresses.claim(endpoint, { object, old, dryRun });
+    return commitObject(context, request, { key, object, dryRun, code: 200, also });
+  }
+}
+
+function checkPreconditions(request: ApiRequest, object: KubeObject, old: KubeObject): void {
+  const { kind } = request.endpoint;
+  const { metadata } = object;
+  if (metadata.uid && metadata.uid !== old.metadata.uid && request.verb === 'update') {
+    throw conflict(
+      kind,
+      request.name,
+      `StorageError: invalid object, Code: 4, Key: ${request.endpoint.resource}/${storeKey(request)}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid}`,
+    );
+  }
+  if (metadata.resourceVersion) {
+    parseResourceVersion(metadata.resourceVersion);
+    if (metadata.resourceVersion !== old.metadata.resourceVersion) throw staleObject(kind, request.name);
+  } else if (!kind.unconditionalUpdate && request.verb === 'update') {
+    throw invalid(kind, request.name, [
+      {
+        type: 'FieldValueInvalid',
+        field: 'metadata.resourceVersion',
+        message: 'Invalid value: 0: must be specified for an update',
+      },
+    ]);
+  }
+}
+
+/** A deleted object whose last finalizer has just been taken away. */
+function isFinished(object: KubeObject): boolean {
+  const { metadata } = object;
+  const namespaceFinalizers = (object as { spec?: { finalizers?: string[] } }).spec?.finalizers;
+  return (
+    metadata.deletionTimestamp !== undefined &&
+    (metadata.finalizers ?? []).length === 0 &&
+    (metadata.deletionGracePeriodSeconds ?? 0) === 0 &&
+    (object.kind !== 'Namespace' || (namespaceFinalizers ?? []).length === 0)
+  );
+}
+
+async function finish(
+  context: ApiContext,
+  request: ApiRequest,
+  write: { key: string; object: KubeObject; dryRun: boolean },
+): Promise<Answer> {
+  if (write.dryRun) return { type: 'object', code: 200, object: write.object };
+  const { resource } = request.endpoint;
+  const released = context.addresses.release(request.endpoint, write.object);
+  const versions = await context.store.commit([{ remove: { resource, key: write.key } }, ...released]);
+  return { type: 'version', code: 200, version: versions[0] as Version };
+}

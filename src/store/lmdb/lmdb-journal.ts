@@ -1,0 +1,50 @@
+import { mkdirSync } from 'node:fs';
+import { type Database, open, type RootDatabase } from 'lmdb';
+import type { Change, Journal, Loaded, Trim } from '../journal.ts';
+import { replay } from '../replay.ts';
+import { decodeRecord, encodeRecord } from './record.ts';
+
+/** Raised when the layout of the state folder changes; older ones are converted on open, newer ones refused. */
+const formatVersion = 1;
+
+/**
+ * The journal of a single machine: one LMDB environment with a log (revision → record). `overlappingSync: false` makes a
+ * commit mean flushed to disk before it is acknowledged.
+ */
+export class LmdbJournal implements Journal {
+  readonly #root: RootDatabase<Buffer, number>;
+  readonly #log: Database<Buffer, number>;
+  readonly #meta: Database<number, string>;
+
+  constructor(folder: string) {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    this.#root = open({ path: folder, overlappingSync: false, encoding: 'binary', maxDbs: 4 });
+    this.#log = this.#root.openDB<Buffer, number>({ name: 'log', encoding: 'binary' });
+    this.#meta = this.#root.openDB<number, string>({ name: 'meta', encoding: 'ordered-binary' });
+  }
+
+  async load(): Promise<Loaded> {
+    const format = this.#meta.get('format') ?? formatVersion;
+    if (format > formatVersion) {
+      throw new Error(`the state was written by a newer knarr (format ${format}; this one reads up to ${formatVersion})`);
+    }
+    await this.#meta.put('format', formatVersion);
+    const log = this.#log.getRange({}).map(({ key, value }) => decodeRecord(key, value));
+    return replay(log, { compacted: this.#meta.get('compacted') ?? 0, revision: this.#meta.get('revision') ?? 0 });
+  }
+
+  async append(changes: readonly Change[], trim: Trim): Promise<void> {
+    await this.#root.batch(() => {
+      for (const change of changes) this.#log.put(change.version.revision, encodeRecord(change));
+      for (const revision of trim.drop) this.#log.remove(revision);
+      if (trim.drop.length > 0) this.#meta.put('compacted', trim.compacted);
+      const last = changes.at(-1);
+      // Only deletions can leave the log without its newest revision once they are trimmed.
+      if (last) this.#meta.put('revision', last.version.revision);
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#root.close();
+  }
+}

@@ -1,0 +1,24 @@
+import type { Change, Journal, Loaded, Trim } from './journal.ts';
+import { replay } from './replay.ts';
+
+/** Journal `none`: keeps what it is given for as long as the process lives. For tests and simulation. */
+export class MemoryJournal implements Journal {
+  readonly #log = new Map<number, Change>();
+  #compacted = 0;
+  #revision = 0;
+
+  async load(): Promise<Loaded> {
+    return replay([...this.#log.values()], { compacted: this.#compacted, revision: this.#revision });
+  }
+
+  async append(changes: readonly Change[], trim: Trim): Promise<void> {
+    for (const change of changes) {
+      this.#log.set(change.version.revision, change);
+      this.#revision = change.version.revision;
+    }
+    for (const revision of trim.drop) this.#log.delete(revision);
+    this.#compacted = trim.compacted;
+  }
+
+  async close(): Promise<void> {}
+}
