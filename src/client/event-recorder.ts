@@ -67,7 +67,10 @@ export class BroadcastingRecorder implements EventRecorder {
     // Nanoseconds as Kubernetes has them; the clock's milliseconds are filled up so that two names never meet.
     const stamp = BigInt(nowMs) * 1_000_000n + BigInt(this.#sequence++ % 1_000_000);
     return {
-      metadata: { name: `${involvedObject.name}.${stamp.toString(16)}`, namespace: involvedObject.namespace ?? 'default' },
+      metadata: {
+        name: `${involvedObject.name}.${stamp.toString(16)}`,
+        namespace: involvedObject.namespace ?? 'default',
+      },
       involvedObject,
       ...what,
       source: this.#source,

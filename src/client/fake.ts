@@ -48,6 +48,8 @@ export class FakeTransport implements Transport {
   readonly writes: FakeWrite[] = [];
   /** Set to make calls fail: return an error to throw it. */
   fail: (call: ApiCall) => StatusError | undefined = () => undefined;
+  /** How late watchers hear of changes. */
+  watchDelayMs = 0;
   readonly #clock: Clock;
   readonly #rng: Rng;
   readonly #objects = new Map<string, Map<string, Stored>>();
@@ -179,7 +181,10 @@ export class FakeTransport implements Transport {
       throw staleObject(resource, old.metadata.name);
     if (uid && uid !== old.metadata.uid)
       throw conflict(resource, old.metadata.name, `Precondition failed: UID in precondition: ${uid}`);
-    const next = merged(old, object, { subresource, hasStatus: kindOf(resource.group, resource.resource)?.statusSubresource });
+    const next = merged(old, object, {
+      subresource,
+      hasStatus: kindOf(resource.group, resource.resource)?.statusSubresource,
+    });
     const kind = kindOf(resource.group, resource.resource);
     if (kind?.generation && !same(next.spec, old.spec)) next.metadata.generation = (old.metadata.generation ?? 0) + 1;
     if (same(next, old)) return old;
@@ -219,7 +224,10 @@ export class FakeTransport implements Transport {
       return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
     }
     if (call.subresource === 'eviction') {
-      this.#delete({ ...call, subresource: undefined }, (body as { deleteOptions?: DeleteOptions }).deleteOptions ?? {});
+      this.#delete(
+        { ...call, subresource: undefined },
+        (body as { deleteOptions?: DeleteOptions }).deleteOptions ?? {},
+      );
       return { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 };
     }
     throw StatusError.of('MethodNotAllowed', `the fake has no ${call.subresource}`);
@@ -261,10 +269,12 @@ export class FakeTransport implements Transport {
   #flush(): void {
     if (this.#isFlushing) return;
     this.#isFlushing = true;
-    queueMicrotask(() => {
+    const serve = () => {
       this.#isFlushing = false;
       for (const watcher of [...this.#watchers]) this.#serve(watcher);
-    });
+    };
+    if (this.watchDelayMs > 0) this.#clock.after(this.watchDelayMs, serve);
+    else queueMicrotask(serve);
   }
 
   #serve(watcher: Watcher): void {
@@ -312,7 +322,14 @@ function merged(old: Stored, object: Stored, how: { subresource?: string; hasSta
   }
   const { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation, resourceVersion } =
     kept.metadata;
-  const identity = { uid, creationTimestamp, deletionTimestamp, deletionGracePeriodSeconds, generation, resourceVersion };
+  const identity = {
+    uid,
+    creationTimestamp,
+    deletionTimestamp,
+    deletionGracePeriodSeconds,
+    generation,
+    resourceVersion,
+  };
   const metadata = withoutUndefined({ ...object.metadata, ...identity });
   return { ...object, metadata, ...(how.hasStatus ? { status: kept.status } : {}) };
 }

@@ -115,7 +115,10 @@ export class HttpsTransport implements Transport {
         if (batch.error) throw batch.error;
       }
     };
-    follow().then(() => end(), (error: unknown) => end(connectionError(error)));
+    follow().then(
+      () => end(),
+      (error: unknown) => end(connectionError(error)),
+    );
     return {
       stop() {
         stopped = true;
@@ -169,7 +172,8 @@ async function readText(stream: ClientHttp2Stream): Promise<string> {
   try {
     for await (const chunk of stream as AsyncIterable<Buffer>) {
       size += chunk.length;
-      if (size > maxBodyBytes) throw StatusError.of('RequestEntityTooLarge', `the answer is over ${maxBodyBytes} bytes`);
+      if (size > maxBodyBytes)
+        throw StatusError.of('RequestEntityTooLarge', `the answer is over ${maxBodyBytes} bytes`);
       chunks.push(chunk);
     }
   } catch (error) {

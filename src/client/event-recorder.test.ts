@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { events } from '../api/generated/resources.ts';
+import { StatusError } from '../api/meta/status-error.ts';
+import { silentLog } from '../base/log.ts';
+import { seededRng } from '../base/rng.ts';
+import { VirtualClock } from '../base/virtual-clock.ts';
+import { BroadcastingRecorder } from './event-recorder.ts';
+import { FakeTransport } from './fake.ts';
+import { createClient } from './typed-client.ts';
+
+function setUp() {
+  const clock = new VirtualClock(Date.UTC(2026, 0, 1));
+  const transport = new FakeTransport({ clock, rng: seededRng(1) });
+  const client = createClient(transport);
+  const recorder = new BroadcastingRecorder({ client, clock, log: silentLog }, { component: 'test-controller' });
+  const all = async () => (await client.list(events)).items;
+  const pod = { kind: 'Pod', apiVersion: 'v1', metadata: { name: 'p', namespace: 'ns', uid: 'u' } };
+  return { clock, transport, recorder, all, pod };
+}
+
+describe('BroadcastingRecorder', () => {
+  it('writes a core/v1 Event about the object', async () => {
+    const { clock, recorder, all, pod } = setUp();
+    recorder.event(pod, 'Normal', 'Pulled', 'image is here');
+    await clock.advance(0);
+    expect(await all()).toMatchObject([
+      {
+        metadata: { name: expect.stringMatching(/^p\.[0-9a-f]{16}$/), namespace: 'ns' },
+        involvedObject: { kind: 'Pod', apiVersion: 'v1', name: 'p', namespace: 'ns', uid: 'u' },
+        type: 'Normal',
+        reason: 'Pulled',
+        message: 'image is here',
+        source: { component: 'test-controller' },
+        count: 1,
+        firstTimestamp: '2026-01-01T00:00:00Z',
+      },
+    ]);
+  });
+
+  it('counts equal events on one object', async () => {
+    const { clock, recorder, all, pod } = setUp();
+    for (let i = 0; i < 3; i++) {
+      recorder.event(pod, 'Warning', 'BackOff', 'again');
+      await clock.advance(1000);
+    }
+    const first = { count: 3, firstTimestamp: '2026-01-01T00:00:00Z', lastTimestamp: '2026-01-01T00:00:02Z' };
+    expect(await all()).toMatchObject([first]);
+  });
+
+  it('joins similar events and stops an object that says too much', async () => {
+    const { clock, recorder, all, pod } = setUp();
+    for (let i = 0; i < 40; i++) recorder.event(pod, 'Normal', 'Chatty', `message ${i}`);
+    await clock.advance(1000);
+    const stored = await all();
+    expect(stored).toHaveLength(10);
+    const joined = stored.find((e) => e.message?.startsWith('(combined from similar events): '));
+    expect(joined?.count).toBe(25 - 9);
+  });
+
+  it('tries again while the server is away', async () => {
+    const { clock, recorder, all, pod, transport } = setUp();
+    transport.fail = () => StatusError.of('ServiceUnavailable', 'away');
+    recorder.event(pod, 'Normal', 'Kept', 'for later');
+    await clock.advance(5000);
+    transport.fail = () => undefined;
+    await clock.advance(10_000);
+    expect(await all()).toMatchObject([{ reason: 'Kept' }]);
+  });
+});

@@ -1,0 +1,90 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { configmaps } from '../api/generated/resources.ts';
+import type { StatusError } from '../api/meta/status-error.ts';
+import { realClock } from '../base/clock.ts';
+import { silentLog } from '../base/log.ts';
+import { seededRng } from '../base/rng.ts';
+import { FakeTransport } from './fake.ts';
+import { HttpsTransport } from './https.ts';
+import { serveTransport, type TestServer } from './https-test-server.ts';
+import { Informer } from './informer.ts';
+import { transportContract } from './transport.contract.ts';
+import { createClient } from './typed-client.ts';
+
+const fake = () => new FakeTransport({ clock: realClock, rng: seededRng(1) });
+
+transportContract('https', async () => {
+  const behind = fake();
+  const server = await serveTransport(behind);
+  const transport = new HttpsTransport({ clock: realClock }, { server: server.url, ca: server.ca });
+  return {
+    client: createClient(transport),
+    compact: () => behind.compact(),
+    async close() {
+      transport.close();
+      await server.close();
+    },
+  };
+});
+
+describe('HttpsTransport', () => {
+  const closing: (() => unknown)[] = [];
+  afterEach(async () => {
+    for (const close of closing.splice(0).reverse()) await close();
+  });
+  function connectTo(server: TestServer, token?: string) {
+    const options = { server: server.url, ca: server.ca, credentials: { token } };
+    const transport = new HttpsTransport({ clock: realClock }, options);
+    closing.push(() => transport.close());
+    return transport;
+  }
+  async function serve(behind = fake(), again?: TestServer) {
+    const options = again ? { port: Number(new URL(again.url).port), identity: again.identity } : {};
+    const server = await serveTransport(behind, options);
+    closing.push(() => server.close());
+    return server;
+  }
+
+  it('uses one session for all requests and carries the token, also a replaced one', async () => {
+    const server = await serve();
+    const transport = connectTo(server, 'first');
+    const client = createClient(transport);
+    await Promise.all([client.list(configmaps), client.list(configmaps)]);
+    expect(server.sessions.size).toBe(1);
+    transport.useCredentials({ token: 'second' });
+    await client.list(configmaps);
+    expect(server.tokens).toEqual(['Bearer first', 'Bearer first', 'Bearer second']);
+  });
+
+  it('gives raw answers of any path', async () => {
+    const response = await connectTo(await serve()).raw('GET', '/healthz');
+    const chunks = await response.stream.toArray();
+    expect([response.status, Buffer.concat(chunks).toString()]).toEqual([200, 'ok']);
+  });
+
+  it('says ServiceUnavailable when nobody listens', async () => {
+    const server = await serve();
+    const transport = connectTo(server);
+    await server.close();
+    const error = await createClient(transport)
+      .list(configmaps)
+      .catch((e: unknown) => e as StatusError);
+    expect((error as StatusError).reason).toBe('ServiceUnavailable');
+  });
+
+  it('lets an informer follow a server that went away and came back', async () => {
+    const behind = fake();
+    const first = await serve(behind);
+    const client = createClient(connectTo(first));
+    const deps = { client, clock: realClock, rng: seededRng(2), log: silentLog };
+    const informer = new Informer(deps, configmaps);
+    closing.push(() => informer.stop());
+    informer.start();
+    await informer.synced;
+    await first.close();
+    await createClient(behind).create(configmaps, { metadata: { name: 'later', namespace: 'default' } });
+    await serve(behind, first);
+    await informer.waitUntil(() => informer.get('default/later') !== undefined);
+    expect(informer.list().map((o) => o.metadata.name)).toEqual(['later']);
+  });
+});
