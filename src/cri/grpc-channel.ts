@@ -25,7 +25,6 @@ export class GrpcChannel {
       'grpc.max_send_message_length': maxMessageBytes,
       // A socket on this machine answers or is gone: come back quickly, and never by way of a web proxy.
       'grpc.initial_reconnect_backoff_ms': 20,
-      'grpc.min_reconnect_backoff_ms': 20,
       'grpc.max_reconnect_backoff_ms': 500,
       'grpc.enable_http_proxy': 0,
       // Two nodes of one process must not share a connection, nor one's back-off.

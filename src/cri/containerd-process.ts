@@ -1,0 +1,217 @@
+import { spawn } from 'node:child_process';
+import { access, constants, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import type { Clock } from '../base/clock.ts';
+import { sleep } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { connectContainerd } from './containerd-client.ts';
+import type { ContainerdPaths } from './containerd-config.ts';
+import { containerdPaths, pauseImage, renderContainerdConfig } from './containerd-config.ts';
+import { removeLeftovers, removeSandboxes } from './containerd-purge.ts';
+import type { ProcessIdentity } from './recorded-process.ts';
+import { isRunning, readIdentity, recordAndExec, settled, signal } from './recorded-process.ts';
+
+export interface ContainerdOptions {
+  /** Absolute path of the folder that is all this containerd's. */
+  dir: string;
+  /** The cgroup below which this node's pods live (`/knarr-CLUSTER/NODE`); removed by a purge. */
+  cgroup?: string;
+  /** Folder of the CNI plugins; /usr/lib/cni. */
+  cniBinDir?: string;
+  /** The handler of pods that name none; runc. */
+  defaultRuntime?: string;
+  /** A command that runs the rest of its arguments, as `nsenter --net=FILE`: for a start from another network namespace. */
+  launcher?: readonly string[];
+  /** How long a start may take; 20 s. */
+  readyTimeoutMs?: number;
+}
+
+interface Deps {
+  clock: Clock;
+  log: Logger;
+}
+
+/** A containerd of our own. It outlives this process: the next one adopts it by `ensureContainerd`. */
+export interface Containerd {
+  readonly paths: ContainerdPaths;
+  readonly socketPath: string;
+  readonly pid: number;
+  /** True when it ran already. */
+  readonly adopted: boolean;
+  /** Ends containerd; pods keep running. With `purge`, ends and removes everything it ever made. */
+  stop(options?: { purge?: boolean }): Promise<void>;
+}
+
+/** Not the agent's environment: what a containerd needs does not depend on who happened to start it. */
+const environment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
+
+const maxLogBytes = 16 << 20;
+
+/**
+ * Makes sure that this folder's containerd runs with the present configuration and answers: adopts it, starts it, or
+ * restarts it when the configuration has changed. Call it again when the event stream ends. Throws with the end of
+ * containerd's log when it does not start.
+ */
+export async function ensureContainerd(options: ContainerdOptions, deps: Deps): Promise<Containerd> {
+  const paths = containerdPaths(options.dir);
+  const program = await findProgram('containerd');
+  if (!program) throw new Error('containerd is not installed');
+  const args = argsOf(paths);
+  const changed = await writeConfig(options, paths);
+  let identity = await runningIdentity(paths, args);
+  if (identity && changed) {
+    deps.log.info({ pid: identity.pid }, 'containerd restarts with a changed configuration');
+    await terminate(identity, args, deps.clock);
+    identity = undefined;
+  }
+  const adopted = identity !== undefined;
+  identity ??= await start({ paths, command: [...(options.launcher ?? []), ...recording(paths), program] }, deps);
+  await untilReady({ identity, args, paths, timeoutMs: options.readyTimeoutMs ?? 20_000 }, deps);
+  const stop = ({ purge = false } = {}) => (purge ? purgeContainerd(options, deps) : stopContainerd(options, deps));
+  return { paths, socketPath: paths.socket, pid: identity.pid, adopted, stop };
+}
+
+/** Ends the containerd of this folder, if it runs; pods keep running. */
+export async function stopContainerd(options: Pick<ContainerdOptions, 'dir'>, deps: Deps): Promise<void> {
+  const paths = containerdPaths(options.dir);
+  const args = argsOf(paths);
+  const identity = await runningIdentity(paths, args);
+  if (identity) await terminate(identity, args, deps.clock);
+  await rm(paths.pidFile, { force: true });
+}
+
+/** Removes every pod of this folder's containerd, containerd itself and all its traces; works also when it does not run. */
+export async function purgeContainerd(options: Pick<ContainerdOptions, 'dir' | 'cgroup'>, deps: Deps): Promise<void> {
+  const paths = containerdPaths(options.dir);
+  if (await runningIdentity(paths, argsOf(paths))) await removeSandboxes(paths.socket, deps);
+  await stopContainerd(options, deps);
+  await removeLeftovers(paths, options.cgroup, deps);
+}
+
+async function runningIdentity(paths: ContainerdPaths, args: readonly string[]): Promise<ProcessIdentity | undefined> {
+  const identity = await readIdentity(paths.pidFile);
+  return identity && (await isRunning(identity, args)) ? identity : undefined;
+}
+
+async function terminate(identity: ProcessIdentity, args: readonly string[], clock: Clock): Promise<void> {
+  const gone = async () => !(await isRunning(identity, args));
+  signal(identity.pid, 'SIGTERM');
+  if (await settled(clock, 10_000, gone)) return;
+  signal(identity.pid, 'SIGKILL');
+  if (!(await settled(clock, 10_000, gone))) throw new Error(`containerd (process ${identity.pid}) does not end`);
+}
+
+/** Writes the configuration; true when it differs from what was there. */
+async function writeConfig(options: ContainerdOptions, paths: ContainerdPaths): Promise<boolean> {
+  const [runc, crun] = await Promise.all([findProgram('runc'), findProgram('crun')]);
+  const runtimes = { ...(runc && { runc }), ...(crun && { crun }) };
+  const defaultRuntime = options.defaultRuntime ?? 'runc';
+  if (!(defaultRuntime in runtimes)) throw new Error(`${defaultRuntime} is not installed`);
+  const cniBinDir = options.cniBinDir ?? '/usr/lib/cni';
+  const text = renderContainerdConfig({ paths, runtimes, defaultRuntime, pauseImage, cniBinDir });
+  for (const dir of [paths.dir, paths.cniConfDir, paths.cniDataDir, paths.certsDir]) {
+    await mkdir(dir, { recursive: true, mode: 0o711 });
+  }
+  if ((await readFile(paths.config, 'utf8').catch(() => '')) === text) return false;
+  await writeFile(`${paths.config}.tmp`, text);
+  await rename(`${paths.config}.tmp`, paths.config);
+  return true;
+}
+
+/** The absolute path of an installed program. */
+async function findProgram(name: string): Promise<string | undefined> {
+  for (const dir of environment.PATH.split(':')) {
+    const path = `${dir}/${name}`;
+    if (
+      await access(path, constants.X_OK).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
+  }
+  return undefined;
+}
+
+interface Launch {
+  paths: ContainerdPaths;
+  /** What to run; the arguments of containerd itself are added. */
+  command: readonly string[];
+}
+
+/** The arguments are how a containerd of this folder is known: no other process has this path in this place. */
+const argsOf = (paths: ContainerdPaths): string[] => ['-c', paths.config];
+
+const recording = (paths: ContainerdPaths): string[] => ['/bin/sh', '-c', recordAndExec, 'containerd', paths.pidFile];
+
+/** Starts containerd in a session of its own and waits until it has recorded itself. */
+async function start({ paths, command }: Launch, { clock, log }: Deps): Promise<ProcessIdentity> {
+  await rm(paths.pidFile, { force: true });
+  if (((await stat(paths.log).catch(() => undefined))?.size ?? 0) > maxLogBytes)
+    await rename(paths.log, `${paths.log}.1`);
+  const output = await open(paths.log, 'a', 0o600);
+  const args = argsOf(paths);
+  const [program = '', ...rest] = [...command, ...args];
+  let failure: unknown;
+  try {
+    const stdio = ['ignore', output.fd, output.fd] as const;
+    const child = spawn(program, rest, { detached: true, stdio: [...stdio], env: environment, cwd: '/' });
+    child.on('error', (error) => {
+      failure = error;
+    });
+    child.on('exit', (code, by) => {
+      failure ??= new Error(`ended with ${by ?? code}`);
+      log.info({ pid: child.pid, code, signal: by }, 'containerd ended');
+    });
+    child.unref();
+  } finally {
+    await output.close();
+  }
+  let identity: ProcessIdentity | undefined;
+  await settled(clock, 5000, async () => {
+    const recorded = await readIdentity(paths.pidFile);
+    identity = recorded && (await isRunning(recorded, args)) ? recorded : undefined;
+    return identity !== undefined || failure !== undefined;
+  });
+  if (!identity)
+    throw new Error(`containerd did not start: ${String(failure ?? 'no answer')}\n${await logTail(paths)}`);
+  log.info({ pid: identity.pid, dir: paths.dir }, 'containerd started');
+  return identity;
+}
+
+/** Resolves as soon as the CRI answers; the gRPC connection itself is what is waited for. */
+async function untilReady(
+  {
+    identity,
+    args,
+    paths,
+    timeoutMs,
+  }: { identity: ProcessIdentity; args: readonly string[]; paths: ContainerdPaths; timeoutMs: number },
+  deps: Deps,
+): Promise<void> {
+  const deadline = deps.clock.now() + timeoutMs;
+  const cri = connectContainerd(paths.socket, deps);
+  try {
+    for (;;) {
+      const failure = await cri.runtime.Status({}).then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      if (failure === undefined) return;
+      const dead = !(await isRunning(identity, args));
+      if (dead || deps.clock.now() > deadline) {
+        throw new Error(`containerd ${dead ? 'ended at its start' : 'does not answer'}\n${await logTail(paths)}`, {
+          cause: failure,
+        });
+      }
+      await sleep(deps.clock, 10);
+    }
+  } finally {
+    cri.close();
+  }
+}
+
+/** The last lines of containerd's log, for an error message. */
+async function logTail(paths: ContainerdPaths): Promise<string> {
+  const text = await readFile(paths.log, 'utf8').catch(() => '');
+  return text.trimEnd().split('\n').slice(-5).join('\n');
+}

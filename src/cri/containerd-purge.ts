@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import { connectContainerd } from './containerd-client.ts';
+import type { ContainerdPaths } from './containerd-config.ts';
+import type { Cri } from './cri.ts';
+import { removeTree } from './mounts.ts';
+import { findProcesses, settled, signal } from './recorded-process.ts';
+import { removeCgroups } from './remove-cgroups.ts';
+
+interface Deps {
+  clock: Clock;
+  log: Logger;
+}
+
+/** More at a time only makes each one slower: two task deletions keep a core busy. */
+const parallelRemovals = 4;
+
+/** Stops and removes every sandbox with its containers, through the runtime. Failures are logged, not thrown. */
+export async function removeSandboxes(socketPath: string, deps: Deps): Promise<void> {
+  const cri = connectContainerd(socketPath, deps);
+  try {
+    const { items = [] } = await cri.runtime.ListPodSandbox({});
+    const queue = items.map((item) => item.id as string);
+    const worker = async () => {
+      for (let id = queue.pop(); id; id = queue.pop()) await removeSandbox(cri, id, deps.log);
+    };
+    await Promise.all(Array.from({ length: parallelRemovals }, worker));
+  } catch (error) {
+    deps.log.warn({ error: String(error) }, 'the runtime did not list its sandboxes');
+  } finally {
+    cri.close();
+  }
+}
+
+async function removeSandbox(cri: Cri, podSandboxId: string, log: Logger): Promise<void> {
+  try {
+    await cri.runtime.StopPodSandbox({ podSandboxId });
+    await cri.runtime.RemovePodSandbox({ podSandboxId });
+  } catch (error) {
+    log.warn({ podSandboxId, error: String(error) }, 'the runtime did not remove a sandbox');
+  }
+}
+
+/**
+ * Removes all that a stopped containerd may have left: shims and their sockets, processes and cgroups below `cgroup`,
+ * mounts, cached CNI results, the folder. Needs no containerd and may be repeated. Throws when something stays.
+ */
+export async function removeLeftovers(paths: ContainerdPaths, cgroup: string | undefined, deps: Deps): Promise<void> {
+  const left = cgroup ? await removeCgroups(cgroup, deps.clock) : [];
+  await removeShims(paths.socket, deps.clock);
+  await removeCniResults(paths);
+  await removeTree(paths.dir);
+  if (left.length > 0) throw new Error(`cgroups still in use: ${left.slice(0, 5).join(', ')}`);
+}
+
+/** A shim of ours names our socket in its arguments. It ends by itself after its last task; here it is given 2 s for that. */
+async function removeShims(socket: string, clock: Clock): Promise<void> {
+  const shims = () => findProcesses((args) => args.includes(socket) && args[args.indexOf('-address') + 1] === socket);
+  const gone = async () => (await shims()).length === 0;
+  if (await settled(clock, (await anyTask(await shims())) ? 0 : 2000, gone)) return;
+  for (const { pid, args } of await shims()) {
+    signal(pid, 'SIGKILL');
+    await rm(shimSocket(socket, args[args.indexOf('-id') + 1] ?? ''), { force: true });
+  }
+  if (!(await settled(clock, 2000, gone))) throw new Error(`shims of ${socket} do not end`);
+}
+
+/** A shim that still has children will not end by itself. */
+async function anyTask(shims: { pid: number }[]): Promise<boolean> {
+  const children = await Promise.all(
+    shims.map(({ pid }) => readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')),
+  );
+  return children.some((text) => text.trim() !== '');
+}
+
+/** Where containerd's shims listen: named by a hash of socket, namespace and sandbox (containerd/runtime/v2/shim). */
+const shimSocket = (socket: string, id: string): string =>
+  `/run/containerd/s/${createHash('sha256')
+    .update(join(socket, 'k8s.io', id))
+    .digest('hex')}`;
+
+/** libcni's cache; the folder cannot be configured in containerd 1.6, so several runtimes share it. */
+const cniResults = '/var/lib/cni/results';
+
+interface CniResult {
+  containerId?: string;
+  /** The network configuration, base64. */
+  config?: string;
+}
+
+/** Deletes the cached results of sandboxes whose network configuration names our folder, their loopback's included. */
+async function removeCniResults(paths: ContainerdPaths): Promise<void> {
+  const names = await readdir(cniResults).catch(() => []);
+  const results = await Promise.all(
+    names.map(async (name) => ({ name, ...(await readCniResult(join(cniResults, name))) })),
+  );
+  const named = (config = '') => Buffer.from(config, 'base64').toString().includes(`${paths.dir}/`);
+  const ours = new Set(results.filter(({ config }) => named(config)).map(({ containerId }) => containerId));
+  for (const { name, containerId } of results) {
+    if (containerId && ours.has(containerId)) await rm(join(cniResults, name), { force: true });
+  }
+}
+
+async function readCniResult(path: string): Promise<CniResult> {
+  try {
+    return JSON.parse(await readFile(path, 'utf8')) as CniResult;
+  } catch {
+    // Not a result, or gone since: not ours to judge.
+    return {};
+  }
+}

@@ -1,0 +1,135 @@
+import type { ClientDuplexStream } from '@grpc/grpc-js';
+import type { Clock } from '../base/clock.ts';
+import type { Rng } from '../base/rng.ts';
+import { uuid } from '../base/rng.ts';
+import type { ContainerdImage, WriteContentRequest, WriteContentResponse } from './containerd-api.ts';
+import { containerdDescriptor } from './containerd-api.ts';
+import { GrpcChannel } from './grpc-channel.ts';
+import type { RpcMethod } from './protobuf.ts';
+import { ProtobufSchema } from './protobuf.ts';
+import { hasRuntimeCode, RuntimeError, runtimeErrorFrom } from './runtime-error.ts';
+
+export interface Blob {
+  /** `sha256:…`; containerd checks it. */
+  digest: string;
+  /** Bytes. */
+  size: number;
+  /** The blob's bytes, in pieces of less than 16 MiB. */
+  read(): AsyncIterable<Uint8Array>;
+  /** `containerd.io/gc.ref.content.*` labels name the blobs that live as long as this one. */
+  labels?: Record<string, string>;
+}
+
+const service = (name: string) => `containerd.services.${name}.v1.${name[0]?.toUpperCase()}${name.slice(1)}`;
+const headers = { 'containerd-namespace': 'k8s.io' };
+const callTimeoutMs = 60_000;
+const writeTimeoutMs = 30 * 60_000;
+
+/** What is written under a lease is not collected as garbage before the lease ends: at the latest after an hour. */
+const leaseLifeMs = 3_600_000;
+
+/** containerd's content and image stores, in the namespace the CRI reads. Calls reject with `RuntimeError`. */
+export class ContainerdStore {
+  readonly #channel: GrpcChannel;
+  readonly #clock: Clock;
+  readonly #rng: Rng;
+  readonly #content: Map<string, RpcMethod>;
+  readonly #images: Map<string, RpcMethod>;
+  readonly #leases: Map<string, RpcMethod>;
+
+  constructor(socketPath: string, deps: { clock: Clock; rng: Rng }) {
+    this.#channel = new GrpcChannel(socketPath, deps.clock);
+    this.#clock = deps.clock;
+    this.#rng = deps.rng;
+    const schema = new ProtobufSchema(containerdDescriptor);
+    this.#content = schema.methods(service('content'));
+    this.#images = schema.methods(service('images'));
+    this.#leases = schema.methods(service('leases'));
+  }
+
+  /** Runs `work` under a lease: until it ends nothing it wrote is garbage. */
+  async withLease<T>(work: (lease: string) => Promise<T>): Promise<T> {
+    const id = `knarr-${uuid(this.#rng)}`;
+    const expire = new Date(this.#clock.now() + leaseLifeMs).toISOString();
+    await this.#call(this.#leases, 'Create', { id, labels: { 'containerd.io/gc.expire': expire } });
+    try {
+      return await work(id);
+    } finally {
+      await this.#call(this.#leases, 'Delete', { id }).catch(() => undefined);
+    }
+  }
+
+  /** Stores a blob; false when it was there already. */
+  async writeBlob(blob: Blob, lease: string): Promise<boolean> {
+    const method = this.#content.get('Write') as RpcMethod;
+    const stream = this.#channel.bidiStream(method, {
+      headers: { ...headers, 'containerd-lease': lease },
+      timeoutMs: writeTimeoutMs,
+    });
+    try {
+      await sendBlob(stream as unknown as WriteStream, blob, `${lease}-${blob.digest}`);
+      return true;
+    } catch (error) {
+      if (hasRuntimeCode(error, 'AlreadyExists')) return false;
+      throw error;
+    } finally {
+      stream.cancel();
+    }
+  }
+
+  /** Names a stored manifest or index; a name that exists moves. */
+  async putImage(image: ContainerdImage): Promise<void> {
+    try {
+      await this.#call(this.#images, 'Create', { image });
+    } catch (error) {
+      if (!hasRuntimeCode(error, 'AlreadyExists')) throw error;
+      await this.#call(this.#images, 'Update', { image, updateMask: { paths: ['target', 'labels'] } });
+    }
+  }
+
+  close(): void {
+    this.#channel.close();
+  }
+
+  #call(methods: Map<string, RpcMethod>, name: string, request: object): Promise<object> {
+    return this.#channel.unary(methods.get(name) as RpcMethod, request, { headers, timeoutMs: callTimeoutMs });
+  }
+}
+
+type WriteStream = ClientDuplexStream<WriteContentRequest, WriteContentResponse>;
+
+/** Asks first (a blob that exists is refused before any byte is sent), then sends all pieces, then commits. */
+async function sendBlob(stream: WriteStream, blob: Blob, ref: string): Promise<void> {
+  const head = { ref, total: blob.size, expected: blob.digest };
+  const replies = repliesOf(stream);
+  await send(stream, { ...head, action: 'WRITE', offset: 0 });
+  await replies.first;
+  let offset = 0;
+  for await (const data of blob.read()) {
+    await Promise.race([send(stream, { ...head, action: 'WRITE', offset, data }), replies.committed]);
+    offset += data.length;
+  }
+  await send(stream, { ...head, action: 'COMMIT', offset, labels: blob.labels ?? {} });
+  await replies.committed;
+}
+
+/** `first` settles with the first answer, `committed` with the answer to COMMIT; both reject when the stream breaks. */
+function repliesOf(stream: WriteStream): { first: Promise<void>; committed: Promise<void> } {
+  const until = (enough: (reply: WriteContentResponse) => boolean) =>
+    new Promise<void>((resolve, reject) => {
+      stream.on('data', (reply: WriteContentResponse) => enough(reply) && resolve());
+      stream.on('error', (error) => reject(runtimeErrorFrom(error)));
+      stream.on('end', () => reject(new RuntimeError('Unavailable', 'the content stream ended early')));
+    });
+  const first = until(() => true);
+  const committed = until((reply) => reply.action === 'COMMIT');
+  // The one that is not being waited for must not count as unhandled.
+  first.catch(() => undefined);
+  committed.catch(() => undefined);
+  return { first, committed };
+}
+
+/** Resolves when the stream takes more. */
+function send(stream: WriteStream, message: WriteContentRequest): Promise<void> {
+  return new Promise((resolve) => stream.write(message, () => resolve()));
+}
