@@ -61,8 +61,8 @@ export const pod = defineStrategy<Pod>({
   warnings: (pod) => podWarnings(pod),
   cells: podCells,
   rowConditions({ status }) {
-    if (status.phase === 'Succeeded') return completed('Succeeded', 'The pod has completed successfully.');
-    if (status.phase === 'Failed') return completed('Failed', 'The pod failed.');
+    if (status?.phase === 'Succeeded') return completed('Succeeded', 'The pod has completed successfully.');
+    if (status?.phase === 'Failed') return completed('Failed', 'The pod failed.');
     return [];
   },
 });
