@@ -250,7 +250,8 @@ function structReader(struct: string, goType: string, members: Member[]): Reader
       if (given === null || given === undefined) continue;
       at.steps[at.depth] = key;
       const read = member.reader.read(given, at);
-      if (member.omit && isEmpty(read, member)) continue;
+      // Go's storage form does not tell an empty list from none: one that must be written is null.
+      if (isEmpty(read, member) && (member.omit || member.reader.shape !== 'value')) continue;
       next = fillUpTo(member.index, next, out);
       if (member.index < last) disorder = true;
       last = member.index;
