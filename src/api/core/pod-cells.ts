@@ -136,7 +136,7 @@ const otherCells = columns<Pod>({
 
 /** The printer cells of a pod. */
 export function podCells(object: Readonly<Pod>, nowMs: number): Cell[] {
-  const pod = { spec: { containers: [] }, status: {}, ...object };
+  const pod: Pod = Object.assign({ spec: { containers: [] }, status: {} }, object);
   const [podName, ...others] = otherCells(pod, nowMs);
   const { ready, status, restarts } = summaryCells(pod, nowMs);
   return [podName ?? null, ready, status, restarts, ...others];

@@ -1,0 +1,42 @@
+import type { GroupVersions, Kind } from '../../api/kind.ts';
+
+function resourceDiscovery(kind: Kind): object {
+  const { group, version } = kind;
+  const subresources = (kind.subresources ?? []).map((sub) => ({
+    subresource: sub.name,
+    responseKind: { group: sub.version ? (sub.group ?? '') : group, version: sub.version ?? version, kind: sub.kind },
+    verbs: sub.verbs,
+  }));
+  return {
+    resource: kind.resource,
+    responseKind: { group, version, kind: kind.kind },
+    scope: kind.namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: kind.singular,
+    verbs: kind.verbs,
+    ...(kind.shortNames?.length ? { shortNames: kind.shortNames } : {}),
+    ...(kind.categories?.length ? { categories: kind.categories } : {}),
+    ...(subresources.length > 0 ? { subresources } : {}),
+  };
+}
+
+/**
+ * Aggregated discovery (KEP-3352): everything below `/api` or `/apis` in one APIGroupDiscoveryList. `v2` and `v2beta1`
+ * differ in name only.
+ */
+export const groupDiscoveryList = (
+  groups: readonly GroupVersions[],
+  kindsOf: (group: string, version: string) => readonly Kind[],
+  apiVersion: 'v2' | 'v2beta1',
+): object => ({
+  kind: 'APIGroupDiscoveryList',
+  apiVersion: `apidiscovery.k8s.io/${apiVersion}`,
+  metadata: {},
+  items: groups.map(({ group, versions }) => ({
+    metadata: group === '' ? {} : { name: group },
+    versions: versions.map((version) => ({
+      version,
+      resources: kindsOf(group, version).map(resourceDiscovery),
+      freshness: 'Current',
+    })),
+  })),
+});
