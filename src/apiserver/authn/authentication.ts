@@ -1,0 +1,66 @@
+import type { X509Certificate } from 'node:crypto';
+import type { Clock } from '../../base/clock.ts';
+import type { ObjectReader } from '../object-reader.ts';
+import { anonymous } from './anonymous.ts';
+import { type AuthRequest, bearerToken, type TokenAuthenticator, type TokenIdentity } from './authenticator.ts';
+import { BootstrapTokenAuthenticator } from './bootstrap-token.ts';
+import { ClientCertificateAuthenticator } from './client-certificate.ts';
+import { ServiceAccountAuthenticator } from './service-account.ts';
+import type { TokenIssuer } from './token-issuer.ts';
+import { type UserInfo, withAuthenticated } from './user-info.ts';
+
+export interface AuthenticationDeps {
+  caPem: string;
+  issuer: TokenIssuer;
+  read: ObjectReader;
+  clock: Clock;
+}
+
+export interface AuthenticationOptions {
+  /** Requests without a credential become `system:anonymous`. Default true, as Kubernetes. */
+  anonymous?: boolean;
+}
+
+/** Finds out who sends a request: certificate first, then the bearer token, then nobody. */
+export class Authentication {
+  readonly #certificates: ClientCertificateAuthenticator;
+  readonly #tokens: TokenAuthenticator[];
+  readonly #apiAudiences: string[];
+  readonly #allowAnonymous: boolean;
+
+  constructor(deps: AuthenticationDeps, options: AuthenticationOptions = {}) {
+    this.#certificates = new ClientCertificateAuthenticator(deps);
+    this.#tokens = [new ServiceAccountAuthenticator(deps), new BootstrapTokenAuthenticator(deps)];
+    this.#apiAudiences = deps.issuer.apiAudiences;
+    this.#allowAnonymous = options.anonymous ?? true;
+  }
+
+  /** The user; undefined (401 Unauthorized) when there is a credential and it is not valid. */
+  async authenticate(request: AuthRequest): Promise<UserInfo | undefined> {
+    const byCertificate = request.peerCertificate && this.#byCertificate(request.peerCertificate);
+    if (byCertificate) return byCertificate;
+    const token = bearerToken(request.authorization);
+    if (token) return (await this.authenticateToken(token, this.#apiAudiences))?.user;
+    return this.#allowAnonymous && !request.peerCertificate ? anonymous : undefined;
+  }
+
+  /** Who holds this token, for requests and for TokenReview; `audiences` default to the API server's own. */
+  async authenticateToken(
+    token: string,
+    audiences: readonly string[] = this.#apiAudiences,
+  ): Promise<TokenIdentity | undefined> {
+    for (const authenticator of this.#tokens) {
+      const identity = await authenticator.authenticateToken(token, audiences);
+      if (!identity) continue;
+      // Tokens without audiences of their own are for the API server.
+      const matching = identity.audiences ?? this.#apiAudiences.filter((audience) => audiences.includes(audience));
+      if (matching.length > 0) return { user: withAuthenticated(identity.user), audiences: matching };
+    }
+    return undefined;
+  }
+
+  #byCertificate(certificate: X509Certificate): UserInfo | undefined {
+    const user = this.#certificates.authenticate(certificate);
+    return user && withAuthenticated(user);
+  }
+}

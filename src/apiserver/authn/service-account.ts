@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { nodes, pods, secrets, serviceaccounts } from '../../api/generated/resources.ts';
+import type { KubeObject } from '../../api/resource.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { ObjectReader } from '../object-reader.ts';
+import type { TokenAuthenticator, TokenIdentity } from './authenticator.ts';
+import type { KubernetesClaim, NamedUid, ServiceAccountClaims, TokenIssuer } from './token-issuer.ts';
+import { credentialIdKey, serviceAccountGroups, type UserInfo } from './user-info.ts';
+
+/** How many verified tokens are remembered; the oldest is forgotten (and verified again when it comes back). */
+const maxRemembered = 10_000;
+/** An object being deleted keeps its tokens valid this long, so that its last requests get through. */
+const deletionLeewayMs = 60_000;
+
+/**
+ * Tokens of service accounts. The signature is checked once per token (the hash of the text is remembered until it expires);
+ * that account, pod, secret or node still exist is looked up every time, in the replica.
+ */
+export class ServiceAccountAuthenticator implements TokenAuthenticator {
+  readonly name = 'service-account';
+  readonly #issuer: TokenIssuer;
+  readonly #read: ObjectReader;
+  readonly #clock: Clock;
+  readonly #verified = new Map<string, ServiceAccountClaims>();
+
+  constructor(deps: { issuer: TokenIssuer; read: ObjectReader; clock: Clock }) {
+    this.#issuer = deps.issuer;
+    this.#read = deps.read;
+    this.#clock = deps.clock;
+  }
+
+  async authenticateToken(token: string, audiences: readonly string[]): Promise<TokenIdentity | undefined> {
+    // Three base64url parts: nothing else can be a signed token.
+    if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return undefined;
+    const claims = await this.#claims(token);
+    if (!claims) return undefined;
+    const now = this.#clock.now() / 1000;
+    const matching = claims.aud.filter((audience) => audiences.includes(audience));
+    if (now >= claims.exp || now < claims.nbf || matching.length === 0) return undefined;
+    return this.#boundObjectsExist(claims['kubernetes.io']) ? { user: userOf(claims), audiences: matching } : undefined;
+  }
+
+  async #claims(token: string): Promise<ServiceAccountClaims | undefined> {
+    const hash = createHash('sha256').update(token).digest('base64');
+    const known = this.#verified.get(hash);
+    if (known && known.exp > this.#clock.now() / 1000) return known;
+    this.#verified.delete(hash);
+    const claims = await this.#issuer.verify(token);
+    if (!claims) return undefined;
+    if (this.#verified.size >= maxRemembered) {
+      for (const oldest of this.#verified.keys()) {
+        this.#verified.delete(oldest);
+        break;
+      }
+    }
+    this.#verified.set(hash, claims);
+    return claims;
+  }
+
+  #boundObjectsExist(claim: KubernetesClaim): boolean {
+    const { namespace, serviceaccount, pod, secret, node } = claim;
+    if (!this.#isSame(this.#read.get(serviceaccounts, namespace, serviceaccount.name), serviceaccount)) return false;
+    if (secret && !this.#isSame(this.#read.get(secrets, namespace, secret.name), secret)) return false;
+    if (pod) return this.#isSame(this.#read.get(pods, namespace, pod.name), pod);
+    // The node of a pod's token only informs; a token bound to the node itself ends with it.
+    return !node || this.#isSame(this.#read.get(nodes, '', node.name), node);
+  }
+
+  #isSame(object: KubeObject | undefined, claimed: NamedUid): boolean {
+    if (!object || object.metadata.uid !== claimed.uid) return false;
+    const deleted = object.metadata.deletionTimestamp;
+    return !deleted || Date.parse(deleted) + deletionLeewayMs > this.#clock.now();
+  }
+}
+
+function userOf(claims: ServiceAccountClaims): UserInfo {
+  const { namespace, serviceaccount, pod, node } = claims['kubernetes.io'];
+  const extra: Record<string, string[]> = {};
+  if (claims.jti) extra[credentialIdKey] = [`JTI=${claims.jti}`];
+  if (pod) {
+    extra['authentication.kubernetes.io/pod-name'] = [pod.name];
+    extra['authentication.kubernetes.io/pod-uid'] = [pod.uid];
+  }
+  if (node) {
+    extra['authentication.kubernetes.io/node-name'] = [node.name];
+    if (node.uid) extra['authentication.kubernetes.io/node-uid'] = [node.uid];
+  }
+  return { name: claims.sub, uid: serviceaccount.uid, groups: serviceAccountGroups(namespace), extra };
+}

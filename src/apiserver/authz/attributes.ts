@@ -1,0 +1,45 @@
+/** A request for an API object or collection. `verb` is the API's (get, list, watch, create, …) or a special one (bind, …). */
+export interface ResourceAttributes {
+  verb: string;
+  group: string;
+  version?: string;
+  /** Plural name; the subresource stands apart. */
+  resource: string;
+  subresource?: string;
+  /** Absent or empty: cluster scope, or all namespaces. */
+  namespace?: string;
+  /** Absent or empty for collections. A list or watch of `metadata.name=x` has the name x. */
+  name?: string;
+  /** As in the query. */
+  fieldSelector?: string;
+  labelSelector?: string;
+}
+
+/** A request for any other path; `verb` is the HTTP method in lower case. */
+export interface NonResourceAttributes {
+  verb: string;
+  path: string;
+}
+
+export type Attributes = ResourceAttributes | NonResourceAttributes;
+
+export const isResource = (attributes: Attributes): attributes is ResourceAttributes => 'resource' in attributes;
+
+/** Not allowed means: no authorizer had a reason to allow it. `reason` is for the reader. */
+export interface Decision {
+  allowed: boolean;
+  reason: string;
+}
+
+/** The value that a field selector requires of `field` (`=` or `==`); undefined when it does not. */
+export function requiredField(fieldSelector: string | undefined, field: string): string | undefined {
+  for (const requirement of (fieldSelector ?? '').split(',')) {
+    const match = /^([^=!]+)==?([^=].*)$/.exec(requirement.trim());
+    if (match?.[1] === field) return match[2];
+  }
+  return undefined;
+}
+
+/** `pods/log` or `pods`. */
+export const resourceText = (attributes: ResourceAttributes): string =>
+  attributes.subresource ? `${attributes.resource}/${attributes.subresource}` : attributes.resource;

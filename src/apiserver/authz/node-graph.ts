@@ -1,0 +1,187 @@
+import type { PersistentVolume, Pod, PodSpec, VolumeAttachment } from '../../api/generated/types.ts';
+import type { KubeObject } from '../../api/resource.ts';
+
+/** Resources whose objects a node may only see when one of its pods refers to them. */
+export type GraphResource = 'secrets' | 'configmaps' | 'persistentvolumeclaims' | 'serviceaccounts' | 'resourceclaims';
+
+export const graphResources = ['pods', 'persistentvolumes', 'volumeattachments.storage.k8s.io'];
+
+interface PodEdges {
+  node: string;
+  references: string[];
+}
+
+/**
+ * Which node may see which object: an edge from every object that a pod names to the node it is bound to. Kept by events;
+ * a question costs one or two map lookups.
+ */
+export class NodeGraph {
+  readonly #pods = new Map<string, PodEdges>();
+  /** Reference → node → how many of its pods name it. */
+  readonly #nodes = new Map<string, Map<string, number>>();
+  /** Volume → the claim bound to it, and the Secrets its driver names. */
+  readonly #volumes = new Map<string, { claim: string; secrets: string[] }>();
+  /** Secret → volumes that name it. */
+  readonly #volumesOfSecret = new Map<string, Set<string>>();
+  readonly #attachments = new Map<string, string>();
+
+  set(resource: string, object: KubeObject): void {
+    this.remove(resource, object);
+    if (resource === 'pods') this.#setPod(object as Pod);
+    else if (resource === 'persistentvolumes') this.#setVolume(object as PersistentVolume);
+    else this.#attachments.set(object.metadata.name, (object as VolumeAttachment).spec.nodeName);
+  }
+
+  remove(resource: string, object: KubeObject): void {
+    if (resource === 'pods') this.#removePod(podKey(object));
+    else if (resource === 'persistentvolumes') this.#removeVolume(object.metadata.name);
+    else this.#attachments.delete(object.metadata.name);
+  }
+
+  /** True when a pod on the node refers to the object, directly or through a volume. */
+  refersTo(node: string, resource: GraphResource, key: { namespace: string; name: string }): boolean {
+    const reference = referenceText(resource, key.namespace, key.name);
+    if (this.#nodes.get(reference)?.has(node)) return true;
+    if (resource !== 'secrets') return false;
+    return [...(this.#volumesOfSecret.get(reference) ?? [])].some((volume) => this.usesVolume(node, volume));
+  }
+
+  usesVolume(node: string, volume: string): boolean {
+    const claim = this.#volumes.get(volume)?.claim;
+    return claim !== undefined && (this.#nodes.get(claim)?.has(node) ?? false);
+  }
+
+  hasPod(node: string, namespace: string, name: string): boolean {
+    return this.#pods.get(`${namespace}/${name}`)?.node === node;
+  }
+
+  hasAttachment(node: string, name: string): boolean {
+    return this.#attachments.get(name) === node;
+  }
+
+  #setPod(pod: Pod): void {
+    const node = pod.spec?.nodeName;
+    if (!node) return;
+    // A mirror pod is the node's own claim: it may not open anything.
+    const isMirror = pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined;
+    const references = isMirror ? [] : [...podReferences(pod)];
+    this.#pods.set(podKey(pod), { node, references });
+    for (const reference of references) {
+      const nodes = this.#nodes.get(reference) ?? new Map<string, number>();
+      this.#nodes.set(reference, nodes.set(node, (nodes.get(node) ?? 0) + 1));
+    }
+  }
+
+  #removePod(key: string): void {
+    const edges = this.#pods.get(key);
+    if (!edges) return;
+    this.#pods.delete(key);
+    for (const reference of edges.references) {
+      const nodes = this.#nodes.get(reference);
+      const left = (nodes?.get(edges.node) ?? 0) - 1;
+      if (left > 0) nodes?.set(edges.node, left);
+      else nodes?.delete(edges.node);
+      if (nodes?.size === 0) this.#nodes.delete(reference);
+    }
+  }
+
+  #setVolume(volume: PersistentVolume): void {
+    const ref = volume.spec.claimRef;
+    if (!ref) return;
+    const claim = referenceText('persistentvolumeclaims', ref.namespace ?? '', ref.name ?? '');
+    const secrets = volumeSecrets(volume).map((s) =>
+      referenceText('secrets', s.namespace || (ref.namespace ?? ''), s.name),
+    );
+    this.#volumes.set(volume.metadata.name, { claim, secrets });
+    for (const secret of secrets) {
+      const volumes = this.#volumesOfSecret.get(secret) ?? new Set<string>();
+      this.#volumesOfSecret.set(secret, volumes.add(volume.metadata.name));
+    }
+  }
+
+  #removeVolume(name: string): void {
+    for (const secret of this.#volumes.get(name)?.secrets ?? []) {
+      const volumes = this.#volumesOfSecret.get(secret);
+      volumes?.delete(name);
+      if (volumes?.size === 0) this.#volumesOfSecret.delete(secret);
+    }
+    this.#volumes.delete(name);
+  }
+}
+
+const podKey = (object: KubeObject): string => `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
+
+const referenceText = (resource: GraphResource, namespace: string, name: string): string =>
+  `${resource} ${namespace}/${name}`;
+
+/** Everything that a pod's spec names and its node needs to read. */
+function podReferences(pod: Pod): Set<string> {
+  const references = new Set<string>();
+  const add = (resource: GraphResource, name: string | undefined): void => {
+    if (name) references.add(referenceText(resource, pod.metadata.namespace ?? '', name));
+  };
+  const { spec } = pod;
+  add('serviceaccounts', spec.serviceAccountName);
+  for (const pull of spec.imagePullSecrets ?? []) add('secrets', pull.name);
+  addVolumes(pod, add);
+  addEnvironment(spec, add);
+  for (const status of pod.status?.resourceClaimStatuses ?? []) add('resourceclaims', status.resourceClaimName);
+  for (const claim of spec.resourceClaims ?? []) add('resourceclaims', claim.resourceClaimName);
+  return references;
+}
+
+type Add = (resource: GraphResource, name: string | undefined) => void;
+
+function addEnvironment(spec: PodSpec, add: Add): void {
+  const containers = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])];
+  for (const container of containers) {
+    for (const from of container.envFrom ?? []) {
+      add('secrets', from.secretRef?.name);
+      add('configmaps', from.configMapRef?.name);
+    }
+    for (const { valueFrom } of container.env ?? []) {
+      add('secrets', valueFrom?.secretKeyRef?.name);
+      add('configmaps', valueFrom?.configMapKeyRef?.name);
+    }
+  }
+}
+
+function addVolumes(pod: Pod, add: Add): void {
+  for (const volume of pod.spec.volumes ?? []) {
+    add('secrets', volume.secret?.secretName);
+    add('configmaps', volume.configMap?.name);
+    add('persistentvolumeclaims', volume.persistentVolumeClaim?.claimName);
+    if (volume.ephemeral) add('persistentvolumeclaims', `${pod.metadata.name}-${volume.name}`);
+    for (const source of volume.projected?.sources ?? []) {
+      add('secrets', source.secret?.name);
+      add('configmaps', source.configMap?.name);
+    }
+    for (const ref of [
+      volume.csi?.nodePublishSecretRef,
+      volume.flexVolume?.secretRef,
+      volume.cephfs?.secretRef,
+      volume.iscsi?.secretRef,
+      volume.rbd?.secretRef,
+      volume.scaleIO?.secretRef,
+      volume.storageos?.secretRef,
+    ]) {
+      add('secrets', ref?.name);
+    }
+    add('secrets', volume.azureFile?.secretName);
+  }
+}
+
+/** The Secrets that a driver's node side reads; those of the controller side are not the node's business. */
+function volumeSecrets(volume: PersistentVolume): { name: string; namespace?: string }[] {
+  const { csi, flexVolume, cephfs, iscsi, rbd } = volume.spec;
+  const refs = [
+    csi?.nodePublishSecretRef,
+    csi?.nodeStageSecretRef,
+    csi?.nodeExpandSecretRef,
+    flexVolume?.secretRef,
+    cephfs?.secretRef,
+    iscsi?.secretRef,
+    rbd?.secretRef,
+  ];
+  return refs.flatMap((ref) => (ref?.name ? [{ name: ref.name, namespace: ref.namespace }] : []));
+}

@@ -1,0 +1,178 @@
+import type {
+  LocalSubjectAccessReview,
+  ResourceAttributes as ReviewedResource,
+  SelfSubjectRulesReview,
+  SubjectAccessReview,
+  SubjectAccessReviewSpec,
+  TokenReview,
+  UserInfo as ApiUserInfo,
+} from '../../api/generated/types.ts';
+import { badRequest, type FieldError, invalid } from '../../api/meta/status-error.ts';
+import type { Authentication } from '../authn/authentication.ts';
+import type { UserInfo } from '../authn/user-info.ts';
+import type { Attributes } from './attributes.ts';
+import type { Authorizer } from './authorizer.ts';
+
+interface Deps {
+  authorizer: Authorizer;
+  authentication: Pick<Authentication, 'authenticateToken'>;
+}
+
+interface Body {
+  kind?: string;
+  metadata?: { namespace?: string };
+  spec?: unknown;
+}
+
+type Handler = (deps: Deps, body: never, context: ReviewContext) => object | Promise<object>;
+
+export interface ReviewContext {
+  user: UserInfo;
+  /** The namespace of the URL (LocalSubjectAccessReview only). */
+  namespace: string;
+}
+
+/** The review kinds, by kind: questions that are answered, never stored. */
+export const reviewHandlers = {
+  SubjectAccessReview: (deps: Deps, body: SubjectAccessReview) => subjectAccess(deps, body),
+  LocalSubjectAccessReview: localSubjectAccess,
+  SelfSubjectAccessReview: selfSubjectAccess,
+  SelfSubjectRulesReview: selfSubjectRules,
+  SelfSubjectReview: (_deps: Deps, body: Body, { user }: ReviewContext) => ({
+    ...body,
+    status: { userInfo: apiUser(user) },
+  }),
+  TokenReview: tokenReview,
+} satisfies Record<string, Handler>;
+
+/** Answers a review: the body with its status. Throws `StatusError` for a question that cannot be answered. */
+export async function review(deps: Deps, body: Body & { kind: string }, context: ReviewContext): Promise<object> {
+  const handler = reviewHandlers[body.kind as keyof typeof reviewHandlers] as Handler | undefined;
+  if (!handler) throw badRequest(`${body.kind} is not a review`);
+  return handler(deps, { ...body, spec: body.spec ?? {} } as never, context);
+}
+
+function subjectAccess<T extends SubjectAccessReview | LocalSubjectAccessReview>(deps: Deps, body: T): T {
+  const { spec } = body;
+  const errors = attributeErrors(spec);
+  if (!spec.user && !spec.groups?.length) {
+    errors.push(fieldInvalid('spec.user', '""', 'at least one of user or group must be specified'));
+  }
+  refuse(errors);
+  const user: UserInfo = {
+    name: spec.user ?? '',
+    groups: spec.groups ?? [],
+    ...(spec.uid ? { uid: spec.uid } : {}),
+    ...(spec.extra ? { extra: spec.extra } : {}),
+  };
+  return { ...body, status: decide(deps, user, spec) };
+}
+
+function localSubjectAccess(
+  deps: Deps,
+  body: LocalSubjectAccessReview,
+  { namespace }: ReviewContext,
+): LocalSubjectAccessReview {
+  const asked = body.spec.resourceAttributes?.namespace ?? '';
+  if (body.spec.nonResourceAttributes) {
+    const field = 'spec.nonResourceAttributes';
+    refuse([fieldInvalid(field, pathText(body.spec), 'disallowed on this kind of request')]);
+  }
+  if (asked !== namespace) {
+    const field = 'spec.resourceAttributes.namespace';
+    refuse([fieldInvalid(field, JSON.stringify(asked), 'must match metadata.namespace')]);
+  }
+  return subjectAccess(deps, body);
+}
+
+function selfSubjectAccess(deps: Deps, body: SubjectAccessReview, { user }: ReviewContext): object {
+  refuse(attributeErrors(body.spec));
+  return { ...body, status: decide(deps, user, body.spec) };
+}
+
+function selfSubjectRules(deps: Deps, body: SelfSubjectRulesReview, { user }: ReviewContext): object {
+  const namespace = body.spec.namespace;
+  if (!namespace) throw badRequest('no namespace on request');
+  const { rules, evaluationError } = deps.authorizer.rulesFor(user, namespace);
+  const resourceRules = rules
+    .filter((rule) => rule.resources?.length)
+    .map(({ verbs, apiGroups, resources, resourceNames }) => ({
+      verbs,
+      apiGroups,
+      resources,
+      ...(resourceNames?.length ? { resourceNames } : {}),
+    }));
+  const nonResourceRules = rules
+    .filter((rule) => rule.nonResourceURLs?.length)
+    .map(({ verbs, nonResourceURLs }) => ({ verbs, nonResourceURLs }));
+  const status = { resourceRules, nonResourceRules, incomplete: evaluationError !== '' };
+  return { ...body, status: evaluationError ? { ...status, evaluationError } : status };
+}
+
+async function tokenReview(deps: Deps, body: TokenReview): Promise<object> {
+  const { token, audiences } = body.spec;
+  if (!token) throw badRequest('token is required for TokenReview in authentication');
+  const identity = await deps.authentication.authenticateToken(token, audiences?.length ? audiences : undefined);
+  const status = identity
+    ? { authenticated: true, user: apiUser(identity.user), audiences: identity.audiences }
+    : { user: {}, error: 'invalid bearer token' };
+  return { ...body, status };
+}
+
+function decide(deps: Deps, user: UserInfo, spec: SubjectAccessReviewSpec): SubjectAccessReview['status'] {
+  const { allowed, reason } = deps.authorizer.authorize(user, attributesOf(spec));
+  return { allowed, ...(reason ? { reason } : {}) };
+}
+
+function attributesOf({ resourceAttributes, nonResourceAttributes }: SubjectAccessReviewSpec): Attributes {
+  if (!resourceAttributes) {
+    return { verb: nonResourceAttributes?.verb ?? '', path: nonResourceAttributes?.path ?? '' };
+  }
+  const { verb = '', group = '', resource = '', fieldSelector: _f, labelSelector, ...rest } = resourceAttributes;
+  return {
+    ...rest,
+    verb,
+    group,
+    resource,
+    fieldSelector: selectorText(resourceAttributes),
+    labelSelector: labelSelector?.rawSelector,
+  };
+}
+
+/** Only equality narrows what is asked for; other requirements are left out, which never widens the answer. */
+function selectorText({ fieldSelector }: ReviewedResource): string | undefined {
+  if (fieldSelector?.rawSelector) return fieldSelector.rawSelector;
+  const equal = (fieldSelector?.requirements ?? []).filter((r) => r.operator === 'In' && r.values?.length === 1);
+  return equal.length ? equal.map((r) => `${r.key}=${r.values?.[0]}`).join(',') : undefined;
+}
+
+function attributeErrors(spec: SubjectAccessReviewSpec): FieldError[] {
+  if (spec.resourceAttributes && spec.nonResourceAttributes) {
+    const message = 'cannot be specified in combination with resourceAttributes';
+    return [fieldInvalid('spec.nonResourceAttributes', pathText(spec), message)];
+  }
+  if (spec.resourceAttributes || spec.nonResourceAttributes) return [];
+  const message = 'exactly one of nonResourceAttributes or resourceAttributes must be specified';
+  return [fieldInvalid('spec.resourceAttributes', '"null"', message)];
+}
+
+/** The value as the API prints it: a Go struct. */
+const pathText = ({ nonResourceAttributes }: SubjectAccessReviewSpec): string =>
+  `authorization.NonResourceAttributes{Path:${JSON.stringify(nonResourceAttributes?.path ?? '')}, Verb:${JSON.stringify(nonResourceAttributes?.verb ?? '')}}`;
+
+const fieldInvalid = (field: string, value: string, why: string): FieldError => ({
+  type: 'FieldValueInvalid',
+  field,
+  message: `Invalid value: ${value}: ${why}`,
+});
+
+function refuse(errors: FieldError[]): void {
+  if (errors.length) throw invalid({ group: 'authorization.k8s.io', kind: '' }, '', errors);
+}
+
+const apiUser = ({ name, uid, groups, extra }: UserInfo): ApiUserInfo => ({
+  username: name,
+  ...(uid ? { uid } : {}),
+  groups: [...groups],
+  ...(extra ? { extra: extra as Record<string, string[]> } : {}),
+});
