@@ -21,6 +21,8 @@ export interface OwnContainerd {
   /** Everything of this run; only the runtime's own folder below it is the purge's. */
   dir: string;
   cgroup: string;
+  /** The network configuration, needed again after a purge. */
+  writeNetwork(): Promise<void>;
   /** Removes all of it. */
   stop(): Promise<void>;
 }
@@ -52,8 +54,11 @@ export async function startOwnContainerd(purpose: string): Promise<OwnContainerd
     launcher: ['/usr/bin/nsenter', `--net=/run/netns/${name}`],
   };
   const paths = containerdPaths(options.dir);
-  await mkdir(paths.cniConfDir, { recursive: true });
-  await writeFile(join(paths.cniConfDir, '10-knarr.conflist'), JSON.stringify(network(name, paths.cniDataDir)));
+  const writeNetwork = async () => {
+    await mkdir(paths.cniConfDir, { recursive: true });
+    await writeFile(join(paths.cniConfDir, '10-knarr.conflist'), JSON.stringify(network(name, paths.cniDataDir)));
+  };
+  await writeNetwork();
   const containerd = await ensureContainerd(options, machine);
   await ensureBaseImages({ socketPath: containerd.socketPath, cacheDir: join(dir, 'images'), ...machine });
   const stop = async () => {
@@ -61,7 +66,7 @@ export async function startOwnContainerd(purpose: string): Promise<OwnContainerd
     await run('ip', ['netns', 'del', name]);
     await rm(dir, { recursive: true, force: true });
   };
-  return { containerd, options, netns: name, dir, cgroup, stop };
+  return { containerd, options, netns: name, dir, cgroup, writeNetwork, stop };
 }
 
 /** ptp and host-local. The pods' range is nobody's: nothing leaves this network namespace. */

@@ -1,0 +1,79 @@
+import { createHash } from 'node:crypto';
+import type { Image, ImageService, ImageSpec } from '../api/generated/cri.ts';
+import type { Clock } from '../base/clock.ts';
+import { sleep } from '../base/clock.ts';
+import { RuntimeError } from './runtime-error.ts';
+
+export interface FakeImage {
+  /** The name as pods write it; the fake does not complete names. */
+  ref: string;
+  /** True when the node has it from the start. */
+  present?: boolean;
+  sizeBytes?: number;
+  pullMs?: number;
+  /** Every pull fails with this message. */
+  pullError?: string;
+}
+
+/** The images of the fake runtime: some on the node, the others in an imaginary registry. */
+export class FakeImages {
+  readonly #clock: Clock;
+  readonly #known: Map<string, FakeImage>;
+  readonly #present = new Set<string>();
+
+  constructor(clock: Clock, images: readonly FakeImage[]) {
+    this.#clock = clock;
+    this.#known = new Map(images.map((image) => [image.ref, image]));
+    for (const image of images) if (image.present) this.#present.add(image.ref);
+  }
+
+  /** The image on the node with this name or id. */
+  find(spec: ImageSpec | undefined): FakeImage | undefined {
+    const wanted = spec?.image ?? '';
+    const ref = [...this.#present].find((name) => name === wanted || imageId(name) === wanted);
+    return ref === undefined ? undefined : this.#known.get(ref);
+  }
+
+  calls(): ImageService {
+    return {
+      ListImages: async ({ filter }) => {
+        const one = filter?.image?.image ? this.find(filter.image) : undefined;
+        const all = [...this.#present].flatMap((ref) => this.#known.get(ref) ?? []);
+        return { images: (filter?.image?.image ? (one ? [one] : []) : all).map(describe) };
+      },
+      ImageStatus: async ({ image }) => {
+        const found = this.find(image);
+        return found ? { image: describe(found) } : {};
+      },
+      PullImage: async ({ image }) => await this.#pull(image?.image ?? ''),
+      RemoveImage: async ({ image }) => {
+        const found = this.find(image);
+        if (found) this.#present.delete(found.ref);
+        return {};
+      },
+      ImageFsInfo: async () => ({
+        imageFilesystems: [
+          { timestamp: this.#clock.now() * 1e6, fsId: { mountpoint: '/fake' }, usedBytes: { value: 0 } },
+        ],
+      }),
+    };
+  }
+
+  async #pull(ref: string): Promise<{ imageRef: string }> {
+    const image = this.#known.get(ref);
+    if (image?.pullMs) await sleep(this.#clock, image.pullMs);
+    if (!image) throw new RuntimeError('NotFound', `failed to pull image "${ref}": not found`);
+    if (image.pullError) throw new RuntimeError('Unknown', `failed to pull image "${ref}": ${image.pullError}`);
+    this.#present.add(ref);
+    return { imageRef: imageId(ref) };
+  }
+}
+
+/** The same name gives the same id. */
+export const imageId = (ref: string): string => `sha256:${createHash('sha256').update(ref).digest('hex')}`;
+
+const describe = (image: FakeImage): Image => ({
+  id: imageId(image.ref),
+  repoTags: [image.ref],
+  size: image.sizeBytes ?? 1_000_000,
+});
