@@ -2,7 +2,8 @@ import { servedKinds } from '../api/generated/kinds.ts';
 import type { Kind, Subresource } from '../api/kind.ts';
 import { strategies } from '../api/kinds.ts';
 import { groupResource } from '../api/resource.ts';
-import { type Codec, schema } from '../api/schema/codec.ts';
+import type { Codec } from '../api/schema/codec.ts';
+import { schema } from '../api/schema/schema.ts';
 import type { Strategy } from '../api/strategy.ts';
 import { validationRules } from '../api/validation/rules.ts';
 
@@ -68,7 +69,7 @@ function endpointOf(kind: Kind): Endpoint {
   return {
     kind,
     resource,
-    codec: schema.codec(kind.type),
+    codec: schema.codecFor(kind.type),
     strategy: { ...strategies[resource], ...validationRules[resource] },
     subresources: new Map((kind.subresources ?? []).map((s) => [s.name, s])),
     fieldPaths: (kind.fieldLabels ?? []).flatMap((entry) => fieldPath(entry) ?? []),

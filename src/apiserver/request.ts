@@ -4,16 +4,7 @@ import type { StoreEvent, Version } from '../store/version.ts';
 import type { UserInfo } from './authn/user-info.ts';
 import type { Endpoint } from './registry.ts';
 
-export type Verb =
-  | 'get'
-  | 'list'
-  | 'watch'
-  | 'create'
-  | 'update'
-  | 'patch'
-  | 'delete'
-  | 'deletecollection'
-  | 'connect';
+export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection' | 'connect';
 
 /** One request for a resource, as the verbs see it: the same from a socket and from within the process. */
 export interface ApiRequest {

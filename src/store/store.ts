@@ -57,6 +57,11 @@ export class Store {
     return this.#replica.revision;
   }
 
+  /** No watch can start before this revision. */
+  get compacted(): number {
+    return this.#replica.compacted;
+  }
+
   /** The durable version. */
   get(resource: string, key: string): Version | undefined {
     return this.#replica.get(resource, key);

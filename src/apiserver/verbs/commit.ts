@@ -10,7 +10,10 @@ import type { ApiRequest, Answer } from '../request.ts';
 
 /** Metadata rules and the kind's own, all failures at once. */
 export function validateNew(endpoint: Endpoint, object: KubeObject): void {
-  const errors = [...validateObjectMeta(endpoint.kind, object.metadata), ...(endpoint.strategy.validate?.(object) ?? [])];
+  const errors = [
+    ...validateObjectMeta(endpoint.kind, object.metadata),
+    ...(endpoint.strategy.validate?.(object) ?? []),
+  ];
   refuse(endpoint, object, errors);
 }
 

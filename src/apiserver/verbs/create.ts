@@ -34,7 +34,9 @@ export async function createObject(context: ApiContext, request: ApiRequest, obj
     if (generated) object.metadata.name = generateName(context, object.metadata.generateName as string);
     validateNew(endpoint, object);
     await context.admission.validate(admission);
-    const key = object.metadata.namespace ? `${object.metadata.namespace}/${object.metadata.name}` : object.metadata.name;
+    const key = object.metadata.namespace
+      ? `${object.metadata.namespace}/${object.metadata.name}`
+      : object.metadata.name;
     if (!context.store.head(endpoint.resource, key)) {
       const also = context.addresses.claim(endpoint, { object, old: undefined, dryRun });
       return commitObject(context, request, { key, object, dryRun, code: 201, also });
@@ -48,7 +50,11 @@ function prepare(context: ApiContext, request: ApiRequest, object: KubeObject): 
   const { metadata } = object;
   if (!metadata.name && !metadata.generateName) {
     throw invalid(endpoint.kind, '', [
-      { type: 'FieldValueRequired', field: 'metadata.name', message: 'Required value: name or generateName is required' },
+      {
+        type: 'FieldValueRequired',
+        field: 'metadata.name',
+        message: 'Required value: name or generateName is required',
+      },
     ]);
   }
   metadata.uid = uuid(context.rng);

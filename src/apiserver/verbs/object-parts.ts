@@ -16,6 +16,8 @@ export function sameJson(a: unknown, b: unknown): boolean {
   return true;
 }
 
+type Json = Record<string, unknown>;
+
 const rootFields = new Set(['kind', 'apiVersion', 'metadata', 'status']);
 
 /** Whether two objects say the same outside metadata and status: what `generation` counts. */
@@ -47,6 +49,21 @@ export function keepOldParts(request: ApiRequest, object: KubeObject, old: KubeO
   } else if (request.subresource === '' && kind.statusSubresource && kind.statusField) {
     next.status = before.status;
   }
+  if (narrow[request.subresource]) keepAllBut(narrow[request.subresource] as string[], next, before);
+}
+
+/** Subresources through which only one member can be written. */
+const narrow: Record<string, string[]> = {
+  finalize: ['spec', 'finalizers'],
+  approval: ['status', 'conditions'],
+  ephemeralcontainers: ['spec', 'ephemeralContainers'],
+};
+
+function keepAllBut([section = '', member = '']: string[], next: Json, before: Json): void {
+  const wanted = (next[section] as Json | undefined)?.[member];
+  for (const field of Object.keys(next))
+    if (!['kind', 'apiVersion', 'metadata'].includes(field)) next[field] = before[field];
+  next[section] = { ...(before[section] as Json), [member]: wanted };
 }
 
 /** The metadata that a kind's status strategy resets (facts: resetFieldsOther). */
@@ -73,6 +90,8 @@ export function isUnchanged(_endpoint: Endpoint, object: KubeObject, old: KubeOb
 /** Stored metadata has no empty members, a client's may. */
 function withoutEmpty(meta: object): object {
   return Object.fromEntries(
-    Object.entries(meta).filter(([, v]) => !(v === '' || v === null || (typeof v === 'object' && Object.keys(v).length === 0))),
+    Object.entries(meta).filter(
+      ([, v]) => !(v === '' || v === null || (typeof v === 'object' && Object.keys(v).length === 0)),
+    ),
   );
 }

@@ -37,7 +37,11 @@ export function checkWriteOptions(request: ApiRequest): { dryRun: boolean } {
   }
   const manager = request.query.get('fieldManager') ?? '';
   if (Buffer.byteLength(manager) > 128) {
-    errors.push({ type: 'FieldValueTooLong', field: 'fieldManager', message: 'Too long: may not be more than 128 bytes' });
+    errors.push({
+      type: 'FieldValueTooLong',
+      field: 'fieldManager',
+      message: 'Too long: may not be more than 128 bytes',
+    });
   }
   // The rule is about control characters, so the pattern has to name them.
   // biome-ignore lint/suspicious/noControlCharactersInRegex: see above
@@ -73,9 +77,9 @@ export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unkn
 }
 
 export function withDefaults(endpoint: Endpoint, object: KubeObject): KubeObject {
-  applyDefaults(endpoint.kind.type, object);
-  endpoint.strategy.setDefaults?.(object);
-  return object;
+  const filled = applyDefaults(endpoint.kind.type, object) as KubeObject;
+  endpoint.strategy.setDefaults?.(filled);
+  return filled;
 }
 
 /** A body may leave kind and apiVersion out; if it has them, they must be the endpoint's. */
@@ -83,7 +87,9 @@ function checkKind(endpoint: Endpoint, body: unknown): void {
   const { kind, apiVersion } = (body ?? {}) as KubeObject;
   const expected = groupVersion(endpoint.kind);
   if ((kind ?? endpoint.kind.kind) === endpoint.kind.kind && (apiVersion ?? expected) === expected) return;
-  const shownVersion = String(apiVersion ?? expected).split('/').at(-1);
+  const shownVersion = String(apiVersion ?? expected)
+    .split('/')
+    .at(-1);
   throw badRequest(
     kind !== endpoint.kind.kind && kind
       ? `${kind} in version "${shownVersion}" cannot be handled as a ${endpoint.kind.kind}: converting (${shownVersion}.${kind}) to (${endpoint.kind.kind}): unknown conversion`
@@ -97,7 +103,9 @@ export function checkIdentity(request: ApiRequest, object: KubeObject): void {
   const { kind } = request.endpoint;
   if (request.verb === 'create') {
     if (request.name && metadata.name && metadata.name !== request.name) {
-      throw badRequest(`the name of the object (${metadata.name}) does not match the name on the URL (${request.name})`);
+      throw badRequest(
+        `the name of the object (${metadata.name}) does not match the name on the URL (${request.name})`,
+      );
     }
   } else if (!metadata.name) {
     throw badRequest(`the name of the object (${request.name} based on URL) was undeterminable: name must be provided`);

@@ -26,7 +26,9 @@ export class LmdbJournal implements Journal {
   async load(): Promise<Loaded> {
     const format = this.#meta.get('format') ?? formatVersion;
     if (format > formatVersion) {
-      throw new Error(`the state was written by a newer knarr (format ${format}; this one reads up to ${formatVersion})`);
+      throw new Error(
+        `the state was written by a newer knarr (format ${format}; this one reads up to ${formatVersion})`,
+      );
     }
     await this.#meta.put('format', formatVersion);
     const log = this.#log.getRange({}).map(({ key, value }) => decodeRecord(key, value));

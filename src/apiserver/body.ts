@@ -1,0 +1,99 @@
+import type { IncomingMessage } from 'node:http';
+import type { Http2ServerRequest } from 'node:http2';
+import { badRequest, StatusError } from '../api/meta/status-error.ts';
+import { duplicateFields } from '../api/schema/duplicates.ts';
+import type { PatchType } from '../client/client.ts';
+
+export type HttpRequest = IncomingMessage | Http2ServerRequest;
+
+/** The same limit as upstream: an etcd request may be 1.5 MB, a JSON body twice that. */
+export const maxBodyBytes = 3 * 2 ** 20;
+
+const patchTypes: Record<string, PatchType> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+  'application/apply-patch+yaml': 'apply',
+};
+
+/** Reads a whole body. Rejects with 413 over the limit and with 400 when the client went away in the middle. */
+export function readBody(request: HttpRequest): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    request.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > maxBodyBytes) {
+        reject(StatusError.of('RequestEntityTooLarge', `Request entity too large: limit is ${maxBodyBytes}`));
+        request.pause();
+      } else chunks.push(chunk);
+    });
+    request.on('aborted', () => reject(badRequest('the request was aborted')));
+    request.on('error', reject);
+    request.on('end', () => {
+      // An aborted HTTP/2 upload still ends: what came is not the whole.
+      const { stream } = request as Http2ServerRequest;
+      if (stream?.aborted) reject(badRequest('the request was aborted'));
+      else resolve(Buffer.concat(chunks));
+    });
+  });
+}
+
+export interface ParsedBody {
+  value: unknown;
+  patchType?: PatchType;
+  duplicates?: string[];
+}
+
+const mediaType = (request: HttpRequest): string =>
+  (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
+
+/** The body as data, by its content type; empty bodies are undefined. `kind` is for error texts. */
+export async function parseBody(request: HttpRequest, bytes: Buffer, kind: string): Promise<ParsedBody> {
+  const type = mediaType(request);
+  const patchType = patchTypes[type];
+  if (request.method === 'PATCH' && !patchType) {
+    const accepted = Object.keys(patchTypes).join(', ');
+    throw StatusError.of(
+      'UnsupportedMediaType',
+      `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
+    );
+  }
+  if (bytes.length === 0) return { value: undefined, patchType };
+  if (type === 'application/yaml' || patchType === 'apply') return { ...(await parseYaml(bytes, kind)), patchType };
+  if (type !== '' && type !== 'application/json' && !patchType) {
+    throw StatusError.of(
+      'UnsupportedMediaType',
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+    );
+  }
+  const text = bytes.toString('utf8');
+  try {
+    const value: unknown = JSON.parse(text);
+    return { value, patchType, duplicates: patchType ? [] : duplicateFields(text) };
+  } catch (error) {
+    if (error instanceof StatusError) throw error;
+    throw unrecognized(kind, `json parse error: ${(error as Error).message}`);
+  }
+}
+
+const unrecognized = (kind: string, why: string): StatusError =>
+  badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; ${why}`);
+
+/** YAML as Kubernetes reads it: JSON's types, no dates. JSON is YAML, too, and much faster to read as itself. */
+async function parseYaml(bytes: Buffer, kind: string): Promise<{ value: unknown }> {
+  const text = bytes.toString('utf8');
+  if (text.trimStart().startsWith('{')) {
+    try {
+      return { value: JSON.parse(text) };
+    } catch {
+      // A flow mapping that is YAML but not JSON.
+    }
+  }
+  const { parse } = await import('yaml');
+  try {
+    return { value: parse(text, { version: '1.2', schema: 'core', maxAliasCount: 100 }) };
+  } catch (error) {
+    throw unrecognized(kind, `error converting YAML to JSON: yaml: ${(error as Error).message}`);
+  }
+}

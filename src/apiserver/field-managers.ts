@@ -1,0 +1,42 @@
+import { updateManagers } from '../api/meta/managed-fields.ts';
+import { groupVersion, type KubeObject } from '../api/resource.ts';
+import { schema } from '../api/schema/schema.ts';
+import { type ApiContext, timestamp } from './context.ts';
+import type { ApiRequest } from './request.ts';
+
+/** Who writes: the `fieldManager` parameter, else the first part of the user agent (`kubectl/v1.36…` → `kubectl`). */
+export function managerOf(request: ApiRequest): string {
+  const given = request.query.get('fieldManager');
+  if (given) return given;
+  return request.userAgent.split('/')[0] || 'unknown';
+}
+
+export const ownershipTime = (context: ApiContext): string => timestamp(context.clock.now());
+
+/** Paths that this request cannot change, so that nobody comes to own them through it (facts: resetFields). */
+export function resetPaths(request: ApiRequest): string[] {
+  const { kind } = request.endpoint;
+  if (request.subresource === '') return kind.resetFields ?? [];
+  const other = Object.entries(kind.resetFieldsOther ?? {});
+  const own = other.find(([strategy]) => strategy.toLowerCase().endsWith(request.subresource));
+  return own?.[1] ?? [];
+}
+
+/** Records in `object.metadata.managedFields` what this write set. Apply has done it while merging. */
+export function recordManagers(
+  context: ApiContext,
+  request: ApiRequest,
+  { object, old }: { object: KubeObject; old: KubeObject | undefined },
+): void {
+  if (request.patchType === 'apply') return;
+  object.metadata.managedFields = updateManagers(schema, {
+    type: request.endpoint.kind.type,
+    old,
+    object,
+    manager: managerOf(request),
+    apiVersion: groupVersion(request.endpoint.kind),
+    subresource: request.subresource,
+    time: ownershipTime(context),
+    reset: resetPaths(request),
+  });
+}

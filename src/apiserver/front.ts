@@ -1,0 +1,215 @@
+import type { TLSSocket } from 'node:tls';
+import { StatusError } from '../api/meta/status-error.ts';
+import type { StoreEvent } from '../store/version.ts';
+import type { Authentication } from './authn/authentication.ts';
+import { impersonate } from './authn/impersonation.ts';
+import type { UserInfo } from './authn/user-info.ts';
+import { type HttpRequest, parseBody, readBody } from './body.ts';
+import type { ApiContext } from './context.ts';
+import { encodeAnswer } from './encode.ts';
+import { Inflight } from './flowcontrol/inflight.ts';
+import { type Encoding, negotiate } from './negotiate.ts';
+import type { NodeConnector } from './node-connector.ts';
+import type { PlainPaths } from './plain-paths.ts';
+import { attributesOf, authorize, handle, methodNotAllowed, noSuchResource } from './pipeline.ts';
+import { type Answer, type ApiRequest, flag, type Verb } from './request.ts';
+import { type HttpResponse, send, sendError } from './respond.ts';
+import { parseResourcePath, type ResourcePath } from './router.ts';
+import { sendWatch } from './watch-response.ts';
+
+export interface FrontDeps {
+  context: ApiContext;
+  authentication: Authentication;
+  plainPaths: PlainPaths;
+  nodes: NodeConnector;
+}
+
+/** Subresources that are streams to and from a node. */
+const connecting = new Set(['exec', 'attach', 'portforward', 'log', 'proxy']);
+
+/** From an HTTP request to its answer: who, what, may he, do it, write it. */
+export class Front {
+  readonly #deps: FrontDeps;
+  readonly #inflight = new Inflight();
+  /** Encoded events, shared by all watchers. */
+  readonly #events = new WeakMap<StoreEvent, Buffer>();
+
+  constructor(deps: FrontDeps) {
+    this.#deps = deps;
+  }
+
+  async serve(request: HttpRequest, response: HttpResponse): Promise<void> {
+    try {
+      await this.#serve(request, response);
+    } catch (error) {
+      if (!(error instanceof StatusError))
+        this.#deps.context.log.error({ err: error, path: request.url }, 'request failed');
+      await sendError(request, response, error);
+    }
+  }
+
+  /** An HTTP/1.1 upgrade: exec, attach and port-forward. Throws like a handler; the caller writes the error. */
+  async upgrade(request: HttpRequest, socket: TLSSocket, head: Buffer): Promise<void> {
+    const { context, nodes } = this.#deps;
+    const user = await this.#user(request);
+    const { path, query } = urlOf(request);
+    const at = parseResourcePath(context.registry, path);
+    if (!at?.endpoint || !connecting.has(at.subresource)) throw noSuchResource();
+    const apiRequest = this.#connectRequest(request, { at, query, user });
+    authorize(context, user, attributesOf(apiRequest));
+    await nodes.upgrade(apiRequest, at, { request, socket, head });
+  }
+
+  async #serve(request: HttpRequest, response: HttpResponse): Promise<void> {
+    const { context, plainPaths, nodes } = this.#deps;
+    const { path, query } = urlOf(request);
+    const user = await this.#user(request);
+    const at = parseResourcePath(context.registry, path);
+    if (!at) return plainPaths.serve(request, response, { path, user });
+    if (!at.endpoint) return this.#unknown(request, at, user);
+    if (connecting.has(at.subresource) && at.endpoint.subresources.has(at.subresource)) {
+      const apiRequest = this.#connectRequest(request, { at, query, user });
+      authorize(context, user, attributesOf(apiRequest));
+      return nodes.serve(apiRequest, at, { request, response });
+    }
+    const verb = verbOf(request, at, query);
+    const encoding = negotiate(request.headers.accept, { transforms: true, yaml: verb !== 'watch' });
+    const release = verb === 'watch' ? () => {} : this.#inflight.enter(verb);
+    try {
+      await this.#resource(request, response, { at, query, user, verb, encoding });
+    } finally {
+      release();
+    }
+  }
+
+  async #resource(
+    request: HttpRequest,
+    response: HttpResponse,
+    ask: { at: ResourcePath; query: URLSearchParams; user: UserInfo; verb: Verb; encoding: Encoding },
+  ): Promise<void> {
+    const { context } = this.#deps;
+    const { at, query, user, verb, encoding } = ask;
+    const endpoint = at.endpoint as NonNullable<ResourcePath['endpoint']>;
+    const warnings: string[] = [];
+    const body = hasBody(request) ? await readBody(request) : Buffer.alloc(0);
+    const parsed = await parseBody(request, body, endpoint.kind.kind);
+    const apiRequest: ApiRequest = {
+      verb,
+      endpoint,
+      user,
+      query,
+      subresource: at.subresource,
+      namespace: at.namespace,
+      name: at.name,
+      body: parsed.value,
+      patchType: parsed.patchType,
+      duplicateFields: parsed.duplicates,
+      userAgent: String(request.headers['user-agent'] ?? ''),
+      warn: (text) => warnings.push(text),
+    };
+    if (verb !== 'get' && verb !== 'list' && verb !== 'watch') requireBody(apiRequest);
+    const answer = await handle(context, apiRequest);
+    if (warnings.length > 0) response.setHeader('warning', warnings.map(warningHeader));
+    if (answer.type === 'watch')
+      sendWatch(context, response, { request: apiRequest, answer, encoding, shared: this.#events });
+    else await this.#sendAnswer(request, response, { apiRequest, answer, encoding });
+  }
+
+  async #sendAnswer(
+    request: HttpRequest,
+    response: HttpResponse,
+    { apiRequest, answer, encoding }: { apiRequest: ApiRequest; answer: Answer; encoding: Encoding },
+  ): Promise<void> {
+    const chunks = encodeAnswer(this.#deps.context, apiRequest, answer, encoding);
+    const code = 'code' in answer ? answer.code : 200;
+    if (encoding.format === 'json') return send(request, response, { code, type: 'application/json', chunks });
+    const { stringify } = await import('yaml');
+    const text = stringify(JSON.parse(Buffer.concat(chunks).toString('utf8')), {
+      version: '1.1',
+      sortMapEntries: true,
+    });
+    return send(request, response, { code, type: 'application/yaml', chunks: [Buffer.from(text)] });
+  }
+
+  /** What is not served is Forbidden before it is NotFound, so that names cannot be probed. */
+  #unknown(request: HttpRequest, at: ResourcePath, user: UserInfo): never {
+    const { group, version, resource, subresource, namespace, name } = at;
+    const verb = verbOf(request, at, urlOf(request).query);
+    authorize(this.#deps.context, user, { verb, group, version, resource, subresource, namespace, name });
+    throw noSuchResource();
+  }
+
+  #connectRequest(
+    request: HttpRequest,
+    { at, query, user }: { at: ResourcePath; query: URLSearchParams; user: UserInfo },
+  ): ApiRequest {
+    const endpoint = at.endpoint as NonNullable<ResourcePath['endpoint']>;
+    const declared = endpoint.subresources.get(at.subresource);
+    if (!declared) throw noSuchResource();
+    const verb = connectVerbs[request.method ?? ''];
+    if (!verb || !declared.verbs.includes(verb)) throw methodNotAllowed();
+    const { subresource, namespace, name } = at;
+    return { verb, endpoint, user, query, subresource, namespace, name, userAgent: '', warn: () => {} };
+  }
+
+  async #user(request: HttpRequest): Promise<UserInfo> {
+    const { authentication, context } = this.#deps;
+    const socket = request.socket as TLSSocket;
+    const user = await authentication.authenticate({
+      peerCertificate: socket.getPeerX509Certificate?.(),
+      authorization: request.headers.authorization,
+    });
+    if (!user) throw StatusError.of('Unauthorized', 'Unauthorized');
+    return impersonate(user, request.headers, context.authorizer);
+  }
+}
+
+const connectVerbs: Record<string, Verb> = {
+  GET: 'get',
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+};
+
+function urlOf(request: HttpRequest): { path: string; query: URLSearchParams } {
+  const url = request.url ?? '/';
+  const mark = url.indexOf('?');
+  return mark < 0
+    ? { path: url, query: new URLSearchParams() }
+    : { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) };
+}
+
+function verbOf(request: HttpRequest, at: ResourcePath, query: URLSearchParams): Verb {
+  const one = at.name !== '';
+  switch (request.method) {
+    case 'GET':
+    case 'HEAD':
+      if (at.watch || (!one && flag(query, 'watch'))) return 'watch';
+      return one ? 'get' : 'list';
+    case 'POST':
+      if (one && !at.subresource) throw methodNotAllowed();
+      return 'create';
+    case 'PUT':
+    case 'PATCH':
+      if (!one) throw methodNotAllowed();
+      return request.method === 'PUT' ? 'update' : 'patch';
+    case 'DELETE':
+      return one ? 'delete' : 'deletecollection';
+    default:
+      throw methodNotAllowed();
+  }
+}
+
+const hasBody = (request: HttpRequest): boolean => request.method !== 'GET' && request.method !== 'HEAD';
+
+function requireBody(request: ApiRequest): void {
+  if (request.body !== undefined || request.verb === 'delete' || request.verb === 'deletecollection') return;
+  throw StatusError.of(
+    'BadRequest',
+    `the object provided is unrecognized (must be of type ${request.endpoint.kind.kind}): couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)`,
+  );
+}
+
+/** RFC 7234 §5.5 with code 299, as Kubernetes sends it. */
+const warningHeader = (text: string): string => `299 - ${JSON.stringify(text)}`;

@@ -1,0 +1,89 @@
+import { StatusError } from '../api/meta/status-error.ts';
+import type { KubeObject } from '../api/resource.ts';
+import type { ApiCall, Transport } from '../client/transport.ts';
+import type { WatchEvent, WatchHandle, WatchSink } from '../client/client.ts';
+import type { StoreEvent } from '../store/version.ts';
+import type { UserInfo } from './authn/user-info.ts';
+import type { ApiContext } from './context.ts';
+import { handle, noSuchResource } from './pipeline.ts';
+import type { Answer, ApiRequest, Verb } from './request.ts';
+
+/**
+ * A transport for a part of this process: its own identity through the same authorization, admission, validation and
+ * ownership as any client; only socket and codec are missing. Objects that come back are the replica's own, frozen.
+ */
+export function inProcessTransport(context: ApiContext, user: UserInfo, options: { userAgent: string }): Transport {
+  const requestOf = (call: Omit<ApiCall, 'verb'>, verb: Verb): ApiRequest => {
+    const { group, version, resource } = call.resource;
+    const endpoint = context.registry.find(group, version, resource);
+    if (!endpoint) throw noSuchResource();
+    return {
+      verb,
+      endpoint,
+      user,
+      subresource: call.subresource ?? '',
+      namespace: call.key.namespace ?? '',
+      name: call.key.name ?? '',
+      query: new URLSearchParams(call.query),
+      // The writer keeps its object: what the server does to it must not show.
+      body: call.body === undefined ? undefined : structuredClone(call.body),
+      patchType: call.patchType,
+      userAgent: options.userAgent,
+      warn: () => {},
+    };
+  };
+  return {
+    async call(call) {
+      return resultOf(context, await handle(context, requestOf(call, call.verb)));
+    },
+    watch(call, sink) {
+      return watchInProcess(context, () => requestOf(call, 'watch'), sink);
+    },
+  };
+}
+
+function resultOf(context: ApiContext, answer: Answer): unknown {
+  if (answer.type === 'version') return context.objects.read(answer.version);
+  if (answer.type === 'object') return answer.object;
+  if (answer.type === 'watch') throw StatusError.of('BadRequest', 'a watch was asked for as a call');
+  return {
+    metadata: {
+      resourceVersion: String(answer.revision),
+      ...(answer.continueToken ? { continue: answer.continueToken } : {}),
+      ...(answer.remaining ? { remainingItemCount: answer.remaining } : {}),
+    },
+    items: answer.versions.map((version) => context.objects.read(version)),
+  };
+}
+
+function watchInProcess(context: ApiContext, request: () => ApiRequest, sink: WatchSink): WatchHandle {
+  let stopped = false;
+  let handle_: WatchHandle | undefined;
+  const stop = () => {
+    stopped = true;
+    handle_?.stop();
+  };
+  const toEvent = (event: StoreEvent): WatchEvent => ({
+    type: event.type,
+    object: context.objects.read<KubeObject>(event.version),
+  });
+  const start = async () => {
+    const answer = await handle(context, request());
+    if (stopped || answer.type !== 'watch') return;
+    handle_ = answer.start({
+      events: (events) => !stopped && sink.events(events.map(toEvent)),
+      bookmark: (revision) => !stopped && sink.events([bookmark(revision)]),
+      end: (error) => !stopped && sink.end(error),
+    });
+    if (stopped) handle_.stop();
+  };
+  start().catch((error: unknown) => {
+    if (!stopped) sink.end(error);
+  });
+  return { stop };
+}
+
+const bookmark = (revision: number): WatchEvent => ({
+  type: 'BOOKMARK',
+  object: { metadata: { name: '', resourceVersion: String(revision) } },
+});

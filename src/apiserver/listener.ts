@@ -1,0 +1,102 @@
+import { createSecureServer, type Http2SecureServer } from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { internalError, StatusError } from '../api/meta/status-error.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { HttpRequest } from './body.ts';
+import type { Front } from './front.ts';
+
+export interface ListenerDeps {
+  front: Front;
+  clock: Clock;
+  log: Logger;
+}
+
+export interface ListenerOptions {
+  /** Addresses to listen on, each with the same port. */
+  hosts: string[];
+  /** 0: any free one (a single host only). */
+  port: number;
+  cert: string;
+  key: string;
+  /** Signs client certificates. */
+  ca: string;
+}
+
+/** How long a stopping server lets running requests end. */
+const drainMs = 2000;
+
+/** The HTTPS socket of the API server: HTTP/1.1 and HTTP/2 on one port, client certificates asked for, not demanded. */
+export class Listener {
+  readonly #servers: Http2SecureServer[] = [];
+  readonly #sockets = new Set<TLSSocket>();
+  readonly #clock: Clock;
+  #port = 0;
+
+  private constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  static async open(deps: ListenerDeps, options: ListenerOptions): Promise<Listener> {
+    const listener = new Listener(deps.clock);
+    for (const host of options.hosts) await listener.#listen(deps, options, host);
+    return listener;
+  }
+
+  get port(): number {
+    return this.#port;
+  }
+
+  async close(): Promise<void> {
+    const closed = this.#servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    const cancel = this.#clock.after(drainMs, () => {
+      for (const socket of this.#sockets) socket.destroy();
+    });
+    for (const socket of this.#sockets) socket.end();
+    await Promise.all(closed);
+    cancel();
+  }
+
+  async #listen(deps: ListenerDeps, options: ListenerOptions, host: string): Promise<void> {
+    const server = createSecureServer({
+      allowHTTP1: true,
+      cert: options.cert,
+      key: options.key,
+      ca: options.ca,
+      requestCert: true,
+      rejectUnauthorized: false,
+      settings: { maxConcurrentStreams: 1000, initialWindowSize: 2 ** 20 },
+    });
+    server.on('request', (request, response) => void deps.front.serve(request, response));
+    server.on('upgrade', (request: HttpRequest, socket: TLSSocket, head: Buffer) => {
+      deps.front.upgrade(request, socket, head).catch((error: unknown) => refuseUpgrade(socket, error));
+    });
+    server.on('session', (session) => session.on('error', () => session.destroy()));
+    server.on('secureConnection', (socket: TLSSocket) => {
+      this.#sockets.add(socket);
+      socket.setNoDelay(true);
+      socket.on('close', () => this.#sockets.delete(socket));
+      socket.on('error', () => socket.destroy());
+    });
+    server.on('tlsClientError', (error) => deps.log.debug({ err: error }, 'TLS handshake failed'));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(options.port || this.#port, host, () => {
+        server.off('error', reject);
+        resolve();
+      });
+    });
+    this.#port = (server.address() as AddressInfo).port;
+    this.#servers.push(server);
+  }
+}
+
+/** The answer to an upgrade that is not to be: written by hand, since there is no response object. */
+function refuseUpgrade(socket: TLSSocket, error: unknown): void {
+  const { status } = error instanceof StatusError ? error : internalError(error);
+  const body = JSON.stringify(status);
+  socket.end(
+    `HTTP/1.1 ${status.code} ${status.reason ?? 'Error'}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}

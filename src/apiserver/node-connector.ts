@@ -1,0 +1,188 @@
+import { request as httpsRequest } from 'node:https';
+import { connect, type TLSSocket } from 'node:tls';
+import { nodes, pods } from '../api/generated/resources.ts';
+import type { Node, Pod } from '../api/generated/types.ts';
+import { badRequest, internalError, notFound, StatusError } from '../api/meta/status-error.ts';
+import type { HttpRequest } from './body.ts';
+import type { ObjectReader } from './object-reader.ts';
+import { noSuchResource } from './pipeline.ts';
+import type { ApiRequest } from './request.ts';
+import { type HttpResponse, write } from './respond.ts';
+import type { ResourcePath } from './router.ts';
+
+export interface NodeConnectorOptions {
+  /** How this server proves to a node who it is. PEM. */
+  cert: string;
+  key: string;
+  /** Who signs the nodes' serving certificates. PEM. */
+  ca: string;
+}
+
+interface Target {
+  host: string;
+  port: number;
+  path: string;
+}
+
+/** Name of the streaming endpoint on the node's HTTPS server, by subresource. */
+const nodePaths: Record<string, string> = {
+  log: 'containerLogs',
+  exec: 'exec',
+  attach: 'attach',
+  portforward: 'portForward',
+};
+
+/** Carries log, exec, attach and port-forward requests to the node of a pod, byte by byte. */
+export class NodeConnector {
+  readonly #read: ObjectReader;
+  readonly #tls: NodeConnectorOptions;
+
+  constructor(deps: { read: ObjectReader }, options: NodeConnectorOptions) {
+    this.#read = deps.read;
+    this.#tls = options;
+  }
+
+  /** A plain request: logs. */
+  async serve(
+    request: ApiRequest,
+    _at: ResourcePath,
+    { request: incoming, response }: { request: HttpRequest; response: HttpResponse },
+  ): Promise<void> {
+    if (request.subresource !== 'log') {
+      if (nodePaths[request.subresource]) throw badRequest('Upgrade request required');
+      throw noSuchResource();
+    }
+    const target = this.#target(request);
+    await new Promise<void>((resolve, reject) => {
+      const { host, port, path } = target;
+      const outgoing = httpsRequest({ host, port, path, method: 'GET', ...this.#tls }, (answer) => {
+        if (answer.statusCode !== 200) {
+          void textOf(answer).then((text) => reject(nodeError(answer.statusCode ?? 500, text)));
+          return;
+        }
+        write(response, 200, { 'content-type': answer.headers['content-type'] ?? 'text/plain' });
+        answer.pipe(response as NodeJS.WritableStream);
+        answer.on('end', resolve);
+        answer.on('error', resolve);
+      });
+      outgoing.on('error', (error) => reject(internalError(error)));
+      response.on('close', () => {
+        outgoing.destroy();
+        resolve();
+      });
+      incoming.on('error', () => outgoing.destroy());
+      outgoing.end();
+    });
+  }
+
+  /** An upgraded connection: the request is sent again to the node, then both ends are joined. */
+  async upgrade(
+    request: ApiRequest,
+    _at: ResourcePath,
+    { request: incoming, socket, head }: { request: HttpRequest; socket: TLSSocket; head: Buffer },
+  ): Promise<void> {
+    const target = this.#target(request);
+    const node = await this.#dial(target);
+    node.write(upgradeHead(incoming, target));
+    if (head.length > 0) node.write(head);
+    node.setNoDelay(true);
+    socket.setNoDelay(true);
+    socket.pipe(node);
+    node.pipe(socket);
+    for (const [one, other] of [
+      [socket, node],
+      [node, socket],
+    ] as const) {
+      one.on('error', () => other.destroy());
+      one.on('close', () => other.destroy());
+    }
+  }
+
+  #dial({ host, port }: Target): Promise<TLSSocket> {
+    return new Promise((resolve, reject) => {
+      const socket = connect({ host, port, ALPNProtocols: ['http/1.1'], ...this.#tls }, () => {
+        socket.off('error', fail);
+        resolve(socket);
+      });
+      const fail = (error: Error) =>
+        reject(internalError(new Error(`error dialing backend: ${error.message}`, { cause: error })));
+      socket.on('error', fail);
+    });
+  }
+
+  #target(request: ApiRequest): Target {
+    const pod = this.#read.get<Pod>(pods, request.namespace, request.name);
+    if (!pod) throw notFound(pods, request.name);
+    const container = request.subresource === 'portforward' ? '' : containerOf(request, pod);
+    if (!pod.spec.nodeName) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
+    const node = this.#read.get<Node>(nodes, '', pod.spec.nodeName);
+    if (!node) throw notFound(pods, pod.spec.nodeName);
+    const host = node.status.addresses?.find(({ type }) => type === 'InternalIP')?.address;
+    const port = node.status.daemonEndpoints?.kubeletEndpoint?.Port;
+    if (!host || !port) throw StatusError.of('ServiceUnavailable', `node ${pod.spec.nodeName} has no address yet`);
+    const parts = [nodePaths[request.subresource], request.namespace, request.name, container].filter(Boolean);
+    const query = new URLSearchParams(request.query);
+    query.delete('container');
+    // The node speaks the words of the container runtime interface.
+    for (const stream of ['stdin', 'stdout', 'stderr']) renameFlag(query, stream);
+    return { host, port, path: `/${parts.map((part) => encodeURIComponent(part as string)).join('/')}?${query}` };
+  }
+}
+
+function renameFlag(query: URLSearchParams, stream: string): void {
+  const value = query.get(stream);
+  query.delete(stream);
+  if (value && value !== 'false' && value !== '0')
+    query.set({ stdin: 'input', stdout: 'output', stderr: 'error' }[stream] as string, '1');
+}
+
+/** The container that is meant: the asked one, the default one of its annotation, or the only one. */
+function containerOf(request: ApiRequest, pod: Pod): string {
+  const { spec, metadata } = pod;
+  const all = [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])].map(
+    (c) => c.name,
+  );
+  const asked = request.query.get('container');
+  if (asked) {
+    if (!all.includes(asked)) throw badRequest(`container ${asked} is not valid for pod ${metadata.name}`);
+    return asked;
+  }
+  const preferred = metadata.annotations?.['kubectl.kubernetes.io/default-container'];
+  if (preferred && all.includes(preferred)) return preferred;
+  const [only, ...others] = spec.containers;
+  if (only && others.length === 0) return only.name;
+  const shown = all.join(' ');
+  throw badRequest(`a container name must be specified for pod ${metadata.name}, choose one of: [${shown}]`);
+}
+
+const hopHeaders = new Set(['host', 'authorization', 'content-length']);
+
+function upgradeHead(incoming: HttpRequest, { host, port, path }: Target): string {
+  const lines = [`${incoming.method} ${path} HTTP/1.1`, `Host: ${host}:${port}`];
+  const { rawHeaders } = incoming;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i] as string;
+    if (!hopHeaders.has(name.toLowerCase()) && !name.toLowerCase().startsWith('impersonate-')) {
+      lines.push(`${name}: ${rawHeaders[i + 1]}`);
+    }
+  }
+  return `${lines.join('\r\n')}\r\n\r\n`;
+}
+
+async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks).toString('utf8').trim();
+}
+
+/** What a node says of a request it cannot serve, as a Status. */
+function nodeError(code: number, text: string): StatusError {
+  try {
+    const status = JSON.parse(text);
+    if (status.kind === 'Status') return new StatusError(status);
+  } catch {
+    // Plain text, as the kubelet of Kubernetes writes it.
+  }
+  const reason = code === 400 ? 'BadRequest' : code === 404 ? 'NotFound' : 'InternalError';
+  return StatusError.of(reason, text || `the node answered ${code}`);
+}

@@ -1,0 +1,90 @@
+import { StatusError } from '../api/meta/status-error.ts';
+import type { Attributes, ResourceAttributes } from './authz/attributes.ts';
+import { forbidden } from './authz/forbidden.ts';
+import type { UserInfo } from './authn/user-info.ts';
+import type { ApiContext } from './context.ts';
+import { isStored } from './registry.ts';
+import type { Answer, ApiRequest } from './request.ts';
+import { bind } from './verbs/binding.ts';
+import { create } from './verbs/create.ts';
+import { deleteObject } from './verbs/delete.ts';
+import { evict } from './verbs/eviction.ts';
+import { get } from './verbs/get.ts';
+import { deleteCollection, list } from './verbs/list.ts';
+import { patch } from './verbs/patch.ts';
+import { review } from './verbs/review.ts';
+import { scale } from './verbs/scale.ts';
+import { requestToken } from './verbs/token.ts';
+import { update } from './verbs/update.ts';
+import { watch } from './verbs/watch.ts';
+
+type Handler = (context: ApiContext, request: ApiRequest) => Answer | Promise<Answer>;
+
+const verbs: Partial<Record<ApiRequest['verb'], Handler>> = {
+  get,
+  list,
+  watch,
+  create,
+  update,
+  patch,
+  delete: deleteObject,
+  deletecollection: deleteCollection,
+};
+
+/** Subresources that are not a view of the object itself. */
+const special: Record<string, Handler> = { scale, binding: bind, eviction: evict, token: requestToken };
+
+export const methodNotAllowed = (): StatusError => {
+  const message = 'the server does not allow this method on the requested resource';
+  return StatusError.of('MethodNotAllowed', message, {});
+};
+
+export const noSuchResource = (): StatusError =>
+  StatusError.of('NotFound', 'the server could not find the requested resource', {});
+
+/** Throws Forbidden, in Kubernetes' words, unless the user may. */
+export function authorize(context: ApiContext, user: UserInfo, attributes: Attributes): void {
+  const decision = context.authorizer.authorize(user, attributes);
+  if (!decision.allowed) throw forbidden(user, attributes, decision.reason);
+}
+
+/** What a request asks permission for. */
+export function attributesOf(request: ApiRequest): ResourceAttributes {
+  const { kind } = request.endpoint;
+  return {
+    verb: request.verb,
+    group: kind.group,
+    version: kind.version,
+    resource: kind.resource,
+    subresource: request.subresource,
+    namespace: request.namespace,
+    name: request.name,
+    fieldSelector: request.query.get('fieldSelector') ?? undefined,
+    labelSelector: request.query.get('labelSelector') ?? undefined,
+  };
+}
+
+/** Authorization and the verb: the part of the way that requests from sockets and from within the process share. */
+export async function handle(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  authorize(context, request.user, attributesOf(request));
+  return handlerOf(request)(context, request);
+}
+
+function handlerOf(request: ApiRequest): Handler {
+  const { endpoint, subresource, verb } = request;
+  if (!isStored(endpoint)) {
+    if (verb !== 'create') throw methodNotAllowed();
+    return endpoint.resource === 'bindings' ? bind : review;
+  }
+  if (subresource) {
+    const declared = endpoint.subresources.get(subresource);
+    if (!declared) throw noSuchResource();
+    if (!declared.verbs.includes(verb)) throw methodNotAllowed();
+    const handler = special[subresource] ?? verbs[verb];
+    if (!handler) throw methodNotAllowed();
+    return handler;
+  }
+  const handler = verbs[verb];
+  if (!handler || !endpoint.kind.verbs.includes(verb)) throw methodNotAllowed();
+  return handler;
+}

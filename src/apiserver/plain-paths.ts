@@ -1,0 +1,82 @@
+import { StatusError } from '../api/meta/status-error.ts';
+import type { UserInfo } from './authn/user-info.ts';
+import type { HttpRequest } from './body.ts';
+import type { ApiContext } from './context.ts';
+import type { Discovery } from './discovery/discovery.ts';
+import type { Health } from './health.ts';
+import type { OpenApi } from './openapi/openapi.ts';
+import { authorize, methodNotAllowed } from './pipeline.ts';
+import { type HttpResponse, send, sendJson } from './respond.ts';
+
+export interface PlainPathsDeps {
+  context: ApiContext;
+  discovery: Discovery;
+  openapi: OpenApi;
+  health: Health;
+}
+
+const health = new Set(['/healthz', '/livez', '/readyz']);
+
+/** Everything that is not a resource: discovery, OpenAPI, version, health, keys. */
+export class PlainPaths {
+  readonly #deps: PlainPathsDeps;
+
+  constructor(deps: PlainPathsDeps) {
+    this.#deps = deps;
+  }
+
+  async serve(
+    request: HttpRequest,
+    response: HttpResponse,
+    { path, user }: { path: string; user: UserInfo },
+  ): Promise<void> {
+    const { context, discovery, openapi } = this.#deps;
+    authorize(context, user, { verb: (request.method ?? 'GET').toLowerCase(), path });
+    const check = [...health].find((prefix) => path === prefix || path.startsWith(`${prefix}/`));
+    if (check) return this.#health(request, response, check);
+    const accept = request.headers.accept;
+    const document = discovery(path, accept) ?? (await openapi(path, accept));
+    if (document) {
+      if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
+      return sendDocument(request, response, document);
+    }
+    if (path === '/openid/v1/jwks') return sendJson(request, response, 200, context.tokens.jwks());
+    if (path === '/.well-known/openid-configuration') {
+      return sendJson(request, response, 200, context.tokens.openidConfiguration());
+    }
+    if (path.startsWith('/apis/')) return notFoundPage(request, response);
+    throw StatusError.of('NotFound', 'the server could not find the requested resource', {});
+  }
+
+  async #health(request: HttpRequest, response: HttpResponse, check: string): Promise<void> {
+    const { ok, lines } = this.#deps.health.check(check === '/readyz');
+    const verbose = (request.url ?? '').includes('verbose');
+    const text = ok && !verbose ? 'ok' : `${lines.join('\n')}\n${check.slice(1)} check ${ok ? 'passed' : 'failed'}\n`;
+    return send(request, response, {
+      code: ok ? 200 : 500,
+      type: 'text/plain; charset=utf-8',
+      chunks: [Buffer.from(text)],
+    });
+  }
+}
+
+/** Groups that nobody serves get Go's plain text page, not a Status. */
+const notFoundPage = (request: HttpRequest, response: HttpResponse): Promise<void> =>
+  send(request, response, {
+    code: 404,
+    type: 'text/plain; charset=utf-8',
+    chunks: [Buffer.from('404 page not found\n')],
+  });
+
+function sendDocument(
+  request: HttpRequest,
+  response: HttpResponse,
+  document: { body: Buffer; contentType: string; etag?: string },
+): Promise<void> {
+  const headers: Record<string, string> = { vary: 'Accept' };
+  if (document.etag) headers.etag = document.etag;
+  if (document.etag && request.headers['if-none-match'] === document.etag) {
+    return send(request, response, { code: 304, type: document.contentType, chunks: [], headers });
+  }
+  return send(request, response, { code: 200, type: document.contentType, chunks: [document.body], headers });
+}

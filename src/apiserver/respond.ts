@@ -1,0 +1,81 @@
+import type { ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
+import { constants, createGzip } from 'node:zlib';
+import { internalError, StatusError } from '../api/meta/status-error.ts';
+import type { HttpRequest } from './body.ts';
+import { byteLength } from './encode.ts';
+
+export type HttpResponse = ServerResponse | Http2ServerResponse;
+
+/** Only large answers are worth compressing (as upstream), and only for clients that are not on this machine. */
+const gzipFrom = 128 * 1024;
+const writeChunk = 512 * 1024;
+
+const commonHeaders = { 'cache-control': 'no-cache, private' };
+
+/** Sends a body of known parts; large ones in pieces, each when the one before has been taken. */
+export async function send(
+  request: HttpRequest,
+  response: HttpResponse,
+  answer: { code: number; type: string; chunks: Buffer[]; headers?: Record<string, string> },
+): Promise<void> {
+  const { code, type, chunks } = answer;
+  const headers = { ...commonHeaders, 'content-type': type, ...answer.headers };
+  const size = byteLength(chunks);
+  if (size > gzipFrom && acceptsGzip(request)) {
+    write(response, code, { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
+    const gzip = createGzip({ level: constants.Z_BEST_SPEED });
+    gzip.pipe(response as NodeJS.WritableStream);
+    gzip.end(Buffer.concat(chunks, size));
+    return;
+  }
+  write(response, code, { ...headers, 'content-length': String(size) });
+  if (size <= writeChunk) {
+    (response as ServerResponse).end(Buffer.concat(chunks, size));
+    return;
+  }
+  const all = Buffer.concat(chunks, size);
+  for (let at = 0; at < size && !response.destroyed; at += writeChunk) {
+    const taken = (response as ServerResponse).write(all.subarray(at, at + writeChunk));
+    if (!taken) await drained(response);
+  }
+  (response as ServerResponse).end();
+}
+
+export const sendJson = (request: HttpRequest, response: HttpResponse, code: number, body: unknown): Promise<void> =>
+  send(request, response, { code, type: 'application/json', chunks: [Buffer.from(`${JSON.stringify(body)}\n`)] });
+
+/** Answers with the error's Status; what is not a `StatusError` is the server's fault. */
+export function sendError(request: HttpRequest, response: HttpResponse, error: unknown): Promise<void> {
+  const { status } = error instanceof StatusError ? error : internalError(error);
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return Promise.resolve();
+  }
+  if (status.code === 401) response.setHeader('www-authenticate', 'Bearer realm="knarr"');
+  if (status.details?.retryAfterSeconds) response.setHeader('retry-after', String(status.details.retryAfterSeconds));
+  return sendJson(request, response, status.code ?? 500, status);
+}
+
+/** HTTP/2 has no status text, and its compatibility API is typed apart: one place for the difference. */
+export function write(response: HttpResponse, code: number, headers: Record<string, string>): void {
+  (response as ServerResponse).writeHead(code, headers);
+}
+
+function acceptsGzip(request: HttpRequest): boolean {
+  const encodings = String(request.headers['accept-encoding'] ?? '');
+  const peer = request.socket.remoteAddress ?? '';
+  const loopback = peer === '::1' || peer.startsWith('127.') || peer.startsWith('::ffff:127.');
+  return encodings.includes('gzip') && !loopback;
+}
+
+const drained = (response: HttpResponse): Promise<void> =>
+  new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.on('drain', done);
+    response.on('close', done);
+  });

@@ -1,0 +1,10 @@
+import { notFound } from '../../api/meta/status-error.ts';
+import type { ApiContext } from '../context.ts';
+import { type Answer, type ApiRequest, storeKey } from '../request.ts';
+
+/** GET of one object: its bytes as they are. */
+export function get(context: ApiContext, request: ApiRequest): Answer {
+  const version = context.store.get(request.endpoint.resource, storeKey(request));
+  if (!version) throw notFound(request.endpoint.kind, request.name);
+  return { type: 'version', code: 200, version };
+}

@@ -1,0 +1,118 @@
+import { badRequest, type FieldError, invalid, StatusError } from '../../api/meta/status-error.ts';
+import { CompactedError, type Page } from '../../store/replica.ts';
+import type { ApiContext } from '../context.ts';
+import type { Answer, ApiRequest } from '../request.ts';
+import { deleteMatching } from './delete.ts';
+import { deleteOptions } from './delete-options.ts';
+import { parseResourceVersion } from './request-body.ts';
+import { type Selection, selectionOf } from './selection.ts';
+
+interface Position {
+  /** The revision of the first page. */
+  revision: number;
+  /** The key of the last object that was given out. */
+  after: string;
+}
+
+/** GET of a collection: one revision, whole or in pages. */
+export function list(context: ApiContext, request: ApiRequest): Answer {
+  checkListOptions(request);
+  const selection = selectionOf(request);
+  const limit = Number(request.query.get('limit') ?? 0) || 0;
+  const token = request.query.get('continue') ?? '';
+  const position = token ? parseContinue(token) : undefined;
+  const revision = position ? position.revision : exactRevision(request);
+  const page = readPage(context, request, { selection, limit, revision, after: position?.after });
+  const answer: Answer = { type: 'list', revision: page.revision, versions: page.versions };
+  const last = page.versions.at(-1);
+  if (page.remaining > 0 && last) {
+    answer.continueToken = formatContinue({ revision: page.revision, after: last.key });
+    if (!selection.selective) answer.remaining = page.remaining;
+  }
+  return answer;
+}
+
+/** DELETE of a collection: answers with what it found. */
+export async function deleteCollection(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  deleteOptions(request);
+  const answer = list(context, { ...request, verb: 'list' }) as Answer & { type: 'list' };
+  await deleteMatching(context, request, answer.versions);
+  return answer;
+}
+
+function readPage(
+  context: ApiContext,
+  request: ApiRequest,
+  ask: { selection: Selection; limit: number; revision: number | undefined; after: string | undefined },
+): Page {
+  const { selection, limit, revision, after } = ask;
+  try {
+    return context.store.list(request.endpoint.resource, { ...selection, limit, revision, after });
+  } catch (error) {
+    if (!(error instanceof CompactedError)) throw error;
+    throw after === undefined ? tooOld() : continueTooOld(context.store.revision, after);
+  }
+}
+
+const tooOld = (): StatusError => StatusError.of('Expired', 'The resourceVersion for the provided list is too old.');
+
+function continueTooOld(revision: number, after: string): StatusError {
+  const error = StatusError.of(
+    'Expired',
+    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+  );
+  error.status.metadata = { continue: formatContinue({ revision, after }) };
+  return error;
+}
+
+/** The revision to list at; undefined: the newest, which is never older than any that a client has seen. */
+function exactRevision(request: ApiRequest): number | undefined {
+  const text = request.query.get('resourceVersion') ?? '';
+  if (text === '') return undefined;
+  const revision = parseResourceVersion(text);
+  return request.query.get('resourceVersionMatch') === 'Exact' ? revision : undefined;
+}
+
+/** The rules for resourceVersion, resourceVersionMatch and continue together (KEP-1904). */
+export function checkListOptions(request: ApiRequest): void {
+  const { query } = request;
+  const match = query.get('resourceVersionMatch') ?? '';
+  const version = query.get('resourceVersion') ?? '';
+  const errors: FieldError[] = [];
+  const forbidden = (message: string) =>
+    errors.push({ type: 'FieldValueForbidden', field: 'resourceVersionMatch', message: `Forbidden: ${message}` });
+  if (match !== '' && match !== 'Exact' && match !== 'NotOlderThan') {
+    errors.push({
+      type: 'FieldValueNotSupported',
+      field: 'resourceVersionMatch',
+      message: `Unsupported value: "${match}": supported values: "Exact", "NotOlderThan", ""`,
+    });
+  }
+  if (match !== '' && version === '' && request.verb === 'list') {
+    forbidden('resourceVersionMatch is forbidden unless resourceVersion is provided');
+  }
+  if (match !== '' && query.get('continue')) {
+    forbidden('resourceVersionMatch is forbidden when continue is provided');
+  }
+  if (match === 'Exact' && version === '0') {
+    forbidden('resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  }
+  if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', errors);
+}
+
+const formatContinue = (position: Position): string =>
+  Buffer.from(JSON.stringify({ v: 'meta.k8s.io/v1', rv: position.revision, start: `${position.after}\0` })).toString(
+    'base64url',
+  );
+
+function parseContinue(token: string): Position {
+  try {
+    const { v, rv, start } = JSON.parse(Buffer.from(token, 'base64url').toString('utf8'));
+    if (v === 'meta.k8s.io/v1' && Number.isSafeInteger(rv) && typeof start === 'string') {
+      return { revision: rv, after: start.replace(/\0$/, '') };
+    }
+  } catch {
+    // Not one of ours: said below.
+  }
+  throw badRequest('continue key is not valid: the continue token is malformed');
+}

@@ -1,0 +1,14 @@
+import { review as answerReview } from '../authz/reviews.ts';
+import type { ApiContext } from '../context.ts';
+import type { Answer, ApiRequest } from '../request.ts';
+import { checkIdentity, checkWriteOptions, decodeObject } from './request-body.ts';
+
+/** POST of a review (access, token, self): a question that is answered, never stored. */
+export async function review(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  checkWriteOptions(request);
+  const object = decodeObject(request, request.endpoint, request.body);
+  checkIdentity(request, object);
+  const body = { ...object, kind: request.endpoint.kind.kind };
+  const asked = { user: request.user, namespace: request.namespace };
+  return { type: 'object', code: 201, object: await answerReview(context, body, asked) };
+}

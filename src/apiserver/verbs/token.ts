@@ -1,0 +1,11 @@
+import type { TokenRequest } from '../../api/generated/types.ts';
+import { createToken } from '../authn/token-request.ts';
+import type { ApiContext } from '../context.ts';
+import type { Answer, ApiRequest } from '../request.ts';
+
+/** POST serviceaccounts/NAME/token (TokenRequest). */
+export async function requestToken(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  const account = { namespace: request.namespace, name: request.name };
+  const deps = { issuer: context.tokens, read: context.read, clock: context.clock };
+  return { type: 'object', code: 201, object: await createToken(deps, account, (request.body ?? {}) as TokenRequest) };
+}

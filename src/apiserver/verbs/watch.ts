@@ -1,0 +1,110 @@
+import { expired, invalid } from '../../api/meta/status-error.ts';
+import { every } from '../../base/clock.ts';
+import { CompactedError } from '../../store/replica.ts';
+import type { StoreEvent } from '../../store/version.ts';
+import type { ApiContext } from '../context.ts';
+import { type Answer, type AnswerWatchSink, type ApiRequest, flag } from '../request.ts';
+import { checkListOptions } from './list.ts';
+import { parseResourceVersion } from './request-body.ts';
+import { type Selection, selectionOf } from './selection.ts';
+
+/** How often a quiet watch is told how far it has come, so that it can resume from there. */
+const bookmarkPeriodMs = 60_000;
+/** Watches end after 30 to 60 minutes unless the client asks otherwise, so that they spread over servers again. */
+const minTimeoutSeconds = 1800;
+
+/** GET with `watch=true`: what is there now (unless it resumes), then every event. */
+export function watch(context: ApiContext, request: ApiRequest): Answer {
+  const start = startOf(request);
+  const selection = selectionOf(request);
+  const bookmarks = flag(request.query, 'allowWatchBookmarks');
+  const timeoutMs = timeoutSeconds(context, request) * 1000;
+  return {
+    type: 'watch',
+    start(sink) {
+      let stopped = false;
+      const stopEvents = follow(context, request, { start, selection, sink });
+      const tell = (initialEventsEnd: boolean) => {
+        if (bookmarks && !stopped) sink.bookmark(context.store.revision, initialEventsEnd);
+      };
+      if (start.tellInitialEnd) tell(true);
+      const stopBookmarks = bookmarks ? every(context.clock, bookmarkPeriodMs, () => tell(false)) : () => {};
+      const stop = () => {
+        stopped = true;
+        stopEvents();
+        stopBookmarks();
+        cancelTimeout();
+      };
+      const cancelTimeout = context.clock.after(timeoutMs, () => {
+        tell(false);
+        stop();
+        sink.end();
+      });
+      return { stop };
+    },
+  };
+}
+
+interface Start {
+  /** Events after this revision; undefined: the current state first. */
+  after: number | undefined;
+  tellInitialEnd: boolean;
+}
+
+function startOf(request: ApiRequest): Start {
+  checkListOptions(request);
+  const { query } = request;
+  const text = query.get('resourceVersion') ?? '';
+  const revision = text === '' ? 0 : parseResourceVersion(text);
+  if (query.has('sendInitialEvents')) {
+    checkInitialEvents(query);
+    if (flag(query, 'sendInitialEvents')) return { after: undefined, tellInitialEnd: true };
+    // Without the initial events an unset version means from now on.
+    if (revision === 0) return { after: Number.NaN, tellInitialEnd: false };
+  }
+  return { after: revision === 0 ? undefined : revision, tellInitialEnd: false };
+}
+
+/** KEP-3157: `sendInitialEvents` goes with `resourceVersionMatch=NotOlderThan`. */
+function checkInitialEvents(query: URLSearchParams): void {
+  if (query.get('resourceVersionMatch') === 'NotOlderThan') return;
+  throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [
+    {
+      type: 'FieldValueForbidden',
+      field: 'resourceVersionMatch',
+      message: 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+    },
+  ]);
+}
+
+function follow(
+  context: ApiContext,
+  request: ApiRequest,
+  { start, selection, sink }: { start: Start; selection: Selection; sink: AnswerWatchSink },
+): () => void {
+  const { store } = context;
+  const { resource } = request.endpoint;
+  const query = { resource, ...selection };
+  if (start.after === undefined) {
+    const page = store.list(resource, { ...selection, revision: store.revision });
+    const added = page.versions.map((version): StoreEvent => ({ type: 'ADDED', version, previous: undefined }));
+    if (added.length > 0) sink.events(added);
+    return store.watch(query, page.revision, (events) => sink.events(events));
+  }
+  const after = Number.isNaN(start.after) ? store.revision : start.after;
+  try {
+    return store.watch(query, after, (events) => {
+      // A watch may start at a revision that is still to come.
+      const seen = after > 0 ? events.filter(({ version }) => version.revision > after) : events;
+      if (seen.length > 0) sink.events(seen);
+    });
+  } catch (error) {
+    if (!(error instanceof CompactedError)) throw error;
+    throw expired(`too old resource version: ${after} (${store.compacted + 1})`);
+  }
+}
+
+function timeoutSeconds(context: ApiContext, request: ApiRequest): number {
+  const asked = Number(request.query.get('timeoutSeconds') ?? 0);
+  return asked > 0 ? asked : minTimeoutSeconds * (1 + context.rng.next());
+}

@@ -1,0 +1,59 @@
+import type { ServerResponse } from 'node:http';
+import { StatusError } from '../api/meta/status-error.ts';
+import { internalError } from '../api/meta/status-error.ts';
+import type { WatchHandle } from '../client/client.ts';
+import type { StoreEvent } from '../store/version.ts';
+import type { ApiContext } from './context.ts';
+import { EventEncoder } from './encode.ts';
+import type { Encoding } from './negotiate.ts';
+import type { Answer, ApiRequest } from './request.ts';
+import { type HttpResponse, write } from './respond.ts';
+
+/** A watcher that is this far behind is cut off; it resumes from the last version it saw. */
+const maxBufferedBytes = 16 * 2 ** 20;
+
+/** Streams a watch: one JSON document a line, all events of a commit in one write. */
+export function sendWatch(
+  context: ApiContext,
+  response: HttpResponse,
+  watch: {
+    request: ApiRequest;
+    answer: Answer & { type: 'watch' };
+    encoding: Encoding;
+    shared: WeakMap<StoreEvent, Buffer>;
+  },
+): void {
+  const { request, answer, encoding, shared } = watch;
+  const encoder = new EventEncoder(context, request, { encoding, shared });
+  const out = response as ServerResponse;
+  let handle: WatchHandle | undefined;
+  let started = false;
+  const begin = () => {
+    if (started) return;
+    started = true;
+    write(response, 200, { 'content-type': 'application/json;stream=watch', 'cache-control': 'no-cache, private' });
+    out.flushHeaders?.();
+  };
+  const push = (bytes: Buffer) => {
+    begin();
+    if (out.destroyed) return;
+    out.write(bytes);
+    if (out.writableLength > maxBufferedBytes) out.destroy();
+  };
+  response.on('close', () => handle?.stop());
+  handle = answer.start({
+    events: (events) => push(Buffer.concat(events.map((event) => encoder.encode(event)))),
+    bookmark: (revision, initialEnd) => push(encoder.bookmark(request.endpoint, revision, initialEnd)),
+    end: (error) => {
+      if (error) push(errorEvent(error));
+      out.end();
+    },
+  });
+  begin();
+  if (out.destroyed) handle.stop();
+}
+
+function errorEvent(error: unknown): Buffer {
+  const { status } = error instanceof StatusError ? error : internalError(error);
+  return Buffer.from(`${JSON.stringify({ type: 'ERROR', object: status })}\n`);
+}
