@@ -7,8 +7,8 @@ import { connectContainerd } from './containerd-client.ts';
 import type { ContainerdPaths } from './containerd-config.ts';
 import { containerdPaths, pauseImage, renderContainerdConfig } from './containerd-config.ts';
 import { removeLeftovers, removeSandboxes } from './containerd-purge.ts';
-import type { ProcessIdentity } from './recorded-process.ts';
-import { isRunning, readIdentity, recordAndExec, settled, signal } from './recorded-process.ts';
+import type { ProcessIdentity } from '../host/recorded-process.ts';
+import { isRunning, readIdentity, recordAndExec, settled, signal } from '../host/recorded-process.ts';
 
 export interface ContainerdOptions {
   /** Absolute path of the folder that is all this containerd's. */

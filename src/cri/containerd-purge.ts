@@ -7,7 +7,7 @@ import { connectContainerd } from './containerd-client.ts';
 import type { ContainerdPaths } from './containerd-config.ts';
 import type { Cri } from './cri.ts';
 import { removeTree } from './mounts.ts';
-import { findProcesses, settled, signal } from './recorded-process.ts';
+import { findProcesses, settled, signal } from '../host/recorded-process.ts';
 import { removeCgroups } from './remove-cgroups.ts';
 
 interface Deps {

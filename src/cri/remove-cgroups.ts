@@ -2,7 +2,7 @@ import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { mountPoints } from './mounts.ts';
-import { settled, signal } from './recorded-process.ts';
+import { settled, signal } from '../host/recorded-process.ts';
 
 /**
  * Removes the cgroup `path` (absolute, as in /knarr-NAME/NODE) with all below it from every hierarchy, version 1 and 2,

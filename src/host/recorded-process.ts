@@ -27,6 +27,12 @@ export function startTimeOf(stat: string): string | undefined {
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
 }
 
+/** The same process as was recorded, whatever it runs now; false for a zombie and a reused number. */
+export async function isAlive(identity: ProcessIdentity): Promise<boolean> {
+  const stat = await readFile(`/proc/${identity.pid}/stat`, 'utf8').catch(() => '');
+  return startTimeOf(stat) === identity.startTime && (await commandLine(identity.pid)).length > 0;
+}
+
 /** True while this very process runs with these arguments (its own name aside); false for a zombie and a reused number. */
 export async function isRunning(identity: ProcessIdentity, args: readonly string[]): Promise<boolean> {
   const stat = await readFile(`/proc/${identity.pid}/stat`, 'utf8').catch(() => '');

@@ -1,0 +1,62 @@
+import { access } from 'node:fs/promises';
+import type { RunCommand } from '../host/command.ts';
+
+/** A program or file that a cluster needs, and the Debian package that brings it. */
+export interface Prerequisite {
+  anyOf: string[];
+  debianPackage: string;
+  why: string;
+}
+
+const inPath = (program: string): string[] =>
+  ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'].map((dir) => `${dir}/${program}`);
+
+/** Everything outside of this package that `up` uses. */
+export const prerequisites: Prerequisite[] = [
+  { anyOf: inPath('containerd'), debianPackage: 'containerd', why: 'runs the containers' },
+  { anyOf: inPath('runc'), debianPackage: 'runc', why: 'starts a container' },
+  { anyOf: inPath('nft'), debianPackage: 'nftables', why: 'carries services' },
+  { anyOf: inPath('ip'), debianPackage: 'iproute2', why: 'makes networks' },
+  { anyOf: inPath('conntrack'), debianPackage: 'conntrack', why: 'forgets stale UDP flows' },
+  // The portmap plugin of hostPorts writes its rules with it.
+  { anyOf: inPath('iptables'), debianPackage: 'iptables', why: 'carries host ports' },
+  { anyOf: inPath('nsenter'), debianPackage: 'util-linux', why: 'enters network namespaces' },
+  { anyOf: ['/usr/lib/cni/ptp'], debianPackage: 'containernetworking-plugins', why: 'connects pods' },
+  { anyOf: ['/usr/bin/catatonit'], debianPackage: 'catatonit', why: 'is the pause container' },
+  { anyOf: ['/bin/busybox'], debianPackage: 'busybox-static', why: 'is the demo image' },
+];
+
+const exists = (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** What is not there yet. */
+export async function missingPrerequisites(list: Prerequisite[] = prerequisites): Promise<Prerequisite[]> {
+  const present = await Promise.all(
+    list.map(async ({ anyOf }) => (await Promise.all(anyOf.map(exists))).some((found) => found)),
+  );
+  return list.filter((_, i) => !present[i]);
+}
+
+/** Installs missing packages with apt-get. Throws with the command to run by hand where there is none. */
+export async function installPrerequisites(missing: Prerequisite[], run: RunCommand): Promise<void> {
+  if (missing.length === 0) return;
+  const packages = [...new Set(missing.map((p) => p.debianPackage))];
+  const byHand = `apt-get install --no-install-recommends ${packages.join(' ')}`;
+  const needs = missing.map((p) => `${p.debianPackage} (${p.why})`).join(', ');
+  if (!(await exists('/usr/bin/apt-get'))) {
+    throw new Error(`missing: ${needs}. Install them with your package manager; on Debian: ${byHand}`);
+  }
+  const env = ['DEBIAN_FRONTEND=noninteractive'];
+  const apt = (...args: string[]) => run({ program: 'env', args: [...env, 'apt-get', '-q', '-y', ...args] });
+  const install = () => apt('install', '--no-install-recommends', ...packages);
+  // Debian's containerd package starts a service of its own; without systemd nothing starts, with it we leave it alone.
+  let result = await install();
+  if (result.exitCode !== 0) {
+    await apt('update');
+    result = await install();
+  }
+  if (result.exitCode !== 0) throw new Error(`${byHand}: exit code ${result.exitCode}: ${result.stderr.trim()}`);
+}
