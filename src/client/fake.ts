@@ -271,7 +271,7 @@ export class FakeTransport implements Transport {
     this.#isFlushing = true;
     const serve = () => {
       this.#isFlushing = false;
-      for (const watcher of [...this.#watchers]) this.#serve(watcher);
+      for (const watcher of this.#watchers) this.#serve(watcher);
     };
     if (this.watchDelayMs > 0) this.#clock.after(this.watchDelayMs, serve);
     else queueMicrotask(serve);

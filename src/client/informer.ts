@@ -117,7 +117,7 @@ export class Informer<T extends KubeObject = KubeObject> {
   /** Tells the handler of everything in the cache first. The returned function removes it. */
   addHandler(handler: InformerHandler<T>): () => void {
     this.#handlers.add(handler);
-    if (handler.added) for (const object of [...this.#objects.values()]) handler.added(object);
+    if (handler.added) for (const object of this.#objects.values()) handler.added(object);
     return () => this.#handlers.delete(handler);
   }
 
@@ -193,7 +193,7 @@ export class Informer<T extends KubeObject = KubeObject> {
       present.add(key);
       this.#set(key, object);
     }
-    for (const key of [...this.#objects.keys()]) if (!present.has(key)) this.#remove(key);
+    for (const key of this.#objects.keys()) if (!present.has(key)) this.#remove(key);
     this.#version = version;
     this.#isSynced = true;
     this.#resolveSynced();

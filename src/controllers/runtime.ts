@@ -1,0 +1,187 @@
+import { isConflict, isNotFound } from '../api/meta/status-error.ts';
+import type { KubeObject, Resource } from '../api/resource.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Rng } from '../base/rng.ts';
+import type { Client } from '../client/client.ts';
+import type { EventRecorder } from '../client/event-recorder.ts';
+import type { Informer, InformerOptions } from '../client/informer.ts';
+import type { Informers } from '../client/informers.ts';
+import { WorkQueue } from '../client/work-queue.ts';
+import { TrackedClient } from './tracked-client.ts';
+
+/** What a reconcile answers: nothing more to do until something changes, or look again by the clock. */
+export interface Result {
+  requeueAfterMs?: number;
+}
+export const done: Result = {};
+export const requeueAfter = (ms: number): Result => ({ requeueAfterMs: ms });
+
+/** Which keys to reconcile when an object of the informer comes, changes (asked for both states) or goes. */
+export interface Watch {
+  informer: Informer;
+  keysOf(object: KubeObject): readonly string[];
+  /** An update for which this is false is passed over. */
+  isWorth?(old: KubeObject, object: KubeObject): boolean;
+}
+
+export const watch = <T extends KubeObject>(
+  informer: Informer<T>,
+  keysOf: (object: T) => readonly string[],
+  isWorth?: (old: T, object: T) => boolean,
+): Watch => ({ informer, keysOf, isWorth }) as unknown as Watch;
+
+export interface ControllerContext {
+  clock: Clock;
+  rng: Rng;
+  log: Logger;
+  recorder: EventRecorder;
+  /** Shared by all controllers. */
+  informer<T extends KubeObject>(resource: Resource<T>, options?: InformerOptions): Informer<T>;
+  /** For work that no watch announces. */
+  enqueue(key: string, afterMs?: number): void;
+}
+
+export interface ControllerSetup {
+  watches: Watch[];
+  /**
+   * Makes the world of `key` as it should be: reads the informers, writes the difference through `client`. Never called
+   * twice at once for a key, and not before the informers have seen what the last call wrote. A rejection is backed off.
+   */
+  reconcile(key: string, client: Client): Promise<Result>;
+}
+
+export interface ControllerDefinition {
+  /** The folder and file: `deployment.rollout`. */
+  name: string;
+  /** In kube-system; its role is in the bootstrap policy. */
+  serviceAccount: string;
+  /** The component named in events. */
+  eventSource?: string;
+  /** Keys in work at the same time; 5 unless told. */
+  workers?: number;
+  setup(context: ControllerContext): ControllerSetup;
+}
+
+export const defineController = (definition: ControllerDefinition): ControllerDefinition => definition;
+
+export interface ReconcileReport {
+  controller: string;
+  outcome: 'done' | 'requeued' | 'failed';
+  durationMs: number;
+  queueLength: number;
+}
+
+export interface ControllerDeps {
+  /** The controller's own identity. */
+  client: Client;
+  informers: Informers;
+  recorder: EventRecorder;
+  clock: Clock;
+  rng: Rng;
+  log: Logger;
+  onReconcile?(report: ReconcileReport): void;
+}
+
+/** The loop of one controller: from watches to keys, from keys to reconciles, with back-off. */
+export class ControllerLoop {
+  readonly name: string;
+  readonly synced: Promise<void>;
+  readonly #deps: ControllerDeps;
+  readonly #queue: WorkQueue;
+  readonly #setup: ControllerSetup;
+  readonly #used = new Map<string, Informer>();
+  readonly #unhook: (() => void)[] = [];
+  /** Keys whose last writes the informers have not seen yet; true when somebody asked for the key meanwhile. */
+  readonly #unseen = new Map<string, boolean>();
+  #isStopped = false;
+
+  constructor(deps: ControllerDeps, definition: ControllerDefinition) {
+    this.name = definition.name;
+    const log = deps.log.child({ controller: definition.name });
+    this.#deps = { ...deps, log };
+    this.#queue = new WorkQueue(deps.clock);
+    this.#setup = definition.setup({
+      clock: deps.clock,
+      rng: deps.rng,
+      log,
+      recorder: deps.recorder,
+      informer: (resource, options) => this.#informer(resource, options),
+      enqueue: (key, afterMs = 0) => this.#queue.addAfter(key, afterMs),
+    });
+    this.synced = this.#start(definition.workers ?? 5);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const unhook of this.#unhook) unhook();
+    this.#queue.shutDown();
+  }
+
+  #informer<T extends KubeObject>(resource: Resource<T>, options?: InformerOptions): Informer<T> {
+    const informer = this.#deps.informers.informer(resource, options);
+    this.#used.set(`${resource.group}/${resource.resource}`, informer as unknown as Informer);
+    return informer;
+  }
+
+  async #start(workers: number): Promise<void> {
+    for (const { informer, keysOf, isWorth } of this.#setup.watches) {
+      const add = (object: KubeObject) => keysOf(object).forEach((key) => this.#queue.add(key));
+      const updated = (old: KubeObject, object: KubeObject) => {
+        if (isWorth && !isWorth(old, object)) return;
+        add(old);
+        add(object);
+      };
+      this.#unhook.push(informer.addHandler({ added: add, updated, deleted: add }));
+    }
+    // A half-filled cache looks like objects that are missing.
+    await Promise.all(Array.from(this.#used.values(), (informer) => informer.synced));
+    for (let i = 0; i < workers; i++) void this.#work();
+  }
+
+  async #work(): Promise<void> {
+    for (let key = await this.#queue.take(); key !== undefined; key = await this.#queue.take()) {
+      if (this.#unseen.has(key)) this.#unseen.set(key, true);
+      else await this.#reconcile(key);
+      this.#queue.done(key);
+    }
+  }
+
+  async #reconcile(key: string): Promise<void> {
+    const { clock } = this.#deps;
+    const startedMs = clock.now();
+    const client = new TrackedClient(this.#deps.client, this.#used);
+    let outcome: ReconcileReport['outcome'];
+    try {
+      const { requeueAfterMs } = await this.#setup.reconcile(key, client);
+      this.#queue.forget(key);
+      if (requeueAfterMs !== undefined) this.#queue.addAfter(key, requeueAfterMs);
+      outcome = requeueAfterMs === undefined ? 'done' : 'requeued';
+    } catch (error) {
+      outcome = 'failed';
+      this.#failed(key, error);
+    }
+    this.#awaitOwnWrites(key, client.unseen());
+    const durationMs = clock.now() - startedMs;
+    this.#deps.onReconcile?.({ controller: this.name, outcome, durationMs, queueLength: this.#queue.length });
+  }
+
+  #failed(key: string, error: unknown): void {
+    if (this.#isStopped) return;
+    this.#queue.addRateLimited(key);
+    const fields = { key, failures: this.#queue.failures(key), error: String(error) };
+    // The cache was behind: the next try sees what happened.
+    if (isConflict(error) || isNotFound(error)) this.#deps.log.debug(fields, 'reconcile met a newer state');
+    else this.#deps.log.warn(fields, 'reconcile failed');
+  }
+
+  #awaitOwnWrites(key: string, unseen: Promise<void> | undefined): void {
+    if (!unseen) return;
+    this.#unseen.set(key, false);
+    void unseen.then(() => {
+      const isAsked = this.#unseen.get(key);
+      this.#unseen.delete(key);
+      if (isAsked) this.#queue.add(key);
+    });
+  }
+}
