@@ -1,0 +1,50 @@
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** What must be the same after a restart. `format` says how to read it. */
+export interface NetworkState {
+  format: 1;
+  index: number;
+  /** Every node that ever was, so that no other gets its address. */
+  ordinals: Record<string, number>;
+}
+
+/** The state of an earlier run; undefined before the first. */
+export async function readState(path: string): Promise<NetworkState | undefined> {
+  const text = await readIfThere(path);
+  if (text === undefined) return undefined;
+  const state = JSON.parse(text) as NetworkState;
+  if (state.format !== 1) throw new Error(`${path}: format ${state.format} is not known`);
+  return state;
+}
+
+/** Written whole or not at all. */
+export async function writeState(path: string, state: NetworkState): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(`${path}.tmp`, `${JSON.stringify(state, undefined, 2)}\n`);
+  await rename(`${path}.tmp`, path);
+}
+
+/** Remembers a value unless one is remembered already (by another cluster, say). */
+export async function rememberOnce(path: string, value: string): Promise<void> {
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, value, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+}
+
+/** What was remembered, once. */
+export async function takeRemembered(path: string): Promise<string | undefined> {
+  const value = await readIfThere(path);
+  await rm(path, { force: true });
+  return value;
+}
+
+async function readIfThere(path: string): Promise<string | undefined> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
