@@ -1,0 +1,126 @@
+import { nodes } from '../api/generated/resources.ts';
+import type { Node } from '../api/generated/types.ts';
+import { backoffMs } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { InformerHandler } from '../client/informer.ts';
+import type { Informers } from '../client/informers.ts';
+import { cniConfig, writeCniConfig } from './cni-config.ts';
+import { type OverlayNode, overlayNodeOf, type PlanRoutes, planHostGateways, routeLines } from './route-plan.ts';
+import type { Routes } from './routes.ts';
+
+export interface OverlayDeps {
+  informers: Informers;
+  routes: Routes;
+  clock: Clock;
+  log: Logger;
+}
+
+export interface OverlayOptions {
+  nodeName: string;
+  /** Unique on the machine, e.g. `knarr-CLUSTER-NODE`. */
+  networkName: string;
+  /** The container runtime's CNI configuration folder of this node. */
+  cniConfDir: string;
+  /** Where this node's pod addresses are kept. */
+  cniDataDir: string;
+  /** 1500 unless told. */
+  mtu?: number;
+  planRoutes?: PlanRoutes;
+}
+
+const retry = { baseMs: 200, maxMs: 30_000 };
+
+/**
+ * Gives this node's pods a network: the CNI configuration for the block that the server gave the node, forwarding, and
+ * routes to the pods of all other nodes, kept by watching nodes.
+ */
+export class Overlay {
+  readonly #deps: OverlayDeps;
+  readonly #options: OverlayOptions;
+  #removeHandler: () => void = () => {};
+  #cancelNext: (() => void) | undefined;
+  #isSyncing = false;
+  #isStopped = false;
+  #failures = 0;
+  /** What the last good synchronisation was for, and what the nodes now say. */
+  #done = '';
+  #wanted: OverlayNode[] = [];
+  #resolveReady: () => void = () => {};
+  /** Resolves when this node has its CNI configuration and the first routes. */
+  readonly ready: Promise<void>;
+
+  constructor(deps: OverlayDeps, options: OverlayOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.ready = new Promise((resolve) => {
+      this.#resolveReady = resolve;
+    });
+  }
+
+  /** Asks for its informer and begins with its first list; does not start it. */
+  start(): void {
+    const informer = this.#deps.informers.informer(nodes);
+    const touch = () => this.#schedule(0);
+    const handler: InformerHandler<Node> = { added: touch, updated: touch, deleted: touch };
+    void informer.synced.then(() => {
+      if (!this.#isStopped) this.#removeHandler = informer.addHandler(handler);
+    });
+  }
+
+  /** Stops following. Configuration and routes stay: running pods go on. */
+  stop(): void {
+    this.#isStopped = true;
+    this.#cancelNext?.();
+    this.#removeHandler();
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#isStopped || this.#isSyncing || this.#cancelNext) return;
+    this.#cancelNext = this.#deps.clock.after(delayMs, () => {
+      this.#cancelNext = undefined;
+      void this.#sync();
+    });
+  }
+
+  async #sync(): Promise<void> {
+    const found = this.#deps.informers.informer(nodes).list();
+    this.#wanted = found.flatMap((node) => overlayNodeOf(node) ?? []);
+    this.#wanted.sort((a, b) => (a.name < b.name ? -1 : 1));
+    const wanted = JSON.stringify(this.#wanted);
+    // Most changes of nodes are conditions and images.
+    if (wanted === this.#done) return;
+    this.#isSyncing = true;
+    let delayMs = 0;
+    try {
+      await this.#write();
+      this.#done = wanted;
+      this.#failures = 0;
+    } catch (error) {
+      delayMs = backoffMs(++this.#failures, retry);
+      this.#deps.log.warn({ error: String(error), failures: this.#failures }, 'setting up the pod network failed');
+    }
+    this.#isSyncing = false;
+    // Looks once more: what changed meanwhile was not scheduled.
+    this.#schedule(delayMs);
+  }
+
+  async #write(): Promise<void> {
+    const { routes, log } = this.#deps;
+    const { nodeName, networkName, cniConfDir, cniDataDir, mtu = 1500 } = this.#options;
+    const plan = (this.#options.planRoutes ?? planHostGateways)(this.#wanted, {
+      name: nodeName,
+      links: await routes.links(),
+    });
+    if (plan.unreachable.length > 0)
+      log.warn({ nodes: plan.unreachable }, 'no common link: their pods are unreachable');
+    const lines = routeLines(await routes.listOwn(), plan.routes);
+    if (lines.length > 0) await routes.apply(lines);
+    const self = this.#wanted.find((node) => node.name === nodeName);
+    if (!self) return;
+    await routes.enableForwarding();
+    const config = cniConfig({ networkName, podCIDR: self.podCIDR, dataDir: cniDataDir, mtu });
+    if (await writeCniConfig(cniConfDir, config)) log.info({ podCIDR: self.podCIDR }, 'CNI configuration written');
+    this.#resolveReady();
+  }
+}
