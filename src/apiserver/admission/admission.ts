@@ -1,0 +1,77 @@
+import { groupResource, type KubeObject } from '../../api/resource.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { Authorizer } from '../authz/authorizer.ts';
+import type { ObjectReader } from '../object-reader.ts';
+import type { ApiRequest } from '../request.ts';
+import type { AdmissionContext, AdmissionPlugin, AdmissionVerb } from './plugin.ts';
+import { admissionPlugins } from './plugins.ts';
+
+export interface AdmissionDeps {
+  read: ObjectReader;
+  authorizer: Authorizer;
+  clock: Clock;
+  rng: Rng;
+}
+
+/** A write as the verbs hand it in. */
+export interface AdmissionRequest {
+  verb: AdmissionVerb;
+  request: Pick<ApiRequest, 'endpoint' | 'subresource' | 'namespace' | 'name' | 'user' | 'warn'>;
+  object: KubeObject | undefined;
+  old: KubeObject | undefined;
+  dryRun: boolean;
+}
+
+/** Runs the plugins in their order; which of them care for a resource is found once. */
+export class Admission {
+  readonly #deps: AdmissionDeps;
+  readonly #plugins: readonly AdmissionPlugin[];
+  readonly #concerned = new Map<string, readonly AdmissionPlugin[]>();
+
+  constructor(deps: AdmissionDeps, options: { plugins?: readonly AdmissionPlugin[] } = {}) {
+    this.#deps = deps;
+    this.#plugins = options.plugins ?? admissionPlugins;
+  }
+
+  /** First pass: plugins may change the object. Rejects with `StatusError` when one refuses. */
+  admit(write: AdmissionRequest): Promise<void> {
+    return this.#run('admit', write);
+  }
+
+  /** Second pass, over the object as it will be stored. */
+  validate(write: AdmissionRequest): Promise<void> {
+    return this.#run('validate', write);
+  }
+
+  async #run(step: 'admit' | 'validate', write: AdmissionRequest): Promise<void> {
+    const plugins = this.#pluginsFor(write);
+    if (plugins.length === 0) return;
+    const context = this.#contextOf(write);
+    for (const plugin of plugins) {
+      const pending = plugin[step]?.(context);
+      if (pending) await pending;
+    }
+  }
+
+  #pluginsFor({ verb, request }: AdmissionRequest): readonly AdmissionPlugin[] {
+    const resource = groupResource(request.endpoint.kind);
+    const full = request.subresource ? `${resource}/${request.subresource}` : resource;
+    const key = `${verb} ${full}`;
+    let plugins = this.#concerned.get(key);
+    if (!plugins) {
+      const cares = (p: AdmissionPlugin) => p.resources.includes('*') || p.resources.includes(full);
+      plugins = this.#plugins.filter((p) => p.verbs.includes(verb) && cares(p));
+      this.#concerned.set(key, plugins);
+    }
+    return plugins;
+  }
+
+  #contextOf({ verb, request, object, old, dryRun }: AdmissionRequest): AdmissionContext {
+    const { group, resource } = request.endpoint.kind;
+    const { subresource, namespace, user } = request;
+    const name = request.name || (object?.metadata.name ?? '');
+    const warn = (text: string) => request.warn(text);
+    return { ...this.#deps, verb, group, resource, subresource, namespace, name, object, old, user, dryRun, warn };
+  }
+}
