@@ -1,0 +1,68 @@
+import type { FieldError } from './status-error.ts';
+
+/** The path of a member (`spec.containers`); an empty path is the object itself. */
+export const child = (path: string, name: string): string => (path ? `${path}.${name}` : name);
+
+/** Go's `%q` for the texts that occur in API objects. */
+export const quoted = (text: string): string => JSON.stringify(text);
+
+/** A value as error messages show it: strings quoted, numbers and booleans bare, the rest as JSON. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') return quoted(value);
+  const json = JSON.stringify(value) ?? 'null';
+  return json.replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
+}
+
+const withDetail = (text: string, detail: string): string => (detail ? `${text}: ${detail}` : text);
+
+export const required = (field: string, detail = ''): FieldError => ({
+  type: 'FieldValueRequired',
+  field,
+  message: withDetail('Required value', detail),
+});
+
+export const invalidValue = (field: string, value: unknown, detail: string): FieldError => ({
+  type: 'FieldValueInvalid',
+  field,
+  message: withDetail(`Invalid value: ${shown(value)}`, detail),
+});
+
+/** `allowed` is shown in the order given. */
+export const notSupported = (field: string, value: unknown, allowed: readonly string[]): FieldError => ({
+  type: 'FieldValueNotSupported',
+  field,
+  message: withDetail(
+    `Unsupported value: ${shown(value)}`,
+    allowed.length > 0 ? `supported values: ${allowed.map(quoted).join(', ')}` : '',
+  ),
+});
+
+export const duplicate = (field: string, value: unknown): FieldError => ({
+  type: 'FieldValueDuplicate',
+  field,
+  message: `Duplicate value: ${shown(value)}`,
+});
+
+export const forbidden = (field: string, detail: string): FieldError => ({
+  type: 'FieldValueForbidden',
+  field,
+  message: withDetail('Forbidden', detail),
+});
+
+export const missing = (field: string, value: unknown): FieldError => ({
+  type: 'FieldValueNotFound',
+  field,
+  message: `Not found: ${shown(value)}`,
+});
+
+export const tooLong = (field: string, maxBytes: number): FieldError => ({
+  type: 'FieldValueTooLong',
+  field,
+  message: `Too long: may not be more than ${maxBytes} ${maxBytes === 1 ? 'byte' : 'bytes'}`,
+});
+
+export const tooMany = (field: string, actual: number, max: number): FieldError => ({
+  type: 'FieldValueTooMany',
+  field,
+  message: `Too many: ${actual}: must have at most ${max} ${max === 1 ? 'item' : 'items'}`,
+});
