@@ -1,0 +1,128 @@
+import { gitVersion } from '../discovery/version.ts';
+import type { GroupVersions, Kind } from '../../api/kind.ts';
+import type { SchemaTable } from '../../api/schema/table.ts';
+import type { Flavor, JsonSchema } from './flavor.ts';
+import { type PathContext, listTypeOf, pathsOf } from './paths.ts';
+import { referencesOf, typeSchema } from './type-schema.ts';
+
+const metaPrefix = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
+/** Kinds that every group version has. */
+const everywhere = ['DeleteOptions', 'WatchEvent'];
+
+/** What documents are made from. */
+export interface ApiModel {
+  table: SchemaTable;
+  groups: readonly GroupVersions[];
+  /** Built once per model: `group/version/kind` to type. */
+  types: ReadonlyMap<string, string>;
+}
+
+export const modelOf = (table: SchemaTable, groups: readonly GroupVersions[]): ApiModel => ({
+  table,
+  groups,
+  types: new Map(Object.entries(table).flatMap(([name, type]) => (type.gvk ? [[type.gvk.join('/'), name]] : []))),
+});
+
+const gvkEntry = (group: string, kind: string, version: string): JsonSchema => ({ group, kind, version });
+
+/** `x-kubernetes-group-version-kind` of a type; undefined for parts of objects. */
+function gvks({ table, groups }: ApiModel, name: string): JsonSchema[] | undefined {
+  const kind = name.startsWith(metaPrefix) ? name.slice(metaPrefix.length) : '';
+  if (everywhere.includes(kind))
+    return groups.flatMap(({ group, versions }) => versions.map((version) => gvkEntry(group, kind, version)));
+  if (kind === 'Status') return [gvkEntry('', kind, 'v1')];
+  const gvk = table[name]?.gvk;
+  return gvk && [gvkEntry(gvk[0], gvk[2], gvk[1])];
+}
+
+/** A list kind: all of them look alike, so the tables have none. */
+function listSchema(flavor: Flavor, { group, version, kind, type, listKind }: Kind): JsonSchema {
+  const text = { type: 'string' };
+  const items = flavor.version === 3 ? { default: {}, allOf: [flavor.ref(type)] } : flavor.ref(type);
+  return {
+    type: 'object',
+    required: ['items'],
+    properties: {
+      apiVersion: text,
+      items: { type: 'array', items },
+      kind: text,
+      metadata: flavor.ref(`${metaPrefix}ListMeta`),
+    },
+    'x-kubernetes-group-version-kind': [gvkEntry(group, listKind ?? `${kind}List`, version)],
+  };
+}
+
+const isStored = (kind: Kind): boolean => kind.verbs.includes('list');
+
+/** The names of all types that the kinds' operations refer to, directly or not. */
+function neededTypes({ table, types }: ApiModel, kinds: readonly Kind[]): Set<string> {
+  const needed = new Set<string>();
+  const open = ['DeleteOptions', 'Status', 'ListMeta'].map((name) => metaPrefix + name);
+  for (const kind of kinds) {
+    open.push(kind.type);
+    for (const { group = kind.group, version = kind.version, kind: name } of kind.subresources ?? []) {
+      const type = types.get(`${group}/${version}/${name}`);
+      if (type) open.push(type);
+    }
+  }
+  for (let name = open.pop(); name !== undefined; name = open.pop()) {
+    if (needed.has(name)) continue;
+    needed.add(name);
+    open.push(...referencesOf(table, name));
+  }
+  return needed;
+}
+
+const entry = (key: string, value: unknown): string => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
+
+/** Schemas as `"name":{…}`, in order of their names. */
+export function* schemaEntries(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<string> {
+  const lists = new Map(kinds.filter(isStored).map((kind) => [listTypeOf(kind), kind]));
+  for (const name of [...neededTypes(model, kinds), ...lists.keys()].sort()) {
+    const listed = lists.get(name);
+    if (listed) yield entry(name, listSchema(flavor, listed));
+    else {
+      const schema = typeSchema(flavor, model.table, name);
+      const known = gvks(model, name);
+      if (schema) yield entry(name, known ? { ...schema, 'x-kubernetes-group-version-kind': known } : schema);
+    }
+  }
+}
+
+/** Paths as `"path":{…}`. */
+export function* pathEntries(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<string> {
+  const context: PathContext = {
+    flavor,
+    table: model.table,
+    typeOf: (group, version, kind) => model.types.get(`${group}/${version}/${kind}`),
+  };
+  for (const kind of kinds) for (const [path, item] of pathsOf(context, kind)) yield entry(path, item);
+}
+
+function* commaSeparated(entries: Iterable<string>): Generator<string> {
+  let first = true;
+  for (const text of entries) {
+    yield first ? text : `,${text}`;
+    first = false;
+  }
+}
+
+const info = entry('info', { title: 'Kubernetes', version: gitVersion });
+
+/** The OpenAPI 3 document of one group version, in pieces. */
+export function* documentV3(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<string> {
+  yield `{"openapi":"3.0.0",${info},"paths":{`;
+  yield* commaSeparated(pathEntries(flavor, model, kinds));
+  yield '},"components":{"schemas":{';
+  yield* commaSeparated(schemaEntries(flavor, model, kinds));
+  yield '}}}\n';
+}
+
+/** The OpenAPI 2 document of everything, in pieces. */
+export function* documentV2(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<string> {
+  yield `{"swagger":"2.0",${info},"paths":{`;
+  yield* commaSeparated(pathEntries(flavor, model, kinds));
+  yield '},"definitions":{';
+  yield* commaSeparated(schemaEntries(flavor, model, kinds));
+  yield '}}\n';
+}

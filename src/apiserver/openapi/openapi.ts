@@ -1,0 +1,157 @@
+import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { servedKinds } from '../../api/generated/kinds.ts';
+import { schemaTable } from '../../api/generated/schema.ts';
+import type { GroupVersions, Kind } from '../../api/kind.ts';
+import { StatusError } from '../../api/meta/status-error.ts';
+import type { SchemaTable } from '../../api/schema/table.ts';
+import { parseAccept, takes } from '../discovery/accept.ts';
+import { groupsOf } from '../discovery/discovery.ts';
+import { gitVersion } from '../discovery/version.ts';
+import { type ApiModel, documentV2, documentV3, modelOf } from './document.ts';
+import { openapi2, openapi3 } from './flavor.ts';
+import { rootOf } from './paths.ts';
+
+export interface OpenApiRequest {
+  path: string;
+  accept?: string | undefined;
+  /** `hash` of the query: the version of the document that the index promised. */
+  hash?: string | undefined;
+}
+
+export interface OpenApiAnswer {
+  /** 301 when another version was asked for than there is: `location` has the right one. */
+  code: 200 | 301;
+  body: Buffer;
+  contentType: string;
+  /** For `If-None-Match`. */
+  etag?: string;
+  location?: string;
+  /** A document asked for by its hash never changes. */
+  cacheControl?: string;
+}
+
+/** Answers a GET below `/openapi`; undefined when there is nothing. Rejects with `StatusError` NotAcceptable. */
+export type OpenApi = (request: OpenApiRequest) => Promise<OpenApiAnswer | undefined>;
+
+export interface OpenApiOptions {
+  schemas?: SchemaTable;
+  groups?: readonly GroupVersions[];
+}
+
+/** Text made in one turn of the event loop: about a millisecond's worth. */
+const turnCharacters = 32 * 1024;
+
+/** Joins pieces to bytes, giving way to others between turns. */
+async function assemble(pieces: Iterable<string>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let text = '';
+  for (const piece of pieces) {
+    text += piece;
+    if (text.length < turnCharacters) continue;
+    chunks.push(Buffer.from(text));
+    text = '';
+    await nextTurn();
+  }
+  chunks.push(Buffer.from(text));
+  return Buffer.concat(chunks);
+}
+
+const sha = (...parts: string[]): string => {
+  const hash = createHash('sha512');
+  for (const part of parts) hash.update(part);
+  return hash.digest('hex').toUpperCase();
+};
+
+/** The documents over one list of kinds, each built when first asked for and kept as bytes. */
+class Documents {
+  readonly #model: ApiModel;
+  readonly #kinds = new Map<string, Kind[]>();
+  readonly #hashes = new Map<string, string>();
+  readonly #built = new Map<string, Promise<Buffer>>();
+  #seed = '';
+
+  constructor(kinds: readonly Kind[], options: OpenApiOptions) {
+    this.#model = modelOf(options.schemas ?? schemaTable, options.groups ?? groupsOf(kinds));
+    for (const kind of kinds) {
+      const key = rootOf(kind).slice(1);
+      this.#kinds.set(key, [...(this.#kinds.get(key) ?? []), kind]);
+    }
+  }
+
+  /** `api/v1`, `apis/apps/v1`, …: the keys of the index. */
+  keys(): string[] {
+    return [...this.#kinds.keys()];
+  }
+
+  /**
+   * The version of a document, from what it is made from: the index names all of them and must not build them. The seed
+   * covers the schema table, serialized once.
+   */
+  hash(key: string): string {
+    this.#seed ||= sha(gitVersion, JSON.stringify(this.#model.table), JSON.stringify(this.#model.groups));
+    const known = this.#hashes.get(key) ?? sha(this.#seed, JSON.stringify(this.#kinds.get(key) ?? [...this.#kinds]));
+    this.#hashes.set(key, known);
+    return known;
+  }
+
+  groupVersion(key: string): Promise<Buffer> | undefined {
+    const kinds = this.#kinds.get(key);
+    return kinds && this.#once(key, () => documentV3(openapi3, this.#model, kinds));
+  }
+
+  everything(): Promise<Buffer> {
+    return this.#once('v2', () => documentV2(openapi2, this.#model, [...this.#kinds.values()].flat()));
+  }
+
+  #once(key: string, pieces: () => Iterable<string>): Promise<Buffer> {
+    const built = this.#built.get(key) ?? assemble(pieces());
+    this.#built.set(key, built);
+    return built;
+  }
+}
+
+function requireJson(accept: string | undefined): void {
+  const json = parseAccept(accept).some((range) => takes(range, 'application/json'));
+  if (!json) throw StatusError.of('NotAcceptable', 'only the following media types are accepted: application/json');
+}
+
+const contentType = 'application/json';
+
+function index(documents: Documents): OpenApiAnswer {
+  const paths = Object.fromEntries(
+    documents.keys().map((key) => [key, { serverRelativeURL: `/openapi/v3/${key}?hash=${documents.hash(key)}` }]),
+  );
+  const body = Buffer.from(`${JSON.stringify({ paths })}\n`);
+  return { code: 200, body, contentType, etag: `"${sha(body.toString())}"` };
+}
+
+async function groupVersion(
+  documents: Documents,
+  key: string,
+  asked: string | undefined,
+): Promise<OpenApiAnswer | undefined> {
+  const built = documents.groupVersion(key);
+  if (!built) return undefined;
+  const hash = documents.hash(key);
+  if (asked !== undefined && asked !== hash)
+    return { code: 301, body: Buffer.alloc(0), contentType, location: `/openapi/v3/${key}?hash=${hash}` };
+  const answer: OpenApiAnswer = { code: 200, body: await built, contentType, etag: `"${hash}"` };
+  return asked === undefined ? answer : { ...answer, cacheControl: 'public, immutable' };
+}
+
+/** OpenAPI over a list of kinds. A changed list means a new one. */
+export function createOpenApi(kinds: readonly Kind[] = servedKinds, options: OpenApiOptions = {}): OpenApi {
+  const documents = new Documents(kinds, options);
+  return async ({ path, accept, hash }) => {
+    const [, root, version, ...rest] = path.replace(/\/$/, '').split('/');
+    if (root !== 'openapi' || (version !== 'v2' && version !== 'v3')) return undefined;
+    if (version === 'v2' && rest.length > 0) return undefined;
+    const key = rest.join('/');
+    if (key !== '' && !documents.keys().includes(key)) return undefined;
+    requireJson(accept);
+    if (version === 'v2')
+      return { code: 200, body: await documents.everything(), contentType, etag: `"${documents.hash('v2')}"` };
+    return key === '' ? index(documents) : groupVersion(documents, key, hash);
+  };
+}
