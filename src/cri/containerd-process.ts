@@ -1,4 +1,5 @@
 import { spawn } from 'node:child_process';
+import type { FileHandle } from 'node:fs/promises';
 import { access, constants, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import { sleep } from '../base/clock.ts';
@@ -7,6 +8,7 @@ import { connectContainerd } from './containerd-client.ts';
 import type { ContainerdPaths } from './containerd-config.ts';
 import { containerdPaths, pauseImage, renderContainerdConfig } from './containerd-config.ts';
 import { removeLeftovers, removeSandboxes } from './containerd-purge.ts';
+import type { Cri } from './cri.ts';
 import type { ProcessIdentity } from '../host/recorded-process.ts';
 import { isRunning, readIdentity, recordAndExec, settled, signal } from '../host/recorded-process.ts';
 
@@ -64,8 +66,8 @@ export async function ensureContainerd(options: ContainerdOptions, deps: Deps): 
     identity = undefined;
   }
   const adopted = identity !== undefined;
-  identity ??= await start({ paths, command: [...(options.launcher ?? []), ...recording(paths), program] }, deps);
-  await untilReady({ identity, args, paths, timeoutMs: options.readyTimeoutMs ?? 20_000 }, deps);
+  identity ??= await start({ paths, launcher: options.launcher ?? [], program }, deps);
+  await untilReady({ identity, paths, timeoutMs: options.readyTimeoutMs ?? 20_000 }, deps);
   const stop = ({ purge = false } = {}) => (purge ? purgeContainerd(options, deps) : stopContainerd(options, deps));
   return { paths, socketPath: paths.socket, pid: identity.pid, adopted, stop };
 }
@@ -82,9 +84,10 @@ export async function stopContainerd(options: Pick<ContainerdOptions, 'dir'>, de
 /** Removes every pod of this folder's containerd, containerd itself and all its traces; works also when it does not run. */
 export async function purgeContainerd(options: Pick<ContainerdOptions, 'dir' | 'cgroup'>, deps: Deps): Promise<void> {
   const paths = containerdPaths(options.dir);
-  if (await runningIdentity(paths, argsOf(paths))) await removeSandboxes(paths.socket, deps);
+  const running = (await runningIdentity(paths, argsOf(paths))) !== undefined;
+  if (running) await removeSandboxes(paths.socket, deps);
   await stopContainerd(options, deps);
-  await removeLeftovers(paths, options.cgroup, deps);
+  await removeLeftovers({ paths, cgroup: options.cgroup, shimGraceMs: running ? 2000 : 0 }, deps);
 }
 
 async function runningIdentity(paths: ContainerdPaths, args: readonly string[]): Promise<ProcessIdentity | undefined> {
@@ -120,89 +123,78 @@ async function writeConfig(options: ContainerdOptions, paths: ContainerdPaths): 
 /** The absolute path of an installed program. */
 async function findProgram(name: string): Promise<string | undefined> {
   for (const dir of environment.PATH.split(':')) {
-    const path = `${dir}/${name}`;
-    if (
-      await access(path, constants.X_OK).then(
-        () => true,
-        () => false,
-      )
-    )
-      return path;
+    const executable = access(`${dir}/${name}`, constants.X_OK);
+    const found = await executable.then(
+      () => true,
+      () => false,
+    );
+    if (found) return `${dir}/${name}`;
   }
   return undefined;
-}
-
-interface Launch {
-  paths: ContainerdPaths;
-  /** What to run; the arguments of containerd itself are added. */
-  command: readonly string[];
 }
 
 /** The arguments are how a containerd of this folder is known: no other process has this path in this place. */
 const argsOf = (paths: ContainerdPaths): string[] => ['-c', paths.config];
 
-const recording = (paths: ContainerdPaths): string[] => ['/bin/sh', '-c', recordAndExec, 'containerd', paths.pidFile];
+interface Launch {
+  paths: ContainerdPaths;
+  /** Runs the rest of its arguments. */
+  launcher: readonly string[];
+  program: string;
+}
 
 /** Starts containerd in a session of its own and waits until it has recorded itself. */
-async function start({ paths, command }: Launch, { clock, log }: Deps): Promise<ProcessIdentity> {
+async function start({ paths, launcher, program }: Launch, { clock, log }: Deps): Promise<ProcessIdentity> {
   await rm(paths.pidFile, { force: true });
-  if (((await stat(paths.log).catch(() => undefined))?.size ?? 0) > maxLogBytes)
-    await rename(paths.log, `${paths.log}.1`);
-  const output = await open(paths.log, 'a', 0o600);
-  const args = argsOf(paths);
-  const [program = '', ...rest] = [...command, ...args];
+  const [command = '', ...rest] = [...launcher, '/bin/sh', '-c', recordAndExec, program, paths.pidFile, program];
+  const output = await openLog(paths.log);
   let failure: unknown;
-  try {
-    const stdio = ['ignore', output.fd, output.fd] as const;
-    const child = spawn(program, rest, { detached: true, stdio: [...stdio], env: environment, cwd: '/' });
-    child.on('error', (error) => {
-      failure = error;
-    });
-    child.on('exit', (code, by) => {
-      failure ??= new Error(`ended with ${by ?? code}`);
-      log.info({ pid: child.pid, code, signal: by }, 'containerd ended');
-    });
-    child.unref();
-  } finally {
-    await output.close();
-  }
+  const child = spawn(command, [...rest, ...argsOf(paths)], {
+    detached: true,
+    stdio: ['ignore', output.fd, output.fd],
+    env: environment,
+    cwd: '/',
+  });
+  child.on('error', (error) => {
+    failure = error;
+  });
+  child.on('exit', (code, by) => {
+    failure = new Error(`it ended with ${by ?? code}`);
+    log.info({ pid: child.pid, code, signal: by }, 'containerd ended');
+  });
+  child.unref();
+  await output.close();
   let identity: ProcessIdentity | undefined;
   await settled(clock, 5000, async () => {
-    const recorded = await readIdentity(paths.pidFile);
-    identity = recorded && (await isRunning(recorded, args)) ? recorded : undefined;
+    identity = await runningIdentity(paths, argsOf(paths));
     return identity !== undefined || failure !== undefined;
   });
-  if (!identity)
-    throw new Error(`containerd did not start: ${String(failure ?? 'no answer')}\n${await logTail(paths)}`);
+  if (!identity) throw await startError(paths, `did not start: ${failure ?? 'no sign of it'}`);
   log.info({ pid: identity.pid, dir: paths.dir }, 'containerd started');
   return identity;
 }
 
-/** Resolves as soon as the CRI answers; the gRPC connection itself is what is waited for. */
-async function untilReady(
-  {
-    identity,
-    args,
-    paths,
-    timeoutMs,
-  }: { identity: ProcessIdentity; args: readonly string[]; paths: ContainerdPaths; timeoutMs: number },
-  deps: Deps,
-): Promise<void> {
+/** Opened for appending; a log that has grown is put aside first, replacing the one before it. */
+async function openLog(path: string): Promise<FileHandle> {
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+  if (size > maxLogBytes) await rename(path, `${path}.1`);
+  return await open(path, 'a', 0o600);
+}
+
+interface Started {
+  paths: ContainerdPaths;
+  identity: ProcessIdentity;
+  timeoutMs: number;
+}
+
+/** Resolves as soon as the CRI answers; what is tried again is the connection, at the gRPC channel's own pace. */
+async function untilReady({ paths, identity, timeoutMs }: Started, deps: Deps): Promise<void> {
   const deadline = deps.clock.now() + timeoutMs;
   const cri = connectContainerd(paths.socket, deps);
   try {
-    for (;;) {
-      const failure = await cri.runtime.Status({}).then(
-        () => undefined,
-        (error: unknown) => error,
-      );
-      if (failure === undefined) return;
-      const dead = !(await isRunning(identity, args));
-      if (dead || deps.clock.now() > deadline) {
-        throw new Error(`containerd ${dead ? 'ended at its start' : 'does not answer'}\n${await logTail(paths)}`, {
-          cause: failure,
-        });
-      }
+    while (!(await answers(cri))) {
+      if (!(await isRunning(identity, argsOf(paths)))) throw await startError(paths, 'ended at its start');
+      if (deps.clock.now() > deadline) throw await startError(paths, 'does not answer');
       await sleep(deps.clock, 10);
     }
   } finally {
@@ -210,8 +202,14 @@ async function untilReady(
   }
 }
 
-/** The last lines of containerd's log, for an error message. */
-async function logTail(paths: ContainerdPaths): Promise<string> {
+const answers = (cri: Cri): Promise<boolean> =>
+  cri.runtime.Status({}).then(
+    () => true,
+    () => false,
+  );
+
+/** With the last lines of containerd's log, which say why. */
+async function startError(paths: ContainerdPaths, what: string): Promise<Error> {
   const text = await readFile(paths.log, 'utf8').catch(() => '');
-  return text.trimEnd().split('\n').slice(-5).join('\n');
+  return new Error(`containerd ${what}\n${text.trimEnd().split('\n').slice(-5).join('\n')}`);
 }

@@ -44,36 +44,35 @@ async function removeSandbox(cri: Cri, podSandboxId: string, log: Logger): Promi
   }
 }
 
+export interface Leftovers {
+  paths: ContainerdPaths;
+  cgroup: string | undefined;
+  /** How long the shims may take to end by themselves. */
+  shimGraceMs: number;
+}
+
 /**
  * Removes all that a stopped containerd may have left: shims and their sockets, processes and cgroups below `cgroup`,
  * mounts, cached CNI results, the folder. Needs no containerd and may be repeated. Throws when something stays.
  */
-export async function removeLeftovers(paths: ContainerdPaths, cgroup: string | undefined, deps: Deps): Promise<void> {
+export async function removeLeftovers({ paths, cgroup, shimGraceMs }: Leftovers, deps: Deps): Promise<void> {
+  await removeShims(paths.socket, deps.clock, shimGraceMs);
   const left = cgroup ? await removeCgroups(cgroup, deps.clock) : [];
-  await removeShims(paths.socket, deps.clock);
   await removeCniResults(paths);
   await removeTree(paths.dir);
   if (left.length > 0) throw new Error(`cgroups still in use: ${left.slice(0, 5).join(', ')}`);
 }
 
-/** A shim of ours names our socket in its arguments. It ends by itself after its last task; here it is given 2 s for that. */
-async function removeShims(socket: string, clock: Clock): Promise<void> {
-  const shims = () => findProcesses((args) => args.includes(socket) && args[args.indexOf('-address') + 1] === socket);
+/** A shim of ours names our socket in its arguments. Told by its containerd it ends by itself; without one it stays for ever. */
+async function removeShims(socket: string, clock: Clock, graceMs: number): Promise<void> {
+  const shims = () => findProcesses((args) => args[args.indexOf('-address') + 1] === socket);
   const gone = async () => (await shims()).length === 0;
-  if (await settled(clock, (await anyTask(await shims())) ? 0 : 2000, gone)) return;
+  if (await settled(clock, graceMs, gone)) return;
   for (const { pid, args } of await shims()) {
     signal(pid, 'SIGKILL');
     await rm(shimSocket(socket, args[args.indexOf('-id') + 1] ?? ''), { force: true });
   }
   if (!(await settled(clock, 2000, gone))) throw new Error(`shims of ${socket} do not end`);
-}
-
-/** A shim that still has children will not end by itself. */
-async function anyTask(shims: { pid: number }[]): Promise<boolean> {
-  const children = await Promise.all(
-    shims.map(({ pid }) => readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '')),
-  );
-  return children.some((text) => text.trim() !== '');
 }
 
 /** Where containerd's shims listen: named by a hash of socket, namespace and sandbox (containerd/runtime/v2/shim). */

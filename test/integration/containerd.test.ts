@@ -11,7 +11,7 @@ import { ensureContainerd, purgeContainerd, stopContainerd } from '../../src/cri
 import { criContract } from '../../src/cri/cri.contract.ts';
 import type { TaskEvent } from '../../src/cri/cri.ts';
 import { mountsBelow } from '../../src/cri/mounts.ts';
-import { findProcesses, signal } from '../../src/cri/recorded-process.ts';
+import { findProcesses, signal } from '../../src/host/recorded-process.ts';
 import { machine, type OwnContainerd, startOwnContainerd, whyNoContainerd } from './own-containerd.ts';
 
 const run = promisify(execFile);
@@ -55,10 +55,13 @@ function processCases(): void {
 
   it('comes back after kill -9 with its containers untouched', async () => {
     const cri = connectContainerd(own.containerd.socketPath, machine);
-    const { containerId } = await startPod(own, 'survivor', ['sleep', '1000']);
+    // A time that no other process sleeps.
+    const command = ['sleep', String(1_000_000 + process.pid)];
+    const { containerId } = await startPod(own, 'survivor', command);
+    const isSleeper = (args: readonly string[]) => args.join(' ') === command.join(' ');
     const ended = new Promise((resolve) => cri.subscribe({ event: () => undefined, end: resolve }));
     await cri.runtime.Version({});
-    const [sleeper] = await findProcesses((args) => args.join(' ') === 'sleep 1000');
+    const [sleeper] = await findProcesses(isSleeper);
     signal(own.containerd.pid, 'SIGKILL');
     await ended;
     const next = await ensureContainerd(own.options, machine);
@@ -74,7 +77,7 @@ function processCases(): void {
     const { status } = await cri.runtime.ContainerStatus({ containerId });
     expect(status?.state).toBe('CONTAINER_RUNNING');
     expect(sleeper).toBeDefined();
-    expect(await findProcesses((args) => args.join(' ') === 'sleep 1000')).toContainEqual(sleeper);
+    expect(await findProcesses(isSleeper)).toContainEqual(sleeper);
     cri.close();
   });
 

@@ -7,7 +7,12 @@ import { silentLog } from '../../src/base/log.ts';
 import { machineRng } from '../../src/base/rng.ts';
 import { ensureBaseImages } from '../../src/cluster/images/base-images.ts';
 import { containerdPaths } from '../../src/cri/containerd-config.ts';
-import { type Containerd, type ContainerdOptions, ensureContainerd } from '../../src/cri/containerd-process.ts';
+import {
+  type Containerd,
+  type ContainerdOptions,
+  ensureContainerd,
+  purgeContainerd,
+} from '../../src/cri/containerd-process.ts';
 
 const run = promisify(execFile);
 
@@ -59,14 +64,19 @@ export async function startOwnContainerd(purpose: string): Promise<OwnContainerd
     await writeFile(join(paths.cniConfDir, '10-knarr.conflist'), JSON.stringify(network(name, paths.cniDataDir)));
   };
   await writeNetwork();
-  const containerd = await ensureContainerd(options, machine);
-  await ensureBaseImages({ socketPath: containerd.socketPath, cacheDir: join(dir, 'images'), ...machine });
   const stop = async () => {
-    await containerd.stop({ purge: true });
+    await purgeContainerd(options, machine);
     await run('ip', ['netns', 'del', name]);
     await rm(dir, { recursive: true, force: true });
   };
-  return { containerd, options, netns: name, dir, cgroup, writeNetwork, stop };
+  try {
+    const containerd = await ensureContainerd(options, machine);
+    await ensureBaseImages({ socketPath: containerd.socketPath, cacheDir: join(dir, 'images'), ...machine });
+    return { containerd, options, netns: name, dir, cgroup, writeNetwork, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
 }
 
 /** ptp and host-local. The pods' range is nobody's: nothing leaves this network namespace. */
