@@ -3,6 +3,7 @@ import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
 import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
+import type { Authentication } from './authn/authentication.ts';
 import type { TokenIssuer } from './authn/token-issuer.ts';
 import type { Authorizer } from './authz/authorizer.ts';
 import type { ObjectCodec } from './object-codec.ts';
@@ -18,6 +19,7 @@ export interface ApiContext {
   readonly read: ObjectReader;
   readonly admission: Admission;
   readonly authorizer: Authorizer;
+  readonly authentication: Authentication;
   readonly tokens: TokenIssuer;
   readonly addresses: AddressAllocator;
   readonly clock: Clock;

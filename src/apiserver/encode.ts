@@ -56,7 +56,7 @@ function encodeList(context: ApiContext, request: ApiRequest, answer: ListAnswer
   }
   const { kind } = request.endpoint;
   const head = { kind: kind.listKind ?? `${kind.kind}List`, apiVersion: groupVersion(kind), metadata };
-  const chunks = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
+  const chunks: Buffer[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
   answer.versions.forEach((version, i) => {
     if (i > 0) chunks.push(comma);
     chunks.push(itemOpen, version.bytes.subarray(typeMetaLength(request.endpoint)));

@@ -17,7 +17,9 @@ export async function findCluster(home: string, name: string): Promise<ClusterLa
   if (text === undefined) return undefined;
   const file = JSON.parse(text) as IdentityFile;
   if (file.format > formatVersion) {
-    throw new Error(`cluster ${name} was made by a newer knarr (format ${file.format}, this one knows ${formatVersion})`);
+    throw new Error(
+      `cluster ${name} was made by a newer knarr (format ${file.format}, this one knows ${formatVersion})`,
+    );
   }
   return layoutOf({ name, index: file.index, home });
 }
@@ -32,13 +34,16 @@ export async function listClusters(home: string): Promise<ClusterLayout[]> {
 /** The cluster of this name; a new one takes the lowest free index, and with it networks that no other has. */
 export async function ensureCluster(home: string, name: string): Promise<ClusterLayout> {
   if (!clusterNamePattern.test(name)) {
-    throw new Error(`"${name}" cannot name a cluster: at most 12 lower-case letters, digits and '-', beginning with a letter`);
+    throw new Error(
+      `"${name}" cannot name a cluster: at most 12 lower-case letters, digits and '-', beginning with a letter`,
+    );
   }
   const present = await findCluster(home, name);
   if (present) return present;
   const taken = new Set((await listClusters(home)).map((cluster) => cluster.index));
   const index = Array.from({ length: maxClusters }, (_, i) => i).find((i) => !taken.has(i));
-  if (index === undefined) throw new Error(`there are ${maxClusters} clusters on this machine already, the most there can be`);
+  if (index === undefined)
+    throw new Error(`there are ${maxClusters} clusters on this machine already, the most there can be`);
   const layout = layoutOf({ name, index, home });
   await mkdir(layout.dir, { recursive: true, mode: 0o700 });
   const file: IdentityFile = { format: formatVersion, name, index };

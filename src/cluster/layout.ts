@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { layoutOf as networkLayoutOf, type NetworkLayout } from './network/layout.ts';
 
 /** Names end in names of links and namespaces, so they are short. */
 export const clusterNamePattern = /^[a-z]([-a-z0-9]{0,10}[a-z0-9])?$/;
@@ -25,13 +26,9 @@ export interface ClusterLayout extends ClusterIdentity {
   /** The join token of the first node. */
   tokenFile: string;
   imageCacheDir: string;
-  serviceCidr: string;
-  podCidr: string;
-  fabricCidr: string;
-  /** The host's address on the fabric: where nodes find the API server. */
-  hostAddress: string;
-  kubernetesServiceIp: string;
-  dnsServiceIp: string;
+  /** Where the network's addresses are remembered. */
+  networkFile: string;
+  network: NetworkLayout;
   apiPort: number;
   apiUrl: string;
 }
@@ -41,12 +38,11 @@ export const defaultClusterName = 'knarr';
 /** The networks of this many clusters fit beside each other. */
 export const maxClusters = 16;
 
-/** Addresses by index: see docs/addresses in ARCHITECTURE.md. */
+/** Everything about a cluster that follows from its identity. */
 export function layoutOf(identity: ClusterIdentity): ClusterLayout {
   const { name, index, home } = identity;
   const dir = join(home, name);
-  const services = `10.${96 + index}.0`;
-  const fabric = `172.30.${index}`;
+  const network = networkLayoutOf({ name, index, nodes: [] });
   const apiPort = 6443 + index;
   return {
     ...identity,
@@ -59,14 +55,10 @@ export function layoutOf(identity: ClusterIdentity): ClusterLayout {
     kubeconfig: join(dir, 'admin.kubeconfig'),
     tokenFile: join(dir, 'join-token'),
     imageCacheDir: join(home, 'images'),
-    serviceCidr: `${services}.0/16`,
-    podCidr: `10.${244 - index}.0.0/16`,
-    fabricCidr: `${fabric}.0/24`,
-    hostAddress: `${fabric}.254`,
-    kubernetesServiceIp: `${services}.1`,
-    dnsServiceIp: `${services}.10`,
+    networkFile: join(dir, 'network.json'),
+    network,
     apiPort,
-    apiUrl: `https://${fabric}.254:${apiPort}`,
+    apiUrl: `https://${network.hostAddress}:${apiPort}`,
   };
 }
 

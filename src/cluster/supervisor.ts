@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdir, open, rm, writeFile } from 'node:fs/promises';
+import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
 import { isAlive, isRunning, readIdentity, recordAndExec, settled, signal } from '../host/recorded-process.ts';
@@ -62,7 +62,6 @@ export async function startService(place: Place, service: Service, clock: Clock)
   try {
     await rm(pidFile(place, service.name), { force: true });
     await rm(childFile(place, service.name), { force: true });
-    await writeFile(join(place.runDir, `${service.name}.args.json`), JSON.stringify(args));
     const command = ['-c', recordAndExec, 'knarr-record', pidFile(place, service.name), '/bin/sh', ...args];
     const child = spawn('/bin/sh', command, {
       detached: true,

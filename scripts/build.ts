@@ -1,0 +1,32 @@
+/** Bundles the program into `dist/`: one file starts twice as fast as two hundred. Native packages stay outside. */
+import { readFileSync, renameSync, utimesSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+const outfile = join(root, 'dist/knarr.js');
+
+await build({
+  entryPoints: [join(root, 'src/bin/knarr.ts')],
+  outdir: join(root, 'dist'),
+  entryNames: '[name].partial',
+  chunkNames: 'chunk-[hash]',
+  bundle: true,
+  splitting: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  sourcemap: 'linked',
+  external: ['lmdb', 'pino'],
+  define: { KNARR_VERSION: JSON.stringify(version) },
+  // CommonJS packages inside an ES module ask for these.
+  banner: {
+    js: "import { createRequire as knarrRequire } from 'node:module';const require = knarrRequire(import.meta.url);const __filename = import.meta.filename;const __dirname = import.meta.dirname;",
+  },
+  logLevel: 'warning',
+});
+// The program appears whole or not at all, and newer than its sources.
+renameSync(join(root, 'dist/knarr.partial.js'), outfile);
+const now = new Date();
+utimesSync(outfile, now, now);

@@ -1,0 +1,127 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Rng } from '../base/rng.ts';
+import type { KubeObject } from '../api/resource.ts';
+import type { Transport } from '../client/transport.ts';
+import type { Journal } from '../store/journal.ts';
+import { Store } from '../store/store.ts';
+import { Admission } from './admission/admission.ts';
+import { Authentication } from './authn/authentication.ts';
+import { TokenIssuer } from './authn/token-issuer.ts';
+import type { UserInfo } from './authn/user-info.ts';
+import { Authorizer, observedResources } from './authz/authorizer.ts';
+import { type BootstrapOptions, bootstrap } from './bootstrap/bootstrap.ts';
+import type { ApiContext } from './context.ts';
+import { createDiscovery } from './discovery/discovery.ts';
+import { Front } from './front.ts';
+import { Health } from './health.ts';
+import { inProcessTransport } from './in-process.ts';
+import { Listener, type ListenerOptions } from './listener.ts';
+import { NodeConnector, type NodeConnectorOptions } from './node-connector.ts';
+import { ObjectCodec } from './object-codec.ts';
+import { storeReader } from './object-reader.ts';
+import { createOpenApi } from './openapi/openapi.ts';
+import { PlainPaths } from './plain-paths.ts';
+import { Registry } from './registry.ts';
+import { AddressAllocator } from './service-addresses.ts';
+
+export interface ApiServerDeps {
+  journal: Journal;
+  clock: Clock;
+  rng: Rng;
+  log: Logger;
+  /** The journal failed: the process must end (a test throws). */
+  onFatal(error: unknown): void;
+}
+
+export interface ApiServerOptions {
+  serviceCidr: string;
+  /** PEM: signs client and serving certificates. */
+  ca: string;
+  /** PEM: signs service account tokens. */
+  tokenKey: string;
+  /** What a fresh cluster contains. */
+  bootstrap: BootstrapOptions;
+  /** How it reaches nodes; without it there are no logs and no exec. */
+  nodes?: Omit<NodeConnectorOptions, 'ca'>;
+}
+
+/** An API server without its socket: everything that clients in and out of the process share. */
+export class ApiServer {
+  readonly context: ApiContext;
+  readonly health: Health;
+  readonly #front: Front;
+  readonly #deps: ApiServerDeps;
+  #listener: Listener | undefined;
+
+  /** Opens the state, and fills a fresh one with what every cluster has. */
+  static async start(deps: ApiServerDeps, options: ApiServerOptions): Promise<ApiServer> {
+    const store = await Store.open(deps.journal, { onFatal: deps.onFatal });
+    const server = new ApiServer(store, deps, options);
+    await bootstrap(server.context, options.bootstrap);
+    return server;
+  }
+
+  private constructor(store: Store, deps: ApiServerDeps, options: ApiServerOptions) {
+    const { clock, rng, log } = deps;
+    const objects = new ObjectCodec();
+    const registry = new Registry();
+    const read = storeReader(store, objects);
+    const authorizer = observingAuthorizer(store, objects);
+    const tokens = new TokenIssuer({ privateKeyPem: options.tokenKey, clock, rng });
+    const authentication = new Authentication({ caPem: options.ca, issuer: tokens, read, clock });
+    const admission = new Admission({ read, authorizer, clock, rng });
+    const { serviceCidr } = options;
+    const addresses = new AddressAllocator({ store, objects, registry, clock, rng }, { serviceCidr });
+    this.#deps = deps;
+    this.context = {
+      store,
+      objects,
+      registry,
+      read,
+      authorizer,
+      authentication,
+      tokens,
+      admission,
+      addresses,
+      clock,
+      rng,
+      log,
+    };
+    this.health = new Health();
+    this.health.add('ping', () => true);
+    const { context } = this;
+    const plain = { context, discovery: createDiscovery(), openapi: createOpenApi(), health: this.health };
+    const nodes = new NodeConnector({ read }, { ca: options.ca, cert: '', key: '', ...options.nodes });
+    this.#front = new Front({ context, authentication, plainPaths: new PlainPaths(plain), nodes });
+  }
+
+  /** A client's way in from within this process, under its own name. */
+  transportFor(user: UserInfo, userAgent: string): Transport {
+    return inProcessTransport(this.context, user, { userAgent });
+  }
+
+  /** Serves HTTPS; answers with the port. */
+  async listen(options: ListenerOptions): Promise<number> {
+    const { clock, log } = this.#deps;
+    this.#listener = await Listener.open({ front: this.#front, clock, log }, options);
+    return this.#listener.port;
+  }
+
+  async close(): Promise<void> {
+    await this.#listener?.close();
+    await this.context.store.close();
+  }
+}
+
+/** The authorizer decides from what is durable: it follows the store like any watcher. */
+function observingAuthorizer(store: Store, objects: ObjectCodec): Authorizer {
+  const authorizer = new Authorizer();
+  for (const resource of observedResources) {
+    for (const version of store.all(resource)) authorizer.observe(resource, 'ADDED', objects.read<KubeObject>(version));
+    store.watch({ resource }, store.revision, (events) => {
+      for (const { type, version } of events) authorizer.observe(resource, type, objects.read<KubeObject>(version));
+    });
+  }
+  return authorizer;
+}

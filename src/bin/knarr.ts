@@ -1,0 +1,27 @@
+import pino from 'pino';
+import { realClock } from '../base/clock.ts';
+import { machineRng } from '../base/rng.ts';
+import { runCli } from '../cli/cli.ts';
+import { runCommand } from '../host/command.ts';
+
+declare const KNARR_VERSION: string;
+
+const log = pino({ level: process.env.KNARR_LOG ?? 'info', base: undefined }, pino.destination({ fd: 2, sync: false }));
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  clock: realClock,
+  rng: machineRng,
+  log,
+  run: runCommand,
+  version: KNARR_VERSION,
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  exit: (code) => {
+    log.flush(() => process.exit(code));
+  },
+  onStopSignal: (stop) => {
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+  },
+});

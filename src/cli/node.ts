@@ -1,0 +1,43 @@
+import { Command } from 'commander';
+import { withCluster } from './cli.ts';
+import { CommandFailure, type Surroundings } from './surroundings.ts';
+
+interface NodeFlags {
+  cluster: string;
+  server: string;
+  token?: string;
+  tokenFile?: string;
+  caHash?: string;
+  name: string;
+  dir: string;
+  address?: string;
+  clusterDns: string;
+}
+
+/** `knarr node`: the agent of one node, in the foreground, in whatever network namespace it is started in. */
+export function nodeCommand(at: Surroundings): Command {
+  return withCluster(new Command('node'))
+    .description('run the agent of one node in the foreground (up does it for you)')
+    .requiredOption('--server <url>', 'address of the API server')
+    .option('--token <token>', 'join token; only needed until the node has its certificate')
+    .option('--token-file <file>', 'file with the join token')
+    .option('--ca-hash <hash>', 'sha256:… of the cluster CA; without it the CA is trusted at first sight of the token')
+    .requiredOption('--name <name>', 'name of the node')
+    .requiredOption('--dir <dir>', 'folder of the node')
+    .option('--address <ip>', "the node's address; default: that of the route to the server")
+    .option('--cluster-dns <ip>', 'address of the cluster DNS', '10.96.0.10')
+    .action(async (flags: NodeFlags) => {
+      const { startNode } = await import('../cluster/node/node-process.ts');
+      const log = at.log.child({ cluster: flags.cluster, node: flags.name });
+      const node = await startNode({ clock: at.clock, rng: at.rng, log, run: at.run }, flags).catch(
+        (error: unknown) => {
+          log.error({ err: error }, 'the node could not start');
+          throw new CommandFailure(error instanceof Error ? error.message : String(error), { cause: error });
+        },
+      );
+      log.info({ server: flags.server }, 'node agent runs');
+      await new Promise<void>((resolve) => at.onStopSignal(resolve));
+      await node.stop();
+      at.exit(0);
+    });
+}

@@ -1,0 +1,120 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { secrets } from '../../api/generated/resources.ts';
+import { isAlreadyExists } from '../../api/meta/status-error.ts';
+import { ApiServer } from '../../apiserver/api-server.ts';
+import { allAuthenticated, mastersGroup, serviceAccountUser, type UserInfo } from '../../apiserver/authn/user-info.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import { createClient } from '../../client/typed-client.ts';
+import type { Client } from '../../client/client.ts';
+import { startControllers } from '../../controllers/controllers.ts';
+import { type ClusterPki, ensureClusterPki } from '../../pki/cluster-pki.ts';
+import { generateJoinToken, joinTokenSecret, joinTokenText, parseJoinToken } from '../../pki/join-token.ts';
+import { renderKubeconfig } from '../../pki/kubeconfig.ts';
+import { startScheduler } from '../../scheduler/scheduler.ts';
+import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
+import { clusterDomain, type ClusterLayout } from '../layout.ts';
+
+export interface ServerDeps {
+  clock: Clock;
+  rng: Rng;
+  log: Logger;
+  /** Ends the process at once: the journal can no longer be trusted. */
+  onFatal(error: unknown): void;
+}
+
+export interface RunningServer {
+  port: number;
+  stop(): Promise<void>;
+}
+
+/** What `knarr server` is: API server, controllers and scheduler in one process, each under its own name. */
+export async function startServer(deps: ServerDeps, layout: ClusterLayout): Promise<RunningServer> {
+  const { clock, rng, log } = deps;
+  const { network } = layout;
+  const pki = await ensureClusterPki(layout.pkiDir, {
+    clock,
+    clusterName: layout.name,
+    addresses: [network.hostAddress],
+    serviceAddress: network.kubernetesAddress,
+  });
+  const api = await ApiServer.start(
+    { journal: new LmdbJournal(layout.stateDir), clock, rng, log, onFatal: deps.onFatal },
+    {
+      serviceCidr: network.serviceCIDR,
+      ca: pki.ca.cert,
+      tokenKey: pki.serviceAccount.key,
+      nodes: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key },
+      bootstrap: {
+        serviceCidr: network.serviceCIDR,
+        serverAddress: network.hostAddress,
+        serverPort: layout.apiPort,
+        caPem: pki.ca.cert,
+        server: layout.apiUrl,
+        clusterDomain,
+      },
+    },
+  );
+  const clientFor = (user: UserInfo, userAgent: string): Client => createClient(api.transportFor(user, userAgent));
+  await ensureJoinToken(clientFor(operator, 'knarr-server'), layout, rng);
+  const port = await api.listen({
+    hosts: ['127.0.0.1', network.hostAddress],
+    port: layout.apiPort,
+    cert: pki.apiserver.cert,
+    key: pki.apiserver.key,
+    ca: pki.ca.cert,
+  });
+  await writeKubeconfig(layout, pki);
+  const controllers = startControllers(
+    {
+      clientFor: (name: string) => clientFor(serviceAccountUser('kube-system', name), name),
+      informerClient: clientFor(controllerManager, 'kube-controller-manager'),
+      clock,
+      rng,
+      log,
+    },
+    { caPem: pki.ca.cert, caKeyPem: pki.ca.key, podCidr: network.podCIDR },
+  );
+  const scheduler = startScheduler(
+    { client: clientFor(schedulerUser, 'kube-scheduler'), clock, rng, log: log.child({ component: 'scheduler' }) },
+    {},
+  );
+  return {
+    port,
+    async stop() {
+      scheduler.stop();
+      controllers.stop();
+      await api.close();
+    },
+  };
+}
+
+/** The part of the program that sets the cluster up; nothing else of it runs with this name. */
+const operator: UserInfo = { name: 'system:knarr-server', groups: [mastersGroup, allAuthenticated] };
+const controllerManager: UserInfo = { name: 'system:kube-controller-manager', groups: [allAuthenticated] };
+const schedulerUser: UserInfo = { name: 'system:kube-scheduler', groups: [allAuthenticated] };
+
+/** The token by which the nodes of this machine join; made once, kept in a file that only root reads. */
+async function ensureJoinToken(client: Client, layout: ClusterLayout, rng: Rng): Promise<void> {
+  const text = await readFile(layout.tokenFile, 'utf8').catch(() => '');
+  const token = parseJoinToken(text.trim()) ?? generateJoinToken(rng);
+  if (!text) await writeFile(layout.tokenFile, `${joinTokenText(token)}\n`, { mode: 0o600 });
+  const secret = joinTokenSecret(token, { description: 'nodes of this machine' });
+  await client.create(secrets, secret).catch((error: unknown) => {
+    if (!isAlreadyExists(error)) throw error;
+  });
+}
+
+/** The administrator's kubeconfig; written when the server answers, so that its presence means something. */
+async function writeKubeconfig(layout: ClusterLayout, pki: ClusterPki): Promise<void> {
+  const text = renderKubeconfig({
+    clusterName: layout.name === 'knarr' ? 'knarr' : `knarr-${layout.name}`,
+    server: `https://127.0.0.1:${layout.apiPort}`,
+    caPem: pki.ca.cert,
+    userName: 'kubernetes-admin',
+    credential: { cert: pki.admin.cert, key: pki.admin.key },
+  });
+  await mkdir(layout.dir, { recursive: true });
+  await writeFile(layout.kubeconfig, text, { mode: 0o600 });
+}
