@@ -1,0 +1,103 @@
+import { stringify } from 'yaml';
+import { bootstrapPolicy } from '../../api/generated/rbac.ts';
+import {
+  configmaps,
+  endpoints,
+  endpointslices,
+  namespaces,
+  priorityclasses,
+  servicecidrs,
+  services,
+} from '../../api/generated/resources.ts';
+import { type BootstrapObject, bootstrapObject } from './bootstrap-object.ts';
+
+export interface ClusterFacts {
+  caPem: string;
+  /** The URL that nodes and people reach the server by. */
+  serverUrl: string;
+  /** Address and port behind the `kubernetes` service: where the pods' connections go. Never a loopback address. */
+  endpointAddress: string;
+  endpointPort: number;
+  /** The first address of `serviceCidr`. */
+  serviceAddress: string;
+  serviceCidr: string;
+}
+
+export const namespaceObjects = (): BootstrapObject[] =>
+  ['kube-system', 'kube-public', 'kube-node-lease', 'default'].map((name) =>
+    bootstrapObject(namespaces, 'create', {
+      metadata: { name, labels: { 'kubernetes.io/metadata.name': name } },
+      spec: { finalizers: ['kubernetes'] },
+    }),
+  );
+
+export const priorityClassObjects = (): BootstrapObject[] =>
+  bootstrapPolicy.priorityClasses.map(({ name, value, globalDefault, description }) =>
+    bootstrapObject(priorityclasses, 'create', {
+      metadata: { name },
+      value,
+      globalDefault,
+      preemptionPolicy: 'PreemptLowerPriority',
+      description: description ?? '',
+    }),
+  );
+
+/** The `kubernetes` service in `default`: how pods reach this server. */
+export function serviceObjects(facts: ClusterFacts): BootstrapObject[] {
+  const metadata = { name: 'kubernetes', namespace: 'default' };
+  const port = { name: 'https', port: facts.endpointPort, protocol: 'TCP' };
+  return [
+    bootstrapObject(servicecidrs, 'create', { metadata: { name: 'kubernetes' }, spec: { cidrs: [facts.serviceCidr] } }),
+    bootstrapObject(services, 'create', {
+      metadata: { ...metadata, labels: { component: 'apiserver', provider: 'kubernetes' } },
+      spec: {
+        type: 'ClusterIP',
+        clusterIP: facts.serviceAddress,
+        clusterIPs: [facts.serviceAddress],
+        ipFamilies: ['IPv4'],
+        ipFamilyPolicy: 'SingleStack',
+        sessionAffinity: 'None',
+        ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: facts.endpointPort }],
+      },
+    }),
+    bootstrapObject(endpoints, 'own', {
+      metadata: { ...metadata, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
+      subsets: [{ addresses: [{ ip: facts.endpointAddress }], ports: [port] }],
+    }),
+    bootstrapObject(endpointslices, 'own', {
+      metadata: { ...metadata, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
+      addressType: 'IPv4',
+      endpoints: [{ addresses: [facts.endpointAddress], conditions: { ready: true } }],
+      ports: [port],
+    }),
+  ];
+}
+
+/** What others need to trust this server: aggregated API servers its client CA, joining nodes its own. */
+export const trustObjects = (facts: ClusterFacts): BootstrapObject[] => [
+  bootstrapObject(configmaps, 'own', {
+    metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
+    data: { 'client-ca-file': facts.caPem },
+  }),
+  bootstrapObject(configmaps, 'own', {
+    metadata: { name: 'cluster-info', namespace: 'kube-public' },
+    data: { kubeconfig: clusterInfo(facts) },
+  }),
+];
+
+/** A kubeconfig that names the cluster and no user. */
+const clusterInfo = ({ caPem, serverUrl }: ClusterFacts): string => {
+  const cluster = { 'certificate-authority-data': Buffer.from(caPem).toString('base64'), server: serverUrl };
+  return stringify(
+    {
+      apiVersion: 'v1',
+      clusters: [{ cluster, name: '' }],
+      contexts: null,
+      'current-context': '',
+      kind: 'Config',
+      preferences: {},
+      users: null,
+    },
+    { lineWidth: 0 },
+  );
+};
