@@ -19,7 +19,10 @@ export function execRoutes({ run }: { run: RunCommand }): Routes {
   return {
     async listOwn() {
       const found = await json<{ dst: string; gateway?: string; dev?: string }>(
-        ...['route', 'show', 'proto', String(routeProtocol)],
+        'route',
+        'show',
+        'proto',
+        String(routeProtocol),
       );
       return found.map(({ dst, gateway = '', dev = '' }) => ({ destination: dst, via: gateway, device: dev }));
     },
@@ -28,7 +31,8 @@ export function execRoutes({ run }: { run: RunCommand }): Routes {
     },
     async links() {
       const found = await json<{ ifname: string; addr_info: { local: string; prefixlen: number; scope: string }[] }>(
-        ...['addr', 'show'],
+        'addr',
+        'show',
       );
       return found.flatMap(({ ifname, addr_info }) =>
         addr_info
