@@ -1,0 +1,58 @@
+import type { Container, Node, Pod } from '../api/generated/types.ts';
+import { podRequests } from '../placement/pod-requests.ts';
+import { amountsOf, type ResourceAmounts } from '../placement/resource-amounts.ts';
+
+export interface Rejection {
+  reason: string;
+  message: string;
+}
+
+/**
+ * Whether this node takes the pod: the scheduler decided from its own view of the node, and a pod may name its node
+ * itself. `others` are the pods that already use the node. Answers why not, in the words of the pod's status.
+ */
+export function admit(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+  const os = pod.spec.os?.name;
+  if (os && os !== 'linux') {
+    return { reason: 'PodOSNotSupported', message: `Failed to admit pod as the OS field doesn't match node OS` };
+  }
+  return selectorMismatch(pod, node) ?? portConflict(pod, others) ?? shortage(pod, node, others);
+}
+
+function selectorMismatch(pod: Pod, node: Node): Rejection | undefined {
+  const labels = node.metadata.labels ?? {};
+  const wanted = Object.entries(pod.spec.nodeSelector ?? {});
+  if (wanted.every(([key, value]) => labels[key] === value)) return undefined;
+  const text = "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector";
+  return { reason: 'NodeAffinity', message: `Pod was rejected: ${text}` };
+}
+
+function portConflict(pod: Pod, others: readonly Pod[]): Rejection | undefined {
+  const used = new Set(others.flatMap(hostPorts));
+  if (!hostPorts(pod).some((port) => used.has(port))) return undefined;
+  const text = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
+  return { reason: 'NodePorts', message: `Pod was rejected: ${text}` };
+}
+
+const hostPorts = (pod: Pod): string[] =>
+  pod.spec.containers
+    .flatMap((container: Container) => container.ports ?? [])
+    .filter(({ hostPort }) => hostPort)
+    .map(({ hostPort, protocol = 'TCP', hostIP = '' }) => `${protocol}/${hostIP === '0.0.0.0' ? '' : hostIP}/${hostPort}`);
+
+function shortage(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+  const allocatable = amountsOf(node.status?.allocatable ?? {});
+  const used: ResourceAmounts = { pods: others.length };
+  for (const other of others) {
+    for (const [name, amount] of Object.entries(podRequests(other.spec))) used[name] = (used[name] ?? 0) + amount;
+  }
+  const requested: ResourceAmounts = { ...podRequests(pod.spec), pods: 1 };
+  for (const [name, amount] of Object.entries(requested)) {
+    const capacity = allocatable[name] ?? 0;
+    const inUse = used[name] ?? 0;
+    if (amount === 0 || inUse + amount <= capacity) continue;
+    const message = `Pod was rejected: Node didn't have enough resource: ${name}, requested: ${amount}, used: ${inUse}, capacity: ${capacity}`;
+    return { reason: `OutOf${name}`, message };
+  }
+  return undefined;
+}

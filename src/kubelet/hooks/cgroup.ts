@@ -1,0 +1,27 @@
+import type { Pod } from '../../api/generated/types.ts';
+import type { Cgroups } from '../cgroup/cgroups.ts';
+import { podLimits, qosClassOf } from '../config/resources.ts';
+import type { PodHook } from './hook.ts';
+
+const folders = { Guaranteed: '', Burstable: '/burstable', BestEffort: '/besteffort' };
+
+/** The folders below `kubepods` that pod cgroups lie in. */
+export const qosFolders: readonly string[] = Object.values(folders);
+
+export const kubepodsOf = (cgroupRoot: string): string => `${cgroupRoot}/kubepods`;
+
+/** `<root>/kubepods/burstable/pod<uid>`: the parent of the pod's containers' cgroups. */
+export const podCgroup = (cgroupRoot: string, pod: Pod): string =>
+  `${kubepodsOf(cgroupRoot)}${folders[qosClassOf(pod)]}/pod${pod.metadata.uid}`;
+
+/** The pod's own cgroup with the limits of the pod as a whole. The runtime leaves it behind, so it is removed here. */
+export function cgroupHook({ cgroups, cgroupRoot }: { cgroups: Cgroups; cgroupRoot: string }): PodHook {
+  return {
+    name: 'cgroup',
+    prepare: (pod) => cgroups.apply(podCgroup(cgroupRoot, pod), podLimits(pod)),
+    async teardown(pod) {
+      // The class may be unknown for a pod whose object is gone: the uid is enough.
+      for (const folder of qosFolders) await cgroups.remove(`${kubepodsOf(cgroupRoot)}${folder}/pod${pod.metadata.uid}`);
+    },
+  };
+}

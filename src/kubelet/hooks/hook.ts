@@ -1,0 +1,28 @@
+import type { Mount } from '../../api/generated/cri.ts';
+import type { Pod } from '../../api/generated/types.ts';
+import type { AnyContainer } from '../worker/pod-spec.ts';
+
+export interface ContainerInput {
+  pod: Pod;
+  container: AnyContainer;
+  attempt: number;
+  podIps: readonly string[];
+  /** The container's environment, for `subPathExpr`. */
+  env: ReadonlyMap<string, string>;
+}
+
+/**
+ * One concern of running a pod on a machine. Every phase may run twice, and again after a restart of the agent while the
+ * pod's containers run; each must then leave what is there alone. A phase that rejects is tried again later.
+ */
+export interface PodHook {
+  readonly name: string;
+  /** Before the sandbox, in the list's order; also when the pod's object changes. */
+  prepare?(pod: Pod): Promise<void>;
+  /** Before each creation of a container, after `prepare`: what to mount into it. */
+  mounts?(input: ContainerInput): Promise<Mount[]>;
+  /** When nothing of the pod runs any more, in reverse order; may come without `prepare` (a pod of an earlier agent). */
+  teardown?(pod: Pod): Promise<void>;
+  /** When the pod is deleted; after `teardown`. */
+  remove?(pod: Pod): Promise<void>;
+}

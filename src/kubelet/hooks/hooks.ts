@@ -1,0 +1,28 @@
+import type { Cgroups } from '../cgroup/cgroups.ts';
+import type { PodPaths } from '../pod-paths.ts';
+import { cgroupHook } from './cgroup.ts';
+import { dataDirectoryHook } from './data-directory.ts';
+import type { PodHook } from './hook.ts';
+import { hostsFileHook } from './hosts-file.ts';
+import { logDirectoryHook } from './log-directory.ts';
+import { terminationLogHook } from './termination-log.ts';
+import type { VolumesHook } from './volumes.ts';
+
+export interface HookDeps {
+  cgroups: Cgroups;
+  cgroupRoot: string;
+  paths: PodPaths;
+  clusterDomain: string;
+  volumes: VolumesHook;
+}
+
+/** Every concern of a pod on this machine, in the order of preparation; taken down in reverse. */
+export const podHooks = (deps: HookDeps): PodHook[] => [
+  // The folder that the next ones write into; its removal is the last step.
+  dataDirectoryHook(deps),
+  logDirectoryHook(deps),
+  cgroupHook(deps),
+  deps.volumes,
+  hostsFileHook(deps),
+  terminationLogHook(deps),
+];

@@ -1,0 +1,148 @@
+import { join } from 'node:path';
+import type { Mount } from '../../api/generated/cri.ts';
+import type { Pod, Volume, VolumeMount } from '../../api/generated/types.ts';
+import type { Logger } from '../../base/log.ts';
+import { removeTree, unmountBelow } from '../../cri/mounts.ts';
+import { ConfigError } from '../config/config-error.ts';
+import { expand } from '../config/expansion.ts';
+import type { PodPaths } from '../pod-paths.ts';
+import { mountSubPath } from '../volumes/sub-path.ts';
+import type { VolumeDeps, VolumeInput, VolumeKind } from '../volumes/volume.ts';
+import { volumeKinds } from '../volumes/volumes.ts';
+import type { WatchedObjects } from '../volumes/referenced-objects.ts';
+import type { ContainerInput, PodHook } from './hook.ts';
+
+export interface VolumesHookDeps extends VolumeDeps {
+  paths: PodPaths;
+  objects: WatchedObjects;
+  log: Logger;
+}
+
+/** A refresh that failed is tried again after this time. */
+const retryMs = 10_000;
+
+const propagations = {
+  None: 'PROPAGATION_PRIVATE',
+  HostToContainer: 'PROPAGATION_HOST_TO_CONTAINER',
+  Bidirectional: 'PROPAGATION_BIDIRECTIONAL',
+} as const;
+
+/** The pod's volumes: made ready before the sandbox, kept fresh while it runs, mounted into containers as they ask. */
+export class VolumesHook implements PodHook {
+  readonly name = 'volumes';
+  readonly #deps: VolumesHookDeps;
+  /** By pod uid: host path by volume name. */
+  readonly #ready = new Map<string, Map<string, string>>();
+  readonly #timers = new Map<string, () => void>();
+
+  constructor(deps: VolumesHookDeps) {
+    this.#deps = deps;
+  }
+
+  async prepare(pod: Pod): Promise<void> {
+    const uid = pod.metadata.uid ?? '';
+    this.#deps.objects.use(pod);
+    const ready = new Map<string, string>();
+    for (const volume of pod.spec.volumes ?? []) ready.set(volume.name, await this.#prepareOne(pod, volume));
+    this.#ready.set(uid, ready);
+    this.#scheduleRefresh(pod);
+  }
+
+  async mounts(input: ContainerInput): Promise<Mount[]> {
+    const uid = input.pod.metadata.uid ?? '';
+    const wanted = input.container.volumeMounts ?? [];
+    // The last attempt's sub-path mounts: its container has its own view of them and is gone anyway.
+    if (wanted.some(isPartial)) await unmountBelow(this.#deps.paths.subPathDir(uid, input.container.name));
+    const mounts: Mount[] = [];
+    for (const [index, mount] of wanted.entries()) mounts.push(await this.#mountOf(input, mount, index));
+    return mounts;
+  }
+
+  async teardown(pod: Pod): Promise<void> {
+    const uid = pod.metadata.uid ?? '';
+    this.#timers.get(uid)?.();
+    this.#timers.delete(uid);
+    this.#ready.delete(uid);
+    this.#deps.objects.release(uid);
+    this.#deps.tokens.forget(uid);
+    await removeTree(this.#deps.paths.podMemoryDir(uid));
+  }
+
+  stop(): void {
+    for (const cancel of this.#timers.values()) cancel();
+    this.#timers.clear();
+  }
+
+  async #prepareOne(pod: Pod, volume: Volume): Promise<string> {
+    const kind = kindOf(volume);
+    try {
+      return await kind.prepare(this.#inputOf(pod, volume, kind), this.#deps);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      throw new Error(`MountVolume.SetUp failed for volume "${volume.name}" : ${text}`, { cause: error });
+    }
+  }
+
+  #inputOf(pod: Pod, volume: Volume, kind: VolumeKind): VolumeInput {
+    const { paths } = this.#deps;
+    const uid = pod.metadata.uid ?? '';
+    const memoryDir = join(paths.podMemoryDir(uid), volume.name);
+    return { pod, volume, diskDir: paths.volumeDir(uid, kind.name, volume.name), memoryDir };
+  }
+
+  #scheduleRefresh(pod: Pod): void {
+    const { clock, log } = this.#deps;
+    const uid = pod.metadata.uid ?? '';
+    this.#timers.get(uid)?.();
+    this.#timers.delete(uid);
+    const times = (pod.spec.volumes ?? []).flatMap((volume) => kindOf(volume).refreshAtMs?.({ pod, volume }, this.#deps) ?? []);
+    if (times.length === 0) return;
+    const delayMs = Math.max(Math.min(...times) - clock.now(), 1000);
+    const refresh = () => {
+      this.prepare(pod).catch((error: unknown) => {
+        log.warn({ pod: pod.metadata.name, error: String(error) }, 'volumes were not refreshed');
+        if (this.#ready.has(uid)) this.#timers.set(uid, clock.after(retryMs, refresh));
+      });
+    };
+    this.#timers.set(uid, clock.after(delayMs, refresh));
+  }
+
+  async #mountOf(input: ContainerInput, mount: VolumeMount, index: number): Promise<Mount> {
+    const uid = input.pod.metadata.uid ?? '';
+    const volumePath = this.#ready.get(uid)?.get(mount.name);
+    if (volumePath === undefined) throw new ConfigError(`volume "${mount.name}" is not mounted`);
+    const subPath = mount.subPathExpr ? expandStrictly(mount.subPathExpr, input.env) : mount.subPath;
+    const target = join(this.#deps.paths.subPathDir(uid, input.container.name), String(index));
+    return {
+      hostPath: subPath ? await this.#subPath({ volumePath, subPath, target }) : volumePath,
+      containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
+      readonly: mount.readOnly ?? false,
+      propagation: propagations[mount.mountPropagation ?? 'None'],
+    };
+  }
+
+  async #subPath(input: { volumePath: string; subPath: string; target: string }): Promise<string> {
+    try {
+      return await mountSubPath(input, this.#deps.run);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      throw new ConfigError(`failed to prepare subPath for volumeMount: ${text}`);
+    }
+  }
+}
+
+const isPartial = (mount: VolumeMount): boolean => Boolean(mount.subPath || mount.subPathExpr);
+
+function kindOf(volume: Volume): VolumeKind {
+  const kind = volumeKinds.find(({ handles }) => handles(volume));
+  if (!kind) throw new Error(`volume "${volume.name}" is of a kind this node does not know`);
+  return kind;
+}
+
+/** A path must not come from a variable that is not there. */
+function expandStrictly(text: string, env: ReadonlyMap<string, string>): string {
+  for (const [, name = ''] of text.matchAll(/\$\(([^)]*)\)/g)) {
+    if (!env.has(name)) throw new ConfigError(`missing value for "${name}"`);
+  }
+  return expand(text, env);
+}

@@ -1,0 +1,148 @@
+import type { Image, RuntimeCondition, VersionResponse } from '../../api/generated/cri.ts';
+import type { ContainerImage, NodeCondition, NodeStatus } from '../../api/generated/types.ts';
+import { timeText } from '../status/time-text.ts';
+import type { Machine } from './machine.ts';
+
+export const kubeletVersion = 'v1.36.2+knarr';
+
+export interface NodeIdentity {
+  nodeName: string;
+  nodeIps: readonly string[];
+  kubeletPort: number;
+  maxPods: number;
+  /** Kept back from pods: quantities by resource name, in bytes or millicores. */
+  reserved?: { cpuMillis?: number; memoryBytes?: number };
+}
+
+export interface NodeFacts {
+  machine: Machine;
+  version: VersionResponse;
+  /** undefined when the runtime does not answer. */
+  runtimeConditions?: readonly RuntimeCondition[];
+  images: readonly Image[];
+}
+
+/** The hard eviction thresholds of the kubelet: below them a node is under pressure. */
+const minMemoryBytes = 100 * 1024 * 1024;
+const minDiskShare = 0.1;
+const minInodeShare = 0.05;
+const minPidShare = 0.1;
+
+/** How many images the status lists, and names of each. */
+const maxImages = 50;
+const maxImageNames = 5;
+
+export const nodeLabels = ({ nodeName }: NodeIdentity, { architecture }: Machine): Record<string, string> => ({
+  'kubernetes.io/hostname': nodeName,
+  'kubernetes.io/os': 'linux',
+  'kubernetes.io/arch': architecture,
+  'beta.kubernetes.io/os': 'linux',
+  'beta.kubernetes.io/arch': architecture,
+});
+
+export function capacityOf(machine: Machine, { maxPods }: NodeIdentity): Record<string, string> {
+  return {
+    cpu: String(machine.cpus),
+    'ephemeral-storage': `${Math.floor(machine.disk.totalBytes / 1024)}Ki`,
+    'hugepages-1Gi': '0',
+    'hugepages-2Mi': '0',
+    memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
+    pods: String(maxPods),
+  };
+}
+
+/** What is left for pods: less what is reserved, and less what the node must never fall below. */
+export function allocatableOf(machine: Machine, identity: NodeIdentity): Record<string, string> {
+  const { cpuMillis = 0, memoryBytes = 0 } = identity.reserved ?? {};
+  const memory = Math.max(machine.memoryBytes - memoryBytes - minMemoryBytes, 0);
+  return {
+    ...capacityOf(machine, identity),
+    ...(cpuMillis ? { cpu: `${machine.cpus * 1000 - cpuMillis}m` } : {}),
+    'ephemeral-storage': String(Math.floor(machine.disk.totalBytes * (1 - minDiskShare))),
+    memory: `${Math.floor(memory / 1024)}Ki`,
+  };
+}
+
+/** The whole status. `old` gives the transition times. */
+export function nodeStatus(identity: NodeIdentity, facts: NodeFacts, context: { nowMs: number; old?: NodeStatus }): NodeStatus {
+  const { machine, version } = facts;
+  return {
+    capacity: capacityOf(machine, identity),
+    allocatable: allocatableOf(machine, identity),
+    conditions: nodeConditions(facts, context),
+    addresses: [
+      ...identity.nodeIps.map((address) => ({ type: 'InternalIP', address })),
+      { type: 'Hostname', address: identity.nodeName },
+    ],
+    daemonEndpoints: { kubeletEndpoint: { Port: identity.kubeletPort } },
+    nodeInfo: {
+      machineID: machine.machineId,
+      systemUUID: machine.systemUuid,
+      bootID: machine.bootId,
+      kernelVersion: machine.kernelVersion,
+      osImage: machine.osImage,
+      containerRuntimeVersion: `${version.runtimeName ?? 'unknown'}://${version.runtimeVersion ?? ''}`,
+      kubeletVersion,
+      kubeProxyVersion: '',
+      operatingSystem: 'linux',
+      architecture: machine.architecture,
+    },
+    images: imageList(facts.images),
+  };
+}
+
+function imageList(images: readonly Image[]): ContainerImage[] {
+  return images
+    .map(({ repoDigests = [], repoTags = [], size = 0 }) => ({
+      names: [...repoDigests, ...repoTags].slice(0, maxImageNames),
+      sizeBytes: size,
+    }))
+    .filter(({ names }) => names.length > 0)
+    .toSorted((a, b) => b.sizeBytes - a.sizeBytes)
+    .slice(0, maxImages);
+}
+
+type Verdict = [status: boolean, reason: string, message: string];
+
+function nodeConditions(facts: NodeFacts, { nowMs, old }: { nowMs: number; old?: NodeStatus }): NodeCondition[] {
+  const { memory, disk, pids } = pressures(facts.machine);
+  const verdicts: Record<string, Verdict> = {
+    MemoryPressure: memory
+      ? [true, 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available']
+      : [false, 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+    DiskPressure: disk
+      ? [true, 'KubeletHasDiskPressure', 'kubelet has disk pressure']
+      : [false, 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+    PIDPressure: pids
+      ? [true, 'KubeletHasInsufficientPID', 'kubelet has insufficient PID available']
+      : [false, 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+    Ready: readiness(facts.runtimeConditions),
+  };
+  const own = Object.entries(verdicts).map(([type, [isTrue, reason, message]]) => {
+    const status = isTrue ? 'True' : 'False';
+    const before = old?.conditions?.find((condition) => condition.type === type);
+    const lastTransitionTime = before?.status === status ? before.lastTransitionTime : timeText(nowMs);
+    return { type, status, lastHeartbeatTime: timeText(nowMs), lastTransitionTime, reason, message };
+  });
+  const others = (old?.conditions ?? []).filter(({ type }) => !(type in verdicts));
+  return [...others, ...own];
+}
+
+const pressures = ({ availableMemoryBytes, disk, pids }: Machine) => ({
+  memory: availableMemoryBytes < minMemoryBytes,
+  disk:
+    disk.availableBytes < disk.totalBytes * minDiskShare || (disk.inodes > 0 && disk.freeInodes < disk.inodes * minInodeShare),
+  pids: pids.max - pids.used < pids.max * minPidShare,
+});
+
+function readiness(conditions: readonly RuntimeCondition[] | undefined): Verdict {
+  if (!conditions) return [false, 'KubeletNotReady', 'container runtime is down'];
+  const problems = ['RuntimeReady', 'NetworkReady'].flatMap((type) => {
+    const { status, reason = '', message = '' } = conditions.find((condition) => condition.type === type) ?? {};
+    if (status) return [];
+    const what = type === 'NetworkReady' ? 'container runtime network not ready' : 'container runtime not ready';
+    return [`${what}: ${type}=false reason:${reason} message:${message}`];
+  });
+  if (problems.length > 0) return [false, 'KubeletNotReady', problems.join(', ')];
+  return [true, 'KubeletReady', 'kubelet is posting ready status'];
+}

@@ -1,0 +1,314 @@
+import type { Node, Pod } from '../api/generated/types.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { EventRecorder } from '../client/event-recorder.ts';
+import type { Informer } from '../client/informer.ts';
+import type { Cri, TaskEvent } from '../cri/cri.ts';
+import { admit } from './admission.ts';
+import type { VolumesHook } from './hooks/volumes.ts';
+import type { PodOperations } from './pod-operations.ts';
+import { PodRunner } from './pod-runner.ts';
+import { type FoundPod, RuntimeView } from './runtime-view.ts';
+import type { StatusWriter } from './status-writer.ts';
+import { isTerminalPhase } from './worker/pod-spec.ts';
+import type { PodState, RuntimeContainer, RuntimePod } from './worker/state.ts';
+
+export interface PodDispatcherDeps {
+  cri: Cri;
+  clock: Clock;
+  log: Logger;
+  recorder: EventRecorder;
+  operations: PodOperations;
+  statusWriter: StatusWriter;
+  volumes: VolumesHook;
+}
+
+export interface PodDispatcherOptions {
+  hostIps: readonly string[];
+  node(): Node;
+}
+
+/** A broken event stream is opened again after this long. */
+const resubscribeMs = 500;
+
+/** Gives every pod of this node its runner and brings it the news: from the API, the runtime's events, and the relist. */
+export class PodDispatcher {
+  readonly #deps: PodDispatcherDeps;
+  readonly #options: PodDispatcherOptions;
+  readonly #view: RuntimeView;
+  readonly #runners = new Map<string, PodRunner>();
+  /** Container and sandbox ids with their pod; entries go with the pod. */
+  readonly #owners = new Map<string, string>();
+  readonly #oomIds = new Set<string>();
+  /** What each pod looked like in the runtime when its runner was last told. */
+  readonly #signatures = new Map<string, string>();
+  readonly #endListeners = new Map<string, Set<() => void>>();
+  #found: ReadonlyMap<string, FoundPod> = new Map();
+  #relist: Promise<void> | undefined;
+  #subscription: { stop(): void } | undefined;
+  #cancelResubscribe: () => void = () => {};
+  #isStopped = false;
+  #isComplete = false;
+
+  constructor(deps: PodDispatcherDeps, options: PodDispatcherOptions) {
+    this.#deps = deps;
+    this.#options = options;
+    this.#view = new RuntimeView(deps.cri.runtime);
+  }
+
+  /** The informer must be synced: pods that it does not have are taken for deleted. */
+  async start(informer: Informer<Pod>): Promise<void> {
+    this.#subscribe();
+    while (!this.#isStopped && !(await this.#list())) {
+      await new Promise<void>((resolve) => this.#deps.clock.after(resubscribeMs, resolve));
+    }
+    const inspected = await this.#inspectAll();
+    const seen = new Map(inspected.map(({ uid, runtime }) => [uid, runtime]));
+    informer.addHandler({
+      added: (pod) => this.#added(pod, seen.get(pod.metadata.uid ?? '')),
+      updated: (_, pod) => this.#updated(pod),
+      deleted: (pod) => this.#deleted(pod),
+    });
+    seen.clear();
+    await this.#adoptOrphans();
+    this.#isComplete = true;
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#cancelResubscribe();
+    this.#subscription?.stop();
+    const runners = [...this.#runners.values()];
+    for (const runner of runners) runner.stop();
+    await Promise.all([this.#relist, ...runners.map((runner) => runner.settled())]);
+  }
+
+  /** Compares with the runtime unless that is under way already. */
+  relistSoon(): void {
+    this.#relist ??= this.#relistNow()
+      .catch((error: unknown) => this.#deps.log.warn({ error: String(error) }, 'relist failed'))
+      .finally(() => {
+        this.#relist = undefined;
+      });
+  }
+
+  /** Objects that these pods refer to have changed. */
+  referencesChanged(podUids: readonly string[]): void {
+    for (const uid of podUids) {
+      const runner = this.#runners.get(uid);
+      if (!runner) continue;
+      if (runner.state.prepared === 'yes') this.#refreshVolumes(runner.state.pod);
+      runner.feed({ type: 'wake' });
+    }
+  }
+
+  podIpsOf(pod: Pod): readonly string[] {
+    const state = this.#runners.get(pod.metadata.uid ?? '')?.state;
+    return pod.spec.hostNetwork ? this.#options.hostIps : (state?.sandbox?.ips ?? []);
+  }
+
+  /** Every uid that may have anything on this node; undefined until all is known. */
+  knownUids(): ReadonlySet<string> | undefined {
+    return this.#isComplete ? new Set([...this.#runners.keys(), ...this.#found.keys()]) : undefined;
+  }
+
+  /** The pods of this node with their newest status. */
+  list(): Pod[] {
+    return Array.from(this.#runners.values(), ({ state }) => ({ ...state.pod, status: state.status }));
+  }
+
+  /** By namespace and name; the youngest where one follows another of the same name. */
+  find(namespace: string, name: string): PodState | undefined {
+    const matches = Array.from(this.#runners.values(), ({ state }) => state).filter(
+      ({ pod }) => pod.metadata.name === name && pod.metadata.namespace === namespace,
+    );
+    return matches.at(-1);
+  }
+
+  runningContainers(): { pod: Pod; container: RuntimeContainer }[] {
+    return Array.from(this.#runners.values()).flatMap(({ state: { pod, containers } }) =>
+      Object.values(containers).flatMap(({ current }) => (current?.state === 'running' ? [{ pod, container: current }] : [])),
+    );
+  }
+
+  /** Calls once when the container has ended or its pod is gone. The returned function takes it back. */
+  onEnd(containerId: string, listener: () => void): () => void {
+    const listeners = this.#endListeners.get(containerId) ?? new Set();
+    this.#endListeners.set(containerId, listeners.add(listener));
+    return () => {
+      listeners.delete(listener);
+      if (listeners.size === 0) this.#endListeners.delete(containerId);
+    };
+  }
+
+  #added(pod: Pod, seen?: RuntimePod): void {
+    const uid = pod.metadata.uid ?? '';
+    const runner = this.#runner(pod);
+    const runtime = seen ?? { sandboxes: [], containers: [] };
+    for (const { id } of [...runtime.sandboxes, ...runtime.containers]) this.#owners.set(id, uid);
+    const isNew = runtime.sandboxes.length === 0 && !isTerminalPhase(pod.status?.phase) && !pod.metadata.deletionTimestamp;
+    const rejection = isNew && pod.status?.startTime === undefined ? admit(pod, this.#options.node(), this.#activePods(uid)) : undefined;
+    if (rejection) runner.feed({ type: 'rejected', ...rejection });
+    runner.feed({ type: 'runtime', runtime });
+  }
+
+  #activePods(exceptUid: string): Pod[] {
+    return Array.from(this.#runners.values(), ({ state }) => state)
+      .filter(({ stage, pod }) => (stage === 'syncing' || stage === 'terminating') && pod.metadata.uid !== exceptUid)
+      .map(({ pod }) => pod);
+  }
+
+  #updated(pod: Pod): void {
+    const runner = this.#runners.get(pod.metadata.uid ?? '');
+    // Finished here, its last write still on the way back.
+    if (!runner) return;
+    this.#deps.statusWriter.observe(pod);
+    const { metadata } = runner.state.pod;
+    const isRelabelled = JSON.stringify([metadata.labels, metadata.annotations]) !== JSON.stringify([pod.metadata.labels, pod.metadata.annotations]);
+    runner.feed({ type: 'pod', pod });
+    if (isRelabelled && runner.state.prepared === 'yes' && runner.state.stage === 'syncing') this.#refreshVolumes(pod);
+  }
+
+  #deleted(pod: Pod): void {
+    const uid = pod.metadata.uid ?? '';
+    this.#deps.statusWriter.forget(uid);
+    this.#runners.get(uid)?.feed({ type: 'deleted', pod });
+  }
+
+  #refreshVolumes(pod: Pod): void {
+    this.#deps.volumes.prepare(pod).catch((error: unknown) => {
+      this.#deps.log.warn({ pod: pod.metadata.name, error: String(error) }, 'volumes were not updated');
+    });
+  }
+
+  #runner(pod: Pod, { isGoneFromApi = false } = {}): PodRunner {
+    const uid = pod.metadata.uid ?? '';
+    const { cri, clock, log, recorder, operations, statusWriter } = this.#deps;
+    const runner = new PodRunner(
+      {
+        cri,
+        clock,
+        log,
+        recorder,
+        operations,
+        statusWriter,
+        hostIps: this.#options.hostIps,
+        finished: (finished) => this.#forget(finished),
+        owns: (owner, id) => this.#owners.set(id, owner),
+      },
+      { pod, isGoneFromApi },
+    );
+    this.#runners.set(uid, runner);
+    return runner;
+  }
+
+  #forget(uid: string): void {
+    this.#runners.delete(uid);
+    this.#signatures.delete(uid);
+    for (const [id, owner] of this.#owners) {
+      if (owner !== uid) continue;
+      this.#owners.delete(id);
+      this.#oomIds.delete(id);
+      this.#ended(id);
+    }
+  }
+
+  #ended(id: string): void {
+    for (const listener of this.#endListeners.get(id) ?? []) listener();
+    this.#endListeners.delete(id);
+  }
+
+  #subscribe(): void {
+    this.#subscription = this.#deps.cri.subscribe({
+      event: (event) => this.#taskEvent(event),
+      end: (error) => {
+        if (this.#isStopped) return;
+        this.#deps.log.warn({ error: String(error) }, 'runtime events ended');
+        this.#cancelResubscribe = this.#deps.clock.after(resubscribeMs, () => {
+          this.#subscribe();
+          this.relistSoon();
+        });
+      },
+    });
+  }
+
+  #taskEvent({ type, id, exitCode = 0, atMs }: TaskEvent): void {
+    const runner = this.#runners.get(this.#owners.get(id) ?? '');
+    if (!runner) return;
+    if (type === 'oom') this.#oomIds.add(id);
+    if (type !== 'exit') return;
+    const { state } = runner;
+    if (state.sandbox?.id === id) return runner.feed({ type: 'sandboxExited', id });
+    const work = Object.values(state.containers).find(({ current }) => current?.id === id);
+    if (!work?.current) return;
+    const { name, attempt } = work.current;
+    const isOom = this.#oomIds.delete(id);
+    const end = (message: string) => {
+      runner.feed({ type: 'exited', id, exitCode, atMs, isOom, message });
+      this.#ended(id);
+    };
+    this.#deps.operations.messageOf(state.pod, { name, attempt, exitCode }).then(end, () => end(''));
+  }
+
+  /** False when the runtime does not answer. */
+  async #list(): Promise<boolean> {
+    try {
+      this.#found = await this.#view.list();
+      return true;
+    } catch (error) {
+      this.#deps.log.warn({ error: String(error) }, 'the container runtime does not answer');
+      return false;
+    }
+  }
+
+  async #inspectAll() {
+    const all = [];
+    for (const [uid, found] of this.#found) {
+      all.push({ uid, runtime: await this.#view.inspect(found) });
+      this.#signatures.set(uid, found.signature);
+    }
+    return all;
+  }
+
+  async #relistNow(): Promise<void> {
+    const marks = new Map(Array.from(this.#runners, ([uid, runner]) => [uid, runner.quietMark]));
+    if (!(await this.#list()) || this.#isStopped) return;
+    await this.#adoptOrphans();
+    for (const [uid, mark] of marks) {
+      const runner = this.#runners.get(uid);
+      const found = this.#found.get(uid);
+      if (!runner || mark === undefined || (found?.signature ?? '') === (this.#signatures.get(uid) ?? '')) continue;
+      const runtime = found ? await this.#view.inspect(found).catch(() => undefined) : { sandboxes: [], containers: [] };
+      // Something happened meanwhile: this is no longer news.
+      if (!runtime || runner.quietMark !== mark || this.#isStopped) continue;
+      this.#signatures.set(uid, found?.signature ?? '');
+      for (const { id } of [...runtime.sandboxes, ...runtime.containers]) this.#owners.set(id, uid);
+      runner.feed({ type: 'runtime', runtime });
+      for (const { id, state } of runtime.containers) if (state === 'exited') this.#ended(id);
+    }
+  }
+
+  /** Pods that only the runtime knows: the API forgot them while no agent ran. They are taken down, gracefully. */
+  async #adoptOrphans(): Promise<void> {
+    for (const [uid, found] of this.#found) {
+      if (this.#runners.has(uid)) continue;
+      const runtime = await this.#view.inspect(found);
+      const isGone = runtime.sandboxes.length + runtime.containers.length === 0;
+      // Removed, or known by now, while it was looked at.
+      if (isGone || this.#runners.has(uid) || this.#isStopped) continue;
+      this.#deps.log.info({ pod: found.name, namespace: found.namespace, uid }, 'pod without an API object is removed');
+      for (const { id } of [...runtime.sandboxes, ...runtime.containers]) this.#owners.set(id, uid);
+      this.#runner(orphan(found, runtime), { isGoneFromApi: true }).feed({ type: 'runtime', runtime });
+    }
+  }
+}
+
+/** The object of a pod of which only the runtime's labels are left. */
+function orphan({ uid, name, namespace, graceSeconds }: FoundPod, runtime: RuntimePod): Pod {
+  const names = [...new Set(runtime.containers.map((container) => container.name))];
+  return {
+    metadata: { uid, name, namespace, deletionGracePeriodSeconds: graceSeconds },
+    spec: { containers: names.map((container) => ({ name: container })), restartPolicy: 'Never' },
+    status: {},
+  };
+}

@@ -1,0 +1,263 @@
+import { rm } from 'node:fs/promises';
+import type { PodSandboxConfig } from '../api/generated/cri.ts';
+import type { Pod, Service } from '../api/generated/types.ts';
+import type { Clock } from '../base/clock.ts';
+import type { EventType } from '../client/event-recorder.ts';
+import type { Cri } from '../cri/cri.ts';
+import { hasRuntimeCode } from '../cri/runtime-error.ts';
+import { containerConfig } from './config/container-config.ts';
+import { type ClusterDns, dnsConfigOf } from './config/dns-config.ts';
+import type { ReferencedObjects } from './config/env.ts';
+import { containerEnv } from './config/env.ts';
+import { sandboxConfig } from './config/sandbox-config.ts';
+import type { PodHook } from './hooks/hook.ts';
+import type { EnsuredImage, Images } from './images.ts';
+import { runHandler } from './lifecycle-handler.ts';
+import type { Limiter } from './limiter.ts';
+import type { PodPaths } from './pod-paths.ts';
+import { containerOf as viewOf, RuntimeView } from './runtime-view.ts';
+import { terminationMessage } from './termination-message.ts';
+import { containerOf } from './worker/pod-spec.ts';
+import type { RuntimeContainer, RuntimeSandbox } from './worker/state.ts';
+
+export interface OperationDeps {
+  cri: Cri;
+  clock: Clock;
+  /** Shared by all pods: how much the runtime is asked to do at once. Pulls and stops, which mostly wait, do not count. */
+  limiter: Limiter;
+  images: Images;
+  hooks: readonly PodHook[];
+  objects: ReferencedObjects;
+  paths: PodPaths;
+  /** The services that pods may see in their environment. */
+  services(): readonly Service[];
+}
+
+export interface OperationOptions {
+  cgroupParentOf(pod: Pod): string;
+  dns: ClusterDns;
+  /** Of the node itself. */
+  hostDns: Required<{ servers: string[]; searches: string[]; options: string[] }>;
+  hostIps: readonly string[];
+  allocatable: Readonly<Record<string, string>>;
+  memoryCapacityBytes: number;
+}
+
+export interface StartInput {
+  name: string;
+  attempt: number;
+  sandbox: RuntimeSandbox;
+  /** The container id of the one an ephemeral container looks at. */
+  targetId?: string;
+  signal: AbortSignal;
+  say(type: EventType, reason: string, message: string): void;
+  /** Told as soon as the runtime knows the container: its end may come before its start is reported. */
+  created(container: RuntimeContainer): void;
+}
+
+/** The least time StopContainer gives a container after its preStop hook used up the grace period. */
+const minStopSeconds = 2;
+/** How long a postStart hook may take at most. */
+const postStartMs = 120_000;
+
+/** What pod workers want done, done: the hooks and the runtime. Holds no state of pods. */
+export class PodOperations {
+  readonly #deps: OperationDeps;
+  readonly #options: OperationOptions;
+
+  constructor(deps: OperationDeps, options: OperationOptions) {
+    this.#deps = deps;
+    this.#options = options;
+  }
+
+  async prepare(pod: Pod): Promise<void> {
+    for (const hook of this.#deps.hooks) await hook.prepare?.(pod);
+  }
+
+  async runSandbox(pod: Pod, attempt: number): Promise<RuntimeSandbox> {
+    const { runtime } = this.#deps.cri;
+    const config = this.#sandboxConfig(pod, attempt);
+    const request = { config, ...(pod.spec.runtimeClassName ? { runtimeHandler: pod.spec.runtimeClassName } : {}) };
+    const { podSandboxId = '' } = await this.#deps.limiter.run(() => runtime.RunPodSandbox(request));
+    const sandbox = await new RuntimeView(runtime).sandbox(podSandboxId);
+    if (!sandbox) throw new Error(`sandbox ${podSandboxId} is gone`);
+    return sandbox;
+  }
+
+  /** Image, environment, mounts, create, start. Answers the container's id. */
+  async startContainer(pod: Pod, input: StartInput): Promise<string> {
+    const { name, sandbox, signal, say } = input;
+    const container = containerOf(pod, name);
+    if (!container) throw new Error(`container ${name} is not in the spec`);
+    const podConfig = this.#sandboxConfig(pod, sandbox.attempt);
+    const image = await abortable(signal, this.#deps.images.ensure({ pod, container, sandboxConfig: podConfig, say }));
+    return this.#deps.limiter.run(() => this.#createAndStart(pod, { ...input, image, podConfig }));
+  }
+
+  async postStart(pod: Pod, name: string, target: { id: string; podIp: string }): Promise<void> {
+    const container = containerOf(pod, name);
+    const handler = container?.lifecycle?.postStart;
+    if (!container || !handler) return;
+    const { clock, cri } = this.#deps;
+    const input = { container, containerId: target.id, podIp: target.podIp, timeoutMs: postStartMs };
+    await runHandler(handler, input, { clock, runtime: cri.runtime }).catch((error: unknown) => {
+      throw new Error(`PostStartHook failed: ${text(error)}`, { cause: error });
+    });
+  }
+
+  /** preStop within the grace period, then the runtime's stop with what is left of it. */
+  async stopContainer(pod: Pod, name: string, input: StopInput): Promise<RuntimeContainer | undefined> {
+    const { clock, cri } = this.#deps;
+    const startedAtMs = clock.now();
+    const handler = input.runPreStop ? containerOf(pod, name)?.lifecycle?.preStop : undefined;
+    if (handler) await this.#preStop(pod, name, input);
+    const leftSeconds = input.graceSeconds - Math.floor((clock.now() - startedAtMs) / 1000);
+    const timeout = handler ? Math.max(leftSeconds, minStopSeconds) : input.graceSeconds;
+    await cri.runtime.StopContainer({ containerId: input.id, timeout }).catch(ignoreNotFound);
+    return this.endedContainer(pod, { id: input.id, sandboxId: '' });
+  }
+
+  /** The container with its last words; undefined when the runtime has it no more. */
+  async endedContainer(pod: Pod, ref: { id: string; sandboxId: string }): Promise<RuntimeContainer | undefined> {
+    const container = await new RuntimeView(this.#deps.cri.runtime).container(ref);
+    if (container?.state !== 'exited') return container;
+    return { ...container, message: (await this.messageOf(pod, container)) || container.message };
+  }
+
+  messageOf(pod: Pod, ended: { name: string; attempt: number; exitCode: number }): Promise<string> {
+    return terminationMessage(pod, ended, this.#deps.paths);
+  }
+
+  async removeContainer(pod: Pod, { id, name, attempt }: { id: string; name: string; attempt: number }): Promise<void> {
+    await this.#deps.cri.runtime.RemoveContainer({ containerId: id }).catch(ignoreNotFound);
+    const { paths } = this.#deps;
+    await rm(paths.logFile(pod, name, attempt), { force: true });
+    await rm(paths.terminationLog(pod.metadata.uid ?? '', name, attempt), { force: true });
+  }
+
+  async stopSandbox(id: string): Promise<void> {
+    await this.#deps.cri.runtime.StopPodSandbox({ podSandboxId: id }).catch(ignoreNotFound);
+  }
+
+  async removeSandbox(id: string): Promise<void> {
+    await this.#deps.cri.runtime.RemovePodSandbox({ podSandboxId: id }).catch(ignoreNotFound);
+  }
+
+  async teardown(pod: Pod): Promise<void> {
+    for (const hook of this.#deps.hooks.toReversed()) await hook.teardown?.(pod);
+  }
+
+  async remove(pod: Pod, sandboxes: readonly string[]): Promise<void> {
+    for (const id of sandboxes) {
+      await this.stopSandbox(id);
+      await this.removeSandbox(id);
+    }
+    for (const hook of this.#deps.hooks.toReversed()) await hook.remove?.(pod);
+    this.#deps.images.forget(pod.metadata.uid ?? '');
+  }
+
+  async #createAndStart(pod: Pod, input: StartInput & { image: EnsuredImage; podConfig: PodSandboxConfig }): Promise<string> {
+    const { runtime } = this.#deps.cri;
+    const { attempt, sandbox, signal, image, podConfig } = input;
+    const config = await this.#containerConfig(pod, input, image);
+    signal.throwIfAborted();
+    const request = { podSandboxId: sandbox.id, config, sandboxConfig: podConfig };
+    const { containerId = '' } = await create(() => runtime.CreateContainer(request));
+    const { labels, annotations, image: spec } = config;
+    input.created({
+      ...viewOf({ id: containerId, labels, annotations, state: 'CONTAINER_CREATED' }),
+      sandboxId: sandbox.id,
+      createdAtMs: this.#deps.clock.now(),
+      attempt,
+      image: spec?.userSpecifiedImage ?? '',
+      imageId: image.id,
+    });
+    signal.throwIfAborted();
+    await runtime.StartContainer({ containerId }).catch((error: unknown) => {
+      throw new StartError(containerId, error);
+    });
+    return containerId;
+  }
+
+  #sandboxConfig(pod: Pod, attempt: number): PodSandboxConfig {
+    const { dns, hostDns, cgroupParentOf } = this.#options;
+    return sandboxConfig(pod, attempt, {
+      logDirectory: this.#deps.paths.logDir(pod),
+      cgroupParent: cgroupParentOf(pod),
+      dns: dnsConfigOf(pod, dns, hostDns),
+      clusterDomain: dns.domain,
+    });
+  }
+
+  async #containerConfig(pod: Pod, { name, attempt, sandbox, targetId }: StartInput, image: EnsuredImage) {
+    const container = containerOf(pod, name);
+    if (!container) throw new Error(`container ${name} is not in the spec`);
+    const { hostIps, allocatable, memoryCapacityBytes } = this.#options;
+    const podIps = pod.spec.hostNetwork ? hostIps : sandbox.ips;
+    const { objects, services, hooks } = this.#deps;
+    const env = await containerEnv(pod, container, { podIps, hostIps, allocatable, objects, services: services() });
+    const lists = [];
+    for (const hook of hooks) lists.push((await hook.mounts?.({ pod, container, attempt, podIps, env })) ?? []);
+    const { id: imageId, user } = image;
+    return containerConfig(pod, container, { attempt, imageId, image: user, env, mounts: lists.flat(), memoryCapacityBytes, targetId });
+  }
+
+  async #preStop(pod: Pod, name: string, input: StopInput): Promise<void> {
+    const container = containerOf(pod, name);
+    const handler = container?.lifecycle?.preStop;
+    if (!container || !handler) return;
+    const { clock, cri } = this.#deps;
+    const target = { container, containerId: input.id, podIp: input.podIp, timeoutMs: input.graceSeconds * 1000 };
+    await runHandler(handler, target, { clock, runtime: cri.runtime }).catch((error: unknown) => {
+      input.say('Warning', 'FailedPreStopHook', `PreStopHook failed: ${text(error)}`);
+    });
+  }
+}
+
+export interface StopInput {
+  id: string;
+  graceSeconds: number;
+  runPreStop: boolean;
+  podIp: string;
+  say(type: EventType, reason: string, message: string): void;
+}
+
+/** The container was created but could not be started; the runtime keeps it as ended. */
+export class StartError extends Error {
+  override readonly name = 'StartError';
+  readonly containerId: string;
+
+  constructor(containerId: string, cause: unknown) {
+    super(text(cause), { cause });
+    this.containerId = containerId;
+  }
+}
+
+/** The runtime refused to create the container. */
+export class CreateError extends Error {
+  override readonly name = 'CreateError';
+}
+
+async function create<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call();
+  } catch (error) {
+    throw new CreateError(text(error), { cause: error });
+  }
+}
+
+const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+function ignoreNotFound(error: unknown): void {
+  if (!hasRuntimeCode(error, 'NotFound')) throw error;
+}
+
+/** Rejects as soon as the signal aborts; what was begun goes on by itself (a pull serves other pods too). */
+function abortable<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  signal.throwIfAborted();
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import type { Pod } from '../api/generated/types.ts';
+
+/** Where the node agent keeps what belongs to pods. */
+export class PodPaths {
+  readonly #dataDir: string;
+
+  constructor(dataDir: string) {
+    this.#dataDir = dataDir;
+  }
+
+  get podsDir(): string {
+    return join(this.#dataDir, 'pods');
+  }
+
+  /** A tmpfs: what mirrors Secrets and tokens never reaches a disk. */
+  get memoryDir(): string {
+    return join(this.#dataDir, 'memory');
+  }
+
+  get logsDir(): string {
+    return join(this.#dataDir, 'logs', 'pods');
+  }
+
+  podDir(uid: string): string {
+    return join(this.podsDir, uid);
+  }
+
+  podMemoryDir(uid: string): string {
+    return join(this.memoryDir, uid);
+  }
+
+  volumeDir(uid: string, kind: string, name: string): string {
+    return join(this.podDir(uid), 'volumes', kind, name);
+  }
+
+  subPathDir(uid: string, container: string): string {
+    return join(this.podDir(uid), 'sub-paths', container);
+  }
+
+  hostsFile(uid: string): string {
+    return join(this.podDir(uid), 'etc-hosts');
+  }
+
+  terminationLog(uid: string, container: string, attempt: number): string {
+    return join(this.podDir(uid), 'containers', container, `${attempt}.termination`);
+  }
+
+  /** The layout that log collectors know: `<namespace>_<name>_<uid>/<container>/<restarts>.log`. */
+  logDir(pod: Pod): string {
+    const { namespace, name, uid } = pod.metadata;
+    return join(this.logsDir, `${namespace}_${name}_${uid}`);
+  }
+
+  logFile(pod: Pod, container: string, attempt: number): string {
+    return join(this.logDir(pod), container, `${attempt}.log`);
+  }
+}

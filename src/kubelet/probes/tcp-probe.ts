@@ -1,0 +1,22 @@
+import { connect } from 'node:net';
+import type { Clock } from '../../base/clock.ts';
+
+/** Resolves when a connection could be made; it is closed at once. */
+export function connectTcp(input: { host: string; port: number; timeoutMs: number }, clock: Clock): Promise<void> {
+  const { host, port, timeoutMs } = input;
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port });
+    const done = (error?: Error) => {
+      cancel();
+      socket.destroy();
+      if (error) reject(error);
+      else resolve();
+    };
+    const cancel = clock.after(timeoutMs, () => done(new Error(`dial tcp ${host}:${port}: i/o timeout`)));
+    socket.on('connect', () => done());
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const refused = error.code === 'ECONNREFUSED';
+      done(refused ? new Error(`dial tcp ${host}:${port}: connect: connection refused`, { cause: error }) : error);
+    });
+  });
+}

@@ -1,0 +1,170 @@
+import { pods } from '../api/generated/resources.ts';
+import type { Pod, PodStatus } from '../api/generated/types.ts';
+import { isConflict, isNotFound } from '../api/meta/status-error.ts';
+import { keyOf } from '../api/resource.ts';
+import { backoffMs } from '../base/backoff.ts';
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Client } from '../client/client.ts';
+import { compareVersions } from '../client/resource-version.ts';
+import { ownConditions } from './status/pod-conditions.ts';
+
+interface Entry {
+  /** The newest state of the object that is known here: the informer's or the answer to a write. */
+  base: Pod;
+  wanted?: PodStatus;
+  isDeleteWanted: boolean;
+  isWriting: boolean;
+  failures: number;
+  cancelRetry(): void;
+}
+
+const retry = { baseMs: 500, maxMs: 10_000 };
+
+/**
+ * Writes pod statuses: one write at a time for each pod, the newest wanted status only, and of it what differs. The final
+ * deletion comes after the last status is stored. Failures are tried again until the object is gone.
+ */
+export class StatusWriter {
+  readonly #deps: { client: Client; clock: Clock; log: Logger };
+  readonly #entries = new Map<string, Entry>();
+  #isStopped = false;
+
+  constructor(deps: { client: Client; clock: Clock; log: Logger }) {
+    this.#deps = deps;
+  }
+
+  /** The informer's newest; never goes back behind what a write has answered. */
+  observe(pod: Pod): void {
+    const entry = this.#entries.get(pod.metadata.uid ?? '');
+    if (entry && compareVersions(pod.metadata.resourceVersion, entry.base.metadata.resourceVersion) > 0) entry.base = pod;
+  }
+
+  write(pod: Pod, status: PodStatus): void {
+    const entry = this.#entry(pod);
+    entry.wanted = status;
+    this.#start(entry);
+  }
+
+  /** Deletes the object for good, once the last status is stored. */
+  delete(pod: Pod): void {
+    const entry = this.#entry(pod);
+    entry.isDeleteWanted = true;
+    this.#start(entry);
+  }
+
+  /** The object is gone: nothing more to write. */
+  forget(uid: string): void {
+    this.#entries.get(uid)?.cancelRetry();
+    this.#entries.delete(uid);
+  }
+
+  stop(): void {
+    this.#isStopped = true;
+    for (const entry of this.#entries.values()) entry.cancelRetry();
+  }
+
+  #entry(pod: Pod): Entry {
+    const uid = pod.metadata.uid ?? '';
+    let entry = this.#entries.get(uid);
+    if (!entry) {
+      entry = { base: pod, isDeleteWanted: false, isWriting: false, failures: 0, cancelRetry: () => {} };
+      this.#entries.set(uid, entry);
+    }
+    this.observe(pod);
+    return entry;
+  }
+
+  #start(entry: Entry): void {
+    if (entry.isWriting || this.#isStopped) return;
+    entry.cancelRetry();
+    entry.isWriting = true;
+    void this.#writeAll(entry);
+  }
+
+  async #writeAll(entry: Entry): Promise<void> {
+    try {
+      while (entry.wanted && this.#isKnown(entry)) {
+        const { wanted } = entry;
+        await this.#patch(entry, wanted);
+        if (entry.wanted === wanted) entry.wanted = undefined;
+      }
+      if (entry.isDeleteWanted && this.#isKnown(entry)) await this.#delete(entry);
+      entry.failures = 0;
+      entry.isWriting = false;
+    } catch (error) {
+      entry.isWriting = false;
+      await this.#failed(entry, error);
+    }
+  }
+
+  #isKnown(entry: Entry): boolean {
+    return !this.#isStopped && this.#entries.get(entry.base.metadata.uid ?? '') === entry;
+  }
+
+  async #patch(entry: Entry, wanted: PodStatus): Promise<void> {
+    const { base } = entry;
+    const { uid, resourceVersion } = base.metadata;
+    const status = statusPatch(base.status ?? {}, wanted);
+    if (!status) return;
+    // Both must hold: this very object, and in the state that the difference was computed from.
+    const body = { metadata: { uid, resourceVersion }, status };
+    entry.base = await this.#deps.client.patch(pods, keyOf(base), { type: 'merge', body }, { subresource: 'status' });
+  }
+
+  async #delete(entry: Entry): Promise<void> {
+    const { base } = entry;
+    const options = { gracePeriodSeconds: 0, preconditions: { uid: base.metadata.uid } };
+    await this.#deps.client.delete(pods, keyOf(base), options);
+    this.forget(base.metadata.uid ?? '');
+  }
+
+  async #failed(entry: Entry, error: unknown): Promise<void> {
+    const { client, clock, log } = this.#deps;
+    const { uid = '', name } = entry.base.metadata;
+    if (isNotFound(error)) return this.forget(uid);
+    if (isConflict(error)) {
+      const current = await client.get(pods, keyOf(entry.base)).catch((failure: unknown) => failure);
+      // Another pod has the name now.
+      if (isNotFound(current) || (isPod(current) && current.metadata.uid !== uid)) return this.forget(uid);
+      if (isPod(current)) entry.base = current;
+    }
+    if (!this.#isKnown(entry)) return;
+    entry.failures++;
+    log.debug({ pod: name, error: String(error), failures: entry.failures }, 'pod status not written');
+    const delayMs = isConflict(error) && entry.failures === 1 ? 0 : backoffMs(entry.failures, retry);
+    entry.cancelRetry = clock.after(delayMs, () => this.#start(entry));
+  }
+}
+
+const isPod = (value: unknown): value is Pod => typeof value === 'object' && value !== null && 'metadata' in value;
+
+/** The fields of the status that differ, as a merge patch; undefined when none does. Other owners' conditions stay. */
+export function statusPatch(old: PodStatus, wanted: PodStatus): Record<string, unknown> | undefined {
+  const own = new Set<string>(ownConditions);
+  const conditions = [
+    ...(wanted.conditions ?? []).filter(({ type }) => own.has(type)),
+    ...(old.conditions ?? []).filter(({ type }) => !own.has(type)),
+  ];
+  const target: Record<string, unknown> = { ...wanted, conditions };
+  const patch: Record<string, unknown> = {};
+  for (const key of new Set([...Object.keys(old), ...Object.keys(target)])) {
+    const before = (old as Record<string, unknown>)[key];
+    if (canonical(before) === canonical(target[key])) continue;
+    if (target[key] !== undefined) patch[key] = target[key];
+    else if (removable.has(key)) patch[key] = null;
+  }
+  return Object.keys(patch).length > 0 ? patch : undefined;
+}
+
+/** Fields whose absence means something; any other that is not ours is left alone. */
+const removable = new Set(['podIP', 'podIPs', 'reason', 'message', 'initContainerStatuses', 'ephemeralContainerStatuses']);
+
+/** The same text for the same value, whatever the order of members; null and absent are one. */
+function canonical(value: unknown): string {
+  return JSON.stringify(value ?? null, (_, member: unknown) => {
+    if (typeof member !== 'object' || member === null || Array.isArray(member)) return member;
+    const entries = Object.entries(member).filter(([, v]) => v !== null && v !== undefined);
+    return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+  });
+}

@@ -1,0 +1,14 @@
+import { writeAtomically } from './atomic-writer.ts';
+import { downwardFiles } from './payload.ts';
+import type { VolumeKind } from './volume.ts';
+
+export const downwardAPI: VolumeKind = {
+  name: 'downwardAPI',
+  handles: (volume) => volume.downwardAPI !== undefined,
+  async prepare({ pod, volume, memoryDir }, { fieldsOf, rng }) {
+    const { items, defaultMode: mode } = volume.downwardAPI ?? {};
+    const payload = downwardFiles(pod, items, { ...fieldsOf(pod), mode });
+    await writeAtomically(memoryDir, payload, { rng, fsGroup: pod.spec.securityContext?.fsGroup });
+    return memoryDir;
+  },
+};

@@ -1,0 +1,39 @@
+import type { Pod, Volume } from '../../api/generated/types.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { RunCommand } from '../../host/command.ts';
+import type { ReferencedObjects } from '../config/env.ts';
+import type { FieldContext } from '../config/field-ref.ts';
+import type { TokenSource } from './token-source.ts';
+
+export interface VolumeDeps {
+  clock: Clock;
+  rng: Rng;
+  run: RunCommand;
+  objects: ReferencedObjects;
+  tokens: TokenSource;
+  /** What the pod's object does not say of itself. */
+  fieldsOf(pod: Pod): FieldContext;
+}
+
+export interface VolumeInput {
+  pod: Pod;
+  volume: Volume;
+  /** A folder of its own on disk; not made yet. */
+  diskDir: string;
+  /** A folder of its own in memory: what must not reach the disk. Not made yet. */
+  memoryDir: string;
+}
+
+/**
+ * A kind of volume. `prepare` may run again on a prepared volume, also while containers use it: it is how changes of the
+ * referenced objects arrive. Taking down is the same for all: unmount below the volume's folders and delete them.
+ */
+export interface VolumeKind {
+  readonly name: string;
+  handles(volume: Volume): boolean;
+  /** Makes it ready; answers the path on the node to mount. Throws in words for the FailedMount event. */
+  prepare(input: VolumeInput, deps: VolumeDeps): Promise<string>;
+  /** When its content grows old by itself; epoch milliseconds. */
+  refreshAtMs?(input: Pick<VolumeInput, 'pod' | 'volume'>, deps: VolumeDeps): number | undefined;
+}

@@ -1,0 +1,90 @@
+import type { Draft } from './draft.ts';
+import { containersOf } from './pod-spec.ts';
+import { adoptProbeResults, containerFromStatus, idOf, lost, statusOf } from './records.ts';
+import type { ContainerWork, RuntimeContainer, RuntimePod } from './state.ts';
+
+/**
+ * Replaces what is known by what the runtime has. The caller makes sure that no operation on this pod ran while the
+ * runtime was asked, so the answer is not older than the state.
+ */
+export function absorbRuntime(draft: Draft, runtime: RuntimePod): void {
+  absorbSandboxes(draft, runtime);
+  for (const { container } of containersOf(draft.state.pod)) {
+    const found = runtime.containers
+      .filter(({ name }) => name === container.name)
+      .toSorted((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs);
+    absorbRecords(draft, draft.work(container.name), found);
+  }
+  const apps = draft.works().filter((work) => work.role === 'app');
+  const isInThisSandbox = (work: ContainerWork) =>
+    draft.state.sandbox !== undefined && work.current?.sandboxId === draft.state.sandbox.id;
+  // An app container exists only after the init containers: their own records may be gone already.
+  if (apps.some(isInThisSandbox)) draft.state.isInitialized = true;
+}
+
+function absorbSandboxes(draft: Draft, runtime: RuntimePod): void {
+  const { state } = draft;
+  const [newest, ...older] = runtime.sandboxes.toSorted((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs);
+  if (newest && !state.oldSandboxes.includes(newest.id)) {
+    state.sandbox = newest;
+    state.nextSandboxAttempt = Math.max(state.nextSandboxAttempt, newest.attempt + 1);
+  } else if (state.sandbox && !newest) {
+    state.sandbox = { ...state.sandbox, isReady: false };
+  }
+  for (const sandbox of older) {
+    if (!state.oldSandboxes.includes(sandbox.id) && sandbox.id !== state.sandbox?.id) state.oldSandboxes.push(sandbox.id);
+  }
+}
+
+function absorbRecords(draft: Draft, work: ContainerWork, found: RuntimeContainer[]): void {
+  const { nowMs } = draft;
+  const [newest, ...older] = found.filter((container) => container.state !== 'created');
+  // Made but never started: an agent died in between. It is removed and the start begins anew.
+  for (const { id, name, attempt } of found.filter((container) => container.state === 'created')) {
+    draft.effects.push({ type: 'removeContainer', id, container: name, attempt });
+  }
+  if (!newest) return absorbAbsence(draft, work);
+  const isKnown = work.current?.id === newest.id;
+  // What an event has told of an end is newer than the runtime's own record of it.
+  if (isKnown && work.current?.state === 'exited') work.current = { ...newest, ...endOf(work.current) };
+  else work.current = newest;
+  if (!isKnown) {
+    recallEnd(draft, work);
+    work.postStart = newest.state === 'running' ? 'done' : 'none';
+    adoptProbeResults(work, statusOf(draft.state.pod, work.name));
+  }
+  const [previous, ...dead] = older.filter((container) => container.state === 'exited');
+  if (previous) work.previous = previous;
+  for (const { id, name, attempt } of dead) draft.effects.push({ type: 'removeContainer', id, container: name, attempt });
+  if (newest.state === 'running') {
+    work.waiting = undefined;
+    work.current = { ...work.current, startedAtMs: work.current.startedAtMs || nowMs };
+  }
+}
+
+/** The API may remember last words whose file has been removed since. */
+function recallEnd(draft: Draft, work: ContainerWork): void {
+  const ended = statusOf(draft.state.pod, work.name)?.state?.terminated;
+  if (!ended || !work.current || idOf(ended.containerID) !== work.current.id) return;
+  const { reason, message } = work.current;
+  work.current = { ...work.current, reason: ended.reason ?? reason, message: message || (ended.message ?? '') };
+}
+
+const endOf = ({ state, exitCode, reason, message, finishedAtMs }: RuntimeContainer) => ({
+  state,
+  exitCode,
+  reason,
+  message,
+  finishedAtMs,
+});
+
+function absorbAbsence(draft: Draft, work: ContainerWork): void {
+  const { nowMs } = draft;
+  if (work.current) {
+    if (work.current.state === 'running') work.current = lost(work.current, nowMs);
+    else if (work.current.state === 'created') work.current = undefined;
+    return;
+  }
+  const status = statusOf(draft.state.pod, work.name);
+  if (status) work.current = containerFromStatus(status, nowMs);
+}
