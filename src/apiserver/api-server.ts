@@ -1,16 +1,18 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
-import type { KubeObject } from '../api/resource.ts';
+import { type KubeObject, keyOf } from '../api/resource.ts';
 import type { Transport } from '../client/transport.ts';
+import { createClient } from '../client/typed-client.ts';
 import type { Journal } from '../store/journal.ts';
 import { Store } from '../store/store.ts';
 import { Admission } from './admission/admission.ts';
 import { Authentication } from './authn/authentication.ts';
 import { TokenIssuer } from './authn/token-issuer.ts';
-import type { UserInfo } from './authn/user-info.ts';
+import { allAuthenticated, mastersGroup, type UserInfo } from './authn/user-info.ts';
 import { Authorizer, observedResources } from './authz/authorizer.ts';
-import { type BootstrapOptions, bootstrap } from './bootstrap/bootstrap.ts';
+import { type BootstrapWrite, bootstrapObjects, bootstrapWrites } from './bootstrap/bootstrap.ts';
+import type { ClusterFacts } from './bootstrap/cluster-objects.ts';
 import type { ApiContext } from './context.ts';
 import { createDiscovery } from './discovery/discovery.ts';
 import { Front } from './front.ts';
@@ -41,10 +43,13 @@ export interface ApiServerOptions {
   /** PEM: signs service account tokens. */
   tokenKey: string;
   /** What a fresh cluster contains. */
-  bootstrap: BootstrapOptions;
+  facts: ClusterFacts;
   /** How it reaches nodes; without it there are no logs and no exec. */
   nodes?: Omit<NodeConnectorOptions, 'ca'>;
 }
+
+/** Sets a fresh cluster up; nothing else runs with this name. */
+const operator: UserInfo = { name: 'system:apiserver', groups: [mastersGroup, allAuthenticated] };
 
 /** An API server without its socket: everything that clients in and out of the process share. */
 export class ApiServer {
@@ -58,7 +63,7 @@ export class ApiServer {
   static async start(deps: ApiServerDeps, options: ApiServerOptions): Promise<ApiServer> {
     const store = await Store.open(deps.journal, { onFatal: deps.onFatal });
     const server = new ApiServer(store, deps, options);
-    await bootstrap(server.context, options.bootstrap);
+    await server.#bootstrap(options.facts);
     return server;
   }
 
@@ -94,6 +99,23 @@ export class ApiServer {
     const plain = { context, discovery: createDiscovery(), openapi: createOpenApi(), health: this.health };
     const nodes = new NodeConnector({ read }, { ca: options.ca, cert: '', key: '', ...options.nodes });
     this.#front = new Front({ context, authentication, plainPaths: new PlainPaths(plain), nodes });
+  }
+
+  /** Writes what a fresh cluster lacks, and what a newer version adds; nothing on a settled one. */
+  async #bootstrap(facts: ClusterFacts): Promise<void> {
+    const client = createClient(this.transportFor(operator, 'knarr-bootstrap'));
+    const writes = bootstrapWrites(bootstrapObjects(facts), this.context.read);
+    const isNamespace = (write: BootstrapWrite) => write.resource.resource === 'namespaces';
+    const take = async ({ verb, resource, object }: BootstrapWrite): Promise<void> => {
+      if (verb === 'create') await client.create(resource, object);
+      else if (verb === 'update') await client.update(resource, object);
+      else await client.delete(resource, keyOf(object));
+    };
+    for (const verb of ['delete', 'create', 'update'] as const) {
+      const due = writes.filter((write) => write.verb === verb);
+      await Promise.all(due.filter(isNamespace).map(take));
+      await Promise.all(due.filter((write) => !isNamespace(write)).map(take));
+    }
   }
 
   /** A client's way in from within this process, under its own name. */

@@ -35,7 +35,8 @@ export class PlainPaths {
     const check = [...health].find((prefix) => path === prefix || path.startsWith(`${prefix}/`));
     if (check) return this.#health(request, response, check);
     const accept = request.headers.accept;
-    const document = discovery(path, accept) ?? (await openapi(path, accept));
+    const hash = /[?&]hash=([^&]*)/.exec(request.url ?? '')?.[1];
+    const document = discovery(path, accept) ?? (await openapi({ path, accept, hash }));
     if (document) {
       if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
       return sendDocument(request, response, document);
@@ -68,15 +69,27 @@ const notFoundPage = (request: HttpRequest, response: HttpResponse): Promise<voi
     chunks: [Buffer.from('404 page not found\n')],
   });
 
+/** A document that is made once and kept. */
+interface Document {
+  code?: number;
+  body: Buffer;
+  contentType: string;
+  etag?: string;
+  location?: string;
+  cacheControl?: string;
+}
+
 function sendDocument(
   request: HttpRequest,
   response: HttpResponse,
-  document: { body: Buffer; contentType: string; etag?: string },
+  document: Document,
 ): Promise<void> {
   const headers: Record<string, string> = { vary: 'Accept' };
+  if (document.location) headers.location = document.location;
+  if (document.cacheControl) headers['cache-control'] = document.cacheControl;
   if (document.etag) headers.etag = document.etag;
   if (document.etag && request.headers['if-none-match'] === document.etag) {
     return send(request, response, { code: 304, type: document.contentType, chunks: [], headers });
   }
-  return send(request, response, { code: 200, type: document.contentType, chunks: [document.body], headers });
+  return send(request, response, { code: document.code ?? 200, type: document.contentType, chunks: [document.body], headers });
 }

@@ -7,11 +7,11 @@ interface NodeFlags {
   server: string;
   token?: string;
   tokenFile?: string;
-  caHash?: string;
+  caHash: string;
   name: string;
   dir: string;
-  address?: string;
-  clusterDns: string;
+  address: string;
+  imageCache?: string;
 }
 
 /** `knarr node`: the agent of one node, in the foreground, in whatever network namespace it is started in. */
@@ -21,11 +21,11 @@ export function nodeCommand(at: Surroundings): Command {
     .requiredOption('--server <url>', 'address of the API server')
     .option('--token <token>', 'join token; only needed until the node has its certificate')
     .option('--token-file <file>', 'file with the join token')
-    .option('--ca-hash <hash>', 'sha256:… of the cluster CA; without it the CA is trusted at first sight of the token')
+    .requiredOption('--ca-hash <hash>', 'sha256:… of the cluster CA')
     .requiredOption('--name <name>', 'name of the node')
     .requiredOption('--dir <dir>', 'folder of the node')
-    .option('--address <ip>', "the node's address; default: that of the route to the server")
-    .option('--cluster-dns <ip>', 'address of the cluster DNS', '10.96.0.10')
+    .requiredOption('--address <ip>', "the node's address")
+    .option('--image-cache <dir>', 'where built images are kept; default: in the folder of the node')
     .action(async (flags: NodeFlags) => {
       const { startNode } = await import('../cluster/node/node-process.ts');
       const log = at.log.child({ cluster: flags.cluster, node: flags.name });

@@ -32,7 +32,7 @@ export async function adminClient(
   const transport = new HttpsTransport(deps, {
     server: cluster?.server ?? '',
     ca: decoded(cluster?.['certificate-authority-data']),
-    credential: { cert: decoded(user?.['client-certificate-data']), key: decoded(user?.['client-key-data']) },
+    credentials: { cert: decoded(user?.['client-certificate-data']), key: decoded(user?.['client-key-data']) },
   });
   return { client: createClient(transport, { fieldManager: 'knarr' }), transport, close: () => transport.close() };
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
 import type { RunCommand } from '../host/command.ts';
-import { spkiHash } from '../pki/certificate.ts';
+import { caHash } from '../pki/certificate.ts';
 import { type AdminClient, adminClient, eventually } from './admin-client.ts';
 import { ensureCluster } from './cluster-identity.ts';
 import { runDemo } from './demo.ts';
@@ -103,15 +103,15 @@ interface NodeStart {
 async function startNode(deps: UpDeps, { layout, network, name, options, admin }: NodeStart): Promise<void> {
   const place = network.nodes.find((node) => node.name === name);
   if (!place) throw new Error(`the network has no place for node ${name}`);
-  const caHash = spkiHash(await readFile(join(layout.pkiDir, 'ca.crt'), 'utf8'));
+  const hash = caHash(await readFile(join(layout.pkiDir, 'ca.crt'), 'utf8'));
   const command = [
     'nsenter',
     `--net=${place.namespacePath}`,
     ...options.program,
     'node',
-    ...['--cluster', layout.name, '--server', layout.apiUrl, '--token-file', layout.tokenFile, '--ca-hash', caHash],
+    ...['--cluster', layout.name, '--server', layout.apiUrl, '--token-file', layout.tokenFile, '--ca-hash', hash],
     ...['--name', name, '--dir', nodeDir(layout, name), '--address', place.address],
-    ...['--cluster-dns', network.dnsAddress, '--image-cache', layout.imageCacheDir],
+    ...['--image-cache', layout.imageCacheDir],
   ];
   await startService(layout, { name: `node-${name}`, command, env: serviceEnv(options) }, deps.clock);
   const what = `node ${name} to be Ready (log: ${layout.logDir}/node-${name}.log)`;

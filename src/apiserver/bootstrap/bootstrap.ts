@@ -1,6 +1,7 @@
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, RbacSubject } from '../../api/generated/types.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
 import { uncovered, compact } from '../authz/rules.ts';
+import { networkObjects } from './network-objects.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { BootstrapObject } from './bootstrap-object.ts';
 import {
@@ -19,6 +20,7 @@ export const bootstrapObjects = (facts: ClusterFacts): BootstrapObject[] => [
   ...priorityClassObjects(),
   ...serviceObjects(facts),
   ...trustObjects(facts),
+  ...networkObjects(facts),
 ];
 
 export interface BootstrapWrite {

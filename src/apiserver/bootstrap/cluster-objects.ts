@@ -1,3 +1,4 @@
+import type { NetworkFacts } from './network-objects.ts';
 import { stringify } from 'yaml';
 import { bootstrapPolicy } from '../../api/generated/rbac.ts';
 import {
@@ -11,7 +12,7 @@ import {
 } from '../../api/generated/resources.ts';
 import { type BootstrapObject, bootstrapObject } from './bootstrap-object.ts';
 
-export interface ClusterFacts {
+export interface ClusterFacts extends NetworkFacts {
   caPem: string;
   /** The URL that nodes and people reach the server by. */
   serverUrl: string;
@@ -20,7 +21,6 @@ export interface ClusterFacts {
   endpointPort: number;
   /** The first address of `serviceCidr`. */
   serviceAddress: string;
-  serviceCidr: string;
 }
 
 export const namespaceObjects = (): BootstrapObject[] =>

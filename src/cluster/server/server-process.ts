@@ -46,12 +46,15 @@ export async function startServer(deps: ServerDeps, layout: ClusterLayout): Prom
       ca: pki.ca.cert,
       tokenKey: pki.serviceAccount.key,
       nodes: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key },
-      bootstrap: {
-        serviceCidr: network.serviceCIDR,
-        serverAddress: network.hostAddress,
-        serverPort: layout.apiPort,
+      facts: {
         caPem: pki.ca.cert,
-        server: layout.apiUrl,
+        serverUrl: layout.apiUrl,
+        endpointAddress: network.hostAddress,
+        endpointPort: layout.apiPort,
+        serviceAddress: network.kubernetesAddress,
+        serviceCidr: network.serviceCIDR,
+        podCidr: network.podCIDR,
+        dnsAddress: network.dnsAddress,
         clusterDomain,
       },
     },
@@ -69,12 +72,12 @@ export async function startServer(deps: ServerDeps, layout: ClusterLayout): Prom
   const controllers = startControllers(
     {
       clientFor: (name: string) => clientFor(serviceAccountUser('kube-system', name), name),
-      informerClient: clientFor(controllerManager, 'kube-controller-manager'),
+      cacheClient: clientFor(controllerManager, 'kube-controller-manager'),
       clock,
       rng,
       log,
     },
-    { caPem: pki.ca.cert, caKeyPem: pki.ca.key, podCidr: network.podCIDR },
+    { rootCaPem: pki.ca.cert, podCidr: network.podCIDR },
   );
   const scheduler = startScheduler(
     { client: clientFor(schedulerUser, 'kube-scheduler'), clock, rng, log: log.child({ component: 'scheduler' }) },

@@ -1,0 +1,35 @@
+import { clusterrolebindings, configmaps, rolebindings, roles } from '../../api/generated/resources.ts';
+import { type BootstrapObject, bootstrapObject } from './bootstrap-object.ts';
+
+/** What a joining node has to know of the cluster's network, besides the server's address. */
+export interface NetworkFacts {
+  podCidr: string;
+  serviceCidr: string;
+  dnsAddress: string;
+  clusterDomain: string;
+}
+
+export const networkConfigName = 'knarr-network';
+const namespace = 'kube-system';
+const rbac = 'rbac.authorization.k8s.io';
+const nodesGroup = { kind: 'Group', name: 'system:nodes', apiGroup: rbac };
+
+/** The network's facts as a ConfigMap that nodes may read, and their right to follow services as a proxy does. */
+export const networkObjects = (facts: NetworkFacts): BootstrapObject[] => [
+  bootstrapObject(configmaps, 'own', { metadata: { namespace, name: networkConfigName }, data: { ...facts } }),
+  bootstrapObject(roles, 'role', {
+    metadata: { namespace, name: 'knarr:network' },
+    rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: [networkConfigName], verbs: ['get'] }],
+  }),
+  bootstrapObject(rolebindings, 'binding', {
+    metadata: { namespace, name: 'knarr:network' },
+    roleRef: { apiGroup: rbac, kind: 'Role', name: 'knarr:network' },
+    subjects: [nodesGroup],
+  }),
+  // The proxy and the DNS of a node are parts of its agent and use its identity.
+  bootstrapObject(clusterrolebindings, 'binding', {
+    metadata: { name: 'knarr:node-proxier' },
+    roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'system:node-proxier' },
+    subjects: [nodesGroup],
+  }),
+];

@@ -1,0 +1,154 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { configmaps } from '../../api/generated/resources.ts';
+import type { Clock } from '../../base/clock.ts';
+import { sleep } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { Client } from '../../client/client.ts';
+import { HttpsTransport } from '../../client/https.ts';
+import { informersFor } from '../../client/informers.ts';
+import { createClient } from '../../client/typed-client.ts';
+import { connectContainerd } from '../../cri/containerd-client.ts';
+import { type Containerd, ensureContainerd } from '../../cri/containerd-process.ts';
+import { startDns } from '../../dns/dns.ts';
+import { upstreamsOf } from '../../dns/resolv-conf.ts';
+import type { RunCommand } from '../../host/command.ts';
+import { startKubelet } from '../../kubelet/kubelet.ts';
+import { Overlay } from '../../overlay/overlay.ts';
+import { execRoutes } from '../../overlay/routes.ts';
+import { readText } from '../../pki/files.ts';
+import { NodeCertificates } from '../../pki/node-bootstrap.ts';
+import { execRemoveFlows } from '../../proxy/flows.ts';
+import { execNft } from '../../proxy/nft-exec.ts';
+import { ServiceProxy } from '../../proxy/proxy.ts';
+import { ensureBaseImages } from '../images/base-images.ts';
+import { discoverCa } from './discover-ca.ts';
+
+export interface NodeDeps {
+  clock: Clock;
+  rng: Rng;
+  log: Logger;
+  /** Runs programs in this process's network namespace. */
+  run: RunCommand;
+}
+
+export interface NodeOptions {
+  cluster: string;
+  /** `https://host:port` of the API server. */
+  server: string;
+  token?: string;
+  tokenFile?: string;
+  /** `sha256:…` of the cluster's CA. */
+  caHash: string;
+  name: string;
+  /** Everything of the node is in here. */
+  dir: string;
+  address: string;
+  /** Folder in which built images are kept, shared by the nodes of a machine. */
+  imageCache?: string;
+}
+
+export interface RunningNode {
+  /** Ends the agent; containers run on. */
+  stop(): Promise<void>;
+}
+
+const kubeletPort = 10_250;
+
+/** What `knarr node` is: container runtime, kubelet, service proxy, overlay and DNS of one node, given a URL and a token. */
+export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<RunningNode> {
+  const { clock, rng, log, run } = deps;
+  await mkdir(options.dir, { recursive: true, mode: 0o755 });
+  const [containerd, identity] = await Promise.all([startRuntime(deps, options), obtainIdentity(deps, options)]);
+  const { transport, certificates, ca } = identity;
+  const client = createClient(transport);
+  const network = await networkFacts(client);
+  const informers = informersFor(client, { clock, rng, log });
+  const overlay = new Overlay(
+    { informers, routes: execRoutes({ run }), clock, log: log.child({ component: 'overlay' }) },
+    {
+      nodeName: options.name,
+      networkName: `knarr-${options.cluster}-${options.name}`,
+      cniConfDir: containerd.paths.cniConfDir,
+      cniDataDir: containerd.paths.cniDataDir,
+    },
+  );
+  const proxy = new ServiceProxy(
+    {
+      informers,
+      nft: execNft({ run }, { table: `knarr-${options.cluster}` }),
+      removeFlows: execRemoveFlows({ run }),
+      clock,
+      log: log.child({ component: 'proxy' }),
+    },
+    {
+      node: {
+        name: options.name,
+        addresses: [options.address],
+        podCIDR: network.podCidr,
+        serviceCIDR: network.serviceCidr,
+      },
+    },
+  );
+  const dns = await startDns(
+    { informers, run, clock, rng, log: log.child({ component: 'dns' }) },
+    {
+      clusterDomain: network.clusterDomain,
+      address: network.dnsAddress,
+      upstreams: upstreamsOf((await readText('/etc/resolv.conf')) ?? '', network.dnsAddress),
+      ownBlocks: [network.podCidr, network.serviceCidr],
+    },
+  );
+  overlay.start();
+  proxy.start();
+  informers.start();
+  const cri = connectContainerd(containerd.socketPath, { clock, log });
+  const serving = await certificates.serving([options.address]);
+  const kubelet = await startKubelet(
+    { client, cri, clock, rng, log: log.child({ component: 'kubelet' }) },
+    {
+      nodeName: options.name,
+      nodeIps: [options.address],
+      dataDir: join(options.dir, 'kubelet'),
+      cgroupRoot: `/knarr-${options.cluster}/${options.name}`,
+      clusterDns: [network.dnsAddress],
+      clusterDomain: network.clusterDomain,
+      server: { host: options.address, port: kubeletPort, ca, cert: serving.cert, key: serving.key } as never,
+    },
+  );
+  return {
+    async stop() {
+      await kubelet.stop();
+      proxy.stop();
+      overlay.stop();
+      await dns.stop();
+      informers.stop();
+      certificates.stop();
+      transport.close();
+      cri.close();
+    },
+  };
+}
+
+async function startRuntime({ clock, rng, log }: NodeDeps, options: NodeOptions): Promise<Containerd> {
+  const dir = join(options.dir, 'containerd');
+  const containerd = await ensureContainerd({ dir, cgroup: `/knarr-${options.cluster}/${options.name}` }, { clock, log });
+  const cacheDir = options.imageCache ?? join(options.dir, 'images');
+  await mkdir(cacheDir, { recursive: true });
+  await ensureBaseImages({ socketPath: containerd.socketPath, cacheDir, clock, rng, log });
+  return containerd;
+}
+
+interface NetworkFacts {
+  podCidr: string;
+  serviceCidr: string;
+  dnsAddress: string;
+  clusterDomain: string;
+}
+
+/** What the cluster says of its network; a node is told nothing but URL and token. */
+async function networkFacts(client: Client): Promise<NetworkFacts> {
+  const { data } = await client.get(configmaps, { namespace: 'kube-system', name: 'knarr-network' });
+  return data as unknown as NetworkFacts;
+}
