@@ -20,6 +20,9 @@ const facts: ClusterFacts = {
   endpointPort: 6443,
   serviceAddress: '10.96.0.1',
   serviceCidr: '10.96.0.0/16',
+  podCidr: '10.244.0.0/16',
+  dnsAddress: '10.96.0.10',
+  clusterDomain: 'cluster.local',
 };
 
 let read: FakeObjectReader;

@@ -15,8 +15,17 @@ const rbac = 'rbac.authorization.k8s.io';
 const nodesGroup = { kind: 'Group', name: 'system:nodes', apiGroup: rbac };
 
 /** The network's facts as a ConfigMap that nodes may read, and their right to follow services as a proxy does. */
-export const networkObjects = (facts: NetworkFacts): BootstrapObject[] => [
-  bootstrapObject(configmaps, 'own', { metadata: { namespace, name: networkConfigName }, data: { ...facts } }),
+export const networkObjects = ({
+  podCidr,
+  serviceCidr,
+  dnsAddress,
+  clusterDomain,
+}: NetworkFacts): BootstrapObject[] => [
+  bootstrapObject(configmaps, 'own', {
+    metadata: { namespace, name: networkConfigName },
+    // Named one by one: callers hand in more facts than these, and not all of them are text.
+    data: { podCidr, serviceCidr, dnsAddress, clusterDomain },
+  }),
   bootstrapObject(roles, 'role', {
     metadata: { namespace, name: 'knarr:network' },
     rules: [{ apiGroups: [''], resources: ['configmaps'], resourceNames: [networkConfigName], verbs: ['get'] }],

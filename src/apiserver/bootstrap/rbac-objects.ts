@@ -12,7 +12,7 @@ export const autoupdate = 'rbac.authorization.kubernetes.io/autoupdate';
 /** The group that a join token of `knarr` (and of kubeadm) is in. */
 export const joinGroup = 'system:bootstrappers:kubeadm:default-node-token';
 
-/** What kubeadm adds for joining nodes, and what a knarr node needs beyond a kubelet: it is its own service proxy and DNS. */
+/** What kubeadm adds for joining nodes, and the right to approve their serving certificates. */
 const joinBindings: BootstrapBinding[] = [
   groupBinding('kubeadm:kubelet-bootstrap', 'system:node-bootstrapper', joinGroup),
   groupBinding(
@@ -25,7 +25,6 @@ const joinBindings: BootstrapBinding[] = [
     'system:certificates.k8s.io:certificatesigningrequests:selfnodeclient',
     'system:nodes',
   ),
-  groupBinding('knarr:node-proxier', 'system:node-proxier', 'system:nodes'),
   {
     // Kubernetes leaves serving certificates of nodes to an administrator; knarr's approver checks them against the Node.
     name: 'knarr:kubelet-serving-approver',
