@@ -314,6 +314,8 @@ function merged(old: Stored, object: Stored, how: { subresource?: string; hasSta
   const kept = structuredClone(old);
   if (how.subresource === 'status') {
     kept.status = object.status;
+    // As the real strategies: a status write keeps the spec but takes annotations along.
+    kept.metadata = withoutUndefined({ ...kept.metadata, annotations: object.metadata.annotations });
     return kept;
   }
   if (how.subresource === 'finalize') {

@@ -9,8 +9,7 @@ export const isPodReady = (pod: Pod): boolean => podCondition(pod, 'Ready')?.sta
 export const isPodActive = (pod: Pod): boolean =>
   pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed' && !pod.metadata.deletionTimestamp;
 
-export const isPodTerminal = (pod: Pod): boolean =>
-  pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
+export const isPodTerminal = (pod: Pod): boolean => pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed';
 
 /** How long until a ready pod counts as available: 0 when it does, undefined when it is not ready. */
 export function msUntilAvailable(pod: Pod, minReadySeconds: number, nowMs: number): number | undefined {

@@ -1,0 +1,107 @@
+import type { Clock } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
+import type { Rng } from '../base/rng.ts';
+import type { Client } from '../client/client.ts';
+import { BroadcastingRecorder } from '../client/event-recorder.ts';
+import { informersFor } from '../client/informers.ts';
+import type { KeyPair } from '../pki/issue.ts';
+import { certificateApproving } from './certificate/approving.ts';
+import { certificateCleanup } from './certificate/cleanup.ts';
+import { certificateSigning } from './certificate/signing.ts';
+import { clusterRoleAggregation } from './clusterrole/aggregation.ts';
+import { deploymentRollout } from './deployment/rollout.ts';
+import { endpointSliceService } from './endpointslice/service.ts';
+import { endpointsService } from './endpoints/service.ts';
+import { garbageCollection } from './garbage/collection.ts';
+import { namespaceDeletion } from './namespace/deletion.ts';
+import { namespaceRootCa } from './namespace/root-ca.ts';
+import { nodeLifecycle } from './node/lifecycle.ts';
+import { nodePodCidr } from './node/pod-cidr.ts';
+import { nodeTaintEviction } from './node/taint-eviction.ts';
+import { podGarbage } from './pod/garbage.ts';
+import { replicaSetReplicas } from './replicaset/replicas.ts';
+import { type ControllerDefinition, ControllerLoop, type ReconcileReport } from './runtime.ts';
+import { serviceAccountDefault } from './serviceaccount/default.ts';
+
+export interface ControllerOptions {
+  /** PEM of the cluster's authority; without it nothing is published. */
+  rootCaPem?: string;
+  /** The network pods are in, IPv4; without it nodes get no `podCIDR`. */
+  podCidr?: string;
+  /** The cluster's authority; without it no certificate is signed. */
+  authority?: KeyPair;
+}
+
+/** All controllers. A new one is one file, its test, and one line here. */
+export const controllers = ({ rootCaPem, podCidr, authority }: ControllerOptions): ControllerDefinition[] => [
+  namespaceDeletion,
+  ...(rootCaPem === undefined ? [] : [namespaceRootCa(rootCaPem)]),
+  serviceAccountDefault,
+  ...(podCidr === undefined ? [] : [nodePodCidr(podCidr)]),
+  nodeLifecycle,
+  nodeTaintEviction,
+  certificateApproving,
+  ...(authority === undefined ? [] : [certificateSigning(authority)]),
+  certificateCleanup,
+  clusterRoleAggregation,
+  deploymentRollout,
+  replicaSetReplicas,
+  endpointSliceService,
+  endpointsService,
+  podGarbage,
+  garbageCollection,
+];
+
+export interface StartDeps {
+  /** A client with the identity `system:serviceaccount:kube-system:<name>`. */
+  clientFor(serviceAccount: string): Client;
+  /** Fills the shared caches: reads everything, as `system:kube-controller-manager` may. */
+  cacheClient: Client;
+  clock: Clock;
+  rng: Rng;
+  log: Logger;
+  onReconcile?(report: ReconcileReport): void;
+}
+
+export interface StartOptions extends ControllerOptions {
+  /** Names of the controllers to run; all when absent. An unknown name throws. */
+  only?: readonly string[];
+}
+
+export interface RunningControllers {
+  stop(): void;
+  /** Resolves when every controller's caches are filled and it works. */
+  synced: Promise<void>;
+}
+
+export function startControllers(deps: StartDeps, options: StartOptions = {}): RunningControllers {
+  const { clock, rng, log, onReconcile } = deps;
+  const informers = informersFor(deps.cacheClient, { clock, rng, log });
+  const recorders: BroadcastingRecorder[] = [];
+  const loops = chosen(options).map((definition) => {
+    const client = deps.clientFor(definition.serviceAccount);
+    const component = definition.eventSource ?? definition.serviceAccount;
+    const recorder = new BroadcastingRecorder({ client, clock, log }, { component });
+    recorders.push(recorder);
+    return new ControllerLoop({ client, informers, recorder, clock, rng, log, onReconcile }, definition);
+  });
+  informers.start();
+  return {
+    stop() {
+      for (const loop of loops) loop.stop();
+      for (const recorder of recorders) recorder.stop();
+      informers.stop();
+    },
+    synced: Promise.all(loops.map((loop) => loop.synced)).then(() => {}),
+  };
+}
+
+function chosen({ only, ...options }: StartOptions): ControllerDefinition[] {
+  const all = controllers(options);
+  if (!only) return all;
+  return only.map((name) => {
+    const found = all.find((definition) => definition.name === name);
+    if (!found) throw new Error(`there is no controller ${name}`);
+    return found;
+  });
+}

@@ -1,0 +1,192 @@
+import { servedKinds } from '../../api/generated/kinds.ts';
+import type { OwnerReference } from '../../api/generated/types.ts';
+import { isNotFound } from '../../api/meta/status-error.ts';
+import {
+  groupResource,
+  groupVersion,
+  type KubeObject,
+  keyOf,
+  keyText,
+  parseKey,
+  type Resource,
+} from '../../api/resource.ts';
+import type { Client } from '../../client/client.ts';
+import type { Informer } from '../../client/informer.ts';
+import { defineController, done, watch } from '../runtime.ts';
+import { sameJson } from '../same-json.ts';
+
+const foreground = 'foregroundDeletion';
+const orphan = 'orphan';
+
+type OwnerState = 'present' | 'absent' | 'waiting';
+
+/**
+ * Deletes what has lost its last owner. Foreground: an owner goes after the dependents that block it. Orphan: dependents
+ * are cut loose first. Keys are `resource.group namespace/name`.
+ */
+export const garbageCollection = defineController({
+  name: 'garbage.collection',
+  serviceAccount: 'generic-garbage-collector',
+  eventSource: 'garbage-collector-controller',
+  workers: 20,
+  setup(context) {
+    const informers = new Map<string, Informer>();
+    const byKind = new Map<string, Informer>();
+    for (const resource of collectable()) {
+      const informer = context.informer(resource);
+      informer.addIndex('owner', (o) => o.metadata.ownerReferences?.map((r) => r.uid) ?? []);
+      informers.set(groupResource(resource), informer);
+      byKind.set(`${resource.group}/${resource.kind}`, informer);
+    }
+    const keyOn = (informer: Informer, o: KubeObject) => `${groupResource(informer.resource)} ${keyText(keyOf(o))}`;
+    const informerOf = ({ apiVersion, kind }: OwnerReference) =>
+      byKind.get(`${apiVersion.includes('/') ? apiVersion.split('/')[0] : ''}/${kind}`);
+    const dependentsOf = (uid = '') =>
+      [...informers.values()].flatMap((informer) =>
+        informer.index('owner', uid).map((object) => ({ informer, object })),
+      );
+
+    /** An object, those it owns and those that own it: a change of one may free another. */
+    const keysAround = (informer: Informer) => (object: KubeObject) => {
+      const { uid, namespace, deletionTimestamp, ownerReferences = [] } = object.metadata;
+      const isGone = informer.get(keyOf(object))?.metadata.uid !== uid;
+      const owners = ownerReferences.flatMap((ref) => {
+        const at = informerOf(ref);
+        const owner = at?.get(keyOfOwner(ref, at.resource, namespace));
+        return at && owner?.metadata.deletionTimestamp ? [keyOn(at, owner)] : [];
+      });
+      const below = isGone || deletionTimestamp ? dependentsOf(uid).map((d) => keyOn(d.informer, d.object)) : [];
+      return [keyOn(informer, object), ...owners, ...below];
+    };
+    const isWorth = (old: KubeObject, object: KubeObject) =>
+      old.metadata.deletionTimestamp !== object.metadata.deletionTimestamp ||
+      !sameJson(old.metadata.ownerReferences, object.metadata.ownerReferences) ||
+      !sameJson(old.metadata.finalizers, object.metadata.finalizers);
+
+    async function reconcile(key: string, client: Client) {
+      const [name = '', where = ''] = key.split(' ');
+      const informer = informers.get(name);
+      const object = informer?.get(where);
+      if (!informer || !object) return done;
+      const { deletionTimestamp, finalizers = [], uid } = object.metadata;
+      const item = { client, resource: informer.resource, object };
+      if (deletionTimestamp && finalizers.includes(orphan)) {
+        for (const d of dependentsOf(uid)) await dropOwners({ ...item, ...d, resource: d.informer.resource }, [uid]);
+        await dropFinalizer(item, orphan);
+      } else if (deletionTimestamp && finalizers.includes(foreground)) {
+        if (!dependentsOf(uid).some((d) => isBlocking(d.object, uid))) await dropFinalizer(item, foreground);
+      } else if (!deletionTimestamp && object.metadata.ownerReferences?.length) {
+        await collect(item);
+      }
+      return done;
+    }
+
+    async function collect(item: Item): Promise<void> {
+      const { namespace, uid, resourceVersion, finalizers = [], ownerReferences = [] } = item.object.metadata;
+      const states = new Map<OwnerReference, OwnerState>();
+      for (const ref of ownerReferences) states.set(ref, await stateOf(item, ref, namespace));
+      const gone = ownerReferences.filter((ref) => states.get(ref) !== 'present');
+      if (gone.length === 0) return;
+      if (gone.length < ownerReferences.length)
+        return dropOwners(
+          item,
+          gone.map((ref) => ref.uid),
+        );
+      const isAwaited = [...states.values()].includes('waiting');
+      const propagationPolicy = finalizers.includes(orphan)
+        ? 'Orphan'
+        : finalizers.includes(foreground) || (isAwaited && dependentsOf(uid).length > 0)
+          ? 'Foreground'
+          : 'Background';
+      const preconditions = { uid, resourceVersion };
+      await ignoringGone(item.client.delete(item.resource, keyOf(item.object), { propagationPolicy, preconditions }));
+    }
+
+    /** The cache may be behind, so an owner it does not have is asked for before anything is deleted. */
+    async function stateOf({ client, object }: Item, ref: OwnerReference, namespace = ''): Promise<OwnerState> {
+      const informer = informerOf(ref);
+      // A kind this server does not know cannot be judged.
+      if (!informer) return 'present';
+      const key = keyOfOwner(ref, informer.resource, namespace);
+      if (informer.resource.namespaced && !namespace) {
+        const message = `ownerRef [${groupVersion(informer.resource)}/${ref.kind}, namespace: , name: ${ref.name}, uid: ${ref.uid}] does not exist in namespace ""`;
+        context.recorder.event(object, 'Warning', 'OwnerRefInvalidNamespace', message);
+        return 'present';
+      }
+      const cached = informer.get(key);
+      const owner = cached?.metadata.uid === ref.uid ? cached : await live(client, informer.resource, keyText(key));
+      if (owner?.metadata.uid !== ref.uid) return 'absent';
+      const isWaiting = owner.metadata.deletionTimestamp && owner.metadata.finalizers?.includes(foreground);
+      return isWaiting ? 'waiting' : 'present';
+    }
+
+    return {
+      watches: [...informers.values()].map((informer) => watch(informer, keysAround(informer), isWorth)),
+      reconcile,
+    };
+  },
+});
+
+interface Item {
+  client: Client;
+  resource: Resource;
+  object: KubeObject;
+}
+
+const needed = ['list', 'watch', 'delete', 'patch'];
+
+/** Every stored resource, in one version; events have no owners and are many. */
+function collectable(): Resource[] {
+  const seen = new Set<string>();
+  return servedKinds.filter((kind) => {
+    const name = groupResource(kind);
+    if (kind.resource === 'events' || seen.has(name) || !needed.every((v) => kind.verbs.includes(v))) return false;
+    seen.add(name);
+    return true;
+  });
+}
+
+const keyOfOwner = (ref: OwnerReference, resource: Resource, namespace = '') =>
+  resource.namespaced && namespace ? { namespace, name: ref.name } : { name: ref.name };
+
+const isBlocking = (object: KubeObject, uid: string | undefined): boolean =>
+  object.metadata.ownerReferences?.some((r) => r.uid === uid && r.blockOwnerDeletion) === true;
+
+async function dropOwners({ client, resource, object }: Item, uids: (string | undefined)[]): Promise<void> {
+  const { uid, resourceVersion, ownerReferences = [] } = object.metadata;
+  const kept = ownerReferences.filter((r) => !uids.includes(r.uid));
+  const body = { metadata: { uid, resourceVersion, ownerReferences: kept.length > 0 ? kept : null } };
+  try {
+    await client.patch(resource, keyOf(object), { type: 'merge', body });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+async function dropFinalizer({ client, resource, object }: Item, finalizer: string): Promise<void> {
+  const { uid, resourceVersion, finalizers = [] } = object.metadata;
+  const kept = finalizers.filter((f) => f !== finalizer);
+  const body = { metadata: { uid, resourceVersion, finalizers: kept.length > 0 ? kept : null } };
+  try {
+    await client.patch(resource, keyOf(object), { type: 'merge', body });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
+
+async function live(client: Client, resource: Resource, key: string): Promise<KubeObject | undefined> {
+  try {
+    return await client.get(resource, parseKey(key));
+  } catch (error) {
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
+}
+
+async function ignoringGone(work: Promise<unknown>): Promise<void> {
+  try {
+    await work;
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}

@@ -1,0 +1,131 @@
+import { leases, nodes, pods } from '../../api/generated/resources.ts';
+import type { Lease, Node, NodeCondition, Pod } from '../../api/generated/types.ts';
+import { isNotFound } from '../../api/meta/status-error.ts';
+import { keyOf } from '../../api/resource.ts';
+import type { Client } from '../../client/client.ts';
+import { isPodReady } from '../pod-state.ts';
+import { defineController, done, requeueAfter, watch } from '../runtime.ts';
+import { sameJson } from '../same-json.ts';
+import { timeText } from '../time-text.ts';
+import { taintsFor } from './taints.ts';
+
+/** A node not heard of for this long counts as lost; a young one that never spoke gets more time. */
+const graceMs = 40_000;
+const startupGraceMs = 60_000;
+const leaseNamespace = 'kube-node-lease';
+
+/** Says which nodes are lost: conditions, taints, and the pods on them not ready. */
+export const nodeLifecycle = defineController({
+  name: 'node.lifecycle',
+  serviceAccount: 'node-controller',
+  eventSource: 'node-controller',
+  setup(context) {
+    const { clock, recorder } = context;
+    const all = context.informer(nodes);
+    const allLeases = context.informer(leases, { namespace: leaseNamespace });
+    const allPods = context.informer(pods);
+    allPods.addIndex('node', (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
+    /** The last sign of life of each node and when it was seen, by our own clock: clocks of machines differ. */
+    const heard = new Map<string, { sign: string; atMs: number }>();
+
+    const silentMs = (node: Node, lease: Lease | undefined): number => {
+      const ready = conditionOf(node, 'Ready');
+      // A condition that this controller wrote is no sign of life.
+      const heartbeat = ready?.reason === 'NodeStatusUnknown' ? '' : ready?.lastHeartbeatTime;
+      const sign = `${node.metadata.uid} ${lease?.spec.renewTime ?? ''} ${heartbeat ?? ''}`;
+      const known = heard.get(node.metadata.name);
+      if (known?.sign === sign) return clock.now() - known.atMs;
+      heard.set(node.metadata.name, { sign, atMs: clock.now() });
+      return 0;
+    };
+
+    return {
+      watches: [
+        watch(all, (node) => [node.metadata.name]),
+        watch(allLeases, (lease) => [lease.metadata.name]),
+        watch(allPods, (pod) => (pod.spec?.nodeName && isPodReady(pod) ? [pod.spec.nodeName] : [])),
+      ],
+      async reconcile(key, client) {
+        const node = all.get(key);
+        if (!node) {
+          heard.delete(key);
+          return done;
+        }
+        if (!heard.has(key)) {
+          const message = `Node ${key} event: Registered Node ${key} in Controller`;
+          recorder.event(aboutNode(node), 'Normal', 'RegisteredNode', message);
+        }
+        const ready = conditionOf(node, 'Ready');
+        const lease = allLeases.get({ namespace: leaseNamespace, name: key });
+        const leftMs = (ready ? graceMs : startupGraceMs) - silentMs(node, lease);
+        const judged = leftMs > 0 ? node : await markUnknown(client, node, clock.now());
+        const now = conditionOf(judged, 'Ready');
+        if (ready?.status === 'True' && now?.status !== 'True') {
+          recorder.event(aboutNode(node), 'Normal', 'NodeNotReady', `Node ${key} status is now: NodeNotReady`);
+        }
+        await writeTaints(client, judged, clock.now());
+        if (now && now.status !== 'True') {
+          const waiting = allPods.index('node', key).filter(isPodReady);
+          await Promise.all(waiting.map((pod) => markNotReady(client, pod, clock.now())));
+        }
+        return leftMs > 0 ? requeueAfter(leftMs) : done;
+      },
+    };
+  },
+});
+
+// Node events carry the name as uid, as the kubelet's do: `describe` finds both.
+const aboutNode = ({ metadata: { name } }: Node) => ({ kind: 'Node', apiVersion: 'v1', name, uid: name });
+
+const conditionOf = (node: Node, type: string): NodeCondition | undefined =>
+  node.status?.conditions?.find((c) => c.type === type);
+
+const watched = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];
+
+async function markUnknown(client: Client, node: Node, nowMs: number): Promise<Node> {
+  const known = node.status?.conditions ?? [];
+  const missing = watched.filter((type) => !conditionOf(node, type)).map((type) => neverUpdated(node, type, nowMs));
+  const conditions = [...known.map((c) => (watched.includes(c.type) ? unknown(c, nowMs) : c)), ...missing];
+  if (sameJson(conditions, known)) return node;
+  return client.patch(
+    nodes,
+    keyOf(node),
+    { type: 'merge', body: { status: { conditions } } },
+    { subresource: 'status' },
+  );
+}
+
+function unknown(c: NodeCondition, nowMs: number): NodeCondition {
+  if (c.status === 'Unknown') return c;
+  const said = { reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.' };
+  return { ...c, status: 'Unknown', ...said, lastTransitionTime: timeText(nowMs) };
+}
+
+const neverUpdated = (node: Node, type: string, nowMs: number): NodeCondition => ({
+  type,
+  status: 'Unknown',
+  reason: 'NodeStatusNeverUpdated',
+  message: 'Kubelet never posted node status.',
+  lastHeartbeatTime: node.metadata.creationTimestamp,
+  lastTransitionTime: timeText(nowMs),
+});
+
+async function writeTaints(client: Client, node: Node, nowMs: number): Promise<void> {
+  const taints = taintsFor(node, nowMs);
+  if (sameJson(taints, node.spec?.taints ?? [])) return;
+  const { uid, resourceVersion } = node.metadata;
+  const body = { metadata: { uid, resourceVersion }, spec: { taints: taints.length > 0 ? taints : null } };
+  await client.patch(nodes, keyOf(node), { type: 'merge', body });
+}
+
+async function markNotReady(client: Client, pod: Pod, nowMs: number): Promise<void> {
+  const conditions = pod.status?.conditions?.map((c) =>
+    c.type === 'Ready' ? { ...c, status: 'False', lastTransitionTime: timeText(nowMs) } : c,
+  );
+  const body = { metadata: { uid: pod.metadata.uid }, status: { conditions } };
+  try {
+    await client.patch(pods, keyOf(pod), { type: 'merge', body }, { subresource: 'status' });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}

@@ -1,0 +1,84 @@
+import { nodes, pods } from '../../api/generated/resources.ts';
+import type { Node, Pod, Taint, Toleration } from '../../api/generated/types.ts';
+import { isNotFound } from '../../api/meta/status-error.ts';
+import { groupVersion, keyOf, keyText } from '../../api/resource.ts';
+import type { Client } from '../../client/client.ts';
+import { defineController, done, requeueAfter, watch } from '../runtime.ts';
+import { sameJson } from '../same-json.ts';
+import { timeText } from '../time-text.ts';
+
+/** Deletes pods from nodes with NoExecute taints that they do not tolerate, or no longer. */
+export const nodeTaintEviction = defineController({
+  name: 'node.taint-eviction',
+  serviceAccount: 'node-controller',
+  eventSource: 'taint-eviction-controller',
+  setup(context) {
+    const { clock, recorder } = context;
+    const all = context.informer(nodes);
+    const allPods = context.informer(pods);
+    allPods.addIndex('node', (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
+    const keysOfNode = (node: Node) => allPods.index('node', node.metadata.name).map((pod) => keyText(keyOf(pod)));
+    return {
+      watches: [
+        watch(all, keysOfNode, (old, node) => !sameJson(old.spec?.taints, node.spec?.taints)),
+        watch(allPods, (pod) => (pod.spec?.nodeName ? [keyText(keyOf(pod))] : []), isMovedOrChanged),
+      ],
+      async reconcile(key, client) {
+        const pod = allPods.get(key);
+        const node = pod && all.get(pod.spec?.nodeName ?? '');
+        if (!pod || !node || pod.metadata.deletionTimestamp) return done;
+        const dueMs = evictionTime(pod, node.spec?.taints ?? [], clock.now());
+        if (dueMs === undefined) return done;
+        if (dueMs > clock.now()) return requeueAfter(dueMs - clock.now());
+        const about = { ...pod, kind: 'Pod', apiVersion: groupVersion(pods) };
+        recorder.event(about, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
+        await evict(client, pod, clock.now());
+        return done;
+      },
+    };
+  },
+});
+
+const isMovedOrChanged = (old: Pod, pod: Pod): boolean =>
+  old.spec?.nodeName !== pod.spec?.nodeName || !sameJson(old.spec?.tolerations, pod.spec?.tolerations);
+
+/** When the pod has to go; undefined when it may stay. A toleration without seconds is for ever. */
+export function evictionTime(pod: Pod, taints: Taint[], nowMs: number): number | undefined {
+  const times = taints
+    .filter((taint) => taint.effect === 'NoExecute')
+    .map((taint) => {
+      const tolerations = (pod.spec?.tolerations ?? []).filter((t) => tolerates(t, taint));
+      if (tolerations.length === 0) return nowMs;
+      const seconds = Math.min(...tolerations.map((t) => t.tolerationSeconds ?? Number.POSITIVE_INFINITY));
+      const since = taint.timeAdded ? Date.parse(taint.timeAdded) : nowMs;
+      return since + Math.max(0, seconds) * 1000;
+    });
+  const first = Math.min(...times);
+  return Number.isFinite(first) ? first : undefined;
+}
+
+function tolerates(t: Toleration, taint: Taint): boolean {
+  if (t.effect && t.effect !== taint.effect) return false;
+  if (t.key && t.key !== taint.key) return false;
+  if (t.operator === 'Exists') return true;
+  return !!t.key && (t.value ?? '') === (taint.value ?? '');
+}
+
+async function evict(client: Client, pod: Pod, nowMs: number): Promise<void> {
+  const { uid } = pod.metadata;
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    reason: 'DeletionByTaintManager',
+    message: 'Taint manager: deleting due to NoExecute taint',
+    lastTransitionTime: timeText(nowMs),
+  };
+  const others = pod.status?.conditions?.filter((c) => c.type !== condition.type) ?? [];
+  const body = { metadata: { uid }, status: { conditions: [...others, condition] } };
+  try {
+    await client.patch(pods, keyOf(pod), { type: 'merge', body }, { subresource: 'status' });
+    await client.delete(pods, keyOf(pod), { preconditions: { uid } });
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+  }
+}
