@@ -19,6 +19,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   prepareForStatusUpdate?(object: T, old: Readonly<T>): void;
   /** Rules of the spec; metadata, required fields and enums are checked before. */
   validate?(object: T): FieldError[];
+  /** Rules that hold only when an object is made; run after `validate`. */
+  validateCreate?(object: T): FieldError[];
   validateUpdate?(object: T, old: Readonly<T>): FieldError[];
   validateStatusUpdate?(object: T, old: Readonly<T>): FieldError[];
   /** Warnings for the writer (the `Warning` header). */
