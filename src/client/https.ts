@@ -139,7 +139,7 @@ export class HttpsTransport implements Transport {
   }
 
   /** Throws ServiceUnavailable while there is no connection and none may be tried yet. */
-  #send(method: string, path: string, { headers = {}, body, signal: _ }: RawRequest) {
+  #send(method: string, path: string, { headers = {}, body }: RawRequest) {
     const all: OutgoingHttpHeaders = {
       ':method': method,
       ':path': path,

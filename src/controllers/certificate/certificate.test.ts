@@ -15,7 +15,8 @@ import type { ApiCall, Transport } from '../../client/transport.ts';
 import { createClient } from '../../client/typed-client.ts';
 import { inspectCertificate, isSignedBy } from '../../pki/certificate.ts';
 import { createAuthority, type KeyPair } from '../../pki/issue.ts';
-import { obtainCertificate } from '../../pki/node-bootstrap.ts';
+import { NodeCertificates } from '../../pki/node-bootstrap.ts';
+import { obtainCertificate } from '../../pki/obtain-certificate.ts';
 import { NodeCertificate, renewalTimeMs } from '../../pki/node-certificate.ts';
 import { ControllerLoop } from '../runtime.ts';
 import { certificateApproving } from './approving.ts';
@@ -214,7 +215,11 @@ describe('requests', () => {
       recognizeServing(request({ ...own, ...spec }), { ...info, ...change }, all).type;
     const n1 = node('n1', '10.0.0.1');
     expect(type({}, {}, n1)).toBe('approve');
-    expect(type({}, {})).toBe('leave');
+    // Not registered yet: addresses that nobody has, but no names.
+    expect(type({}, {})).toBe('approve');
+    expect(type({}, {}, node('n2', '10.0.0.1'))).toBe('leave');
+    expect(type({}, { dnsNames: ['kubernetes.default.svc'] })).toBe('leave');
+    expect(type({}, { ipAddresses: ['10.0.0.9'] }, n1)).toBe('leave');
     expect(type({}, {}, n1, node('n2', '10.0.0.1'))).toBe('leave');
     expect(type({}, { dnsNames: ['kubernetes'] }, n1)).toBe('leave');
     expect(type({ username: 'system:node:n2' }, {}, n1)).toBe('leave');

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { CertificateSigningRequest, Node } from '../../api/generated/types.ts';
 import { canonicalIp } from '../../pki/certificate.ts';
 import type { CertificateRequestInfo } from '../../pki/certificate-request.ts';
@@ -98,8 +99,9 @@ export function recognizeClient(request: CertificateSigningRequest, info: Certif
 
 /**
  * Serving certificates of nodes. Kubernetes approves none of these by itself; knarr does when the request was made with the
- * node's own client certificate and names nothing but that node: its name and the addresses in its Node's status, none of
- * which another Node claims. A node writes its own status, so this trusts a node for addresses that nobody else has.
+ * node's own client certificate and names nothing but that node: its name, and addresses that its Node reports and no other
+ * Node does. A node that has not registered yet may name addresses that no Node reports: it writes its own status, so waiting
+ * for that would prove nothing more.
  */
 export function recognizeServing(
   request: CertificateSigningRequest,
@@ -114,10 +116,10 @@ export function recognizeServing(
   }
   const name = info.commonName.slice(nodePrefix.length);
   const node = nodes.find((n) => n.metadata.name === name);
-  if (!node) return { type: 'leave', why: `there is no node ${name}` };
-  const own = addressesOf(node);
+  const reported = node?.status?.addresses?.length ? addressesOf(node) : undefined;
   const others = new Set(nodes.filter((n) => n !== node).flatMap((n) => [...addressesOf(n)]));
-  const foreign = [...info.dnsNames, ...info.ipAddresses].find((host) => !own.has(host) || others.has(host));
+  const isOwn = (host: string) => (reported ? reported.has(host) : isIP(host) !== 0) && !others.has(host);
+  const foreign = [...info.dnsNames, ...info.ipAddresses].find((host) => host !== name && !isOwn(host));
   if (foreign) return { type: 'leave', why: `${foreign} is not an address of node ${name} alone` };
   return {
     type: 'approve',
