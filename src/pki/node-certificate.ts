@@ -5,7 +5,7 @@ import type { Rng } from '../base/rng.ts';
 import { belongsTogether, canonicalIp, inspectCertificate, splitPem } from './certificate.ts';
 import { readText } from './files.ts';
 import type { KeyPair } from './issue.ts';
-import { obtainCertificate, type RequestClient, type WantedCertificate } from './node-bootstrap.ts';
+import { obtainCertificate, type RequestClient, type WantedCertificate } from './obtain-certificate.ts';
 
 export interface NodeCertificateDeps {
   /** A client with the given certificate, or with the join token when there is none that is valid. */
