@@ -84,7 +84,7 @@ export const restrictClaim: NodeRule = (node, context) => {
 
 /** Tokens: only bound to a pod of the node's own, as it is now. */
 export const restrictToken: NodeRule = (node, context) => {
-  const ref = (context.object as TokenRequest | undefined)?.spec.boundObjectRef;
+  const ref = (context.object as TokenRequest | undefined)?.spec?.boundObjectRef;
   const isPod = ref?.apiVersion === 'v1' && ref.kind === 'Pod' && ref.name;
   if (!isPod) throw refused(context, 'node requested token not bound to a pod');
   if (!ref.uid) throw refused(context, 'node requested token with a pod binding without a uid');

@@ -7,5 +7,8 @@ import type { Answer, ApiRequest } from '../request.ts';
 export async function requestToken(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const account = { namespace: request.namespace, name: request.name };
   const deps = { issuer: context.tokens, read: context.read, clock: context.clock };
-  return { type: 'object', code: 201, object: await createToken(deps, account, (request.body ?? {}) as TokenRequest) };
+  const body = (request.body ?? {}) as TokenRequest;
+  // A node may only ask for tokens of pods that it runs.
+  await context.admission.validate({ verb: 'create', request, object: body, old: undefined, dryRun: false });
+  return { type: 'object', code: 201, object: await createToken(deps, account, body) };
 }

@@ -77,7 +77,7 @@ export async function startServer(deps: ServerDeps, layout: ClusterLayout): Prom
       rng,
       log,
     },
-    { rootCaPem: pki.ca.cert, podCidr: network.podCIDR },
+    { rootCaPem: pki.ca.cert, podCidr: network.podCIDR, authority: pki.ca },
   );
   const scheduler = startScheduler(
     { client: clientFor(schedulerUser, 'kube-scheduler'), clock, rng, log: log.child({ component: 'scheduler' }) },
