@@ -138,11 +138,11 @@ describe('a node', () => {
     await admin.update(nodes, { ...(await admin.get(nodes, { name: 'n1' })), status } as Node, {
       subresource: 'status',
     });
-    const wanted = { purpose: 'serving', nodeName: 'n1', addresses: ['n1', '172.30.0.11'], file: file() } as const;
     const client = clientAs('system:node:n1', 'system:nodes');
-    const { cert } = await settled(
-      obtainCertificate({ client, clock }, { ...wanted, addresses: [...wanted.addresses] }),
-    );
+    const deps = { clientFor: () => client, clock, rng: seededRng(4), log: silentLog, onRenewed() {} };
+    const certificates = new NodeCertificates(deps, { nodeName: 'n1', dir });
+    const { cert } = await settled(certificates.serving(['172.30.0.11']));
+    certificates.stop();
     expect(inspectCertificate(cert)).toMatchObject({ dnsNames: ['n1'], ipAddresses: ['172.30.0.11'] });
   });
 
