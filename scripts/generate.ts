@@ -57,6 +57,9 @@ interface FactKind {
 
 const facts = <T>(file: string): T => JSON.parse(readFileSync(join(root, 'facts', file), 'utf8')) as T;
 const types = facts<Record<string, FactType>>('types.json');
+// The facts give two values of discovery/v1 AddressType by the Go constants they are copied from.
+const addressTypes = types['io.k8s.api.discovery.v1.AddressType'];
+if (addressTypes?.enum) addressTypes.enum = addressTypes.enum.map((value) => value.replace(/^v1\.(IPv[46])Protocol$/, '$1'));
 const kinds = facts<{
   release: string;
   groups: { group: string; versions: string[] }[];

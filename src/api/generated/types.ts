@@ -2742,7 +2742,7 @@ export interface WindowsSecurityContextOptions {
   hostProcess?: boolean;
 }
 
-export type AddressType = 'v1.IPv4Protocol' | 'v1.IPv6Protocol' | 'FQDN';
+export type AddressType = 'IPv4' | 'IPv6' | 'FQDN';
 
 export interface Endpoint {
   addresses: string[];

@@ -1,0 +1,227 @@
+import type { Node, Pod, PodSpec } from '../api/generated/types.ts';
+import { ImageIndex } from './image-index.ts';
+import { LabelColumns, nodeNameKey } from './label-columns.ts';
+import { allocatableOf, isUnchanged, type NodeChange, type NodeInfo, nodeChange, type PlacedPod } from './node-info.ts';
+import { type PodRequirement, RequirementCache } from './pod-requirement.ts';
+import { ResourceColumns } from './resource-columns.ts';
+import { TaintSets } from './taints.ts';
+
+const initialCapacity = 64;
+
+/**
+ * Nodes and the pods on them, in columns over node slots. Kept current by single changes, each at a cost that does not
+ * depend on the size of the cluster; `generation` counts them. A node keeps its slot as long as it exists.
+ */
+export class Snapshot {
+  readonly resources = new ResourceColumns(initialCapacity);
+  readonly taintSets = new TaintSets();
+  readonly images = new ImageIndex();
+  readonly labels: LabelColumns;
+  /** Taint set id by slot. */
+  taints = new Int32Array(initialCapacity);
+  /** 1 where `spec.unschedulable` is set. */
+  cordoned = new Uint8Array(initialCapacity);
+  /** The first `size` are the slots in use, in no particular but a repeatable order. */
+  slots = new Int32Array(initialCapacity);
+  size = 0;
+  generation = 0;
+  /** How many nodes have a taint, are cordoned, or carry a pod with host ports: filters with nothing to do leave at once. */
+  readonly counts = { tainted: 0, cordoned: 0 };
+
+  readonly #requirements: RequirementCache;
+  readonly #nodes: (NodeInfo | undefined)[] = [];
+  readonly #slotOf = new Map<string, number>();
+  readonly #positions: number[] = [];
+  readonly #freeSlots: number[] = [];
+  readonly #pods = new Map<string, PlacedPod>();
+  /** Pods whose node is not known (yet), by its name. */
+  readonly #homeless = new Map<string, Map<string, PlacedPod>>();
+
+  constructor() {
+    this.labels = new LabelColumns(initialCapacity, (key, slot) => {
+      const info = this.#nodes[slot];
+      return key === nodeNameKey ? info?.name : info?.node.metadata.labels?.[key];
+    });
+    this.#requirements = new RequirementCache(this);
+  }
+
+  /** Undefined for a slot that is free. */
+  node(slot: number): NodeInfo | undefined {
+    return this.#nodes[slot];
+  }
+
+  slotOf(name: string): number | undefined {
+    return this.#slotOf.get(name);
+  }
+
+  pod(uid: string): PlacedPod | undefined {
+    return this.#pods.get(uid);
+  }
+
+  get podCount(): number {
+    return this.#pods.size;
+  }
+
+  requirementOf(spec: PodSpec): PodRequirement {
+    return this.#requirements.of(spec);
+  }
+
+  /** Adds the node or takes over its current state. */
+  updateNode(node: Node): NodeChange {
+    const name = node.metadata.name;
+    const known = this.#slotOf.get(name);
+    const slot = known ?? this.#takeSlot(name);
+    const old = this.#nodes[slot];
+    const change = nodeChange(old?.node, node);
+    if (old && isUnchanged(change)) {
+      this.#nodes[slot] = { ...old, node };
+      return change;
+    }
+    const allocatable = old && !change.allocatable ? old.allocatable : allocatableOf(node);
+    this.#nodes[slot] = {
+      name,
+      node,
+      slot,
+      allocatable,
+      pods: old?.pods ?? new Map(),
+      hostPorts: old?.hostPorts ?? [],
+    };
+    if (change.allocatable) this.resources.setAllocatable(slot, allocatable);
+    if (change.labels) this.labels.refresh(slot);
+    if (change.taints) this.#setTaints(slot, node);
+    if (change.images) {
+      this.images.remove(slot, old?.node.status?.images);
+      this.images.add(slot, node.status?.images);
+    }
+    this.generation++;
+    if (!old) this.#takeIn(name);
+    return change;
+  }
+
+  /** Its pods stay known, and count again when a node of that name comes back. */
+  removeNode(name: string): void {
+    const slot = this.#slotOf.get(name);
+    const info = slot === undefined ? undefined : this.#nodes[slot];
+    if (slot === undefined || !info) return;
+    for (const placed of info.pods.values()) {
+      this.#count(info, placed, -1);
+      this.#addHomeless(placed);
+    }
+    this.images.remove(slot, info.node.status?.images);
+    this.#setTaints(slot, undefined);
+    this.resources.clear(slot);
+    this.#nodes[slot] = undefined;
+    this.labels.refresh(slot);
+    this.#releaseSlot(name, slot);
+    this.generation++;
+  }
+
+  /** Counts the pod on `nodeName`; a pod that is already counted moves or takes over its new state. */
+  addPod(pod: Pod, nodeName: string): void {
+    const uid = pod.metadata.uid as string;
+    const requirement = this.requirementOf(pod.spec);
+    const old = this.#pods.get(uid);
+    const placed: PlacedPod = { uid, pod, requirement, nodeName };
+    if (old && old.nodeName === nodeName && old.requirement === requirement) return this.#swap(old, placed);
+    if (old) this.removePod(uid);
+    this.#pods.set(uid, placed);
+    const info = this.#nodes[this.#slotOf.get(nodeName) ?? -1];
+    if (info) {
+      info.pods.set(uid, placed);
+      this.#count(info, placed, 1);
+    } else this.#addHomeless(placed);
+    this.generation++;
+  }
+
+  removePod(uid: string): void {
+    const placed = this.#pods.get(uid);
+    if (!placed) return;
+    this.#pods.delete(uid);
+    const info = this.#nodes[this.#slotOf.get(placed.nodeName) ?? -1];
+    if (info?.pods.delete(uid)) this.#count(info, placed, -1);
+    else this.#removeHomeless(placed);
+    this.generation++;
+  }
+
+  /** Same node, same needs: only the object is a later one. */
+  #swap(old: PlacedPod, placed: PlacedPod): void {
+    this.#pods.set(placed.uid, placed);
+    const info = this.#nodes[this.#slotOf.get(placed.nodeName) ?? -1];
+    if (info) info.pods.set(placed.uid, placed);
+    else this.#homeless.get(old.nodeName)?.set(placed.uid, placed);
+  }
+
+  #count(info: NodeInfo, { requirement }: PlacedPod, sign: 1 | -1): void {
+    this.resources.count(info.slot, requirement.bound, sign);
+    this.resources.countForScoring(info.slot, requirement.scored, sign);
+    for (const port of requirement.hostPorts) {
+      if (sign === 1) info.hostPorts.push(port);
+      else info.hostPorts.splice(info.hostPorts.indexOf(port), 1);
+    }
+  }
+
+  #setTaints(slot: number, node: Node | undefined): void {
+    const taintSet = this.taintSets.idOf(node?.spec?.taints);
+    this.counts.tainted += Math.sign(taintSet) - Math.sign(this.taints[slot] as number);
+    this.taints[slot] = taintSet;
+    const cordoned = node?.spec?.unschedulable ? 1 : 0;
+    this.counts.cordoned += cordoned - (this.cordoned[slot] as number);
+    this.cordoned[slot] = cordoned;
+  }
+
+  /** Counts the pods that were here before their node was. */
+  #takeIn(name: string): void {
+    const waiting = this.#homeless.get(name);
+    const info = this.#nodes[this.#slotOf.get(name) ?? -1];
+    if (!waiting || !info) return;
+    this.#homeless.delete(name);
+    for (const placed of waiting.values()) {
+      info.pods.set(placed.uid, placed);
+      this.#count(info, placed, 1);
+    }
+  }
+
+  #addHomeless(placed: PlacedPod): void {
+    const others = this.#homeless.get(placed.nodeName);
+    if (others) others.set(placed.uid, placed);
+    else this.#homeless.set(placed.nodeName, new Map([[placed.uid, placed]]));
+  }
+
+  #removeHomeless(placed: PlacedPod): void {
+    const others = this.#homeless.get(placed.nodeName);
+    others?.delete(placed.uid);
+    if (others?.size === 0) this.#homeless.delete(placed.nodeName);
+  }
+
+  #takeSlot(name: string): number {
+    const slot = this.#freeSlots.pop() ?? this.size;
+    if (slot >= this.slots.length) this.#grow(this.slots.length * 2);
+    this.#slotOf.set(name, slot);
+    this.#positions[slot] = this.size;
+    this.slots[this.size++] = slot;
+    return slot;
+  }
+
+  #releaseSlot(name: string, slot: number): void {
+    this.#slotOf.delete(name);
+    this.#freeSlots.push(slot);
+    const position = this.#positions[slot] as number;
+    const last = this.slots[--this.size] as number;
+    this.slots[position] = last;
+    this.#positions[last] = position;
+  }
+
+  #grow(capacity: number): void {
+    const taints = new Int32Array(capacity);
+    taints.set(this.taints);
+    this.taints = taints;
+    const cordoned = new Uint8Array(capacity);
+    cordoned.set(this.cordoned);
+    this.cordoned = cordoned;
+    const slots = new Int32Array(capacity);
+    slots.set(this.slots);
+    this.slots = slots;
+    this.resources.grow(capacity);
+    this.labels.grow(capacity);
+  }
+}

@@ -1,0 +1,86 @@
+import { describe, expect, it } from 'vitest';
+import type { Node, Pod } from '../api/generated/types.ts';
+import { seededRng } from '../base/rng.ts';
+import { Snapshot } from '../placement/snapshot.ts';
+import { enoughNodes, schedule, unschedulableMessage } from './cycle.ts';
+import { defaultPlugins } from './plugins.ts';
+
+const node = (name: string, more: Partial<Node> = {}): Node =>
+  ({
+    metadata: { name, labels: { 'kubernetes.io/hostname': name } },
+    spec: {},
+    status: { allocatable: { cpu: '2', memory: '4Gi', pods: '10' } },
+    ...more,
+  }) as Node;
+
+const pod = (name: string, spec: object = {}, cpu = '500m'): Pod =>
+  ({
+    metadata: { name, namespace: 'default', uid: name },
+    spec: { containers: [{ name: 'c', image: 'i', resources: { requests: { cpu } } }], ...spec },
+    status: {},
+  }) as unknown as Pod;
+
+function world(...nodes: Node[]): Snapshot {
+  const snapshot = new Snapshot();
+  for (const one of nodes) snapshot.updateNode(one);
+  return snapshot;
+}
+
+const place = (snapshot: Snapshot, one: Pod) => schedule(snapshot, one, defaultPlugins, { rng: seededRng(1) });
+
+describe('schedule', () => {
+  it('prefers the node with more room', () => {
+    const snapshot = world(node('a'), node('b'));
+    snapshot.addPod(pod('there', {}, '1'), 'a');
+    expect(place(snapshot, pod('p'))).toMatchObject({ node: 'b' });
+  });
+
+  it('fills a node exactly, and then says what is missing', () => {
+    const snapshot = world(node('a'));
+    for (let i = 0; i < 4; i++) {
+      expect(place(snapshot, pod(`p${i}`))).toMatchObject({ node: 'a' });
+      snapshot.addPod(pod(`p${i}`), 'a');
+    }
+    const placement = place(snapshot, pod('last'));
+    expect(placement).toMatchObject({ reasons: new Map([['a', ['Insufficient cpu']]]) });
+  });
+
+  it('counts every node under the first filter that it fails, in the words of Kubernetes', () => {
+    const taints = [{ key: 'gpu', value: 'yes', effect: 'NoSchedule' as const }];
+    const snapshot = world(
+      node('cordoned', { spec: { unschedulable: true } }),
+      node('tainted', { spec: { taints } }),
+      node('small', { status: { allocatable: { cpu: '100m', memory: '1Gi', pods: '10' } } }),
+      node('full', { status: { allocatable: { cpu: '4', memory: '1Gi', pods: '0' } } }),
+    );
+    const placement = place(snapshot, pod('p'));
+    if (!('reasons' in placement)) throw new Error('it was placed');
+    expect(unschedulableMessage(snapshot.size, placement.reasons)).toBe(
+      '0/4 nodes are available: 1 Insufficient cpu, 1 Too many pods, 1 node(s) had untolerated taint {gpu: yes}, 1 node(s) were unschedulable.',
+    );
+    const tolerations = [{ key: 'gpu', operator: 'Exists' }];
+    expect(place(snapshot, pod('p', { tolerations }))).toMatchObject({ node: 'tainted' });
+  });
+
+  it('honours selectors, required affinity and host ports', () => {
+    const snapshot = world(
+      node('a', { metadata: { name: 'a', labels: { zone: 'x' } } }),
+      node('b', { metadata: { name: 'b', labels: { zone: 'y' } } }),
+    );
+    expect(place(snapshot, pod('p', { nodeSelector: { zone: 'y' } }))).toMatchObject({ node: 'b' });
+    const term = { matchExpressions: [{ key: 'zone', operator: 'NotIn', values: ['y'] }] };
+    const affinity = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [term] } } };
+    expect(place(snapshot, pod('p', { affinity }))).toMatchObject({ node: 'a' });
+    const web = { containers: [{ name: 'c', image: 'i', ports: [{ containerPort: 80, hostPort: 80 }] }] };
+    snapshot.addPod(pod('web', web), 'a');
+    expect(place(snapshot, pod('other', web))).toMatchObject({ node: 'b' });
+    snapshot.addPod(pod('other', web), 'b');
+    expect(place(snapshot, pod('third', web))).toMatchObject({
+      reasons: new Map(['a', 'b'].map((name) => [name, ["node(s) didn't have free ports for the requested pod ports"]])),
+    });
+  });
+
+  it('looks at all nodes of a small cluster and at a part of a large one', () => {
+    expect([50, 100, 1000, 5000, 20_000].map(enoughNodes)).toEqual([50, 100, 420, 500, 1000]);
+  });
+});
