@@ -79,11 +79,7 @@ interface Document {
   cacheControl?: string;
 }
 
-function sendDocument(
-  request: HttpRequest,
-  response: HttpResponse,
-  document: Document,
-): Promise<void> {
+function sendDocument(request: HttpRequest, response: HttpResponse, document: Document): Promise<void> {
   const headers: Record<string, string> = { vary: 'Accept' };
   if (document.location) headers.location = document.location;
   if (document.cacheControl) headers['cache-control'] = document.cacheControl;
@@ -91,5 +87,10 @@ function sendDocument(
   if (document.etag && request.headers['if-none-match'] === document.etag) {
     return send(request, response, { code: 304, type: document.contentType, chunks: [], headers });
   }
-  return send(request, response, { code: document.code ?? 200, type: document.contentType, chunks: [document.body], headers });
+  return send(request, response, {
+    code: document.code ?? 200,
+    type: document.contentType,
+    chunks: [document.body],
+    headers,
+  });
 }

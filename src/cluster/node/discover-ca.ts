@@ -42,7 +42,10 @@ function fetchUnverified(url: URL): Promise<string> {
         (response.socket as TLSSocket).destroy();
         const text = Buffer.concat(chunks).toString('utf8');
         if (response.statusCode === 200) resolve(text);
-        else reject(new Error(`the server answered ${response.statusCode} to the question for its CA: ${text.slice(0, 200)}`));
+        else
+          reject(
+            new Error(`the server answered ${response.statusCode} to the question for its CA: ${text.slice(0, 200)}`),
+          );
       });
     });
     call.on('timeout', () => call.destroy(new Error(`no answer from ${url.host}`)));

@@ -1,12 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { configmaps } from '../../api/generated/resources.ts';
 import type { Clock } from '../../base/clock.ts';
-import { sleep } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Client } from '../../client/client.ts';
-import { HttpsTransport } from '../../client/https.ts';
 import { informersFor } from '../../client/informers.ts';
 import { createClient } from '../../client/typed-client.ts';
 import { connectContainerd } from '../../cri/containerd-client.ts';
@@ -18,12 +16,11 @@ import { startKubelet } from '../../kubelet/kubelet.ts';
 import { Overlay } from '../../overlay/overlay.ts';
 import { execRoutes } from '../../overlay/routes.ts';
 import { readText } from '../../pki/files.ts';
-import { NodeCertificates } from '../../pki/node-bootstrap.ts';
 import { execRemoveFlows } from '../../proxy/flows.ts';
 import { execNft } from '../../proxy/nft-exec.ts';
 import { ServiceProxy } from '../../proxy/proxy.ts';
 import { ensureBaseImages } from '../images/base-images.ts';
-import { discoverCa } from './discover-ca.ts';
+import { obtainIdentity } from './node-identity.ts';
 
 export interface NodeDeps {
   clock: Clock;
@@ -55,6 +52,8 @@ export interface RunningNode {
 }
 
 const kubeletPort = 10_250;
+/** The only client of a node's HTTPS server. */
+const apiServerName = 'kube-apiserver-kubelet-client';
 
 /** What `knarr node` is: container runtime, kubelet, service proxy, overlay and DNS of one node, given a URL and a token. */
 export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<RunningNode> {
@@ -88,6 +87,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
         addresses: [options.address],
         podCIDR: network.podCidr,
         serviceCIDR: network.serviceCidr,
+        ownAddresses: [network.dnsAddress],
       },
     },
   );
@@ -114,7 +114,12 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
       cgroupRoot: `/knarr-${options.cluster}/${options.name}`,
       clusterDns: [network.dnsAddress],
       clusterDomain: network.clusterDomain,
-      server: { host: options.address, port: kubeletPort, ca, cert: serving.cert, key: serving.key } as never,
+      server: {
+        host: options.address,
+        port: kubeletPort,
+        tls: { ...serving, clientCa: ca },
+        allowed: { names: [apiServerName] },
+      },
     },
   );
   return {
@@ -133,7 +138,10 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
 
 async function startRuntime({ clock, rng, log }: NodeDeps, options: NodeOptions): Promise<Containerd> {
   const dir = join(options.dir, 'containerd');
-  const containerd = await ensureContainerd({ dir, cgroup: `/knarr-${options.cluster}/${options.name}` }, { clock, log });
+  const containerd = await ensureContainerd(
+    { dir, cgroup: `/knarr-${options.cluster}/${options.name}` },
+    { clock, log },
+  );
   const cacheDir = options.imageCache ?? join(options.dir, 'images');
   await mkdir(cacheDir, { recursive: true });
   await ensureBaseImages({ socketPath: containerd.socketPath, cacheDir, clock, rng, log });

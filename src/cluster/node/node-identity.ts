@@ -1,0 +1,69 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { sleep } from '../../base/clock.ts';
+import { HttpsTransport } from '../../client/https.ts';
+import { createClient } from '../../client/typed-client.ts';
+import { readText, writePublic } from '../../pki/files.ts';
+import type { KeyPair } from '../../pki/issue.ts';
+import { NodeCertificates } from '../../pki/node-bootstrap.ts';
+import { discoverCa } from './discover-ca.ts';
+import type { NodeDeps, NodeOptions } from './node-process.ts';
+
+/** Who a node is to the server, and how it reaches it. */
+export interface NodeIdentity {
+  ca: string;
+  /** Speaks as the node itself, also after its certificate was renewed. */
+  transport: HttpsTransport;
+  certificates: NodeCertificates;
+}
+
+/** The server may start later than the node: it is asked again this often, at first. */
+const firstPauseMs = 50;
+const maxPauseMs = 5000;
+
+/** From a URL, a token and the hash of a CA to a client with the node's own certificate; the token is needed once. */
+export async function obtainIdentity(deps: NodeDeps, options: NodeOptions): Promise<NodeIdentity> {
+  const { clock, rng, log } = deps;
+  const dir = join(options.dir, 'pki');
+  const ca = await knownCa(deps, options, join(dir, 'ca.crt'));
+  const token = options.token ?? (options.tokenFile ? (await readFile(options.tokenFile, 'utf8')).trim() : undefined);
+  const base = { server: options.server, ca, userAgent: 'knarr-node' };
+  const helpers: HttpsTransport[] = [];
+  let transport: HttpsTransport | undefined;
+  const certificates = new NodeCertificates(
+    {
+      clock,
+      rng,
+      log,
+      clientFor(current) {
+        const helper = new HttpsTransport(deps, { ...base, credentials: current ?? { token } });
+        helpers.push(helper);
+        return createClient(helper);
+      },
+      onRenewed(purpose: 'client' | 'serving', pair: KeyPair) {
+        if (purpose === 'client') transport?.useCredentials(pair);
+      },
+    },
+    { nodeName: options.name, dir },
+  );
+  const pair = await certificates.client();
+  transport = new HttpsTransport(deps, { ...base, credentials: pair });
+  for (const helper of helpers.splice(0)) helper.close();
+  return { ca, transport, certificates };
+}
+
+/** The CA that this node has met before, else the one that the server shows and the hash confirms. */
+async function knownCa({ clock, log }: NodeDeps, options: NodeOptions, file: string): Promise<string> {
+  const known = await readText(file);
+  if (known) return known;
+  for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, maxPauseMs)) {
+    try {
+      const ca = await discoverCa(options.server, options.caHash);
+      await writePublic(file, ca);
+      return ca;
+    } catch (error) {
+      log.info({ server: options.server, why: String(error) }, 'the server does not answer yet');
+      await sleep(clock, pauseMs);
+    }
+  }
+}
