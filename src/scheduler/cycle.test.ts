@@ -69,14 +69,18 @@ describe('schedule', () => {
     );
     expect(place(snapshot, pod('p', { nodeSelector: { zone: 'y' } }))).toMatchObject({ node: 'b' });
     const term = { matchExpressions: [{ key: 'zone', operator: 'NotIn', values: ['y'] }] };
-    const affinity = { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [term] } } };
+    const affinity = {
+      nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: { nodeSelectorTerms: [term] } },
+    };
     expect(place(snapshot, pod('p', { affinity }))).toMatchObject({ node: 'a' });
     const web = { containers: [{ name: 'c', image: 'i', ports: [{ containerPort: 80, hostPort: 80 }] }] };
     snapshot.addPod(pod('web', web), 'a');
     expect(place(snapshot, pod('other', web))).toMatchObject({ node: 'b' });
     snapshot.addPod(pod('other', web), 'b');
     expect(place(snapshot, pod('third', web))).toMatchObject({
-      reasons: new Map(['a', 'b'].map((name) => [name, ["node(s) didn't have free ports for the requested pod ports"]])),
+      reasons: new Map(
+        ['a', 'b'].map((name) => [name, ["node(s) didn't have free ports for the requested pod ports"]]),
+      ),
     });
   });
 

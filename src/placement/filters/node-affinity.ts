@@ -1,30 +1,19 @@
-import type { Verdict } from '../candidates.ts';
-import type { FilterMaker } from '../filter.ts';
 import { refreshTerm, selectorMatches } from '../node-selector.ts';
+import { type NodeFilter, type NodeTest, testFor } from './node-filter.ts';
 
-const verdict: Verdict = {
-  plugin: 'NodeAffinity',
-  reasons: ["node(s) didn't match Pod's node affinity/selector"],
-  resolvable: false,
-};
-
+const mismatch = "node(s) didn't match Pod's node affinity/selector";
 /** What nodes get that a pod rules out by naming others (`matchFields`, as DaemonSet pods do). */
-const pinnedElsewhere: Verdict = {
-  plugin: 'NodeAffinity',
-  reasons: ["node(s) didn't satisfy plugin(s) [NodeAffinity]"],
-  resolvable: false,
-};
+const pinnedElsewhere = "node(s) didn't satisfy plugin(s) [NodeAffinity]";
 
 /** `nodeSelector` and required node affinity. */
-export const nodeAffinityFilter: FilterMaker = (snapshot, { requirement }) => {
-  const { required, pinned } = requirement;
-  if (!required) return undefined;
-  for (const term of required) refreshTerm(term);
-  return (candidates) => {
-    if (pinned) {
-      const wanted = new Set([...pinned].map((name) => snapshot.slotOf(name)));
-      candidates.keep((slot) => wanted.has(slot), pinnedElsewhere);
-    }
-    candidates.keep((slot) => selectorMatches(required, slot), verdict);
-  };
+export const nodeAffinity: NodeFilter = {
+  prepare({ snapshot, requirement }): NodeTest | undefined {
+    const { required, pinned } = requirement;
+    if (!required) return undefined;
+    for (const term of required) refreshTerm(term);
+    const passes = (slot: number) => selectorMatches(required, slot);
+    if (!pinned) return testFor(mismatch, passes);
+    const isNamed = (slot: number) => pinned.has(snapshot.node(slot)?.name as string);
+    return { passes, reasons: (slot) => [isNamed(slot) ? mismatch : pinnedElsewhere] };
+  },
 };
