@@ -19,5 +19,5 @@ export function replay(log: Iterable<Change>, meta: { compacted: number; revisio
     }
     revision = Math.max(revision, version.revision);
   }
-  return { revision, compacted: meta.compacted, current: current.values(), events };
+  return { revision, compacted: meta.compacted, current: [...current.values()], events };
 }
