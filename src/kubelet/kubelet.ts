@@ -25,6 +25,7 @@ import { allocatableOf } from './node/node-object.ts';
 import { NodeReporter } from './node-status.ts';
 import { PodDispatcher } from './pod-dispatcher.ts';
 import { PodOperations } from './pod-operations.ts';
+import { podFiles } from './pod-files.ts';
 import { PodPaths } from './pod-paths.ts';
 import { type KubeletServerOptions, KubeletServer } from './server/server.ts';
 import { StatusWriter } from './status-writer.ts';
@@ -99,7 +100,17 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const images = new Images({ images: cri.images, clock, objects });
   const hooks = podHooks({ cgroups, cgroupRoot, paths, clusterDomain: options.clusterDomain, volumes });
   const operations = new PodOperations(
-    { cri, clock, images, hooks, objects, paths, limiter: new Limiter(2 * os.availableParallelism()), services: () => serviceInformer.list() },
+    {
+      cri,
+      clock,
+      images,
+      hooks,
+      objects,
+      files: podFiles(paths),
+      logDirOf: (pod) => paths.logDir(pod),
+      limiter: new Limiter(2 * os.availableParallelism()),
+      services: () => serviceInformer.list(),
+    },
     {
       cgroupParentOf: (pod) => podCgroup(cgroupRoot, pod),
       dns: { servers: options.clusterDns, domain: options.clusterDomain },

@@ -20,7 +20,8 @@ export interface PodDispatcherDeps {
   recorder: EventRecorder;
   operations: PodOperations;
   statusWriter: StatusWriter;
-  volumes: VolumesHook;
+  /** Brings changed objects into the pod's volumes. */
+  volumes: Pick<VolumesHook, 'prepare'>;
 }
 
 export interface PodDispatcherOptions {

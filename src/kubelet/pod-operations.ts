@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises';
 import type { PodSandboxConfig } from '../api/generated/cri.ts';
 import type { Pod, Service } from '../api/generated/types.ts';
 import type { Clock } from '../base/clock.ts';
@@ -14,9 +13,8 @@ import type { PodHook } from './hooks/hook.ts';
 import type { EnsuredImage, Images } from './images.ts';
 import { runHandler } from './lifecycle-handler.ts';
 import type { Limiter } from './limiter.ts';
-import type { PodPaths } from './pod-paths.ts';
+import type { PodFiles } from './pod-files.ts';
 import { containerOf as viewOf, RuntimeView } from './runtime-view.ts';
-import { terminationMessage } from './termination-message.ts';
 import { containerOf } from './worker/pod-spec.ts';
 import type { RuntimeContainer, RuntimeSandbox } from './worker/state.ts';
 
@@ -28,7 +26,9 @@ export interface OperationDeps {
   images: Images;
   hooks: readonly PodHook[];
   objects: ReferencedObjects;
-  paths: PodPaths;
+  files: PodFiles;
+  /** Where the runtime is to write the pod's logs. */
+  logDirOf(pod: Pod): string;
   /** The services that pods may see in their environment. */
   services(): readonly Service[];
 }
@@ -125,14 +125,12 @@ export class PodOperations {
   }
 
   messageOf(pod: Pod, ended: { name: string; attempt: number; exitCode: number }): Promise<string> {
-    return terminationMessage(pod, ended, this.#deps.paths);
+    return this.#deps.files.lastWords(pod, ended);
   }
 
   async removeContainer(pod: Pod, { id, name, attempt }: { id: string; name: string; attempt: number }): Promise<void> {
     await this.#deps.cri.runtime.RemoveContainer({ containerId: id }).catch(ignoreNotFound);
-    const { paths } = this.#deps;
-    await rm(paths.logFile(pod, name, attempt), { force: true });
-    await rm(paths.terminationLog(pod.metadata.uid ?? '', name, attempt), { force: true });
+    await this.#deps.files.removeContainer(pod, { name, attempt });
   }
 
   async stopSandbox(id: string): Promise<void> {
@@ -182,7 +180,7 @@ export class PodOperations {
   #sandboxConfig(pod: Pod, attempt: number): PodSandboxConfig {
     const { dns, hostDns, cgroupParentOf } = this.#options;
     return sandboxConfig(pod, attempt, {
-      logDirectory: this.#deps.paths.logDir(pod),
+      logDirectory: this.#deps.logDirOf(pod),
       cgroupParent: cgroupParentOf(pod),
       dns: dnsConfigOf(pod, dns, hostDns),
       clusterDomain: dns.domain,

@@ -1,0 +1,428 @@
+import { describe, expect, it } from 'vitest';
+import type { ContainerConfig } from '../api/generated/cri.ts';
+import { pods } from '../api/generated/resources.ts';
+import type { Pod, PodSpec } from '../api/generated/types.ts';
+import { silentLog } from '../base/log.ts';
+import { type Rng, seededRng } from '../base/rng.ts';
+import { VirtualClock } from '../base/virtual-clock.ts';
+import { FakeTransport } from '../client/fake.ts';
+import { Informer } from '../client/informer.ts';
+import { createClient } from '../client/typed-client.ts';
+import { type ContainerBehavior, FakeCri } from '../cri/fake.ts';
+import { containerNameLabel, podNameLabel, podUidLabel } from './config/labels.ts';
+import { Images } from './images.ts';
+import { Limiter } from './limiter.ts';
+import { PodDispatcher } from './pod-dispatcher.ts';
+import { PodOperations } from './pod-operations.ts';
+import { StatusWriter } from './status-writer.ts';
+
+const noObjects = { configMap: async () => undefined, secret: async () => undefined };
+const node = {
+  metadata: { name: 'n' },
+  spec: {},
+  status: { allocatable: { cpu: '64', memory: '256Gi', pods: '200' } },
+};
+
+/** The pods' side of a node in memory: real dispatcher, runners, worker, status writer; the runtime and the API are fakes. */
+class World {
+  readonly clock = new VirtualClock();
+  readonly rng: Rng;
+  readonly api: FakeTransport;
+  readonly client;
+  readonly cri: FakeCri;
+  readonly behaviors = new Map<string, ContainerBehavior>();
+  /** Broken promises, in words. */
+  readonly violations: string[] = [];
+  dispatcher: PodDispatcher | undefined;
+  #informer: Informer<Pod> | undefined;
+
+  constructor(seed: number) {
+    this.rng = seededRng(seed);
+    this.api = new FakeTransport({ clock: this.clock, rng: this.rng });
+    this.client = createClient(this.api);
+    const behavior = (config: ContainerConfig) => this.behaviors.get(config.labels?.[containerNameLabel] ?? '') ?? {};
+    const images = [{ ref: 'app:1', pullMs: 200 }, { ref: 'here:1', present: true }, { ref: 'broken:1', pullError: 'no such image' }];
+    const delaysMs = { RunPodSandbox: 50, CreateContainer: 5, StartContainer: 30, StopPodSandbox: 20, RemovePodSandbox: 5 };
+    this.cri = new FakeCri({ clock: this.clock, rng: this.rng }, { behavior, images, delaysMs });
+    this.#watchForViolations();
+  }
+
+  start(): void {
+    const { clock, client, cri, rng } = this;
+    const deps = { client, clock, log: silentLog };
+    const recorder = { event: () => {} };
+    const operations = new PodOperations(
+      {
+        cri,
+        clock,
+        limiter: new Limiter(4),
+        images: new Images({ images: cri.images, clock, objects: noObjects }),
+        hooks: [],
+        objects: noObjects,
+        files: { lastWords: async () => '', removeContainer: async () => {} },
+        logDirOf: () => '/logs',
+        services: () => [],
+      },
+      {
+        cgroupParentOf: () => '/kubepods',
+        dns: { servers: [], domain: 'cluster.local' },
+        hostDns: { servers: [], searches: [], options: [] },
+        hostIps: ['192.0.2.1'],
+        allocatable: {},
+        memoryCapacityBytes: 1e9,
+      },
+    );
+    const statusWriter = new StatusWriter(deps);
+    this.dispatcher = new PodDispatcher(
+      { cri, clock, log: silentLog, recorder, operations, statusWriter, volumes: { prepare: async () => {} } },
+      { hostIps: ['192.0.2.1'], node: () => node },
+    );
+    const { dispatcher } = this;
+    const informer = new Informer<Pod>({ ...deps, rng }, pods);
+    this.#informer = informer;
+    informer.start();
+    void informer.synced.then(() => dispatcher.start(informer));
+    const relist = () => {
+      if (this.dispatcher !== dispatcher) return;
+      dispatcher.relistSoon();
+      clock.after(1000, relist);
+    };
+    clock.after(1000, relist);
+  }
+
+  /** The agent dies between two steps: nothing it had in mind survives, containers do. */
+  kill(): void {
+    const { dispatcher } = this;
+    this.dispatcher = undefined;
+    this.#informer?.stop();
+    void dispatcher?.stop();
+  }
+
+  create(name: string, spec: PodSpec): Promise<Pod> {
+    return this.client.create(pods, { metadata: { name, namespace: 'default' }, spec: { nodeName: 'n', ...spec } });
+  }
+
+  async get(name: string): Promise<Pod | undefined> {
+    return this.client.get(pods, { namespace: 'default', name }).catch(() => undefined);
+  }
+
+  async containers(name?: string) {
+    const { containers = [] } = await this.cri.runtime.ListContainers({});
+    return containers.filter(({ labels }) => name === undefined || labels?.[podNameLabel] === name);
+  }
+
+  /** Lets time pass, but only until it is so; fails after `limitMs`. */
+  async until(is: () => Promise<boolean> | boolean, limitMs = 60_000): Promise<void> {
+    for (let passed = 0; passed <= limitMs; passed += 50) {
+      if (await is()) return;
+      await this.clock.advance(50);
+    }
+    throw new Error('did not become so');
+  }
+
+  /** After each start: one running container of a name in a pod, one ready sandbox, no app before its init containers. */
+  #watchForViolations(): void {
+    const { runtime } = this.cri;
+    const start = runtime.StartContainer;
+    runtime.StartContainer = async (request) => {
+      const answer = await start(request);
+      await this.#checkStarted(request.containerId ?? '');
+      return answer;
+    };
+  }
+
+  async #checkStarted(id: string): Promise<void> {
+    const [all, { items = [] }] = await Promise.all([this.containers(), this.cri.runtime.ListPodSandbox({})]);
+    const own = all.find((container) => container.id === id);
+    if (!own) return;
+    const uid = own.labels?.[podUidLabel];
+    const name = own.labels?.[containerNameLabel] ?? '';
+    const ofPod = all.filter((container) => container.labels?.[podUidLabel] === uid);
+    const twins = ofPod.filter((c) => c.labels?.[containerNameLabel] === name && c.state === 'CONTAINER_RUNNING');
+    if (twins.length > 1) this.violations.push(`${name} runs ${twins.length} times`);
+    const sandboxes = items.filter((s) => s.labels?.[podUidLabel] === uid && s.state === 'SANDBOX_READY');
+    if (sandboxes.length > 1) this.violations.push(`${uid} has ${sandboxes.length} ready sandboxes`);
+    if (!name.startsWith('app')) return;
+    const inits = ofPod.filter((c) => c.labels?.[containerNameLabel]?.startsWith('init') && c.podSandboxId === own.podSandboxId);
+    if (inits.some((c) => c.state === 'CONTAINER_RUNNING')) this.violations.push(`${name} started while an init container ran`);
+  }
+}
+
+const app = (name = 'app', more: object = {}) => ({ name, image: 'here:1', ...more });
+const isReady = (pod?: Pod) => pod?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+
+async function running(spec: PodSpec, behaviors: Record<string, ContainerBehavior> = {}): Promise<World> {
+  const world = new World(1);
+  for (const [name, behavior] of Object.entries(behaviors)) world.behaviors.set(name, behavior);
+  world.start();
+  await world.create('p', spec);
+  return world;
+}
+
+describe('a pod on a node', () => {
+  it('runs, is ready, and leaves nothing behind when deleted', async () => {
+    const world = await running({ containers: [app()], terminationGracePeriodSeconds: 5 });
+    await world.until(async () => isReady(await world.get('p')));
+    const pod = await world.get('p');
+    expect(pod?.status).toMatchObject({ phase: 'Running', podIP: '10.244.0.2', hostIP: '192.0.2.1' });
+    expect(pod?.status.containerStatuses?.[0]).toMatchObject({ ready: true, started: true, restartCount: 0 });
+    await world.client.delete(pods, { namespace: 'default', name: 'p' });
+    await world.until(async () => (await world.get('p')) === undefined);
+    expect(await world.containers()).toEqual([]);
+    expect((await world.cri.runtime.ListPodSandbox({})).items ?? []).toEqual([]);
+  });
+
+  it('kills what ignores SIGTERM after the grace period, not before', async () => {
+    const world = await running({ containers: [app()], terminationGracePeriodSeconds: 7 }, { app: { onTerm: 'ignore' } });
+    await world.until(async () => isReady(await world.get('p')));
+    const deletedAt = world.clock.now();
+    await world.client.delete(pods, { namespace: 'default', name: 'p' }, { gracePeriodSeconds: 7 });
+    await world.until(async () => (await world.get('p')) === undefined);
+    expect(world.clock.now() - deletedAt).toBeGreaterThanOrEqual(7000);
+    expect(world.clock.now() - deletedAt).toBeLessThan(9000);
+  });
+
+  it('restarts at once, then after 10 s, then after 20 s', async () => {
+    const world = await running({ containers: [app()] }, { app: { exit: { afterMs: 100, code: 3 } } });
+    const starts: number[] = [];
+    const { StartContainer } = world.cri.runtime;
+    world.cri.runtime.StartContainer = (request) => {
+      starts.push(world.clock.now());
+      return StartContainer(request);
+    };
+    await world.until(() => starts.length === 4, 120_000);
+    const gaps = starts.slice(1).map((at, i) => at - (starts[i] ?? 0));
+    expect(gaps[0]).toBeLessThan(500);
+    expect(Math.round((gaps[1] ?? 0) / 1000)).toBe(10);
+    expect(Math.round((gaps[2] ?? 0) / 1000)).toBe(20);
+    await world.until(async () => (await world.get('p'))?.status.containerStatuses?.[0]?.state?.waiting !== undefined);
+    const status = (await world.get('p'))?.status;
+    expect(status?.phase).toBe('Running');
+    expect(status?.containerStatuses?.[0]).toMatchObject({
+      restartCount: 3,
+      ready: false,
+      state: { waiting: { reason: 'CrashLoopBackOff' } },
+      lastState: { terminated: { exitCode: 3, reason: 'Error' } },
+    });
+  });
+
+  it('ends as Succeeded or Failed when nothing is to be restarted', async () => {
+    const world = await running({ containers: [app()], restartPolicy: 'Never' }, { app: { exit: { afterMs: 50, code: 0 } } });
+    await world.until(async () => (await world.get('p'))?.status.phase === 'Succeeded');
+    expect((await world.get('p'))?.status.containerStatuses?.[0]?.state?.terminated).toMatchObject({ reason: 'Completed', exitCode: 0 });
+    world.behaviors.set('app-bad', { exit: { afterMs: 50, oom: true } });
+    await world.create('q', { containers: [app('app-bad')], restartPolicy: 'Never' });
+    await world.until(async () => (await world.get('q'))?.status.phase === 'Failed');
+    expect((await world.get('q'))?.status.containerStatuses?.[0]?.state?.terminated).toMatchObject({ reason: 'OOMKilled', exitCode: 137 });
+  });
+
+  it('runs init containers in order, sidecars beside, and ends sidecars last', async () => {
+    const spec: PodSpec = {
+      restartPolicy: 'Never',
+      initContainers: [app('init-1'), app('sidecar', { restartPolicy: 'Always' }), app('init-2')],
+      containers: [app()],
+    };
+    const ended = { exit: { afterMs: 100, code: 0 } };
+    const world = await running(spec, { 'init-1': ended, 'init-2': ended, app: { exit: { afterMs: 500, code: 0 } } });
+    const order: string[] = [];
+    world.cri.subscribe({
+      event: ({ type, id }) => {
+        if (type !== 'start' && type !== 'exit') return;
+        void world.cri.runtime.ContainerStatus({ containerId: id }).then(
+          ({ status }) => order.push(`${type} ${status?.labels?.[containerNameLabel]}`),
+          () => undefined,
+        );
+      },
+      end: () => undefined,
+    });
+    await world.until(async () => (await world.get('p'))?.status.phase === 'Succeeded');
+    expect(order).toEqual([
+      'start init-1', 'exit init-1', 'start sidecar', 'start init-2', 'exit init-2', 'start app', 'exit app', 'exit sidecar',
+    ]);
+    expect(world.violations).toEqual([]);
+  });
+
+  it('fails a pod whose init container fails for good', async () => {
+    const world = await running(
+      { restartPolicy: 'Never', initContainers: [app('init')], containers: [app()] },
+      { init: { exit: { afterMs: 10, code: 9 } } },
+    );
+    await world.until(async () => (await world.get('p'))?.status.phase === 'Failed');
+    const names = (await world.containers('p')).map(({ labels }) => labels?.[containerNameLabel]);
+    expect(names).toEqual(['init']);
+  });
+
+  it('says why an image does not come, and starts when it does', async () => {
+    const world = await running({ containers: [app('app', { image: 'broken:1', imagePullPolicy: 'Always' })] });
+    const waiting = async () => (await world.get('p'))?.status.containerStatuses?.[0]?.state?.waiting?.reason;
+    await world.until(async () => (await waiting()) === 'ErrImagePull');
+    await world.until(async () => (await waiting()) === 'ImagePullBackOff');
+    expect((await world.get('p'))?.status.phase).toBe('Pending');
+    await world.create('never', { containers: [app('app', { image: 'app:1', imagePullPolicy: 'Never' })] });
+    await world.until(async () => (await world.get('never'))?.status.containerStatuses?.[0]?.state?.waiting?.reason === 'ErrImageNeverPull');
+  });
+
+  it('restarts a container that fails its liveness probe, and holds traffic back until ready', async () => {
+    let isHealthy = true;
+    let isReadyNow = false;
+    const exec = ([word]: readonly string[]) => ({ exitCode: word === 'live' ? Number(!isHealthy) : Number(!isReadyNow) });
+    const probe = (word: string) => ({ exec: { command: [word] }, periodSeconds: 1, failureThreshold: 2 });
+    const container = app('app', { livenessProbe: probe('live'), readinessProbe: probe('ready') });
+    const world = await running({ containers: [container], terminationGracePeriodSeconds: 1 }, { app: { exec } });
+    await world.until(async () => (await world.get('p'))?.status.phase === 'Running');
+    await world.clock.advance(5000);
+    expect(isReady(await world.get('p'))).toBe(false);
+    isReadyNow = true;
+    await world.until(async () => isReady(await world.get('p')), 3000);
+    isHealthy = false;
+    await world.until(async () => (await world.get('p'))?.status.containerStatuses?.[0]?.restartCount === 1, 20_000);
+  });
+
+  it('gives up after activeDeadlineSeconds', async () => {
+    const world = await running({ containers: [app()], activeDeadlineSeconds: 20, terminationGracePeriodSeconds: 1 });
+    await world.until(async () => (await world.get('p'))?.status.phase === 'Failed');
+    expect((await world.get('p'))?.status).toMatchObject({ reason: 'DeadlineExceeded' });
+    expect((await world.containers('p')).every(({ state }) => state === 'CONTAINER_EXITED')).toBe(true);
+  });
+
+  it('rejects what does not fit', async () => {
+    const world = await running({ containers: [app('app', { resources: { requests: { cpu: '65' } } })] });
+    await world.until(async () => (await world.get('p'))?.status.phase === 'Failed');
+    expect((await world.get('p'))?.status.reason).toBe('OutOfcpu');
+    expect(await world.containers()).toEqual([]);
+  });
+
+  it('replaces a dead sandbox and starts its containers again', async () => {
+    const world = await running({ containers: [app()], terminationGracePeriodSeconds: 1 });
+    await world.until(async () => isReady(await world.get('p')));
+    const [sandbox] = (await world.cri.runtime.ListPodSandbox({})).items ?? [];
+    world.cri.exitSandbox(sandbox?.id ?? '');
+    await world.until(async () => (await world.get('p'))?.status.containerStatuses?.[0]?.restartCount === 1);
+    await world.until(async () => isReady(await world.get('p')));
+    expect((await world.get('p'))?.status.podIP).toBe('10.244.0.3');
+    expect(world.violations).toEqual([]);
+  });
+});
+
+describe('a restarted agent', () => {
+  it('finds its pods again and leaves them alone', async () => {
+    const world = await running({ containers: [app('app-1'), app('app-2')] });
+    await world.until(async () => isReady(await world.get('p')));
+    const before = (await world.containers()).map(({ id }) => id);
+    const { resourceVersion } = (await world.get('p'))?.metadata ?? {};
+    world.kill();
+    await world.clock.advance(3000);
+    world.start();
+    await world.clock.advance(10_000);
+    expect((await world.containers()).map(({ id }) => id)).toEqual(before);
+    expect((await world.get('p'))?.metadata.resourceVersion).toBe(resourceVersion);
+  });
+
+  it('goes on counting restarts and takes down what was deleted meanwhile', async () => {
+    const world = await running({ containers: [app()] });
+    await world.create('gone', { containers: [app('other')] });
+    await world.until(async () => isReady(await world.get('p')) && isReady(await world.get('gone')));
+    const [own] = await world.containers('p');
+    world.kill();
+    await world.clock.advance(500);
+    world.cri.exit(own?.id ?? '', 1);
+    await world.client.delete(pods, { namespace: 'default', name: 'gone' }, { gracePeriodSeconds: 0 });
+    world.start();
+    await world.until(async () => (await world.containers('gone')).length === 0);
+    await world.until(async () => (await world.get('p'))?.status.containerStatuses?.[0]?.restartCount === 1);
+  });
+});
+
+describe('pods under random faults', () => {
+  const policies = ['Always', 'OnFailure', 'Never'] as const;
+
+  function randomSpec(world: World, name: string): PodSpec {
+    const { rng } = world;
+    const pick = <T>(values: readonly T[]): T => values[Math.floor(rng.next() * values.length)] as T;
+    const behave = (container: string, behavior: ContainerBehavior) => world.behaviors.set(container, behavior);
+    const hasInit = rng.next() < 0.5;
+    const restartPolicy = pick(policies);
+    const names = [`app-${name}-1`, ...(rng.next() < 0.5 ? [`app-${name}-2`] : [])];
+    behave(`init-${name}`, { exit: { afterMs: 50 + rng.next() * 500, code: rng.next() < 0.2 ? 1 : 0 } });
+    for (const container of names) {
+      if (rng.next() < 0.4) behave(container, { exit: { afterMs: rng.next() * 20_000, code: pick([0, 1, 137]) } });
+      else if (rng.next() < 0.2) behave(container, { onTerm: 'ignore' });
+    }
+    return {
+      restartPolicy,
+      terminationGracePeriodSeconds: 1 + Math.floor(rng.next() * 5),
+      ...(hasInit ? { initContainers: [app(`init-${name}`, { image: pick(['here:1', 'app:1']) })] } : {}),
+      containers: names.map((container) => app(container, { image: pick(['here:1', 'app:1']) })),
+    };
+  }
+
+  async function fault(world: World): Promise<void> {
+    const chance = world.rng.next();
+    const alive = (await world.containers().catch(() => [])).filter(({ state }) => state === 'CONTAINER_RUNNING');
+    const victim = alive[Math.floor(world.rng.next() * alive.length)];
+    if (chance < 0.4 && victim) world.cri.exit(victim.id ?? '', world.rng.next() < 0.5 ? 0 : 1);
+    else if (chance < 0.55 && victim) world.cri.exitSandbox(victim.podSandboxId ?? '');
+    else if (chance < 0.7) {
+      world.cri.disconnect();
+      await world.clock.advance(world.rng.next() * 3000);
+      world.cri.reconnect();
+    } else if (chance < 0.85) {
+      world.kill();
+      await world.clock.advance(world.rng.next() * 2000);
+      world.start();
+    } else {
+      const items = (await world.client.list(pods)).items;
+      const pod = items[Math.floor(world.rng.next() * items.length)];
+      const options = world.rng.next() < 0.3 ? { gracePeriodSeconds: 0 } : undefined;
+      if (pod) await world.client.delete(pods, { namespace: 'default', name: pod.metadata.name }, options).catch(() => undefined);
+    }
+  }
+
+  /** Statuses as a watcher sees them: restart counts never fall, an ended pod stays ended. */
+  function watchStatuses(world: World): void {
+    const last = new Map<string, Pod>();
+    world.client.watch(pods, {}, {
+      events(batch) {
+        for (const { object } of batch) {
+          const uid = object.metadata.uid ?? '';
+          const before = last.get(uid)?.status;
+          last.set(uid, object);
+          const isOver = before?.phase === 'Succeeded' || before?.phase === 'Failed';
+          if (isOver && object.status?.phase !== before?.phase) world.violations.push(`phase ${before?.phase} -> ${object.status?.phase}`);
+          for (const old of before?.containerStatuses ?? []) {
+            const now = object.status?.containerStatuses?.find(({ name }) => name === old.name);
+            if (now && now.restartCount < old.restartCount) world.violations.push(`${old.name}: restarts ${old.restartCount} -> ${now.restartCount}`);
+          }
+        }
+      },
+      end: () => undefined,
+    });
+  }
+
+  it.each(Array.from({ length: 25 }, (_, seed) => seed))('seed %i keeps its promises', async (seed) => {
+    const world = new World(seed);
+    watchStatuses(world);
+    world.start();
+    for (let round = 0; round < 25; round++) {
+      if (world.rng.next() < 0.4) await world.create(`p${round}`, randomSpec(world, `${round}`));
+      await world.clock.advance(world.rng.next() * 3000);
+      await fault(world);
+    }
+    // Left in peace, everything that should run runs; the longest back-off is five minutes.
+    for (const name of world.behaviors.keys()) if (name.startsWith('app')) world.behaviors.set(name, {});
+    for (const name of world.behaviors.keys()) if (name.startsWith('init')) world.behaviors.set(name, { exit: { afterMs: 50, code: 0 } });
+    const isSettled = async () => {
+      const all = (await world.client.list(pods)).items;
+      return all.every((pod) => isReady(pod) || ['Succeeded', 'Failed'].includes(pod.status?.phase ?? '') || pod.spec.restartPolicy === 'OnFailure');
+    };
+    await world.clock.advance(30_000);
+    await world.until(isSettled, 1_200_000);
+    for (const { metadata } of (await world.client.list(pods)).items) {
+      await world.client.delete(pods, { namespace: 'default', name: metadata.name });
+    }
+    await world.until(async () => (await world.client.list(pods)).items.length === 0);
+    await world.until(async () => ((await world.cri.runtime.ListPodSandbox({})).items ?? []).length === 0);
+    expect(await world.containers()).toEqual([]);
+    expect(world.violations).toEqual([]);
+  }, 60_000);
+});
