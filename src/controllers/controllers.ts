@@ -13,6 +13,8 @@ import { deploymentRollout } from './deployment/rollout.ts';
 import { endpointSliceService } from './endpointslice/service.ts';
 import { endpointsService } from './endpoints/service.ts';
 import { garbageCollection } from './garbage/collection.ts';
+import { jobCompletion } from './job/completion.ts';
+import { jobTtl } from './job/ttl.ts';
 import { namespaceDeletion } from './namespace/deletion.ts';
 import { namespaceRootCa } from './namespace/root-ca.ts';
 import { nodeLifecycle } from './node/lifecycle.ts';
@@ -48,6 +50,8 @@ export const controllers = ({ rootCaPem, podCidr, authority }: ControllerOptions
   replicaSetReplicas,
   endpointSliceService,
   endpointsService,
+  jobCompletion,
+  jobTtl,
   podGarbage,
   garbageCollection,
 ];
