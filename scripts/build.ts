@@ -18,7 +18,7 @@ await build({
   target: 'node20',
   format: 'esm',
   sourcemap: 'linked',
-  external: ['lmdb', 'pino'],
+  external: ['lmdb', 'pino', '@peculiar/x509', 'reflect-metadata'],
   define: { KNARR_VERSION: JSON.stringify(version) },
   // CommonJS packages inside an ES module ask for these.
   banner: {

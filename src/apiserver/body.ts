@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { badRequest, StatusError } from '../api/meta/status-error.ts';
 import { duplicateFields } from '../api/schema/duplicates.ts';
+import { decodeProtobuf } from '../api/schema/protobuf-decode.ts';
 import type { PatchType } from '../client/client.ts';
 
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
@@ -61,10 +62,11 @@ export async function parseBody(request: HttpRequest, bytes: Buffer, kind: strin
   }
   if (bytes.length === 0) return { value: undefined, patchType };
   if (type === 'application/yaml' || patchType === 'apply') return { ...(await parseYaml(bytes, kind)), patchType };
+  if (type === 'application/vnd.kubernetes.protobuf') return { value: decodeProtobuf(bytes), patchType };
   if (type !== '' && type !== 'application/json' && !patchType) {
     throw StatusError.of(
       'UnsupportedMediaType',
-      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml',
+      'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
     );
   }
   const text = bytes.toString('utf8');

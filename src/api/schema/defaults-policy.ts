@@ -1,4 +1,4 @@
-import type { NetworkPolicySpec, Subject } from '../generated/types.ts';
+import type { NetworkPolicySpec, RbacSubject } from '../generated/types.ts';
 import type { DefaultsTable } from './defaults.ts';
 
 const networking = 'io.k8s.api.networking.v1.';
@@ -20,7 +20,7 @@ export const policyDefaults: DefaultsTable = {
   [`${rbac}RoleRef`]: roleRef,
   [`${rbac}Subject`]: {
     unset: {
-      apiGroup: (subject: Subject) => (subject.kind === 'User' || subject.kind === 'Group' ? rbacGroup : undefined),
+      apiGroup: (subject: RbacSubject) => (subject.kind === 'User' || subject.kind === 'Group' ? rbacGroup : undefined),
     },
   },
   'io.k8s.api.scheduling.v1.PriorityClass': { unset: { preemptionPolicy: 'PreemptLowerPriority' } },
