@@ -1,0 +1,16 @@
+import { isJsonObject, ownMember } from '../json.ts';
+import type { ListKey } from './shape.ts';
+
+/** The step to an element of an associative list: its keys as canonical JSON. */
+export function keyStep(keys: readonly ListKey[], item: unknown): string {
+  if (!isJsonObject(item)) return `v:${JSON.stringify(item)}`;
+  let text = '';
+  for (const { name, absent } of keys) {
+    const value = ownMember(item, name) ?? absent;
+    if (value !== undefined) text += `${text ? ',' : ''}${JSON.stringify(name)}:${JSON.stringify(value)}`;
+  }
+  return `k:{${text}}`;
+}
+
+/** The step to an element of a set. */
+export const valueStep = (item: unknown): string => `v:${JSON.stringify(item)}`;

@@ -1,0 +1,41 @@
+/** A JSON object: what a decoded body consists of. */
+export type JsonObject = Record<string, unknown>;
+
+export const isJsonObject = (value: unknown): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+/** Sets a member whose name came from outside: `__proto__` becomes a plain member, too. */
+export function setMember(target: JsonObject, name: string, value: unknown): void {
+  if (name === '__proto__')
+    Object.defineProperty(target, name, { value, enumerable: true, configurable: true, writable: true });
+  else target[name] = value;
+}
+
+/** The object's own member: what it inherits is not JSON. */
+export const ownMember = (object: JsonObject, name: string): unknown =>
+  Object.hasOwn(object, name) ? object[name] : undefined;
+
+/** Equality of JSON values: the order of members does not matter, a member that is `undefined` is absent. */
+export function equalJson(a: unknown, b: unknown): boolean {
+  if (a === b) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => equalJson(item, b[i]));
+  }
+  const left = a as JsonObject;
+  const right = b as JsonObject;
+  for (const key in left) if (!equalJson(left[key], ownMember(right, key))) return false;
+  for (const key in right) if (right[key] !== undefined && ownMember(left, key) === undefined) return false;
+  return true;
+}
+
+/** A value as Go's `%v` prints it: some of Kubernetes' messages show JSON that way. */
+export function goText(value: unknown): string {
+  if (value === null || value === undefined) return '<nil>';
+  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
+  if (!isJsonObject(value)) return String(value);
+  const members = Object.keys(value)
+    .sort()
+    .map((key) => `${key}:${goText(value[key])}`);
+  return `map[${members.join(' ')}]`;
+}

@@ -1,0 +1,118 @@
+import type { ManagedFieldsEntry } from '../generated/types.ts';
+import type { KubeObject } from '../resource.ts';
+import type { Schema } from '../schema/schema.ts';
+import { compare, type Comparison } from './fields/compare.ts';
+import { differenceBelow, difference, type FieldSet, intersection, sameSet, setOfFields, union } from './field-set.ts';
+import { entriesOf, isSame, type Owner, ownersOf } from './fields/owners.ts';
+import { shapeOf } from './fields/shape.ts';
+
+/** A write other than apply. */
+export interface ManagedUpdate {
+  /** The name of the object's type in the schema. */
+  type: string;
+  /** What was stored; undefined on create. */
+  old: KubeObject | undefined;
+  /** What will be stored. */
+  object: KubeObject;
+  manager: string;
+  apiVersion: string;
+  subresource: string;
+  /** When: RFC 3339 in seconds. */
+  time: string;
+  /** Fields that this write cannot change: `status`, `metadata.labels`. */
+  reset: readonly string[];
+}
+
+/** What the server itself keeps: nobody owns it. */
+const serverFields: FieldSet = {
+  'f:apiVersion': {},
+  'f:kind': {},
+  'f:metadata': {
+    '.': {},
+    'f:name': {},
+    'f:namespace': {},
+    'f:creationTimestamp': {},
+    'f:deletionTimestamp': {},
+    'f:deletionGracePeriodSeconds': {},
+    'f:selfLink': {},
+    'f:uid': {},
+    'f:generation': {},
+    'f:managedFields': {},
+    'f:resourceVersion': {},
+  },
+};
+
+/** A set without the fields that the server keeps. */
+export const owned = (set: FieldSet | undefined): FieldSet | undefined => difference(set, serverFields);
+
+/** An object of the type before anything is set: what Go writes for it is there without anybody's doing. */
+export function emptyObject(schema: Schema, type: string): object {
+  return schema.type(type) ? (schema.codecFor(type).decode({}).object as object) : {};
+}
+
+/**
+ * Who owns which field after a create or update (KEP-555): what this write added or changed becomes the writer's,
+ * everybody loses what it removed, and the others what it changed. An object whose ownership is not tracked (an earlier
+ * writer cleared it with one empty entry) stays so. A write that changes nothing returns the entries as they were.
+ */
+export function updateManagers(schema: Schema, update: ManagedUpdate): ManagedFieldsEntry[] | undefined {
+  const { old, object } = update;
+  const stored = startingEntries(update);
+  if (old && !stored?.length) return undefined;
+  const before = old ?? emptyObject(schema, update.type);
+  const change = without(compare(shapeOf(schema, update.type), before, object), setOfFields(update.reset));
+  const owners = afterUpdate(ownersOf(stored) ?? [], update, change);
+  return owners ? entriesOf(owners, stored) : (stored as ManagedFieldsEntry[] | undefined);
+}
+
+/** A change seen without the fields that a write cannot touch. */
+export function without(change: Comparison, reset: FieldSet | undefined): Comparison {
+  if (!reset) return change;
+  return { changed: differenceBelow(change.changed, reset), removed: differenceBelow(change.removed, reset) };
+}
+
+/**
+ * The entries to start from: the client's, if it sent valid ones to the object itself, else the stored ones. One empty
+ * entry clears; an empty list does not, so that no client clears that does not know of managed fields.
+ */
+function startingEntries({ old, object, subresource }: ManagedUpdate): ManagedFieldsEntry[] | undefined {
+  const stored = old?.metadata.managedFields;
+  const sent = object.metadata.managedFields;
+  if (subresource || !sent?.length || sent === stored) return stored;
+  if (sent.length === 1 && isEmptyEntry(sent[0] as ManagedFieldsEntry)) return undefined;
+  return ownersOf(sent) ? sent : stored;
+}
+
+const isEmptyEntry = (entry: ManagedFieldsEntry): boolean =>
+  Object.values(entry).every((value) => value === undefined || value === null || value === '');
+
+/** The owners after a write; undefined where none of them changed. */
+function afterUpdate(owners: Owner[], update: ManagedUpdate, change: Comparison): Owner[] | undefined {
+  const taken = owned(change.changed);
+  if (!change.changed && !change.removed) return undefined;
+  const writer: Owner = { ...identity(update), time: update.time, set: taken };
+  let changed = false;
+  const after = owners.map((owner) => {
+    const own = isSame(owner, writer);
+    const set = owned(losing(own ? union(owner.set, taken) : owner.set, change, own));
+    const touched = own && (taken !== undefined || !sameSet(set, owner.set));
+    if (set === owner.set && !touched) return owner;
+    changed = true;
+    return { ...owner, set, time: touched ? update.time : owner.time };
+  });
+  if (taken && !owners.some((owner) => isSame(owner, writer))) return [...after, writer];
+  return changed ? after : undefined;
+}
+
+const identity = (update: ManagedUpdate): Omit<Owner, 'set'> => ({
+  manager: update.manager || 'unknown',
+  operation: 'Update',
+  apiVersion: update.apiVersion,
+  subresource: update.subresource,
+});
+
+/** What is left to an owner after a change by itself or by another. */
+export function losing(set: FieldSet | undefined, change: Comparison, own: boolean): FieldSet | undefined {
+  const kept = difference(set, change.removed);
+  return own || !intersection(kept, change.changed) ? kept : difference(kept, change.changed);
+}
