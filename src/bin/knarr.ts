@@ -6,7 +6,10 @@ import { runCommand } from '../host/command.ts';
 
 declare const KNARR_VERSION: string;
 
-const log = pino({ level: process.env.KNARR_LOG ?? 'info', base: undefined }, pino.destination({ fd: 2, sync: false }));
+/** Services keep a log; commands talk to a person, and only warnings belong between their lines. */
+const isService = ['server', 'node'].includes(process.argv[2] ?? '');
+const level = process.env.KNARR_LOG ?? (isService ? 'info' : 'warn');
+const log = pino({ level, base: undefined }, pino.destination({ fd: 2, sync: false }));
 
 process.exitCode = await runCli(process.argv.slice(2), {
   clock: realClock,

@@ -6,7 +6,7 @@ import type { RunCommand } from '../host/command.ts';
 import { listClusters } from './cluster-identity.ts';
 import { type ClusterLayout, nodeDir } from './layout.ts';
 import { localNodes } from './local-nodes.ts';
-import { removeMounts } from './node/leftovers.ts';
+import { unmountBelow } from '../cri/mounts.ts';
 import type { Steps } from './steps.ts';
 import { stopService } from './supervisor.ts';
 import { virtualNetwork } from './up.ts';
@@ -29,7 +29,7 @@ export async function down(deps: DownDeps, layout: ClusterLayout, options: { pur
         { dir: `${nodeDir(layout, name)}/containerd`, cgroup: `/knarr-${layout.name}/${name}` },
         deps,
       );
-      await removeMounts(nodeDir(layout, name), deps);
+      await unmountBelow(nodeDir(layout, name));
     });
   }
   await steps.run('server: stopped', () => stopService(layout, 'server', clock));
