@@ -2,8 +2,11 @@ import { join } from 'node:path';
 import { canonicalIp } from './certificate.ts';
 import type { KeyPair } from './issue.ts';
 import { NodeCertificate, type NodeCertificateDeps } from './node-certificate.ts';
+import type { RequestClient } from './obtain-certificate.ts';
 
-export interface NodeCertificatesDeps extends Omit<NodeCertificateDeps, 'onRenewed'> {
+export interface NodeCertificatesDeps extends Omit<NodeCertificateDeps, 'onRenewed' | 'clientFor'> {
+  /** A client with this node's client certificate; with the join token while it has none that is valid. */
+  clientFor(certificate: KeyPair | undefined): RequestClient;
   /** A certificate was renewed: connections made from now on should use it. */
   onRenewed(purpose: 'client' | 'serving', pair: KeyPair): void;
 }
@@ -19,6 +22,7 @@ export class NodeCertificates {
   readonly #deps: NodeCertificatesDeps;
   readonly #options: NodeCertificatesOptions;
   readonly #running: NodeCertificate[] = [];
+  #client: KeyPair | undefined;
 
   constructor(deps: NodeCertificatesDeps, options: NodeCertificatesOptions) {
     this.#deps = deps;
@@ -26,8 +30,9 @@ export class NodeCertificates {
   }
 
   /** Who this node is: needs a join token the first time, nothing later. Call once. */
-  client(): Promise<KeyPair> {
-    return this.#start('client', undefined);
+  async client(): Promise<KeyPair> {
+    this.#client = await this.#start('client', undefined);
+    return this.#client;
   }
 
   /** For this node's own HTTPS under its name and `addresses`; asked for as the node itself. Call once, after `client`. */
@@ -41,9 +46,17 @@ export class NodeCertificates {
 
   #start(purpose: 'client' | 'serving', addresses: string[] | undefined): Promise<KeyPair> {
     const { nodeName, dir } = this.#options;
-    const onRenewed = (pair: KeyPair) => this.#deps.onRenewed(purpose, pair);
     const file = join(dir, `kubelet-${purpose}.pem`);
-    const certificate = new NodeCertificate({ ...this.#deps, onRenewed }, { purpose, nodeName, addresses, file });
+    const deps: NodeCertificateDeps = {
+      ...this.#deps,
+      // Both are asked for with the client certificate: a serving certificate proves nothing to the API server.
+      clientFor: (current) => this.#deps.clientFor(purpose === 'client' ? current : this.#client),
+      onRenewed: (pair) => {
+        if (purpose === 'client') this.#client = pair;
+        this.#deps.onRenewed(purpose, pair);
+      },
+    };
+    const certificate = new NodeCertificate(deps, { purpose, nodeName, addresses, file });
     this.#running.push(certificate);
     return certificate.start();
   }

@@ -138,9 +138,10 @@ describe('a node', () => {
     await admin.update(nodes, { ...(await admin.get(nodes, { name: 'n1' })), status } as Node, {
       subresource: 'status',
     });
-    const client = clientAs('system:node:n1', 'system:nodes');
-    const deps = { clientFor: () => client, clock, rng: seededRng(4), log: silentLog, onRenewed() {} };
+    const clientFor = (pair?: KeyPair) => (pair ? clientAs('system:node:n1', 'system:nodes') : joiner());
+    const deps = { clientFor, clock, rng: seededRng(4), log: silentLog, onRenewed() {} };
     const certificates = new NodeCertificates(deps, { nodeName: 'n1', dir });
+    await settled(certificates.client());
     const { cert } = await settled(certificates.serving(['172.30.0.11']));
     certificates.stop();
     expect(inspectCertificate(cert)).toMatchObject({ dnsNames: ['n1'], ipAddresses: ['172.30.0.11'] });
