@@ -40,10 +40,9 @@ function statefulSetStrategy(strategy: StatefulSetUpdateStrategy): void {
 
 /** Claims inside a StatefulSet are whole objects: they carry their kind. */
 function claimKinds(spec: StatefulSetSpec): void {
-  spec.volumeClaimTemplates = spec.volumeClaimTemplates?.map((claim) => ({
-    ...{ kind: 'PersistentVolumeClaim', apiVersion: 'v1' },
-    ...claim,
-  }));
+  spec.volumeClaimTemplates = spec.volumeClaimTemplates?.map((claim) =>
+    Object.assign({ kind: 'PersistentVolumeClaim', apiVersion: 'v1' }, claim),
+  );
   if (!spec.volumeClaimTemplates) delete spec.volumeClaimTemplates;
 }
 

@@ -25,6 +25,15 @@ import {
 
 const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
+/** How the API server shows a toleration in messages. */
+const tolerationShown = (t: Toleration) => ({
+  Key: t.key ?? '',
+  Operator: t.operator ?? '',
+  Value: t.value ?? '',
+  Effect: t.effect ?? '',
+  TolerationSeconds: t.tolerationSeconds ?? null,
+});
+
 export function validateToleration(toleration: Toleration, path: string): FieldError[] {
   const { key, operator = '', value = '', effect, tolerationSeconds } = toleration;
   const errors = key ? keyFormatted(child(path, 'key'), key, qualifiedName) : [];
@@ -45,7 +54,13 @@ export function validateToleration(toleration: Toleration, path: string): FieldE
     if (wrong.length > 0) errors.push(invalidValue(child(path, 'operator'), value, wrong.join(';')));
   } else if (operator === 'Exists') {
     if (value)
-      errors.push(invalidValue(child(path, 'operator'), value, "value must be empty when `operator` is 'Exists'"));
+      errors.push(
+        invalidValue(
+          child(path, 'operator'),
+          tolerationShown(toleration),
+          "value must be empty when `operator` is 'Exists'",
+        ),
+      );
   } else errors.push(notSupported(child(path, 'operator'), operator, ['Equal', 'Exists']));
   if (effect) errors.push(...oneOf(child(path, 'effect'), effect, effects));
   return errors;

@@ -80,6 +80,17 @@ function rollingDeployment(rolling: { maxUnavailable?: Amount; maxSurge?: Amount
   return [...errors, ...atMostAll(child(path, 'maxUnavailable'), maxUnavailable)];
 }
 
+/** How the API server shows a strategy in messages: its own type, with its own names. */
+const shownStrategy = (type: string | undefined, rolling: unknown) => ({
+  Type: type ?? '',
+  RollingUpdate: rolling ?? null,
+});
+
+const rollingShown = ({ maxUnavailable, maxSurge }: { maxUnavailable?: Amount; maxSurge?: Amount }) => ({
+  MaxUnavailable: maxUnavailable ?? 0,
+  MaxSurge: maxSurge ?? 0,
+});
+
 function deploymentStrategy({ strategy }: Deployment['spec']): FieldError[] {
   const path = 'spec.strategy';
   const { type, rollingUpdate } = strategy ?? {};
@@ -93,11 +104,16 @@ function deploymentStrategy({ strategy }: Deployment['spec']): FieldError[] {
         ? rollingDeployment(rollingUpdate, `${path}.rollingUpdate`)
         : [required(`${path}.rollingUpdate`, 'this should be defaulted and never be nil')];
     default:
-      return [notSupported(path, strategy, ['Recreate', 'RollingUpdate'])];
+      return [
+        notSupported(path, shownStrategy(type, rollingUpdate && rollingShown(rollingUpdate)), [
+          'Recreate',
+          'RollingUpdate',
+        ]),
+      ];
   }
 }
 
-export function validateDeployment({ spec, metadata: _ }: Deployment): FieldError[] {
+export function validateDeployment({ spec }: Deployment): FieldError[] {
   const errors = [
     ...nonNegative('spec.replicas', spec.replicas),
     ...workloadSelector(spec.selector, 'deployment'),
@@ -138,7 +154,8 @@ export const validateSelectorUpdate = (
 
 export function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
   return [
-    ...workloadSelector(spec.selector, 'daemonset'),
+    // A missing selector is only told by the template that it does not match.
+    ...(spec.selector ? workloadSelector(spec.selector, 'daemonset') : []),
     ...workloadTemplate(spec.template, spec.selector),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
     ...daemonSetStrategy(spec),
@@ -151,7 +168,7 @@ function daemonSetStrategy({ updateStrategy }: DaemonSet['spec']): FieldError[] 
   const path = 'spec.updateStrategy.rollingUpdate';
   if (type === 'OnDelete') return [];
   if (type !== 'RollingUpdate')
-    return [notSupported('spec.updateStrategy', updateStrategy, ['RollingUpdate', 'OnDelete'])];
+    return [notSupported('spec.updateStrategy', shownStrategy(type, rollingUpdate), ['RollingUpdate', 'OnDelete'])];
   if (!rollingUpdate) return [required(path)];
   const { maxUnavailable, maxSurge } = rollingUpdate;
   const errors = [
@@ -205,7 +222,8 @@ function statefulSetStrategy({ updateStrategy }: StatefulSetSpec): FieldError[] 
     return rollingUpdate
       ? [invalidValue(`${path}.rollingUpdate`, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'")]
       : [];
-  if (type !== 'RollingUpdate') return [invalidValue(path, updateStrategy, "must be 'RollingUpdate' or 'OnDelete'")];
+  if (type !== 'RollingUpdate')
+    return [invalidValue(path, shownStrategy(type, rollingUpdate), "must be 'RollingUpdate' or 'OnDelete'")];
   const { partition, maxUnavailable } = rollingUpdate ?? {};
   const at = `${path}.rollingUpdate`;
   const errors = [
