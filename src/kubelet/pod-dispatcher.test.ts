@@ -411,10 +411,11 @@ describe('pods under random faults', () => {
     // Left in peace, everything that should run runs; the longest back-off is five minutes.
     for (const name of world.behaviors.keys()) if (name.startsWith('app')) world.behaviors.set(name, {});
     for (const name of world.behaviors.keys()) if (name.startsWith('init')) world.behaviors.set(name, { exit: { afterMs: 50, code: 0 } });
-    const isSettled = async () => {
-      const all = (await world.client.list(pods)).items;
-      return all.every((pod) => isReady(pod) || ['Succeeded', 'Failed'].includes(pod.status?.phase ?? '') || pod.spec.restartPolicy === 'OnFailure');
+    const isAtRest = ({ status, spec }: Pod) => {
+      const waits = status?.containerStatuses?.some(({ state }) => state?.waiting !== undefined) ?? true;
+      return ['Succeeded', 'Failed'].includes(status?.phase ?? '') || (!waits && (spec.restartPolicy !== 'Always' || isReady({ status } as Pod)));
     };
+    const isSettled = async () => (await world.client.list(pods)).items.every(isAtRest);
     await world.clock.advance(30_000);
     await world.until(isSettled, 1_200_000);
     for (const { metadata } of (await world.client.list(pods)).items) {

@@ -161,13 +161,12 @@ export class PodOperations {
     signal.throwIfAborted();
     const request = { podSandboxId: sandbox.id, config, sandboxConfig: podConfig };
     const { containerId = '' } = await create(() => runtime.CreateContainer(request));
-    const { labels, annotations, image: spec } = config;
+    const { labels, annotations } = config;
     input.created({
       ...viewOf({ id: containerId, labels, annotations, state: 'CONTAINER_CREATED' }),
       sandboxId: sandbox.id,
       createdAtMs: this.#deps.clock.now(),
       attempt,
-      image: spec?.userSpecifiedImage ?? '',
       imageId: image.id,
     });
     signal.throwIfAborted();

@@ -1,6 +1,6 @@
 import type { ContainerStatus, PodSandbox, RuntimeService } from '../api/generated/cri.ts';
 import { hasRuntimeCode } from '../cri/runtime-error.ts';
-import { containerNameLabel, gracePeriodAnnotation, hashAnnotation, podNameLabel, podNamespaceLabel, podUidLabel, restartCountAnnotation } from './config/labels.ts';
+import { containerNameLabel, gracePeriodAnnotation, hashAnnotation, imageAnnotation, podNameLabel, podNamespaceLabel, podUidLabel, restartCountAnnotation } from './config/labels.ts';
 import type { RuntimeContainer, RuntimePod, RuntimeSandbox } from './worker/state.ts';
 
 /** A pod as the runtime has it; name and namespace come from labels. */
@@ -127,7 +127,7 @@ export function containerOf(status: ContainerStatus): RuntimeContainer {
     exitCode,
     reason: state === 'exited' ? word || (exitCode === 0 ? 'Completed' : 'Error') : '',
     message: status.message ?? '',
-    image: status.image?.image ?? '',
+    image: annotations[imageAnnotation] ?? status.image?.image ?? '',
     imageId: status.imageRef ?? '',
     specHash: annotations[hashAnnotation] ?? '',
   };

@@ -5,6 +5,7 @@ import { expand } from './expansion.ts';
 import {
   containerNameLabel,
   hashAnnotation,
+  imageAnnotation,
   podNameLabel,
   podNamespaceLabel,
   podUidLabel,
@@ -47,6 +48,7 @@ export function containerConfig(pod: Pod, container: AnyContainer, around: Conta
     },
     annotations: {
       [hashAnnotation]: specHash(container),
+      [imageAnnotation]: container.image ?? '',
       [restartCountAnnotation]: String(around.attempt),
       [terminationPathAnnotation]: container.terminationMessagePath ?? '/dev/termination-log',
       [terminationPolicyAnnotation]: container.terminationMessagePolicy ?? 'File',

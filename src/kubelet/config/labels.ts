@@ -9,3 +9,5 @@ export const hashAnnotation = 'io.kubernetes.container.hash';
 export const terminationPathAnnotation = 'io.kubernetes.container.terminationMessagePath';
 export const terminationPolicyAnnotation = 'io.kubernetes.container.terminationMessagePolicy';
 export const gracePeriodAnnotation = 'io.kubernetes.pod.terminationGracePeriod';
+/** The image's name as the pod gives it: the runtime is told an id. */
+export const imageAnnotation = 'io.kubernetes.container.image';

@@ -15,8 +15,6 @@ export interface ContainerStatusInput {
   defaultReason: 'ContainerCreating' | 'PodInitializing';
   /** Whether it will ever run again: an ended one that will is shown as waiting. */
   willRestart: boolean;
-  /** The restart count before the runtime knew the container. */
-  knownRestarts: number;
 }
 
 /** One entry of containerStatuses, in Kubernetes' words. */
@@ -32,10 +30,11 @@ export function containerStatus(input: ContainerStatusInput): ContainerStatus {
     state: stateOf(input),
     lastState,
     ready: work.role === 'init' ? current?.state === 'exited' && current.exitCode === 0 : isReady,
-    restartCount: current?.attempt ?? input.knownRestarts,
+    restartCount: work.restarts,
     image: current?.image || (container.image ?? ''),
     imageID: current?.imageId ?? '',
-    ...(current ? { containerID: containerIdText(current.id) } : {}),
+    // One that was made but not started may still be called off.
+    ...(current && current.state !== 'created' ? { containerID: containerIdText(current.id) } : {}),
     started: work.role === 'ephemeral' ? undefined : isStarted,
   };
 }

@@ -1,6 +1,5 @@
 import type { ContainerStatus, PodStatus } from '../../api/generated/types.ts';
 import { containersOf, shouldRestart } from '../worker/pod-spec.ts';
-import { statusOf } from '../worker/records.ts';
 import type { ContainerRole, PodState } from '../worker/state.ts';
 import { containerStatus } from './container-status.ts';
 import { podConditions } from './pod-conditions.ts';
@@ -71,8 +70,7 @@ function statuses(state: PodState, roles: ContainerRole[]): ContainerStatus[] {
       const { current } = work;
       const willRestart =
         state.stage === 'syncing' && current?.state === 'exited' && shouldRestart(pod, role, current);
-      const knownRestarts = statusOf(pod, container.name)?.restartCount ?? 0;
       const defaultReason = hasInit ? 'PodInitializing' : 'ContainerCreating';
-      return [containerStatus({ container, work, defaultReason, willRestart, knownRestarts })];
+      return [containerStatus({ container, work, defaultReason, willRestart })];
     });
 }

@@ -13,7 +13,10 @@ export function absorbRuntime(draft: Draft, runtime: RuntimePod): void {
     const found = runtime.containers
       .filter(({ name }) => name === container.name)
       .toSorted((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs);
-    absorbRecords(draft, draft.work(container.name), found);
+    const work = draft.work(container.name);
+    const attempts = found.map(({ attempt }) => attempt);
+    work.restarts = Math.max(work.restarts, statusOf(draft.state.pod, work.name)?.restartCount ?? 0, ...attempts);
+    absorbRecords(draft, work, found);
   }
   const apps = draft.works().filter((work) => work.role === 'app');
   const isInThisSandbox = (work: ContainerWork) =>

@@ -150,6 +150,7 @@ function absorbCreated(draft: Draft, container: RuntimeContainer): void {
   }
   work.previous = work.current;
   work.current = container;
+  work.restarts = Math.max(work.restarts, container.attempt);
   work.postStart = 'none';
   work.startupPassed = false;
   work.readinessPassed = false;

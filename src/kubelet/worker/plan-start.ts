@@ -46,7 +46,9 @@ function planSandbox(draft: Draft): boolean {
 function replaceSandbox(draft: Draft): void {
   const { state } = draft;
   const works = draft.works();
-  for (const work of works) if (work.current?.state === 'running' && !work.stopping) stopNow(draft, work);
+  for (const work of works) {
+    if (work.current?.state === 'running' && !work.stopping && draft.isDue(work.retryAtMs)) stopNow(draft, work);
+  }
   if (works.some((work) => work.isStarting || work.current?.state === 'running')) return;
   if (!state.sandbox || !draft.isDue(state.retryAtMs)) return;
   state.sandboxBusy = true;
@@ -82,6 +84,7 @@ function planReplacement(draft: Draft, work: ContainerWork): void {
   const container = containerOf(draft.state.pod, work.name);
   if (!container || work.current?.state !== 'running' || work.stopping || !work.current.specHash) return;
   if (work.role === 'init' || work.role === 'ephemeral' || work.current.specHash === specHash(container)) return;
+  if (!draft.isDue(work.retryAtMs)) return;
   draft.event('Normal', 'Killing', `Container ${work.name} definition changed, will be restarted`, work.name);
   work.backOff = undefined;
   const graceSeconds = draft.state.pod.spec.terminationGracePeriodSeconds ?? 30;
@@ -160,9 +163,8 @@ function start(draft: Draft, work: ContainerWork): void {
 const isRetry = (work: ContainerWork): boolean =>
   (work.backOff?.updatedAtMs ?? 0) > (work.current?.finishedAtMs ?? 0);
 
+/** A container that has run, even if only the API remembers it, goes on counting; one that never ran starts at 0. */
 function nextAttempt(draft: Draft, work: ContainerWork): number {
-  if (work.current) return work.current.attempt + 1;
-  const status = statusOf(draft.state.pod, work.name);
-  // A container that the API has seen but nobody remembers goes on counting; one that never ran starts at 0.
-  return status?.containerID ? status.restartCount + 1 : (status?.restartCount ?? 0);
+  const hasRun = work.current !== undefined || statusOf(draft.state.pod, work.name)?.containerID !== undefined;
+  return hasRun || work.restarts > 0 ? work.restarts + 1 : 0;
 }

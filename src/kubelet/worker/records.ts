@@ -4,6 +4,7 @@ import type { ContainerRole, ContainerWork, RuntimeContainer } from './state.ts'
 export const workFor = (name: string, role: ContainerRole): ContainerWork => ({
   name,
   role,
+  restarts: 0,
   isStarting: false,
   postStart: 'none',
   retryAtMs: 0,

@@ -45,6 +45,8 @@ export interface ContainerWork {
   current?: RuntimeContainer;
   /** The dead one before `current`: becomes lastState. */
   previous?: RuntimeContainer;
+  /** The highest restart count it was ever created with; never falls. */
+  restarts: number;
   isStarting: boolean;
   /** `postStart` decides when a running container counts as running. */
   postStart: 'none' | 'running' | 'done';
