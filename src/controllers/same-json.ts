@@ -1,6 +1,6 @@
-/** Whether two values are the same JSON; a member that is undefined counts as absent. */
+/** Whether two values are the same JSON; null, undefined and absent count as the same, as the API writes either. */
 export function sameJson(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
+  if (a === b || (isNothing(a) && isNothing(b))) return true;
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
   if (Array.isArray(a) !== Array.isArray(b)) return false;
   const [x, y] = [a as Record<string, unknown>, b as Record<string, unknown>];
@@ -8,3 +8,5 @@ export function sameJson(a: unknown, b: unknown): boolean {
   for (const key of keys) if (!sameJson(x[key], y[key])) return false;
   return true;
 }
+
+const isNothing = (value: unknown): boolean => value === undefined || value === null;

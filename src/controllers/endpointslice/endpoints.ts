@@ -36,8 +36,9 @@ export function portGroups(
   return [...groups.values()];
 }
 
-export const portsKey = (ports: DiscoveryEndpointPort[] = []): string =>
-  JSON.stringify(ports.map((p) => [p.name ?? '', p.protocol ?? 'TCP', p.port, p.appProtocol ?? '']).sort());
+/** The API says null where there are none. */
+export const portsKey = (ports: DiscoveryEndpointPort[] | null | undefined): string =>
+  JSON.stringify((ports ?? []).map((p) => [p.name ?? '', p.protocol ?? 'TCP', p.port, p.appProtocol ?? '']).sort());
 
 function endpointOf(
   service: Service,
