@@ -1,18 +1,129 @@
 import type { KubeObject } from '../resource.ts';
 import type { Schema } from '../schema/schema.ts';
+import { applyConflict, type Conflict } from './apply-conflict.ts';
+import { difference, differenceBelow, type FieldSet, intersection, sameSet, setOfFields, union } from './field-set.ts';
+import { compare, type Comparison } from './fields/compare.ts';
+import { fieldsOf } from './fields/members.ts';
+import { mergeConfig } from './fields/merge.ts';
+import { entriesOf, isSame, type Owner, ownersOf } from './fields/owners.ts';
+import { pruneFields } from './fields/remove.ts';
+import { type Shape, shapeOf } from './fields/shape.ts';
+import { checkConfig } from './fields/validate.ts';
+import { agreedFields, withLastApplied } from './last-applied.ts';
+import { emptyObject, losing, owned, updateManagers, without } from './managed-fields.ts';
+import { equalJson } from './json.ts';
+import { badRequest } from './status-error.ts';
 
 /** A server-side apply. */
 export interface ApplyRequest {
+  /** The name of the object's type in the schema. */
   type: string;
+  /** What is stored; undefined: the apply creates. */
   live: KubeObject | undefined;
+  /** What the applier wants, as it was sent. */
   config: KubeObject;
   manager: string;
+  /** Take over what others own. */
   force: boolean;
   subresource: string;
+  /** When: RFC 3339 in seconds. */
   time: string;
+  /** Fields that this request cannot change. */
   reset: readonly string[];
 }
 
-export function applyPatch(_schema: Schema, _request: ApplyRequest): object {
-  throw new Error('server-side apply comes with the next commit');
+/** Owners that did not track what they did before the first apply are this one. */
+const beforeFirstApply = 'before-first-apply';
+/** The manager whose applies go on from client-side ones. */
+const kubectl = 'kubectl';
+
+/**
+ * Server-side apply (KEP-555): the live object with the configuration laid over it, without what this applier no longer
+ * applies and nobody else owns, and with `metadata.managedFields` to that effect. Nothing that is passed in is changed.
+ * Throws Conflict where somebody else owns what would change (unless forced), BadRequest for a configuration of another
+ * version or with managed fields of its own, and a 500 in Kubernetes' words for one that does not fit the schema.
+ */
+export function applyPatch(schema: Schema, request: ApplyRequest): object {
+  const shape = shapeOf(schema, request.type);
+  checkConfig(schema, request.type, request.config);
+  checkMetadata(schema, request);
+  const live = request.live ?? (emptyObject(schema, request.type) as KubeObject);
+  const reset = setOfFields(request.reset);
+  const { metadata } = request.config;
+  const config = metadata?.managedFields ? { ...request.config, metadata: { ...metadata, managedFields: undefined } } : request.config;
+  const others = ownersBefore(schema, request);
+  const applier: Owner = { ...identity(request), set: owned(differenceBelow(fieldsOf(shape, config), reset)) };
+  const last = others.find((owner) => isSame(owner, applier));
+  const apart = others.filter((owner) => owner !== last);
+  const claimed = apart.reduce((sum, owner) => union(sum, owner.set), applier.set);
+  const merged = pruneFields(shape, mergeConfig(shape, live, config), { last: last?.set, owned: claimed });
+  const change = without(compare(shape, live, merged), reset);
+  refuseConflicts({ schema, shape, request, live }, conflictsOf(apart, change));
+  const rest = apart.map((owner) => ({ ...owner, set: owned(losing(owner.set, change, false)) }));
+  const same = last && sameSet(last.set, applier.set) && last.apiVersion === applier.apiVersion;
+  const mine = same && !change.changed && !change.removed ? last : applier;
+  return withEntries(request, merged as KubeObject, [...rest, mine]);
+}
+
+function checkMetadata(schema: Schema, { type, config }: ApplyRequest): void {
+  const [group, version] = schema.type(type)?.gvk ?? [];
+  const expected = group ? `${group}/${version}` : version;
+  if (expected !== undefined && config.apiVersion !== expected) {
+    throw badRequest(
+      `Incorrect version specified in apply patch. Specified patch version: ${config.apiVersion ?? ''}, expected: ${expected}`,
+    );
+  }
+  if (config.metadata?.managedFields?.length) throw badRequest('metadata.managedFields must be nil');
+}
+
+const identity = (request: ApplyRequest): Omit<Owner, 'set'> => ({
+  manager: request.manager,
+  operation: 'Apply',
+  apiVersion: request.config.apiVersion ?? '',
+  subresource: request.subresource,
+  time: request.time,
+});
+
+/** The stored owners; where there are none, everything set so far gets one. */
+function ownersBefore(schema: Schema, request: ApplyRequest): Owner[] {
+  const { live, type, subresource, time, reset, config } = request;
+  if (!live) return [];
+  const stored = ownersOf(live.metadata.managedFields);
+  if (stored?.length) return stored;
+  const apiVersion = config.apiVersion ?? '';
+  const object = { ...live, metadata: { ...live.metadata, managedFields: undefined } };
+  const update = { type, old: undefined, object, manager: beforeFirstApply, apiVersion, subresource, time, reset };
+  return ownersOf(updateManagers(schema, update)) ?? [];
+}
+
+function conflictsOf(owners: Owner[], change: Comparison): Conflict[] {
+  return owners.flatMap((owner) => {
+    const set = intersection(owner.set, change.changed);
+    return set ? [{ owner, set }] : [];
+  });
+}
+
+/** `kubectl` may change what its client-side apply has set and nobody changed since. */
+function refuseConflicts(
+  at: { schema: Schema; shape: Shape; request: ApplyRequest; live: KubeObject },
+  conflicts: Conflict[],
+): void {
+  const { request, live, shape } = at;
+  if (request.force || conflicts.length === 0) return;
+  const agreed: FieldSet | undefined =
+    request.manager === kubectl ? agreedFields(shape, live, request.config.apiVersion ?? '') : undefined;
+  const left = conflicts.flatMap(({ owner, set }) => {
+    const kept = difference(set, agreed);
+    return kept ? [{ owner, set: kept }] : [];
+  });
+  if (left.length > 0) throw applyConflict(left);
+}
+
+function withEntries(request: ApplyRequest, merged: KubeObject, owners: Owner[]): KubeObject {
+  const stored = request.live?.metadata.managedFields;
+  const { managedFields: _, ...rest } = merged.metadata;
+  const entries = entriesOf(owners, stored);
+  const metadata = request.manager === kubectl ? withLastApplied(rest, request.config) : rest;
+  const managedFields = equalJson(entries, stored) ? stored : entries;
+  return { ...merged, metadata: managedFields ? { ...metadata, managedFields } : metadata } as KubeObject;
 }

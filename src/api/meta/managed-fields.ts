@@ -2,7 +2,7 @@ import type { ManagedFieldsEntry } from '../generated/types.ts';
 import type { KubeObject } from '../resource.ts';
 import type { Schema } from '../schema/schema.ts';
 import { compare, type Comparison } from './fields/compare.ts';
-import { differenceBelow, difference, type FieldSet, intersection, sameSet, setOfFields, union } from './field-set.ts';
+import { difference, differenceBelow, type FieldSet, intersection, setOfFields, union } from './field-set.ts';
 import { entriesOf, isSame, type Owner, ownersOf } from './fields/owners.ts';
 import { shapeOf } from './fields/shape.ts';
 
@@ -95,7 +95,7 @@ function afterUpdate(owners: Owner[], update: ManagedUpdate, change: Comparison)
   const after = owners.map((owner) => {
     const own = isSame(owner, writer);
     const set = owned(losing(own ? union(owner.set, taken) : owner.set, change, own));
-    const touched = own && (taken !== undefined || !sameSet(set, owner.set));
+    const touched = own && taken !== undefined;
     if (set === owner.set && !touched) return owner;
     changed = true;
     return { ...owner, set, time: touched ? update.time : owner.time };

@@ -14,3 +14,17 @@ export function keyStep(keys: readonly ListKey[], item: unknown): string {
 
 /** The step to an element of a set. */
 export const valueStep = (item: unknown): string => `v:${JSON.stringify(item)}`;
+
+/** A path as messages show it: `.spec.ports[port=80,protocol="TCP"].name`. */
+export function pathText(steps: readonly string[]): string {
+  return steps
+    .map((step) => {
+      const text = step.slice(2);
+      if (step.startsWith('f:')) return `.${text}`;
+      if (step.startsWith('i:')) return `[${text}]`;
+      if (step.startsWith('v:')) return `[=${text}]`;
+      const keys = Object.entries(JSON.parse(text) as object);
+      return `[${keys.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`;
+    })
+    .join('');
+}

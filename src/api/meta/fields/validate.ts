@@ -1,0 +1,136 @@
+import type { KubeObject } from '../../resource.ts';
+import type { Schema } from '../../schema/schema.ts';
+import type { FieldSchema } from '../../schema/table.ts';
+import { isJsonObject } from '../json.ts';
+import { StatusError } from '../status-error.ts';
+import { elementOf, isListShape, stepOf } from './members.ts';
+import { pathText } from './path.ts';
+import { type Shape, shapeOf } from './shape.ts';
+
+/** Refuses a configuration that does not fit its type: unknown fields, wrong kinds of values, elements named twice. */
+export function checkConfig(schema: Schema, type: string, config: KubeObject): void {
+  if (!schema.type(type)) return;
+  const check = new Check(schema);
+  check.struct(type, config as unknown as Record<string, unknown>, []);
+  check.lists(shapeOf(schema, type), config, []);
+  if (check.errors.length === 0) return;
+  const list = check.errors.length === 1 ? check.errors[0] : `errors:\n${check.errors.map((e) => `  ${e}`).join('\n')}`;
+  throw new StatusError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: `failed to create typed patch object (${nameOf(config)}): ${list}`,
+    code: 500,
+  });
+}
+
+function nameOf({ metadata, apiVersion = '', kind }: KubeObject): string {
+  const groupVersion = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`;
+  return `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}; ${groupVersion}, Kind=${kind ?? ''}`;
+}
+
+/** JSON kinds by scalar type; a type that is not here takes any value. */
+const scalarKinds: Record<string, string> = {
+  string: 'string',
+  bytes: 'string',
+  time: 'string',
+  microtime: 'string',
+  duration: 'string',
+  boolean: 'boolean',
+  int: 'number',
+  int32: 'number',
+  int64: 'number',
+  float: 'number',
+  double: 'number',
+};
+const shown: Record<string, string> = { number: 'numeric (int or float)' };
+
+class Check {
+  readonly errors: string[] = [];
+  readonly #schema: Schema;
+
+  constructor(schema: Schema) {
+    this.#schema = schema;
+  }
+
+  struct(type: string, value: Record<string, unknown>, path: string[]): void {
+    const fields = this.#schema.fields(type);
+    for (const name of Object.keys(value)) {
+      const at = [...path, `f:${name}`];
+      const field: FieldSchema | undefined = fields.get(name);
+      if (!field) this.#error(at, 'field not declared in schema');
+      else this.#value(field.t, value[name], at);
+    }
+  }
+
+  #value(type: string, value: unknown, path: string[]): void {
+    if (value === null || value === undefined) return;
+    const kind = this.#schema.kindOf(type);
+    if (kind === 'scalar') return this.#scalar(this.#schema.resolve(type), value, path);
+    const element = this.#schema.element(type) ?? '';
+    if (kind === 'list') {
+      if (!Array.isArray(value)) return this.#error(path, `expected list, got ${goSyntax(value)}`);
+      value.forEach((item, i) => this.#value(element, item, [...path, `i:${i}`]));
+    } else if (!isJsonObject(value)) this.#error(path, `expected map, got ${goSyntax(value)}`);
+    else if (kind === 'struct') this.struct(type, value, path);
+    else for (const name of Object.keys(value)) this.#value(element, value[name], [...path, `f:${name}`]);
+  }
+
+  #scalar(type: string, value: unknown, path: string[]): void {
+    const expected = scalarKinds[type];
+    if (expected && typeof value !== expected) {
+      this.#error(path, `expected ${shown[expected] ?? expected}, got ${goSyntax(value)}`);
+    }
+  }
+
+  /** Associative lists: every element has its keys, no two have the same. */
+  lists(shape: Shape, value: unknown, path: string[]): void {
+    if (isListShape(shape)) {
+      if (Array.isArray(value)) this.#items(shape, value, path);
+    } else if (isJsonObject(value) && shape.kind === 'struct') {
+      for (const [name, field] of shape.fields) {
+        if (value[name] !== undefined) this.lists(field.shape, value[name], [...path, field.step]);
+      }
+    } else if (isJsonObject(value) && shape.kind === 'map') {
+      for (const name of Object.keys(value)) this.lists(shape.element, value[name], [...path, `f:${name}`]);
+    }
+  }
+
+  #items(shape: Shape & { kind: 'list' | 'set' }, list: unknown[], path: string[]): void {
+    const seen = new Set<string>();
+    list.forEach((item, i) => {
+      const missing = shape.kind === 'list' ? missingKey(shape, item) : undefined;
+      if (missing) this.#error(path, `element ${i}: ${missing}`);
+      const step = stepOf(shape, item);
+      if (seen.has(step)) this.#error(path, `duplicate entries for key ${pathText([step])}`);
+      seen.add(step);
+      this.lists(elementOf(shape), item, [...path, step]);
+    });
+  }
+
+  #error(path: string[], text: string): void {
+    this.errors.push(`${pathText(path)}: ${text}`);
+  }
+}
+
+/** An optional key without default may be absent as long as another one is there. */
+function missingKey(shape: Shape & { kind: 'list' }, item: unknown): string | undefined {
+  if (!isJsonObject(item)) return 'associative list with keys may not have non-map elements';
+  const absent = shape.keys.filter((key) => item[key.name] === undefined && key.absent === undefined);
+  if (absent.length < shape.keys.length) return undefined;
+  return `associative list with keys has an element that omits key field "${absent[0]?.name}" (and doesn't have default value)`;
+}
+
+/** A value as Go's `%#v` prints it. */
+function goSyntax(value: unknown): string {
+  return `&value.valueUnstructured{Value:${goLiteral(value)}}`;
+}
+
+function goLiteral(value: unknown): string {
+  if (value === null) return 'interface {}(nil)';
+  if (Array.isArray(value)) return `[]interface {}{${value.map(goLiteral).join(', ')}}`;
+  if (!isJsonObject(value)) return JSON.stringify(value);
+  const members = Object.keys(value).sort();
+  return `map[string]interface {}{${members.map((name) => `${JSON.stringify(name)}:${goLiteral(value[name])}`).join(', ')}}`;
+}
