@@ -111,7 +111,12 @@ export function invalid(kind: { group: string; kind: string }, name: string, err
   return StatusError.of(
     'Invalid',
     `${qualified} "${name}" is invalid: ${texts.length === 1 ? texts[0] : `[${texts.join(', ')}]`}`,
-    { name, ...(kind.group ? { group: kind.group } : {}), kind: kind.kind, causes },
+    {
+      ...(name ? { name } : {}),
+      ...(kind.group ? { group: kind.group } : {}),
+      ...(kind.kind ? { kind: kind.kind } : {}),
+      causes,
+    },
   );
 }
 

@@ -115,7 +115,8 @@ function readField(reader: Reader, object: Json, at: { field: FieldSchema; wire:
     const element = t.slice(2);
     // Numbers may come packed: one length, then all of them.
     if (wire === lengthWire && numbers.has(element)) {
-      for (const end = reader.uint32() + reader.pos; reader.pos < end; ) list.push(value(reader, { type: element, depth }));
+      for (const end = reader.uint32() + reader.pos; reader.pos < end; )
+        list.push(value(reader, { type: element, depth }));
     } else list.push(value(reader, { type: element, depth: depth + 1 }));
   } else if (t.startsWith('map[string]')) {
     object[name] ??= {};
@@ -151,7 +152,8 @@ const numbers = new Map<string, (reader: Reader) => number>([
   ['double', (r) => r.double()],
 ]);
 
-const base64 = (bytes: Uint8Array): string => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
+const base64 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
 const parsed = (bytes: Uint8Array): unknown => (bytes.length ? JSON.parse(Buffer.from(bytes).toString('utf8')) : null);
 
 /** Types whose JSON form is not that of their message: `read` gets the fields of the message by number. */

@@ -13,9 +13,13 @@ export function validateNew(endpoint: Endpoint, object: KubeObject): void {
   const errors = [
     ...validateObjectMeta(endpoint.kind, object.metadata),
     ...(endpoint.strategy.validate?.(object) ?? []),
+    ...(endpoint.strategy.validateCreate?.(object) ?? []),
   ];
   refuse(endpoint, object, errors);
 }
+
+/** Subresources by which a client writes the object as it pleases; the others change one thing, and know their own rules. */
+const wholeObject = new Set(['', 'scale']);
 
 export function validateChanged(
   endpoint: Endpoint,
@@ -25,7 +29,8 @@ export function validateChanged(
   const { strategy } = endpoint;
   const errors = validateObjectMetaUpdate(endpoint.kind, object.metadata, old.metadata);
   if (subresource === 'status') errors.push(...(strategy.validateStatusUpdate?.(object, old) ?? []));
-  else errors.push(...(strategy.validate?.(object) ?? []), ...(strategy.validateUpdate?.(object, old) ?? []));
+  else errors.push(...(strategy.validate?.(object) ?? []));
+  if (wholeObject.has(subresource)) errors.push(...(strategy.validateUpdate?.(object, old) ?? []));
   refuse(endpoint, object, errors);
 }
 

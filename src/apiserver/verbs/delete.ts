@@ -21,6 +21,8 @@ export async function deleteObject(context: ApiContext, request: ApiRequest): Pr
   const admission = { verb: 'delete' as const, request, object: undefined, old, dryRun };
   await context.admission.admit(admission);
   await context.admission.validate(admission);
+  // Somebody may have written it meanwhile: the decision is made on what is there now.
+  if (context.store.head(endpoint.resource, key) !== version) return deleteObject(context, request);
   const marked = markDeleted(context, endpoint, { old, options });
   if (marked === 'unchanged') return { type: 'version', code: 200, version };
   if (marked === 'gone') return remove(context, request, { key, old, dryRun });

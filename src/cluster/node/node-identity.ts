@@ -30,26 +30,23 @@ export async function obtainIdentity(deps: NodeDeps, options: NodeOptions): Prom
   const base = { server: options.server, ca, userAgent: 'knarr-node' };
   const helpers: HttpsTransport[] = [];
   let transport: HttpsTransport | undefined;
-  let own: KeyPair | undefined;
   const certificates = new NodeCertificates(
     {
       clock,
       rng,
       log,
       clientFor(current) {
-        const helper = new HttpsTransport(deps, { ...base, credentials: own ?? current ?? { token } });
+        const helper = new HttpsTransport(deps, { ...base, credentials: current ?? { token } });
         helpers.push(helper);
         return createClient(helper);
       },
       onRenewed(purpose: 'client' | 'serving', pair: KeyPair) {
-        if (purpose !== 'client') return;
-        own = pair;
-        transport?.useCredentials(pair);
+        if (purpose === 'client') transport?.useCredentials(pair);
       },
     },
     { nodeName: options.name, dir },
   );
-  own = await certificates.client();
+  const own = await certificates.client();
   transport = new HttpsTransport(deps, { ...base, credentials: own });
   for (const helper of helpers.splice(0)) helper.close();
   return { ca, transport, certificates };
