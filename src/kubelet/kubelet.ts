@@ -28,6 +28,8 @@ import { PodOperations } from './pod-operations.ts';
 import { podFiles } from './pod-files.ts';
 import { PodPaths } from './pod-paths.ts';
 import { type KubeletServerOptions, KubeletServer } from './server/server.ts';
+import { streamsHandler } from './server/streams.ts';
+import { podTargets } from './server/streams-targets.ts';
 import { StatusWriter } from './status-writer.ts';
 import { mountMemoryDir } from './volumes/memory-dir.ts';
 import { WatchedObjects } from './volumes/referenced-objects.ts';
@@ -140,7 +142,9 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const stopHousekeeping = every(clock, housekeepingMs, () => {
     housekeeping().catch((error: unknown) => log.warn({ error: String(error) }, 'housekeeping failed'));
   });
-  const server = options.server ? new KubeletServer({ clock, log, paths, pods: dispatcher }, options.server) : undefined;
+  const streams = streamsHandler({ runtime: cri.runtime, targets: podTargets(dispatcher), log });
+  const served = options.server && { streams, ...options.server };
+  const server = served ? new KubeletServer({ clock, log, paths, pods: dispatcher }, served) : undefined;
   const port = await server?.listen();
   recorder.event({ kind: nodes.kind, apiVersion: 'v1', name: nodeName, uid: nodeName }, 'Normal', 'Starting', 'Starting kubelet.');
   log.info({ node: nodeName, port }, 'kubelet started');

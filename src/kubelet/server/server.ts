@@ -60,6 +60,8 @@ export class KubeletServer {
     this.#server.on('secureConnection', (socket: TLSSocket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
+      // After an upgrade the HTTP server no longer listens for errors.
+      socket.on('error', () => socket.destroy());
     });
   }
 
