@@ -9,6 +9,8 @@ import {
   staleObject,
   StatusError,
 } from '../api/meta/status-error.ts';
+import { applyStrategicMerge } from '../api/meta/strategic-merge.ts';
+import { schema } from '../api/schema/schema.ts';
 import { groupResource, groupVersion, type KubeObject, keyOf, keyText, type Resource } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
 import { randomSuffix, type Rng, uuid } from '../base/rng.ts';
@@ -341,7 +343,11 @@ const withoutUndefined = <T extends object>(o: T): T =>
 
 function applyPatch(call: ApiCall, object: Stored, patch: unknown): Stored {
   if (call.patchType === 'merge') return mergePatch(structuredClone(object), patch) as Stored;
-  throw StatusError.of('UnsupportedMediaType', `the fake knows merge patches only, not ${call.patchType}`);
+  const kind = kindOf(call.resource.group, call.resource.resource);
+  if (call.patchType === 'strategic' && kind) {
+    return applyStrategicMerge({ schema, type: kind.type }, object, patch as Record<string, unknown>) as Stored;
+  }
+  throw StatusError.of('UnsupportedMediaType', `the fake knows merge and strategic patches, not ${call.patchType}`);
 }
 
 /** RFC 7386. */

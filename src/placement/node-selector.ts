@@ -95,9 +95,21 @@ export function termMatches(term: CompiledTerm, slot: number): boolean {
   return true;
 }
 
-export function selectorMatches(selector: CompiledSelector, slot: number): boolean {
-  for (const term of selector) if (termMatches(term, slot)) return true;
-  return false;
+/** The question "is this slot selected?", made ready for a run over many slots. */
+export function selectorTest(selector: CompiledSelector): (slot: number) => boolean {
+  for (const term of selector) refreshTerm(term);
+  const [first] = selector;
+  const [only] = first ?? [];
+  if (selector.length === 1 && first?.length === 1 && only) {
+    // What nearly every pod with a selector asks: one table, one look.
+    const { allowed, column } = only;
+    const { bySlot } = column;
+    return (slot) => allowed[bySlot[slot] as number] === 1;
+  }
+  return (slot) => {
+    for (const term of selector) if (termMatches(term, slot)) return true;
+    return false;
+  };
 }
 
 /** The nodes that a pod names itself (every alternative selects `metadata.name` by `In`), as DaemonSet pods do. */

@@ -33,6 +33,8 @@ export class Snapshot {
   readonly #slotOf = new Map<string, number>();
   readonly #positions: number[] = [];
   readonly #freeSlots: number[] = [];
+  /** How many pods on nodes have a priority. */
+  readonly #priorities = new Map<number, number>();
   readonly #pods = new Map<string, PlacedPod>();
   /** Pods whose node is not known (yet), by its name. */
   readonly #homeless = new Map<string, Map<string, PlacedPod>>();
@@ -60,6 +62,12 @@ export class Snapshot {
 
   get podCount(): number {
     return this.#pods.size;
+  }
+
+  /** Whether some pod on a node is less important than `priority`. */
+  hasPodBelow(priority: number): boolean {
+    for (const known of this.#priorities.keys()) if (known < priority) return true;
+    return false;
   }
 
   requirementOf(spec: PodSpec): PodRequirement {
@@ -151,7 +159,11 @@ export class Snapshot {
     else this.#homeless.get(old.nodeName)?.set(placed.uid, placed);
   }
 
-  #count(info: NodeInfo, { requirement }: PlacedPod, sign: 1 | -1): void {
+  #count(info: NodeInfo, { requirement, pod }: PlacedPod, sign: 1 | -1): void {
+    const priority = pod.spec.priority ?? 0;
+    const alike = (this.#priorities.get(priority) ?? 0) + sign;
+    if (alike === 0) this.#priorities.delete(priority);
+    else this.#priorities.set(priority, alike);
     this.resources.count(info.slot, requirement.bound, sign);
     this.resources.countForScoring(info.slot, requirement.scored, sign);
     for (const port of requirement.hostPorts) {

@@ -50,3 +50,7 @@ export const untolerated = (set: TaintSet, tolerations: readonly Toleration[]): 
 /** How many PreferNoSchedule taints the pod does not tolerate. */
 export const unwelcome = (set: TaintSet, tolerations: readonly Toleration[]): number =>
   set.soft.filter((taint) => !tolerates(tolerations, taint)).length;
+
+/** An answer for every taint set, so that a run over many nodes only looks it up. */
+export const byTaintSet = (sets: TaintSets, answer: (id: number) => number): Uint8Array =>
+  Uint8Array.from(sets.all, (_set, id) => answer(id));

@@ -6,9 +6,23 @@ import type { Snapshot } from '../placement/snapshot.ts';
 import type { SchedulerPlugin } from './plugin.ts';
 
 /** Where a pod goes, or why it goes nowhere. */
-export type Placement =
-  | { node: string; slot: number; evaluated: number }
-  | { reasons: Map<string, string[]>; plugins: Set<string>; evaluated: number };
+export type Placement = { node: string; slot: number; evaluated: number } | ({ evaluated: number } & Unschedulable);
+
+export interface Unschedulable {
+  reasons: ReasonCounts;
+  plugins: Set<string>;
+  /** Nodes that could not take the pod even if other pods left. */
+  unresolvable: number;
+}
+
+/** How many nodes were turned down for a reason, in the words of Kubernetes. */
+export type ReasonCounts = ReadonlyMap<string, number>;
+
+/** What one node had against a pod. */
+export interface NodeVerdict {
+  plugin: string;
+  reasons: readonly string[];
+}
 
 export interface CycleOptions {
   rng: Rng;
@@ -28,30 +42,55 @@ export function enoughNodes(count: number): number {
 
 /** Chooses a node for a pod. Pure: writes nothing, reads only the snapshot; equal scores are decided by `rng`. */
 export function schedule(
-  snapshot: Snapshot,
+  { snapshot, plugins }: { snapshot: Snapshot; plugins: readonly SchedulerPlugin[] },
   pod: Pod,
-  plugins: readonly SchedulerPlugin[],
-  options: CycleOptions = { rng: { next: () => 0, bytes: () => new Uint8Array() } },
+  { rng, start = 0 }: CycleOptions,
 ): Placement {
   const request: FilterRequest = { snapshot, pod, requirement: snapshot.requirementOf(pod.spec) };
   const tests = prepared(plugins, request);
-  const { feasible, evaluated } = feasibleSlots(snapshot, tests, options.start ?? 0);
-  if (feasible.length === 0) return { ...whyNot(snapshot, tests), evaluated };
-  const slot = feasible.length === 1 ? (feasible[0] as number) : best(feasible, plugins, { request, rng: options.rng });
+  const { feasible, evaluated } = feasibleSlots(snapshot, tests, start);
+  if (feasible.length === 0) return { ...countReasons(snapshot, tests), evaluated };
+  const slot = feasible.length === 1 ? (feasible[0] as number) : best(feasible, plugins, { request, rng });
   return { node: snapshot.node(slot)?.name as string, slot, evaluated };
 }
 
-interface NamedTest extends NodeTest {
+/** Node by node, why the pod cannot go there; nodes that would take it are left out. For `why`. */
+export function explain(
+  { snapshot, plugins }: { snapshot: Snapshot; plugins: readonly SchedulerPlugin[] },
+  pod: Pod,
+): Map<string, NodeVerdict> {
+  const tests = prepared(plugins, { snapshot, pod, requirement: snapshot.requirementOf(pod.spec) });
+  const verdicts = new Map<string, NodeVerdict>();
+  for (let i = 0; i < snapshot.size; i++) {
+    const slot = snapshot.slots[i] as number;
+    const failed = firstFailed(tests, slot);
+    if (!failed) continue;
+    verdicts.set(snapshot.node(slot)?.name as string, { plugin: failed.plugin, reasons: failed.test.reasons(slot) });
+  }
+  return verdicts;
+}
+
+interface NamedTest {
   plugin: string;
+  test: NodeTest;
 }
 
 function prepared(plugins: readonly SchedulerPlugin[], request: FilterRequest): NamedTest[] {
   const tests: NamedTest[] = [];
   for (const { name, filter } of plugins) {
     const test = filter?.prepare(request);
-    if (test) tests.push({ plugin: name, passes: test.passes, reasons: test.reasons });
+    if (test) tests.push({ plugin: name, test });
   }
   return tests;
+}
+
+/** A node that fails several filters is counted under the first. */
+function firstFailed(tests: readonly NamedTest[], slot: number): NamedTest | undefined {
+  for (let i = 0; i < tests.length; i++) {
+    const named = tests[i] as NamedTest;
+    if (!named.test.passes(slot)) return named;
+  }
+  return undefined;
 }
 
 function feasibleSlots(
@@ -63,28 +102,27 @@ function feasibleSlots(
   const { size, slots } = snapshot;
   const enough = enoughNodes(size);
   let evaluated = 0;
-  for (; evaluated < size && feasible.length < enough; evaluated++) {
-    const slot = slots[(start + evaluated) % size] as number;
-    if (tests.every((test) => test.passes(slot))) feasible.push(slot);
+  for (let at = start % size; evaluated < size && feasible.length < enough; evaluated++) {
+    const slot = slots[at] as number;
+    if (++at === size) at = 0;
+    if (!firstFailed(tests, slot)) feasible.push(slot);
   }
   return { feasible, evaluated };
 }
 
-/** Per node, the reasons of the first plugin that turned it down. */
-function whyNot(
-  snapshot: Snapshot,
-  tests: readonly NamedTest[],
-): { reasons: Map<string, string[]>; plugins: Set<string> } {
-  const reasons = new Map<string, string[]>();
+function countReasons(snapshot: Snapshot, tests: readonly NamedTest[]): Unschedulable {
+  let unresolvable = 0;
+  const reasons = new Map<string, number>();
   const plugins = new Set<string>();
   for (let i = 0; i < snapshot.size; i++) {
     const slot = snapshot.slots[i] as number;
-    const failed = tests.find((test) => !test.passes(slot));
+    const failed = firstFailed(tests, slot);
     if (!failed) continue;
     plugins.add(failed.plugin);
-    reasons.set(snapshot.node(slot)?.name as string, failed.reasons(slot));
+    if (!failed.test.resolvable?.(slot)) unresolvable++;
+    for (const reason of failed.test.reasons(slot)) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   }
-  return { reasons, plugins };
+  return { reasons, plugins, unresolvable };
 }
 
 function best(
@@ -92,44 +130,41 @@ function best(
   plugins: readonly SchedulerPlugin[],
   { request, rng }: { request: FilterRequest; rng: Rng },
 ): number {
-  const totals = new Float64Array(feasible.length);
+  const count = feasible.length;
+  const totals = new Float64Array(count);
+  const raw = new Float64Array(count);
   for (const { score, weight = 1 } of plugins) {
     const rate = score?.prepare(request);
     if (!score || !rate) continue;
-    const raw = feasible.map(rate);
-    const highest = score.normalize ? Math.max(...raw) : 0;
-    raw.forEach((value, i) => {
-      totals[i] = (totals[i] as number) + weight * normalized(value, highest, score.normalize);
-    });
+    for (let i = 0; i < count; i++) raw[i] = rate(feasible[i] as number);
+    if (score.normalize) normalize(raw, score.normalize);
+    for (let i = 0; i < count; i++) totals[i] = (totals[i] as number) + weight * (raw[i] as number);
   }
   return feasible[winner(totals, rng)] as number;
 }
 
-function normalized(value: number, highest: number, how: 'higher' | 'lower' | undefined): number {
-  if (!how) return value;
-  if (highest === 0) return how === 'lower' ? maxScore : 0;
-  const share = (value * maxScore) / highest;
-  return Math.floor(how === 'lower' ? maxScore - share : share);
-}
-
-/** Index of the highest total; among equals each is as likely (reservoir sampling). */
-function winner(totals: Float64Array, rng: Rng): number {
-  let at = 0;
-  let ties = 1;
-  for (let i = 1; i < totals.length; i++) {
-    if ((totals[i] as number) > (totals[at] as number)) {
-      at = i;
-      ties = 1;
-    } else if (totals[i] === totals[at] && rng.next() * ++ties < 1) at = i;
+/** Scales in place so that the highest count becomes 100 or, where fewer is better, 0. Whole numbers, as upstream. */
+function normalize(raw: Float64Array, how: 'higher' | 'lower'): void {
+  let highest = 0;
+  for (let i = 0; i < raw.length; i++) highest = Math.max(highest, raw[i] as number);
+  for (let i = 0; i < raw.length; i++) {
+    const share = highest === 0 ? 0 : Math.trunc(((raw[i] as number) * maxScore) / highest);
+    raw[i] = how === 'lower' ? maxScore - share : share;
   }
-  return at;
 }
 
-/** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.` */
-export function unschedulableMessage(nodeCount: number, reasons: ReadonlyMap<string, readonly string[]>): string {
-  if (nodeCount === 0) return 'no nodes available to schedule pods';
-  const counts = new Map<string, number>();
-  for (const list of reasons.values()) for (const reason of list) counts.set(reason, (counts.get(reason) ?? 0) + 1);
-  const texts = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
-  return `0/${nodeCount} nodes are available: ${texts.join(', ')}.`;
+/** Index of the highest total; among equals each is as likely. Draws once, and only when there is a choice. */
+function winner(totals: Float64Array, rng: Rng): number {
+  let highest = Number.NEGATIVE_INFINITY;
+  let ties = 0;
+  for (let i = 0; i < totals.length; i++) {
+    const total = totals[i] as number;
+    if (total > highest) {
+      highest = total;
+      ties = 1;
+    } else if (total === highest) ties++;
+  }
+  let skip = ties > 1 ? Math.floor(rng.next() * ties) : 0;
+  for (let i = 0; i < totals.length; i++) if (totals[i] === highest && skip-- === 0) return i;
+  return 0;
 }

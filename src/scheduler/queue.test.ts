@@ -70,4 +70,22 @@ describe('SchedulingQueue', () => {
     queue.add(pod('p'));
     expect(drain()).toEqual(['p']);
   });
+
+  it('does not give out a pod again whose attempt is not over, whatever happens', async () => {
+    const { clock, queue, drain, park } = queueAt();
+    queue.add(pod('p'));
+    drain();
+    park('p', 'Fit');
+    queue.onEvent('pod.deleted');
+    await clock.advance(1000);
+    expect(drain()).toEqual(['p']);
+    // Its binding is under way now.
+    queue.onEvent('pod.deleted');
+    queue.add(pod('p', { priority: 1 }));
+    await clock.advance(10 * 60_000);
+    expect(drain()).toEqual([]);
+    queue.retry('p');
+    await clock.advance(2000);
+    expect(drain()).toEqual(['p']);
+  });
 });

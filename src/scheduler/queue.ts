@@ -2,6 +2,7 @@ import type { Pod } from '../api/generated/types.ts';
 import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { Heap } from '../base/heap.ts';
+import type { ReasonCounts } from './cycle.ts';
 import type { ClusterEvent } from './plugin.ts';
 
 /** A pod that waits for its node. */
@@ -12,11 +13,11 @@ export interface QueuedPod {
   since: number;
   /** The plugins that turned it away last time. */
   rejectedBy: ReadonlySet<string>;
-  /** Node name → reasons, of the last attempt. */
-  reasons: ReadonlyMap<string, readonly string[]>;
+  /** Of the last attempt. */
+  reasons: ReasonCounts;
 }
 
-type Place = 'active' | 'backoff' | 'unschedulable' | 'gated';
+type Place = 'active' | 'backoff' | 'unschedulable' | 'gated' | 'trying';
 
 interface Entry extends QueuedPod {
   place: Place;
@@ -82,12 +83,13 @@ export class SchedulingQueue {
     this.#entries.delete(uid);
   }
 
-  /** The next pod to try; it stays known until `remove`. */
+  /** The next pod to try; it stays known until `remove`, and is not given out again before `park` or `retry`. */
   pop(): QueuedPod | undefined {
     for (let entry = this.#active.pop(); entry; entry = this.#active.pop()) {
       if (this.#entries.get(entry.pod.metadata.uid as string) !== entry || entry.place !== 'active') continue;
       entry.attempts++;
-      entry.place = 'unschedulable';
+      // Events pass it by until it is parked, retried or removed: a pod whose binding is under way must not come again.
+      entry.place = 'trying';
       return entry;
     }
     return undefined;
@@ -111,7 +113,7 @@ export class SchedulingQueue {
   /** The cluster changed: pods that this may help are tried again, not before their back-off is over. */
   onEvent(event: ClusterEvent): void {
     for (const entry of this.#entries.values()) {
-      if (entry.place !== 'unschedulable' || entry.rejectedBy.size === 0) continue;
+      if (entry.place !== 'unschedulable') continue;
       if ([...entry.rejectedBy].some((plugin) => this.#options.eventsOf(plugin).includes(event))) this.#backOff(entry);
     }
   }

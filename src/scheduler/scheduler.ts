@@ -1,6 +1,6 @@
 import { nodes, pods } from '../api/generated/resources.ts';
 import type { Binding, Node, Pod } from '../api/generated/types.ts';
-import { isConflict, isNotFound } from '../api/meta/status-error.ts';
+import { isNotFound } from '../api/meta/status-error.ts';
 import { keyOf } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -9,11 +9,12 @@ import type { Client } from '../client/client.ts';
 import { BroadcastingRecorder } from '../client/event-recorder.ts';
 import { Informer } from '../client/informer.ts';
 import { Snapshot } from '../placement/snapshot.ts';
-import { schedule, unschedulableMessage } from './cycle.ts';
+import { explain, type NodeVerdict, schedule } from './cycle.ts';
 import { nodeEvents, podEvents } from './cluster-events.ts';
 import type { SchedulerPlugin } from './plugin.ts';
 import { defaultPlugins } from './plugins.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
+import { unschedulableMessage } from './unschedulable-message.ts';
 
 export interface SchedulerDeps {
   client: Client;
@@ -31,14 +32,18 @@ export interface SchedulerOptions {
 export interface Scheduler {
   /** Why a pod has no node yet, of the last attempt; undefined when it does not wait here. */
   pending(uid: string): QueuedPod | undefined;
+  /** Node by node, why the pod cannot go there as the cluster is now. */
+  explain(pod: Pod): Map<string, NodeVerdict>;
   stop(): void;
 }
 
 const defaultName = 'default-scheduler';
-/** Pods tried in one turn of the loop: an attempt costs up to a few milliseconds on the largest clusters. */
-const attemptsPerTurn = 4;
-/** Bindings under way at once; more pods wait in the queue. */
-const maxBindings = 256;
+/** Nodes looked at in one turn of the loop: some milliseconds. */
+const nodesPerTurn = 20_000;
+/** Small clusters: a turn ends after this many attempts all the same. */
+const attemptsPerTurn = 100;
+/** Bindings and conditions being written at once; more pods wait in the queue. */
+const maxWrites = 256;
 
 /**
  * Gives pods their nodes. Decides from its own snapshot, in which a chosen pod counts at once; the binding is written
@@ -51,8 +56,7 @@ export function startScheduler(deps: SchedulerDeps, options: SchedulerOptions = 
 class SchedulerLoop implements Scheduler {
   readonly #deps: SchedulerDeps;
   readonly #name: string;
-  readonly #plugins: readonly SchedulerPlugin[];
-  readonly #snapshot = new Snapshot();
+  readonly #world: { snapshot: Snapshot; plugins: readonly SchedulerPlugin[] };
   readonly #queue: SchedulingQueue;
   readonly #recorder: BroadcastingRecorder;
   readonly #pods: Informer<Pod>;
@@ -60,6 +64,8 @@ class SchedulerLoop implements Scheduler {
   /** Pods whose binding is under way: the informer does not show their node yet. */
   readonly #assumed = new Set<string>();
   #start = 0;
+  /** Requests under way. */
+  #writes = 0;
   #cancelTurn: (() => void) | undefined;
   #isReady = false;
   #isStopped = false;
@@ -67,7 +73,7 @@ class SchedulerLoop implements Scheduler {
   constructor(deps: SchedulerDeps, { name = defaultName, plugins = defaultPlugins }: SchedulerOptions) {
     this.#deps = deps;
     this.#name = name;
-    this.#plugins = plugins;
+    this.#world = { snapshot: new Snapshot(), plugins };
     const eventsByPlugin = new Map(plugins.map((plugin) => [plugin.name, plugin.events]));
     this.#queue = new SchedulingQueue(deps.clock, {
       eventsOf: (plugin) => eventsByPlugin.get(plugin) ?? [],
@@ -85,6 +91,14 @@ class SchedulerLoop implements Scheduler {
 
   pending(uid: string): QueuedPod | undefined {
     return this.#queue.get(uid);
+  }
+
+  explain(pod: Pod): Map<string, NodeVerdict> {
+    return explain(this.#world, pod);
+  }
+
+  get #snapshot(): Snapshot {
+    return this.#world.snapshot;
   }
 
   stop(): void {
@@ -124,7 +138,6 @@ class SchedulerLoop implements Scheduler {
       for (const event of podEvents(old, pod)) this.#queue.onEvent(event);
       return;
     }
-    if (this.#assumed.has(uid)) return;
     if (pod.metadata.deletionTimestamp || (pod.spec.schedulerName ?? defaultName) !== this.#name) {
       this.#queue.remove(uid);
       return;
@@ -150,31 +163,35 @@ class SchedulerLoop implements Scheduler {
   }
 
   #turn(): void {
-    for (let i = 0; i < attemptsPerTurn; i++) {
-      if (this.#assumed.size >= maxBindings) return;
+    let evaluated = 0;
+    for (let i = 0; i < attemptsPerTurn && evaluated < nodesPerTurn; i++) {
+      if (this.#writes >= maxWrites) return;
       const queued = this.#queue.pop();
       if (!queued) return;
-      this.#attempt(queued);
+      evaluated += this.#attempt(queued);
     }
     this.#wake();
   }
 
-  #attempt(queued: QueuedPod): void {
+  /** Returns how many nodes were looked at. */
+  #attempt(queued: QueuedPod): number {
     const { pod } = queued;
     const { rng } = this.#deps;
-    const placement = schedule(this.#snapshot, pod, this.#plugins, { rng, start: this.#start });
+    const placement = schedule(this.#world, pod, { rng, start: this.#start });
     this.#start = this.#snapshot.size === 0 ? 0 : (this.#start + placement.evaluated) % this.#snapshot.size;
     const uid = pod.metadata.uid as string;
     if ('node' in placement) {
       this.#assumed.add(uid);
       this.#snapshot.addPod(pod, placement.node);
-      void this.#bind(pod, placement.node);
-      return;
+      void this.#write(() => this.#bind(pod, placement.node));
+      return placement.evaluated;
     }
     const { reasons, plugins } = placement;
-    const rejectedBy = plugins.size > 0 ? plugins : new Set(this.#plugins.map((plugin) => plugin.name));
+    const rejectedBy = plugins.size > 0 ? plugins : new Set(this.#world.plugins.map((plugin) => plugin.name));
     this.#queue.park(uid, { rejectedBy, reasons });
-    void this.#reportUnschedulable(pod, unschedulableMessage(this.#snapshot.size, reasons));
+    const message = unschedulableMessage(this.#snapshot, pod, placement);
+    void this.#write(() => this.#reportUnschedulable(pod, message));
+    return placement.evaluated;
   }
 
   async #bind(pod: Pod, node: string): Promise<void> {
@@ -196,17 +213,23 @@ class SchedulerLoop implements Scheduler {
       );
     } catch (error) {
       this.#forget(pod, error);
-    } finally {
-      this.#wake();
     }
+  }
+
+  async #write(run: () => Promise<void>): Promise<void> {
+    this.#writes++;
+    await run().catch((error: unknown) => this.#deps.log.error({ err: error }, 'write failed'));
+    this.#writes--;
+    this.#wake();
   }
 
   #forget(pod: Pod, error: unknown): void {
     const uid = pod.metadata.uid as string;
     if (this.#isStopped || !this.#assumed.delete(uid)) return;
     this.#snapshot.removePod(uid);
-    // It is gone, or somebody else has given it a node: the informer tells what is true.
-    if (isNotFound(error) || isConflict(error)) return;
+    // Gone: the informer will say so. After any other answer (somebody else gave it a node, too) it comes again unless
+    // the informer tells otherwise before its back-off is over.
+    if (isNotFound(error)) return;
     this.#deps.log.warn({ err: error, pod: pod.metadata.name }, 'binding failed');
     this.#queue.retry(uid);
   }
@@ -221,6 +244,7 @@ class SchedulerLoop implements Scheduler {
       status: 'False',
       reason: 'Unschedulable',
       message,
+      observedGeneration: pod.metadata.generation,
       lastTransitionTime: known?.status === 'False' ? known.lastTransitionTime : lastTransitionTime,
     };
     const patch = { type: 'strategic' as const, body: { status: { conditions: [condition] } } };

@@ -1,4 +1,4 @@
-import { refreshTerm, selectorMatches } from '../node-selector.ts';
+import { selectorTest } from '../node-selector.ts';
 import { type NodeFilter, type NodeTest, testFor } from './node-filter.ts';
 
 const mismatch = "node(s) didn't match Pod's node affinity/selector";
@@ -10,8 +10,7 @@ export const nodeAffinity: NodeFilter = {
   prepare({ snapshot, requirement }): NodeTest | undefined {
     const { required, pinned } = requirement;
     if (!required) return undefined;
-    for (const term of required) refreshTerm(term);
-    const passes = (slot: number) => selectorMatches(required, slot);
+    const passes = selectorTest(required);
     if (!pinned) return testFor(mismatch, passes);
     const isNamed = (slot: number) => pinned.has(snapshot.node(slot)?.name as string);
     return { passes, reasons: (slot) => [isNamed(slot) ? mismatch : pinnedElsewhere] };

@@ -14,6 +14,8 @@ export interface NodeTest {
   passes(slot: number): boolean;
   /** Why not, in Kubernetes' words; only asked of slots that do not pass. */
   reasons(slot: number): string[];
+  /** Whether removing pods from a slot that does not pass could help; absent: never. */
+  resolvable?(slot: number): boolean;
 }
 
 /** One reason a node can be wrong for a pod. Pure: the same snapshot and pod give the same answer. */

@@ -12,7 +12,11 @@ export const resourcesFit: NodeFilter = {
       const column = all[columns[i] as number] as (typeof all)[number];
       return (column.requested[slot] as number) + (amounts[i] as number) > (column.allocatable[slot] as number);
     };
+    const isTooLarge = (slot: number, i: number) =>
+      (amounts[i] as number) > ((all[columns[i] as number] as (typeof all)[number]).allocatable[slot] as number);
     return {
+      // A pod larger than the empty node does not fit whoever leaves.
+      resolvable: (slot) => !columns.some((_, i) => isTooLarge(slot, i)),
       passes(slot) {
         if (isFull(slot)) return false;
         for (let i = 0; i < columns.length; i++) if (lacks(slot, i)) return false;

@@ -1,17 +1,13 @@
-import { untolerated } from '../taints.ts';
-import type { NodeFilter } from './node-filter.ts';
+import { byTaintSet } from '../taints.ts';
+import { type NodeFilter, testFor } from './node-filter.ts';
 
 /** NoSchedule and NoExecute taints must be tolerated. */
 export const taintsTolerated: NodeFilter = {
   prepare({ snapshot, requirement }) {
     if (snapshot.counts.tainted === 0) return undefined;
-    return {
-      passes: (slot) => requirement.tolerated(snapshot.taints[slot] as number),
-      reasons(slot) {
-        const set = snapshot.taintSets.all[snapshot.taints[slot] as number];
-        const taint = set && untolerated(set, requirement.tolerations);
-        return [`node(s) had untolerated taint {${taint?.key}: ${taint?.value ?? ''}}`];
-      },
-    };
+    const { taints, taintSets } = snapshot;
+    const tolerated = byTaintSet(taintSets, (id) => (requirement.tolerated(id) ? 1 : 0));
+    if (!tolerated.includes(0)) return undefined;
+    return testFor('node(s) had untolerated taint(s)', (slot) => tolerated[taints[slot] as number] === 1);
   },
 };

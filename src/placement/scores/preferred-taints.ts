@@ -1,3 +1,4 @@
+import { byTaintSet } from '../taints.ts';
 import type { NodeScore } from './node-score.ts';
 
 /** Fewer PreferNoSchedule taints that the pod does not tolerate are better. */
@@ -5,6 +6,9 @@ export const preferredTaints: NodeScore = {
   normalize: 'lower',
   prepare({ snapshot, requirement }) {
     if (snapshot.counts.tainted === 0) return undefined;
-    return (slot) => requirement.unwelcome(snapshot.taints[slot] as number);
+    const { taints, taintSets } = snapshot;
+    const unwelcome = byTaintSet(taintSets, (id) => requirement.unwelcome(id));
+    if (unwelcome.every((count) => count === 0)) return undefined;
+    return (slot) => unwelcome[taints[slot] as number] as number;
   },
 };

@@ -1,0 +1,133 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { events, nodes, pods } from '../api/generated/resources.ts';
+import type { Pod, PodSpec } from '../api/generated/types.ts';
+import { StatusError } from '../api/meta/status-error.ts';
+import { silentLog } from '../base/log.ts';
+import { seededRng } from '../base/rng.ts';
+import { VirtualClock } from '../base/virtual-clock.ts';
+import { FakeTransport } from '../client/fake.ts';
+import { createClient } from '../client/typed-client.ts';
+import { type Scheduler, startScheduler } from './scheduler.ts';
+
+const started: Scheduler[] = [];
+afterEach(() => {
+  for (const scheduler of started.splice(0)) scheduler.stop();
+});
+
+function setUp() {
+  const clock = new VirtualClock();
+  const rng = seededRng(7);
+  const transport = new FakeTransport({ clock, rng });
+  const client = createClient(transport);
+  const start = () => {
+    const scheduler = startScheduler({ client, clock, rng, log: silentLog });
+    started.push(scheduler);
+    return scheduler;
+  };
+  const addNode = async (name: string, cpu = '1') => {
+    const node = await client.create(nodes, { metadata: { name } });
+    const allocatable = { cpu, memory: '1Gi', pods: '10' };
+    return client.update(nodes, { ...node, status: { allocatable } }, { subresource: 'status' });
+  };
+  const addPod = (name: string, cpu: string, spec: Partial<PodSpec> = {}) => {
+    const containers = [{ name: 'c', resources: { requests: { cpu } } }];
+    return client.create(pods, { metadata: { name, namespace: 'ns' }, spec: { containers, ...spec } });
+  };
+  const get = (name: string): Promise<Pod> => client.get(pods, { namespace: 'ns', name });
+  const nodeOf = async (name: string) => (await get(name)).spec.nodeName;
+  const bindings = () => transport.writes.filter((write) => write.subresource === 'binding').map((write) => write.name);
+  return { clock, transport, client, start, addNode, addPod, get, nodeOf, bindings };
+}
+
+describe('startScheduler', () => {
+  it('gives pods nodes without overfilling one, and says so', async () => {
+    const { clock, client, start, addNode, addPod, nodeOf } = setUp();
+    await addNode('a');
+    await addNode('b');
+    start();
+    for (const name of ['p1', 'p2', 'p3', 'p4']) await addPod(name, '500m');
+    await clock.advance(100);
+    const placed = await Promise.all(['p1', 'p2', 'p3', 'p4'].map(nodeOf));
+    expect(placed.sort()).toEqual(['a', 'a', 'b', 'b']);
+    const said = (await client.list(events)).items.filter((event) => event.reason === 'Scheduled');
+    expect(said.map((event) => event.message)).toContain(`Successfully assigned ns/p1 to ${await nodeOf('p1')}`);
+  });
+
+  it('reports what is missing, and places the pod when room is made', async () => {
+    const { clock, client, start, addNode, addPod, get, nodeOf } = setUp();
+    await addNode('a');
+    const scheduler = start();
+    await addPod('first', '1');
+    await clock.advance(100);
+    const second = await addPod('second', '500m');
+    await clock.advance(100);
+    const [condition] = (await get('second')).status.conditions ?? [];
+    expect(condition).toMatchObject({ type: 'PodScheduled', status: 'False', reason: 'Unschedulable' });
+    expect(condition?.message).toBe(
+      '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: ' +
+        '1 No preemption victims found for incoming pod.',
+    );
+    expect(scheduler.pending(second.metadata.uid as string)?.reasons).toEqual(new Map([['Insufficient cpu', 1]]));
+    expect(scheduler.explain(second)).toEqual(
+      new Map([['a', { plugin: 'NodeResourcesFit', reasons: ['Insufficient cpu'] }]]),
+    );
+    await client.delete(pods, { namespace: 'ns', name: 'first' }, { gracePeriodSeconds: 0 });
+    await clock.advance(2000);
+    expect(await nodeOf('second')).toBe('a');
+    expect(scheduler.pending(second.metadata.uid as string)).toBeUndefined();
+  });
+
+  it('waits for nodes', async () => {
+    const { clock, start, addNode, addPod, get, nodeOf } = setUp();
+    start();
+    await addPod('p', '1');
+    await clock.advance(100);
+    expect((await get('p')).status.conditions?.[0]?.message).toBe('no nodes available to schedule pods');
+    await addNode('late');
+    await clock.advance(2000);
+    expect(await nodeOf('p')).toBe('late');
+  });
+
+  it('takes a binding back that is refused, and tries again', async () => {
+    const { clock, transport, start, addNode, addPod, nodeOf, bindings } = setUp();
+    await addNode('a');
+    let refused = 0;
+    transport.fail = (call) =>
+      call.subresource === 'binding' && refused++ < 2 ? StatusError.of('ServiceUnavailable', 'later') : undefined;
+    start();
+    await addPod('p', '1');
+    await clock.advance(500);
+    expect([refused, await nodeOf('p')]).toEqual([1, undefined]);
+    await clock.advance(3000);
+    expect([refused, await nodeOf('p'), bindings()]).toEqual([3, 'a', ['p']]);
+  });
+
+  it('leaves pods of other schedulers, gated ones and those on their way out alone', async () => {
+    const { clock, client, start, addNode, addPod, nodeOf } = setUp();
+    await addNode('a', '10');
+    start();
+    await addPod('other', '1', { schedulerName: 'somebody' });
+    const gated = await addPod('gated', '1', { schedulingGates: [{ name: 'quota' }] });
+    await clock.advance(1000);
+    expect([await nodeOf('other'), await nodeOf('gated')]).toEqual([undefined, undefined]);
+    await client.update(pods, { ...gated, spec: { ...gated.spec, schedulingGates: [] } });
+    await clock.advance(1000);
+    expect(await nodeOf('gated')).toBe('a');
+  });
+
+  it('starts again with what is there: bound pods count, finished ones do not', async () => {
+    const { clock, client, start, addNode, addPod, nodeOf } = setUp();
+    await addNode('a');
+    await addNode('b');
+    const first = start();
+    const done = await addPod('done', '1', { nodeName: 'a' });
+    await client.update(pods, { ...done, status: { phase: 'Succeeded' } }, { subresource: 'status' });
+    await addPod('running', '1', { nodeName: 'b' });
+    await clock.advance(100);
+    first.stop();
+    await addPod('p', '1');
+    start();
+    await clock.advance(1000);
+    expect(await nodeOf('p')).toBe('a');
+  });
+});
