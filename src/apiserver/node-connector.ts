@@ -2,11 +2,12 @@ import { request as httpsRequest } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
 import { nodes, pods } from '../api/generated/resources.ts';
 import type { Node, Pod } from '../api/generated/types.ts';
+import { splice } from '../streams/splice.ts';
 import { badRequest, internalError, notFound, StatusError } from '../api/meta/status-error.ts';
 import type { HttpRequest } from './body.ts';
 import type { ObjectReader } from './object-reader.ts';
 import { noSuchResource } from './pipeline.ts';
-import type { ApiRequest } from './request.ts';
+import { type ApiRequest, flag } from './request.ts';
 import { type HttpResponse, write } from './respond.ts';
 import type { ResourcePath } from './router.ts';
 
@@ -17,6 +18,9 @@ export interface NodeConnectorOptions {
   /** Who signs the nodes' serving certificates. PEM. */
   ca: string;
 }
+
+/** As long as Kubernetes waits for a node's TCP and TLS handshakes. */
+const dialTimeoutMs = 10_000;
 
 interface Target {
   host: string;
@@ -84,28 +88,24 @@ export class NodeConnector {
     const target = this.#target(request);
     const node = await this.#dial(target);
     node.write(upgradeHead(incoming, target));
-    if (head.length > 0) node.write(head);
-    node.setNoDelay(true);
-    socket.setNoDelay(true);
-    socket.pipe(node);
-    node.pipe(socket);
-    for (const [one, other] of [
-      [socket, node],
-      [node, socket],
-    ] as const) {
-      one.on('error', () => other.destroy());
-      one.on('close', () => other.destroy());
-    }
+    // Whatever the node answers, also an error instead of 101, is the client's answer.
+    if (head.length > 0) socket.unshift(head);
+    splice(socket, node);
   }
 
   #dial({ host, port }: Target): Promise<TLSSocket> {
     return new Promise((resolve, reject) => {
-      const socket = connect({ host, port, ALPNProtocols: ['http/1.1'], ...this.#tls }, () => {
+      const socket = connect({ host, port, ALPNProtocols: ['http/1.1'], timeout: dialTimeoutMs, ...this.#tls }, () => {
+        socket.setTimeout(0);
+        socket.off('timeout', giveUp);
         socket.off('error', fail);
+        socket.on('error', () => socket.destroy());
         resolve(socket);
       });
+      const giveUp = () => socket.destroy(new Error(`dial tcp ${host}:${port}: i/o timeout`));
       const fail = (error: Error) =>
         reject(internalError(new Error(`error dialing backend: ${error.message}`, { cause: error })));
+      socket.on('timeout', giveUp);
       socket.on('error', fail);
     });
   }
@@ -121,19 +121,31 @@ export class NodeConnector {
     const port = node.status.daemonEndpoints?.kubeletEndpoint?.Port;
     if (!host || !port) throw StatusError.of('ServiceUnavailable', `node ${pod.spec.nodeName} has no address yet`);
     const parts = [nodePaths[request.subresource], request.namespace, request.name, container].filter(Boolean);
-    const query = new URLSearchParams(request.query);
-    query.delete('container');
-    // The node speaks the words of the container runtime interface.
-    for (const stream of ['stdin', 'stdout', 'stderr']) renameFlag(query, stream);
-    return { host, port, path: `/${parts.map((part) => encodeURIComponent(part as string)).join('/')}?${query}` };
+    const path = `/${parts.map((part) => encodeURIComponent(part as string)).join('/')}`;
+    return { host, port, path: `${path}?${nodeQuery(request)}` };
   }
 }
 
-function renameFlag(query: URLSearchParams, stream: string): void {
-  const value = query.get(stream);
-  query.delete(stream);
-  if (value && value !== 'false' && value !== '0')
-    query.set({ stdin: 'input', stdout: 'output', stderr: 'error' }[stream] as string, '1');
+/** Of PodExecOptions and PodAttachOptions, as the kubelet calls them. */
+const streamParameters = { stdin: 'input', stdout: 'output', stderr: 'error', tty: 'tty' };
+
+/** The node speaks the words of the kubelet's own API. */
+function nodeQuery({ subresource, query }: ApiRequest): URLSearchParams {
+  const result = new URLSearchParams(subresource === 'log' ? query : '');
+  if (subresource === 'portforward') {
+    const ports = query.getAll('ports').flatMap((value) => value.split(','));
+    for (const port of ports) if (port !== '') result.append('port', port);
+    return result;
+  }
+  if (subresource === 'log') {
+    result.delete('container');
+    return result;
+  }
+  for (const word of query.getAll('command')) result.append('command', word);
+  for (const [option, parameter] of Object.entries(streamParameters)) {
+    if (flag(query, option)) result.set(parameter, '1');
+  }
+  return result;
 }
 
 /** The container that is meant: the asked one, the default one of its annotation, or the only one. */
@@ -155,19 +167,31 @@ function containerOf(request: ApiRequest, pod: Pod): string {
   throw badRequest(`a container name must be specified for pod ${metadata.name}, choose one of: [${shown}]`);
 }
 
-const hopHeaders = new Set(['host', 'authorization', 'content-length']);
+/** What is between the client and this server only, or says of a body, which an upgrade has none of. */
+const ownHeaders = new Set(['host', 'authorization', 'content-length', 'transfer-encoding', 'expect', 'cookie']);
+/** How a browser sends a bearer token: as a subprotocol. */
+const tokenProtocol = 'base64url.bearer.authorization.k8s.io.';
 
 function upgradeHead(incoming: HttpRequest, { host, port, path }: Target): string {
-  const lines = [`${incoming.method} ${path} HTTP/1.1`, `Host: ${host}:${port}`];
+  const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+  const lines = [`${incoming.method} ${path} HTTP/1.1`, `Host: ${authority}`];
   const { rawHeaders } = incoming;
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] as string;
-    if (!hopHeaders.has(name.toLowerCase()) && !name.toLowerCase().startsWith('impersonate-')) {
-      lines.push(`${name}: ${rawHeaders[i + 1]}`);
-    }
+    const [name = '', value = ''] = rawHeaders.slice(i, i + 2);
+    const lowerName = name.toLowerCase();
+    if (ownHeaders.has(lowerName) || lowerName.startsWith('impersonate-')) continue;
+    const shown = lowerName === 'sec-websocket-protocol' ? withoutToken(value) : value;
+    if (shown !== '') lines.push(`${name}: ${shown}`);
   }
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
+
+const withoutToken = (protocols: string): string =>
+  protocols
+    .split(',')
+    .map((protocol) => protocol.trim())
+    .filter((protocol) => !protocol.startsWith(tokenProtocol))
+    .join(', ');
 
 async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = [];

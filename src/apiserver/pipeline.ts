@@ -1,5 +1,5 @@
 import { StatusError } from '../api/meta/status-error.ts';
-import type { Attributes, ResourceAttributes } from './authz/attributes.ts';
+import { type Attributes, requiredField, type ResourceAttributes } from './authz/attributes.ts';
 import { forbidden } from './authz/forbidden.ts';
 import type { UserInfo } from './authn/user-info.ts';
 import type { ApiContext } from './context.ts';
@@ -51,6 +51,7 @@ export function authorize(context: ApiContext, user: UserInfo, attributes: Attri
 /** What a request asks permission for. */
 export function attributesOf(request: ApiRequest): ResourceAttributes {
   const { kind } = request.endpoint;
+  const fieldSelector = request.query.get('fieldSelector') ?? undefined;
   return {
     verb: request.verb,
     group: kind.group,
@@ -58,8 +59,9 @@ export function attributesOf(request: ApiRequest): ResourceAttributes {
     resource: kind.resource,
     subresource: request.subresource,
     namespace: request.namespace,
-    name: request.name,
-    fieldSelector: request.query.get('fieldSelector') ?? undefined,
+    // A collection narrowed to one name is that object: what a role with resource names is about.
+    name: request.name || (requiredField(fieldSelector, 'metadata.name') ?? ''),
+    fieldSelector,
     labelSelector: request.query.get('labelSelector') ?? undefined,
   };
 }
