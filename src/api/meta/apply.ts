@@ -10,7 +10,7 @@ import { pruneFields } from './fields/remove.ts';
 import { type Shape, shapeOf } from './fields/shape.ts';
 import { checkConfig } from './fields/validate.ts';
 import { agreedFields, withLastApplied } from './last-applied.ts';
-import { emptyObject, losing, owned, updateManagers, without } from './managed-fields.ts';
+import { emptyObject, losing, owned, reconciled, updateManagers, without } from './managed-fields.ts';
 import { equalJson } from './json.ts';
 import { badRequest } from './status-error.ts';
 
@@ -50,7 +50,9 @@ export function applyPatch(schema: Schema, request: ApplyRequest): object {
   const live = request.live ?? (emptyObject(schema, request.type) as KubeObject);
   const reset = setOfFields(request.reset);
   const { metadata } = request.config;
-  const config = metadata?.managedFields ? { ...request.config, metadata: { ...metadata, managedFields: undefined } } : request.config;
+  const config = metadata?.managedFields
+    ? { ...request.config, metadata: { ...metadata, managedFields: undefined } }
+    : request.config;
   const others = ownersBefore(schema, request);
   const applier: Owner = { ...identity(request), set: owned(differenceBelow(fieldsOf(shape, config), reset)) };
   const last = others.find((owner) => isSame(owner, applier));
@@ -88,8 +90,8 @@ const identity = (request: ApplyRequest): Omit<Owner, 'set'> => ({
 function ownersBefore(schema: Schema, request: ApplyRequest): Owner[] {
   const { live, type, subresource, time, reset, config } = request;
   if (!live) return [];
-  const stored = ownersOf(live.metadata.managedFields);
-  if (stored?.length) return stored;
+  const stored = reconciled(shapeOf(schema, type), ownersOf(live.metadata.managedFields));
+  if (stored.length > 0) return stored;
   const apiVersion = config.apiVersion ?? '';
   const object = { ...live, metadata: { ...live.metadata, managedFields: undefined } };
   const update = { type, old: undefined, object, manager: beforeFirstApply, apiVersion, subresource, time, reset };

@@ -4,7 +4,8 @@ import type { Schema } from '../schema/schema.ts';
 import { compare, type Comparison } from './fields/compare.ts';
 import { difference, differenceBelow, type FieldSet, intersection, setOfFields, union } from './field-set.ts';
 import { entriesOf, isSame, type Owner, ownersOf } from './fields/owners.ts';
-import { shapeOf } from './fields/shape.ts';
+import { atSchema } from './fields/members.ts';
+import { type Shape, shapeOf } from './fields/shape.ts';
 
 /** A write other than apply. */
 export interface ManagedUpdate {
@@ -60,8 +61,9 @@ export function updateManagers(schema: Schema, update: ManagedUpdate): ManagedFi
   const stored = startingEntries(update);
   if (old && !stored?.length) return undefined;
   const before = old ?? emptyObject(schema, update.type);
-  const change = without(compare(shapeOf(schema, update.type), before, object), setOfFields(update.reset));
-  const owners = afterUpdate(ownersOf(stored) ?? [], update, change);
+  const shape = shapeOf(schema, update.type);
+  const change = without(compare(shape, before, object), setOfFields(update.reset));
+  const owners = afterUpdate(reconciled(shape, ownersOf(stored)), update, change);
   return owners ? entriesOf(owners, stored) : (stored as ManagedFieldsEntry[] | undefined);
 }
 
@@ -82,6 +84,10 @@ function startingEntries({ old, object, subresource }: ManagedUpdate): ManagedFi
   if (sent.length === 1 && isEmptyEntry(sent[0] as ManagedFieldsEntry)) return undefined;
   return ownersOf(sent) ? sent : stored;
 }
+
+/** Stored owners with their sets as the schema is now. */
+export const reconciled = (shape: Shape, owners: Owner[] | undefined): Owner[] =>
+  owners?.map((owner) => ({ ...owner, set: atSchema(shape, owner.set) })) ?? [];
 
 const isEmptyEntry = (entry: ManagedFieldsEntry): boolean =>
   Object.values(entry).every((value) => value === undefined || value === null || value === '');

@@ -1,5 +1,5 @@
 import type { Schema } from '../schema/schema.ts';
-import { equalJson, goText, isJsonObject, type JsonObject, ownMember, setMember } from './json.ts';
+import { goText, isJsonObject, type JsonObject, ownMember, setMember } from './json.ts';
 import { badRequest, StatusError } from './status-error.ts';
 import { deletedBy, inOrder, withOrder } from './strategic-order.ts';
 
@@ -160,11 +160,16 @@ function mergeMaps(member: Member, original: unknown[], patch: unknown[]): unkno
   if (replaced) return changes;
   const place = { schema: member.schema, type: member.schema.element(member.type) ?? '' };
   const merged = [...start];
+  const at = new Map<string, number>();
+  start.forEach((item, i) => {
+    const name = JSON.stringify(item?.[key]);
+    if (!at.has(name)) at.set(name, i);
+  });
   for (const change of changes) {
-    const value = keyValue(change, key);
-    const index = merged.findIndex((item) => equalJson(item[key], value));
-    if (index < 0) merged.push(mergeMap(place, {}, change));
-    else merged[index] = mergeMap(place, merged[index] as JsonObject, change);
+    const name = JSON.stringify(keyValue(change, key));
+    const index = at.get(name) ?? merged.length;
+    at.set(name, index);
+    merged[index] = mergeMap(place, merged[index] ?? {}, change);
   }
   return withOrder({ items: merged, wanted: changes, live: start, key });
 }
@@ -175,19 +180,18 @@ function withoutDirectives(
   original: JsonObject[],
   patch: JsonObject[],
 ): { start: JsonObject[]; changes: JsonObject[]; replaced: boolean } {
-  let start = original;
+  const deleted = new Set<string>();
   let replaced = false;
   const changes: JsonObject[] = [];
   for (const item of patch) {
     const directive = item?.[patchDirective];
     if (directive === undefined) changes.push(item);
     else if (directive === 'replace') replaced = true;
-    else if (directive === 'delete') {
-      const value = keyValue(item, key);
-      start = start.filter((existing) => !equalJson(existing[key], value));
-    } else if (directive === 'merge') throw unforeseen('merging lists cannot yet be specified in the patch');
+    else if (directive === 'delete') deleted.add(JSON.stringify(keyValue(item, key)));
+    else if (directive === 'merge') throw unforeseen('merging lists cannot yet be specified in the patch');
     else throw unknownDirective(directive, item);
   }
+  const start = deleted.size > 0 ? original.filter((item) => !deleted.has(JSON.stringify(item?.[key]))) : original;
   return { start, changes, replaced };
 }
 

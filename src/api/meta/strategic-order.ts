@@ -1,22 +1,31 @@
-import { equalJson, isJsonObject } from './json.ts';
+import { isJsonObject } from './json.ts';
 
-/** Elements of maps are the same when their merge keys are, primitives when they are equal. */
-const same = (a: unknown, b: unknown, key: string): boolean =>
-  isJsonObject(a) && isJsonObject(b) && key ? equalJson(a[key], b[key]) : equalJson(a, b);
+/** What an element is known by: the merge key's value of a map, the value itself of everything else. */
+const nameOf = (item: unknown, key: string): string =>
+  JSON.stringify(isJsonObject(item) && key ? [item[key]] : item) ?? '';
 
-const indexIn = (list: unknown[], item: unknown, key: string): number =>
-  list.findIndex((other) => same(item, other, key));
+/** Where each element stands first in a list. */
+function positions(list: unknown[], key: string): Map<string, number> {
+  const found = new Map<string, number>();
+  list.forEach((item, i) => {
+    const name = nameOf(item, key);
+    if (!found.has(name)) found.set(name, i);
+  });
+  return found;
+}
 
 /** Whether the items stand in `order` one after the other, with others between them perhaps. */
 export function inOrder(items: unknown[], order: unknown[], key: string): boolean {
   let next = 0;
-  for (const item of order) if (next < items.length && same(items[next], item, key)) next++;
+  for (const item of order) if (next < items.length && nameOf(items[next], key) === nameOf(item, key)) next++;
   return next === items.length;
 }
 
 /** A list of primitives without those that a patch deletes. */
-export const deletedBy = (list: unknown[], deleted: unknown[]): unknown[] =>
-  list.filter((item) => !deleted.some((other) => equalJson(item, other)));
+export function deletedBy(list: unknown[], deleted: unknown[]): unknown[] {
+  const gone = new Set(deleted);
+  return list.filter((item) => !gone.has(item));
+}
 
 /**
  * Puts a merged list in order: what the writer names stands as the writer wants it, the rest stays as it was, and where
@@ -24,7 +33,12 @@ export const deletedBy = (list: unknown[], deleted: unknown[]): unknown[] =>
  */
 export function withOrder(list: { items: unknown[]; wanted: unknown[]; live: unknown[]; key: string }): unknown[] {
   const { items, wanted, live, key } = list;
-  const ranked = items.map((item) => ({ item, wanted: indexIn(wanted, item, key), live: indexIn(live, item, key) }));
+  const wantedAt = positions(wanted, key);
+  const liveAt = positions(live, key);
+  const ranked = items.map((item) => {
+    const name = nameOf(item, key);
+    return { item, wanted: wantedAt.get(name) ?? -1, live: liveAt.get(name) ?? -1 };
+  });
   const named = ranked.filter((entry) => entry.wanted >= 0).sort((a, b) => a.wanted - b.wanted);
   const others = ranked.filter((entry) => entry.wanted < 0).sort((a, b) => a.live - b.live);
   const result: unknown[] = [];

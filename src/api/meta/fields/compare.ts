@@ -93,7 +93,12 @@ class Walk {
   #items(step: string, shape: Shape & { kind: 'list' }, before: unknown[], after: unknown[]): void {
     if (before.length < 2 && after.length < 2) this.#at(step, shape.element, before[0], after[0]);
     else {
-      this.#at(step, { kind: 'leaf' }, before.length === 0 ? undefined : before, after.length === 0 ? undefined : after);
+      this.#at(
+        step,
+        { kind: 'leaf' },
+        before.length === 0 ? undefined : before,
+        after.length === 0 ? undefined : after,
+      );
     }
   }
 }

@@ -84,6 +84,21 @@ export function withStructs(shape: Shape, set: FieldSet | undefined): FieldSet |
   return result;
 }
 
+/** A set as the schema is now: what became atomic since the set was stored is one path. */
+export function atSchema(shape: Shape, set: FieldSet | undefined): FieldSet | undefined {
+  if (!set || shape.kind === 'deduced') return set;
+  let result: FieldSet = set;
+  for (const step in set) {
+    if (shape.kind === 'leaf') return {};
+    if (step === '.') continue;
+    const below = atSchema(shapeBelow(shape, step), set[step]) as FieldSet;
+    if (below === set[step]) continue;
+    if (result === set) result = { ...set };
+    result[step] = below;
+  }
+  return result;
+}
+
 export function shapeBelow(shape: Shape, step: string): Shape {
   if (step.startsWith('f:')) return memberOf(shape, step.slice(2)).shape;
   return isListShape(shape) ? elementOf(shape) : leaf;

@@ -28,7 +28,9 @@ const fieldsOf = (entry: ManagedFieldsEntry): FieldSet | undefined => {
 };
 
 const isValid = (entry: ManagedFieldsEntry): boolean =>
-  (entry.operation === 'Apply' || entry.operation === 'Update') && !!entry.apiVersion && entry.fieldsType === 'FieldsV1';
+  (entry.operation === 'Apply' || entry.operation === 'Update') &&
+  !!entry.apiVersion &&
+  entry.fieldsType === 'FieldsV1';
 
 /** The owners that entries speak of; none of them where one is not valid. */
 export function ownersOf(entries: readonly ManagedFieldsEntry[] | undefined): Owner[] | undefined {

@@ -1,7 +1,16 @@
 import { difference, type FieldSet, intersection, isMember, union } from '../field-set.ts';
 import type { JsonObject } from '../json.ts';
 import { setMember } from '../json.ts';
-import { elementOf, fieldsOf, isListShape, isObjectShape, type ListShape, memberOf, stepOf, withStructs } from './members.ts';
+import {
+  elementOf,
+  fieldsOf,
+  isListShape,
+  isObjectShape,
+  type ListShape,
+  memberOf,
+  stepOf,
+  withStructs,
+} from './members.ts';
 import type { Shape } from './shape.ts';
 
 /**

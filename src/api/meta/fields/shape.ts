@@ -98,7 +98,9 @@ function list(compiler: Compiler, field: FieldSchema): Shape {
   if (field.lt === 'set') return { kind: 'set' };
   const element = compiler.schema.element(field.t) ?? '';
   if (field.lt !== 'map' || !field.lk) return leaf;
-  const keys = [...field.lk].sort().map((name) => ({ name, absent: absentKey(compiler.schema.fieldOf(element, name)) }));
+  const keys = [...field.lk]
+    .sort()
+    .map((name) => ({ name, absent: absentKey(compiler.schema.fieldOf(element, name)) }));
   return { kind: 'list', keys, element: compile(compiler, element) };
 }
 
