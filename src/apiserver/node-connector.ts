@@ -1,3 +1,4 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
 import { nodes, pods } from '../api/generated/resources.ts';
@@ -21,6 +22,7 @@ export interface NodeConnectorOptions {
 
 /** As long as Kubernetes waits for a node's TCP and TLS handshakes. */
 const dialTimeoutMs = 10_000;
+const answerTimeoutMs = 30_000;
 
 interface Target {
   host: string;
@@ -57,23 +59,32 @@ export class NodeConnector {
       throw noSuchResource();
     }
     const target = this.#target(request);
-    await new Promise<void>((resolve, reject) => {
-      const { host, port, path } = target;
-      const outgoing = httpsRequest({ host, port, path, method: 'GET', ...this.#tls }, (answer) => {
-        if (answer.statusCode !== 200) {
-          void textOf(answer).then((text) => reject(nodeError(answer.statusCode ?? 500, text)));
-          return;
-        }
-        write(response, 200, { 'content-type': answer.headers['content-type'] ?? 'text/plain' });
-        answer.pipe(response as NodeJS.WritableStream);
-        answer.on('end', resolve);
-        answer.on('error', resolve);
+    const answer = await this.#ask(target, { incoming, response });
+    if (answer.statusCode !== 200) throw nodeError(answer.statusCode ?? 500, await textOf(answer));
+    write(response, 200, { 'content-type': answer.headers['content-type'] ?? 'text/plain' });
+    // A log that is followed may say nothing for long; that it stands is to be seen at once.
+    (response as ServerResponse).flushHeaders();
+    await new Promise<void>((resolve) => {
+      // A node that goes away in the middle must not look like the end of the log.
+      answer.on('error', () => response.destroy());
+      answer.on('close', resolve);
+      answer.pipe(response as NodeJS.WritableStream);
+    });
+  }
+
+  /** The node's answer to a GET. It breaks off when the client goes away. */
+  #ask(
+    { host, port, path }: Target,
+    { incoming, response }: { incoming: HttpRequest; response: HttpResponse },
+  ): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const outgoing = httpsRequest({ host, port, path, timeout: answerTimeoutMs, ...this.#tls }, (answer) => {
+        outgoing.setTimeout(0);
+        resolve(answer);
       });
+      outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer from ${host}:${port}`)));
       outgoing.on('error', (error) => reject(internalError(error)));
-      response.on('close', () => {
-        outgoing.destroy();
-        resolve();
-      });
+      response.on('close', () => outgoing.destroy());
       incoming.on('error', () => outgoing.destroy());
       outgoing.end();
     });
