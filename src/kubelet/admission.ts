@@ -38,7 +38,9 @@ const hostPorts = (pod: Pod): string[] =>
   pod.spec.containers
     .flatMap((container: Container) => container.ports ?? [])
     .filter(({ hostPort }) => hostPort)
-    .map(({ hostPort, protocol = 'TCP', hostIP = '' }) => `${protocol}/${hostIP === '0.0.0.0' ? '' : hostIP}/${hostPort}`);
+    .map(
+      ({ hostPort, protocol = 'TCP', hostIP = '' }) => `${protocol}/${hostIP === '0.0.0.0' ? '' : hostIP}/${hostPort}`,
+    );
 
 function shortage(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
   const allocatable = amountsOf(node.status?.allocatable ?? {});

@@ -12,7 +12,10 @@ export interface CleanupDeps {
 }
 
 /** Removes folders, mounts and cgroups of pods that neither the API nor the runtime knows (`known`: uids). */
-export async function removeOrphans({ paths, cgroups, cgroupRoot }: CleanupDeps, known: ReadonlySet<string>): Promise<void> {
+export async function removeOrphans(
+  { paths, cgroups, cgroupRoot }: CleanupDeps,
+  known: ReadonlySet<string>,
+): Promise<void> {
   for (const dir of [paths.podsDir, paths.memoryDir]) {
     for (const uid of await readdir(dir)) if (!known.has(uid)) await removeTree(join(dir, uid));
   }

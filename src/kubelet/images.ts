@@ -73,7 +73,8 @@ export class Images {
     }
     await this.#pull(name, request);
     const pulled = await this.#status(name);
-    if (!pulled) throw new ImageError('ErrImagePull', `image "${name}" is not there after its pull`, this.#deps.clock.now());
+    if (!pulled)
+      throw new ImageError('ErrImagePull', `image "${name}" is not there after its pull`, this.#deps.clock.now());
     return ensured(pulled);
   }
 
@@ -179,11 +180,16 @@ function authsOf(secret: Secret, registry: string): AuthConfig[] {
       throw new ConfigError(`secret "${secret.metadata.name}" is not a docker configuration: ${String(error)}`);
     }
   };
-  const auths = { ...parse(text('.dockercfg')), ...(parse(text('.dockerconfigjson'))['auths'] as object) } as Record<string, DockerAuth>;
+  const auths = { ...parse(text('.dockercfg')), ...(parse(text('.dockerconfigjson'))['auths'] as object) } as Record<
+    string,
+    DockerAuth
+  >;
   return Object.entries(auths)
     .filter(([host]) => hostOf(host) === registry || (registry === 'docker.io' && hostOf(host) === 'index.docker.io'))
     .map(([, { username, password, auth }]) => {
-      const [user, ...words] = Buffer.from(auth ?? '', 'base64').toString().split(':');
+      const [user, ...words] = Buffer.from(auth ?? '', 'base64')
+        .toString()
+        .split(':');
       return { username: username ?? user ?? '', password: password ?? words.join(':') };
     });
 }

@@ -88,11 +88,19 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   await mountMemoryDir(paths.memoryDir, runCommand);
   const cgroups = deps.cgroups ?? (await detectCgroups());
   const machine = await readMachine(dataDir);
-  const identity = { nodeName, nodeIps, kubeletPort: options.server?.port ?? defaultPort, maxPods: options.maxPods ?? 110, reserved: options.reserved };
+  const identity = {
+    nodeName,
+    nodeIps,
+    kubeletPort: options.server?.port ?? defaultPort,
+    maxPods: options.maxPods ?? 110,
+    reserved: options.reserved,
+  };
   const allocatable = allocatableOf(machine, identity);
 
   const serviceInformer = new Informer<Service>({ client, clock, rng, log }, services);
-  const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, { fieldSelector: `spec.nodeName=${nodeName}` });
+  const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {
+    fieldSelector: `spec.nodeName=${nodeName}`,
+  });
   const recorder = new BroadcastingRecorder({ client, clock, log }, { component: 'kubelet', host: nodeName });
   const statusWriter = new StatusWriter({ client, clock, log });
   const objects = new WatchedObjects({ client, clock, rng, log }, (uids) => dispatcher.referencesChanged(uids));
@@ -125,7 +133,10 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const reporter = new NodeReporter({ client, cri, clock, log }, { ...identity, dataDir, labels: options.nodeLabels });
   const dispatcher: PodDispatcher = new PodDispatcher(
     { cri, clock, log, recorder, operations, statusWriter, volumes },
-    { hostIps: nodeIps, node: () => reporter.node ?? { metadata: { name: nodeName }, spec: {}, status: { allocatable } } },
+    {
+      hostIps: nodeIps,
+      node: () => reporter.node ?? { metadata: { name: nodeName }, spec: {}, status: { allocatable } },
+    },
   );
 
   await reporter.start();
@@ -146,7 +157,12 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const served = options.server && { streams, ...options.server };
   const server = served ? new KubeletServer({ clock, log, paths, pods: dispatcher }, served) : undefined;
   const port = await server?.listen();
-  recorder.event({ kind: nodes.kind, apiVersion: 'v1', name: nodeName, uid: nodeName }, 'Normal', 'Starting', 'Starting kubelet.');
+  recorder.event(
+    { kind: nodes.kind, apiVersion: 'v1', name: nodeName, uid: nodeName },
+    'Normal',
+    'Starting',
+    'Starting kubelet.',
+  );
   log.info({ node: nodeName, port }, 'kubelet started');
 
   return {

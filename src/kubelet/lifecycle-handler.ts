@@ -29,7 +29,9 @@ export async function runHandler(
     const result = await runtime.ExecSync({ containerId, cmd: handler.exec.command ?? [], timeout });
     if (result.exitCode) {
       const output = Buffer.from(result.stderr?.length ? result.stderr : (result.stdout ?? [])).toString();
-      throw new Error(`command '${(handler.exec.command ?? []).join(' ')}' exited with ${result.exitCode}: ${output.slice(0, 1024)}`);
+      throw new Error(
+        `command '${(handler.exec.command ?? []).join(' ')}' exited with ${result.exitCode}: ${output.slice(0, 1024)}`,
+      );
     }
   } else if (handler.httpGet) {
     const port = portNumber(handler.httpGet.port, container as Container);

@@ -181,9 +181,22 @@ export class NodeReporter {
 
 /** The status without what only time changes. */
 function meaning(status: NodeStatus | undefined): string {
-  const conditions = status?.conditions?.map(({ type, status: value, reason, message }) => [type, value, reason, message]);
+  const conditions = status?.conditions?.map(({ type, status: value, reason, message }) => [
+    type,
+    value,
+    reason,
+    message,
+  ]);
   const { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images } = status ?? {};
-  return JSON.stringify([conditions, sorted(capacity), sorted(allocatable), addresses, daemonEndpoints, sorted(nodeInfo), images?.map((i) => i.names)]);
+  return JSON.stringify([
+    conditions,
+    sorted(capacity),
+    sorted(allocatable),
+    addresses,
+    daemonEndpoints,
+    sorted(nodeInfo),
+    images?.map((i) => i.names),
+  ]);
 }
 
 const sorted = (map: object | undefined) => Object.entries(map ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -41,8 +41,18 @@ class World {
     this.api = new FakeTransport({ clock: this.clock, rng: this.rng });
     this.client = createClient(this.api);
     const behavior = (config: ContainerConfig) => this.behaviors.get(config.labels?.[containerNameLabel] ?? '') ?? {};
-    const images = [{ ref: 'app:1', pullMs: 200 }, { ref: 'here:1', present: true }, { ref: 'broken:1', pullError: 'no such image' }];
-    const delaysMs = { RunPodSandbox: 50, CreateContainer: 5, StartContainer: 30, StopPodSandbox: 20, RemovePodSandbox: 5 };
+    const images = [
+      { ref: 'app:1', pullMs: 200 },
+      { ref: 'here:1', present: true },
+      { ref: 'broken:1', pullError: 'no such image' },
+    ];
+    const delaysMs = {
+      RunPodSandbox: 50,
+      CreateContainer: 5,
+      StartContainer: 30,
+      StopPodSandbox: 20,
+      RemovePodSandbox: 5,
+    };
     this.cri = new FakeCri({ clock: this.clock, rng: this.rng }, { behavior, images, delaysMs });
     this.#watchForViolations();
   }
@@ -74,7 +84,7 @@ class World {
     );
     const statusWriter = new StatusWriter(deps);
     this.dispatcher = new PodDispatcher(
-      { cri, clock, log: silentLog, recorder, operations, statusWriter, volumes: { prepare: async () => {} } },
+      { cri, clock, log: silentLog, recorder, operations, statusWriter, volumes: { refresh: async () => {} } },
       { hostIps: ['192.0.2.1'], node: () => node },
     );
     const { dispatcher } = this;
@@ -143,13 +153,17 @@ class World {
     const sandboxes = items.filter((s) => s.labels?.[podUidLabel] === uid && s.state === 'SANDBOX_READY');
     if (sandboxes.length > 1) this.violations.push(`${uid} has ${sandboxes.length} ready sandboxes`);
     if (!name.startsWith('app')) return;
-    const inits = ofPod.filter((c) => c.labels?.[containerNameLabel]?.startsWith('init') && c.podSandboxId === own.podSandboxId);
-    if (inits.some((c) => c.state === 'CONTAINER_RUNNING')) this.violations.push(`${name} started while an init container ran`);
+    const inits = ofPod.filter(
+      (c) => c.labels?.[containerNameLabel]?.startsWith('init') && c.podSandboxId === own.podSandboxId,
+    );
+    if (inits.some((c) => c.state === 'CONTAINER_RUNNING'))
+      this.violations.push(`${name} started while an init container ran`);
   }
 }
 
 const app = (name = 'app', more: object = {}) => ({ name, image: 'here:1', ...more });
-const isReady = (pod?: Pod) => pod?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+const isReady = (pod?: Pod) =>
+  pod?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
 
 async function running(spec: PodSpec, behaviors: Record<string, ContainerBehavior> = {}): Promise<World> {
   const world = new World(1);
@@ -173,7 +187,10 @@ describe('a pod on a node', () => {
   });
 
   it('kills what ignores SIGTERM after the grace period, not before', async () => {
-    const world = await running({ containers: [app()], terminationGracePeriodSeconds: 7 }, { app: { onTerm: 'ignore' } });
+    const world = await running(
+      { containers: [app()], terminationGracePeriodSeconds: 7 },
+      { app: { onTerm: 'ignore' } },
+    );
     await world.until(async () => isReady(await world.get('p')));
     const deletedAt = world.clock.now();
     await world.client.delete(pods, { namespace: 'default', name: 'p' }, { gracePeriodSeconds: 7 });
@@ -207,13 +224,22 @@ describe('a pod on a node', () => {
   });
 
   it('ends as Succeeded or Failed when nothing is to be restarted', async () => {
-    const world = await running({ containers: [app()], restartPolicy: 'Never' }, { app: { exit: { afterMs: 50, code: 0 } } });
+    const world = await running(
+      { containers: [app()], restartPolicy: 'Never' },
+      { app: { exit: { afterMs: 50, code: 0 } } },
+    );
     await world.until(async () => (await world.get('p'))?.status.phase === 'Succeeded');
-    expect((await world.get('p'))?.status.containerStatuses?.[0]?.state?.terminated).toMatchObject({ reason: 'Completed', exitCode: 0 });
+    expect((await world.get('p'))?.status.containerStatuses?.[0]?.state?.terminated).toMatchObject({
+      reason: 'Completed',
+      exitCode: 0,
+    });
     world.behaviors.set('app-bad', { exit: { afterMs: 50, oom: true } });
     await world.create('q', { containers: [app('app-bad')], restartPolicy: 'Never' });
     await world.until(async () => (await world.get('q'))?.status.phase === 'Failed');
-    expect((await world.get('q'))?.status.containerStatuses?.[0]?.state?.terminated).toMatchObject({ reason: 'OOMKilled', exitCode: 137 });
+    expect((await world.get('q'))?.status.containerStatuses?.[0]?.state?.terminated).toMatchObject({
+      reason: 'OOMKilled',
+      exitCode: 137,
+    });
   });
 
   it('runs init containers in order, sidecars beside, and ends sidecars last', async () => {
@@ -237,7 +263,14 @@ describe('a pod on a node', () => {
     });
     await world.until(async () => (await world.get('p'))?.status.phase === 'Succeeded');
     expect(order).toEqual([
-      'start init-1', 'exit init-1', 'start sidecar', 'start init-2', 'exit init-2', 'start app', 'exit app', 'exit sidecar',
+      'start init-1',
+      'exit init-1',
+      'start sidecar',
+      'start init-2',
+      'exit init-2',
+      'start app',
+      'exit app',
+      'exit sidecar',
     ]);
     expect(world.violations).toEqual([]);
   });
@@ -259,13 +292,18 @@ describe('a pod on a node', () => {
     await world.until(async () => (await waiting()) === 'ImagePullBackOff');
     expect((await world.get('p'))?.status.phase).toBe('Pending');
     await world.create('never', { containers: [app('app', { image: 'app:1', imagePullPolicy: 'Never' })] });
-    await world.until(async () => (await world.get('never'))?.status.containerStatuses?.[0]?.state?.waiting?.reason === 'ErrImageNeverPull');
+    await world.until(
+      async () =>
+        (await world.get('never'))?.status.containerStatuses?.[0]?.state?.waiting?.reason === 'ErrImageNeverPull',
+    );
   });
 
   it('restarts a container that fails its liveness probe, and holds traffic back until ready', async () => {
     let isHealthy = true;
     let isReadyNow = false;
-    const exec = ([word]: readonly string[]) => ({ exitCode: word === 'live' ? Number(!isHealthy) : Number(!isReadyNow) });
+    const exec = ([word]: readonly string[]) => ({
+      exitCode: word === 'live' ? Number(!isHealthy) : Number(!isReadyNow),
+    });
     const probe = (word: string) => ({ exec: { command: [word] }, periodSeconds: 1, failureThreshold: 2 });
     const container = app('app', { livenessProbe: probe('live'), readinessProbe: probe('ready') });
     const world = await running({ containers: [container], terminationGracePeriodSeconds: 1 }, { app: { exec } });
@@ -374,56 +412,73 @@ describe('pods under random faults', () => {
       const items = (await world.client.list(pods)).items;
       const pod = items[Math.floor(world.rng.next() * items.length)];
       const options = world.rng.next() < 0.3 ? { gracePeriodSeconds: 0 } : undefined;
-      if (pod) await world.client.delete(pods, { namespace: 'default', name: pod.metadata.name }, options).catch(() => undefined);
+      if (pod)
+        await world.client
+          .delete(pods, { namespace: 'default', name: pod.metadata.name }, options)
+          .catch(() => undefined);
     }
   }
 
   /** Statuses as a watcher sees them: restart counts never fall, an ended pod stays ended. */
   function watchStatuses(world: World): void {
     const last = new Map<string, Pod>();
-    world.client.watch(pods, {}, {
-      events(batch) {
-        for (const { object } of batch) {
-          const uid = object.metadata.uid ?? '';
-          const before = last.get(uid)?.status;
-          last.set(uid, object);
-          const isOver = before?.phase === 'Succeeded' || before?.phase === 'Failed';
-          if (isOver && object.status?.phase !== before?.phase) world.violations.push(`phase ${before?.phase} -> ${object.status?.phase}`);
-          for (const old of before?.containerStatuses ?? []) {
-            const now = object.status?.containerStatuses?.find(({ name }) => name === old.name);
-            if (now && now.restartCount < old.restartCount) world.violations.push(`${old.name}: restarts ${old.restartCount} -> ${now.restartCount}`);
+    world.client.watch(
+      pods,
+      {},
+      {
+        events(batch) {
+          for (const { object } of batch) {
+            const uid = object.metadata.uid ?? '';
+            const before = last.get(uid)?.status;
+            last.set(uid, object);
+            const isOver = before?.phase === 'Succeeded' || before?.phase === 'Failed';
+            if (isOver && object.status?.phase !== before?.phase)
+              world.violations.push(`phase ${before?.phase} -> ${object.status?.phase}`);
+            for (const old of before?.containerStatuses ?? []) {
+              const now = object.status?.containerStatuses?.find(({ name }) => name === old.name);
+              if (now && now.restartCount < old.restartCount)
+                world.violations.push(`${old.name}: restarts ${old.restartCount} -> ${now.restartCount}`);
+            }
           }
-        }
+        },
+        end: () => undefined,
       },
-      end: () => undefined,
-    });
+    );
   }
 
-  it.each(Array.from({ length: 25 }, (_, seed) => seed))('seed %i keeps its promises', async (seed) => {
-    const world = new World(seed);
-    watchStatuses(world);
-    world.start();
-    for (let round = 0; round < 25; round++) {
-      if (world.rng.next() < 0.4) await world.create(`p${round}`, randomSpec(world, `${round}`));
-      await world.clock.advance(world.rng.next() * 3000);
-      await fault(world);
-    }
-    // Left in peace, everything that should run runs; the longest back-off is five minutes.
-    for (const name of world.behaviors.keys()) if (name.startsWith('app')) world.behaviors.set(name, {});
-    for (const name of world.behaviors.keys()) if (name.startsWith('init')) world.behaviors.set(name, { exit: { afterMs: 50, code: 0 } });
-    const isAtRest = ({ status, spec }: Pod) => {
-      const waits = status?.containerStatuses?.some(({ state }) => state?.waiting !== undefined) ?? true;
-      return ['Succeeded', 'Failed'].includes(status?.phase ?? '') || (!waits && (spec.restartPolicy !== 'Always' || isReady({ status } as Pod)));
-    };
-    const isSettled = async () => (await world.client.list(pods)).items.every(isAtRest);
-    await world.clock.advance(30_000);
-    await world.until(isSettled, 1_200_000);
-    for (const { metadata } of (await world.client.list(pods)).items) {
-      await world.client.delete(pods, { namespace: 'default', name: metadata.name });
-    }
-    await world.until(async () => (await world.client.list(pods)).items.length === 0);
-    await world.until(async () => ((await world.cri.runtime.ListPodSandbox({})).items ?? []).length === 0);
-    expect(await world.containers()).toEqual([]);
-    expect(world.violations).toEqual([]);
-  }, 60_000);
+  it.each(Array.from({ length: 25 }, (_, seed) => seed))(
+    'seed %i keeps its promises',
+    async (seed) => {
+      const world = new World(seed);
+      watchStatuses(world);
+      world.start();
+      for (let round = 0; round < 25; round++) {
+        if (world.rng.next() < 0.4) await world.create(`p${round}`, randomSpec(world, `${round}`));
+        await world.clock.advance(world.rng.next() * 3000);
+        await fault(world);
+      }
+      // Left in peace, everything that should run runs; the longest back-off is five minutes.
+      for (const name of world.behaviors.keys()) if (name.startsWith('app')) world.behaviors.set(name, {});
+      for (const name of world.behaviors.keys())
+        if (name.startsWith('init')) world.behaviors.set(name, { exit: { afterMs: 50, code: 0 } });
+      const isAtRest = ({ status, spec }: Pod) => {
+        const waits = status?.containerStatuses?.some(({ state }) => state?.waiting !== undefined) ?? true;
+        return (
+          ['Succeeded', 'Failed'].includes(status?.phase ?? '') ||
+          (!waits && (spec.restartPolicy !== 'Always' || isReady({ status } as Pod)))
+        );
+      };
+      const isSettled = async () => (await world.client.list(pods)).items.every(isAtRest);
+      await world.clock.advance(30_000);
+      await world.until(isSettled, 1_200_000);
+      for (const { metadata } of (await world.client.list(pods)).items) {
+        await world.client.delete(pods, { namespace: 'default', name: metadata.name });
+      }
+      await world.until(async () => (await world.client.list(pods)).items.length === 0);
+      await world.until(async () => ((await world.cri.runtime.ListPodSandbox({})).items ?? []).length === 0);
+      expect(await world.containers()).toEqual([]);
+      expect(world.violations).toEqual([]);
+    },
+    60_000,
+  );
 });

@@ -21,7 +21,7 @@ export interface PodDispatcherDeps {
   operations: PodOperations;
   statusWriter: StatusWriter;
   /** Brings changed objects into the pod's volumes. */
-  volumes: Pick<VolumesHook, 'prepare'>;
+  volumes: Pick<VolumesHook, 'refresh'>;
 }
 
 export interface PodDispatcherOptions {
@@ -128,7 +128,9 @@ export class PodDispatcher {
 
   runningContainers(): { pod: Pod; container: RuntimeContainer }[] {
     return Array.from(this.#runners.values()).flatMap(({ state: { pod, containers } }) =>
-      Object.values(containers).flatMap(({ current }) => (current?.state === 'running' ? [{ pod, container: current }] : [])),
+      Object.values(containers).flatMap(({ current }) =>
+        current?.state === 'running' ? [{ pod, container: current }] : [],
+      ),
     );
   }
 
@@ -147,8 +149,12 @@ export class PodDispatcher {
     const runner = this.#runner(pod);
     const runtime = seen ?? { sandboxes: [], containers: [] };
     for (const { id } of [...runtime.sandboxes, ...runtime.containers]) this.#owners.set(id, uid);
-    const isNew = runtime.sandboxes.length === 0 && !isTerminalPhase(pod.status?.phase) && !pod.metadata.deletionTimestamp;
-    const rejection = isNew && pod.status?.startTime === undefined ? admit(pod, this.#options.node(), this.#activePods(uid)) : undefined;
+    const isNew =
+      runtime.sandboxes.length === 0 && !isTerminalPhase(pod.status?.phase) && !pod.metadata.deletionTimestamp;
+    const rejection =
+      isNew && pod.status?.startTime === undefined
+        ? admit(pod, this.#options.node(), this.#activePods(uid))
+        : undefined;
     if (rejection) runner.feed({ type: 'rejected', ...rejection });
     runner.feed({ type: 'runtime', runtime });
   }
@@ -165,7 +171,9 @@ export class PodDispatcher {
     if (!runner) return;
     this.#deps.statusWriter.observe(pod);
     const { metadata } = runner.state.pod;
-    const isRelabelled = JSON.stringify([metadata.labels, metadata.annotations]) !== JSON.stringify([pod.metadata.labels, pod.metadata.annotations]);
+    const isRelabelled =
+      JSON.stringify([metadata.labels, metadata.annotations]) !==
+      JSON.stringify([pod.metadata.labels, pod.metadata.annotations]);
     runner.feed({ type: 'pod', pod });
     if (isRelabelled && runner.state.prepared === 'yes' && runner.state.stage === 'syncing') this.#refreshVolumes(pod);
   }
@@ -177,7 +185,7 @@ export class PodDispatcher {
   }
 
   #refreshVolumes(pod: Pod): void {
-    this.#deps.volumes.prepare(pod).catch((error: unknown) => {
+    this.#deps.volumes.refresh(pod).catch((error: unknown) => {
       this.#deps.log.warn({ pod: pod.metadata.name, error: String(error) }, 'volumes were not updated');
     });
   }
@@ -279,7 +287,9 @@ export class PodDispatcher {
       const runner = this.#runners.get(uid);
       const found = this.#found.get(uid);
       if (!runner || mark === undefined || (found?.signature ?? '') === (this.#signatures.get(uid) ?? '')) continue;
-      const runtime = found ? await this.#view.inspect(found).catch(() => undefined) : { sandboxes: [], containers: [] };
+      const runtime = found
+        ? await this.#view.inspect(found).catch(() => undefined)
+        : { sandboxes: [], containers: [] };
       // Something happened meanwhile: this is no longer news.
       if (!runtime || runner.quietMark !== mark || this.#isStopped) continue;
       this.#signatures.set(uid, found?.signature ?? '');

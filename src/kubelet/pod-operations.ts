@@ -154,7 +154,10 @@ export class PodOperations {
     this.#deps.images.forget(pod.metadata.uid ?? '');
   }
 
-  async #createAndStart(pod: Pod, input: StartInput & { image: EnsuredImage; podConfig: PodSandboxConfig }): Promise<string> {
+  async #createAndStart(
+    pod: Pod,
+    input: StartInput & { image: EnsuredImage; podConfig: PodSandboxConfig },
+  ): Promise<string> {
     const { runtime } = this.#deps.cri;
     const { attempt, sandbox, signal, image, podConfig } = input;
     const config = await this.#containerConfig(pod, input, image);
@@ -196,7 +199,15 @@ export class PodOperations {
     const lists = [];
     for (const hook of hooks) lists.push((await hook.mounts?.({ pod, container, attempt, podIps, env })) ?? []);
     const { id: imageId, user } = image;
-    return containerConfig(pod, container, { attempt, imageId, image: user, env, mounts: lists.flat(), memoryCapacityBytes, targetId });
+    return containerConfig(pod, container, {
+      attempt,
+      imageId,
+      image: user,
+      env,
+      mounts: lists.flat(),
+      memoryCapacityBytes,
+      targetId,
+    });
   }
 
   async #preStop(pod: Pod, name: string, input: StopInput): Promise<void> {

@@ -49,11 +49,22 @@ export class PodRunner {
   constructor(deps: PodRunnerDeps, { pod, isGoneFromApi }: { pod: Pod; isGoneFromApi: boolean }) {
     this.#deps = deps;
     this.#state = { ...initialPodState(pod, deps.clock.now()), isGoneFromApi };
-    this.#prober = new Prober({ runtime: deps.cri.runtime, clock: deps.clock }, {
-      verdict: (target, probe, { isSuccess, output: message }) =>
-        this.feed({ type: 'probe', container: target.container.name, id: target.containerId, probe, isSuccess, message }),
-      failure: (target, probe, output) => this.#say('Warning', 'Unhealthy', unhealthyText(probe, output), target.container.name),
-    });
+    this.#prober = new Prober(
+      { runtime: deps.cri.runtime, clock: deps.clock },
+      {
+        verdict: (target, probe, { isSuccess, output: message }) =>
+          this.feed({
+            type: 'probe',
+            container: target.container.name,
+            id: target.containerId,
+            probe,
+            isSuccess,
+            message,
+          }),
+        failure: (target, probe, output) =>
+          this.#say('Warning', 'Unhealthy', unhealthyText(probe, output), target.container.name),
+      },
+    );
   }
 
   get state(): PodState {
@@ -100,7 +111,10 @@ export class PodRunner {
     const before = this.#state.stage;
     const { state, effects } = step(this.#state, input, { nowMs: clock.now(), hostIps });
     this.#state = state;
-    log.debug({ pod: state.pod.metadata.name, input: input.type, effects: effects.map(({ type }) => type) }, 'pod step');
+    log.debug(
+      { pod: state.pod.metadata.name, input: input.type, effects: effects.map(({ type }) => type) },
+      'pod step',
+    );
     for (const effect of effects) this.#run(effect);
     this.#syncProbes();
     if (state.stage === 'finished' && before !== 'finished') {
@@ -114,10 +128,13 @@ export class PodRunner {
     const { pod } = this.#state;
     switch (effect.type) {
       case 'prepare':
-        return this.#do(async () => {
-          await operations.prepare(pod);
-          return { type: 'prepared' };
-        }, (message) => ({ type: 'prepareFailed', message }));
+        return this.#do(
+          async () => {
+            await operations.prepare(pod);
+            return { type: 'prepared' };
+          },
+          (message) => ({ type: 'prepareFailed', message }),
+        );
       case 'runSandbox':
         return this.#runSandbox(effect.attempt);
       case 'startContainer':
@@ -129,10 +146,13 @@ export class PodRunner {
       case 'stopContainer':
         return this.#stopContainer(effect);
       case 'stopSandbox':
-        return this.#do(async () => {
-          await operations.stopSandbox(effect.id);
-          return { type: 'sandboxStopped', id: effect.id };
-        }, (message) => ({ type: 'failed', operation: 'stopSandbox', message }));
+        return this.#do(
+          async () => {
+            await operations.stopSandbox(effect.id);
+            return { type: 'sandboxStopped', id: effect.id };
+          },
+          (message) => ({ type: 'failed', operation: 'stopSandbox', message }),
+        );
       case 'removeSandbox':
         return this.#do(async () => {
           await operations.removeSandbox(effect.id);
@@ -144,15 +164,21 @@ export class PodRunner {
           return undefined;
         });
       case 'teardown':
-        return this.#do(async () => {
-          await operations.teardown(pod);
-          return { type: 'tornDown' };
-        }, (message) => ({ type: 'failed', operation: 'teardown', message }));
+        return this.#do(
+          async () => {
+            await operations.teardown(pod);
+            return { type: 'tornDown' };
+          },
+          (message) => ({ type: 'failed', operation: 'teardown', message }),
+        );
       case 'remove':
-        return this.#do(async () => {
-          await operations.remove(pod, effect.sandboxes);
-          return { type: 'removed' };
-        }, (message) => ({ type: 'failed', operation: 'remove', message }));
+        return this.#do(
+          async () => {
+            await operations.remove(pod, effect.sandboxes);
+            return { type: 'removed' };
+          },
+          (message) => ({ type: 'failed', operation: 'remove', message }),
+        );
       case 'updateStatus':
         return statusWriter.write(pod, effect.status);
       case 'deletePod':
@@ -180,23 +206,29 @@ export class PodRunner {
         for (const listener of this.#operationListeners) listener();
         this.#operationListeners.clear();
       })
-      .catch((error: unknown) => this.#deps.log.error({ pod: this.#state.pod.metadata.name, error: text(error) }, 'pod step failed'));
+      .catch((error: unknown) =>
+        this.#deps.log.error({ pod: this.#state.pod.metadata.name, error: text(error) }, 'pod step failed'),
+      );
   }
 
   #runSandbox(attempt: number): void {
     const { operations, owns } = this.#deps;
     const { pod } = this.#state;
-    this.#do(async () => {
-      const sandbox = await operations.runSandbox(pod, attempt);
-      owns(pod.metadata.uid ?? '', sandbox.id);
-      return { type: 'sandboxReady', sandbox };
-    }, (message) => ({ type: 'sandboxFailed', message }));
+    this.#do(
+      async () => {
+        const sandbox = await operations.runSandbox(pod, attempt);
+        owns(pod.metadata.uid ?? '', sandbox.id);
+        return { type: 'sandboxReady', sandbox };
+      },
+      (message) => ({ type: 'sandboxFailed', message }),
+    );
   }
 
   #startContainer(name: string, attempt: number): void {
     const { operations, clock, owns } = this.#deps;
     const { pod, sandbox, containers } = this.#state;
-    if (!sandbox) return this.feed({ type: 'startFailed', container: name, reason: 'CreatePodSandboxError', message: '' });
+    if (!sandbox)
+      return this.feed({ type: 'startFailed', container: name, reason: 'CreatePodSandboxError', message: '' });
     const abort = new AbortController();
     this.#starts.set(name, abort);
     const container = containerOf(pod, name);
@@ -204,17 +236,17 @@ export class PodRunner {
     this.#do(async () => {
       try {
         const id = await operations.startContainer(pod, {
-            name,
-            attempt,
-            sandbox,
-            targetId: target ? containers[target]?.current?.id : undefined,
-            signal: abort.signal,
-            say: (type, reason, message) => this.#say(type, reason, message, name),
-            created: (created) => {
-              owns(pod.metadata.uid ?? '', created.id);
-              this.feed({ type: 'created', container: created });
-            },
-          });
+          name,
+          attempt,
+          sandbox,
+          targetId: target ? containers[target]?.current?.id : undefined,
+          signal: abort.signal,
+          say: (type, reason, message) => this.#say(type, reason, message, name),
+          created: (created) => {
+            owns(pod.metadata.uid ?? '', created.id);
+            this.feed({ type: 'created', container: created });
+          },
+        });
         return { type: 'started', container: name, id, atMs: clock.now() };
       } catch (error) {
         return this.#startFailure(name, error);
@@ -235,31 +267,56 @@ export class PodRunner {
     }
     this.#say('Warning', 'Failed', `Error: ${message}`, name);
     if (error instanceof ConfigError) return { ...failed, reason: error.reason };
-    if (error instanceof StartError) return { ...failed, reason: 'RunContainerError', retryAtMs: 0, id: error.containerId };
+    if (error instanceof StartError)
+      return { ...failed, reason: 'RunContainerError', retryAtMs: 0, id: error.containerId };
     return { ...failed, reason: error instanceof CreateError ? 'CreateContainerError' : 'CreateContainerConfigError' };
   }
 
   #postStart(name: string, id: string): void {
     const { pod } = this.#state;
-    this.#do(async () => {
-      await this.#deps.operations.postStart(pod, name, { id, podIp: this.#podIp() });
-      return { type: 'postStartDone', container: name, id };
-    }, (error) => ({ type: 'postStartDone', container: name, id, error }));
+    this.#do(
+      async () => {
+        await this.#deps.operations.postStart(pod, name, { id, podIp: this.#podIp() });
+        return { type: 'postStartDone', container: name, id };
+      },
+      (error) => ({ type: 'postStartDone', container: name, id, error }),
+    );
   }
 
-  #stopContainer({ container: name, id, graceSeconds, runPreStop }: Extract<PodEffect, { type: 'stopContainer' }>): void {
+  #stopContainer({
+    container: name,
+    id,
+    graceSeconds,
+    runPreStop,
+  }: Extract<PodEffect, { type: 'stopContainer' }>): void {
     const { operations, clock } = this.#deps;
     const { pod } = this.#state;
     const say = (type: EventType, reason: string, message: string) => this.#say(type, reason, message, name);
     // Not limited: a stop mostly waits, and pods that end must not wait for pods that start.
-    this.#do(async () => {
-      const ended = await operations.stopContainer(pod, name, { id, graceSeconds, runPreStop, podIp: this.#podIp(), say });
-      const gone = { exitCode: 137, atMs: clock.now(), reason: 'ContainerStatusUnknown', message: '' };
-      const { exitCode, finishedAtMs, reason, message } = ended ?? { ...gone, finishedAtMs: gone.atMs };
-      if (ended?.state === 'running') throw new Error('the container still runs');
-      this.feed({ type: 'exited', id, exitCode, atMs: finishedAtMs || clock.now(), reason: reason || undefined, message });
-      return { type: 'stopped', container: name, id };
-    }, (error) => ({ type: 'stopped', container: name, id, error }));
+    this.#do(
+      async () => {
+        const ended = await operations.stopContainer(pod, name, {
+          id,
+          graceSeconds,
+          runPreStop,
+          podIp: this.#podIp(),
+          say,
+        });
+        const gone = { exitCode: 137, atMs: clock.now(), reason: 'ContainerStatusUnknown', message: '' };
+        const { exitCode, finishedAtMs, reason, message } = ended ?? { ...gone, finishedAtMs: gone.atMs };
+        if (ended?.state === 'running') throw new Error('the container still runs');
+        this.feed({
+          type: 'exited',
+          id,
+          exitCode,
+          atMs: finishedAtMs || clock.now(),
+          reason: reason || undefined,
+          message,
+        });
+        return { type: 'stopped', container: name, id };
+      },
+      (error) => ({ type: 'stopped', container: name, id, error }),
+    );
   }
 
   #podIp(): string {
@@ -269,7 +326,8 @@ export class PodRunner {
 
   #setTimer(atMs: number): void {
     this.#cancelTimer();
-    if (atMs > 0) this.#cancelTimer = this.#deps.clock.after(atMs - this.#deps.clock.now(), () => this.feed({ type: 'tick' }));
+    if (atMs > 0)
+      this.#cancelTimer = this.#deps.clock.after(atMs - this.#deps.clock.now(), () => this.feed({ type: 'tick' }));
   }
 
   /** Probes follow the containers that run; a pod that ends is only asked whether it still wants traffic. */
@@ -292,7 +350,17 @@ export class PodRunner {
     this.#record({ eventType: type, reason, message, container: fieldPathOf(this.#state.pod, container) });
   }
 
-  #record({ eventType, reason, message, container }: { eventType: EventType; reason: string; message: string; container?: string }): void {
+  #record({
+    eventType,
+    reason,
+    message,
+    container,
+  }: {
+    eventType: EventType;
+    reason: string;
+    message: string;
+    container?: string;
+  }): void {
     const { name, namespace, uid, resourceVersion } = this.#state.pod.metadata;
     const about: ObjectReference = { kind: 'Pod', apiVersion: 'v1', name, namespace, uid, resourceVersion };
     this.#deps.recorder.event(container ? { ...about, fieldPath: container } : about, eventType, reason, message);

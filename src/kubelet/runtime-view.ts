@@ -1,6 +1,15 @@
 import type { ContainerStatus, PodSandbox, RuntimeService } from '../api/generated/cri.ts';
 import { hasRuntimeCode } from '../cri/runtime-error.ts';
-import { containerNameLabel, gracePeriodAnnotation, hashAnnotation, imageAnnotation, podNameLabel, podNamespaceLabel, podUidLabel, restartCountAnnotation } from './config/labels.ts';
+import {
+  containerNameLabel,
+  gracePeriodAnnotation,
+  hashAnnotation,
+  imageAnnotation,
+  podNameLabel,
+  podNamespaceLabel,
+  podUidLabel,
+  restartCountAnnotation,
+} from './config/labels.ts';
 import type { RuntimeContainer, RuntimePod, RuntimeSandbox } from './worker/state.ts';
 
 /** A pod as the runtime has it; name and namespace come from labels. */
@@ -60,7 +69,9 @@ export class RuntimeView {
     const { status } = await this.#runtime.PodSandboxStatus({ podSandboxId: id }).catch(absent);
     if (!status) return undefined;
     const { network } = status;
-    const ips = [network?.ip, ...(network?.additionalIps ?? []).map(({ ip }) => ip)].filter((ip): ip is string => Boolean(ip));
+    const ips = [network?.ip, ...(network?.additionalIps ?? []).map(({ ip }) => ip)].filter((ip): ip is string =>
+      Boolean(ip),
+    );
     return {
       id,
       attempt: status.metadata?.attempt ?? 0,
@@ -107,7 +118,12 @@ function podOf(found: Map<string, FoundPod>, { labels = {}, annotations = {} }: 
   return pod;
 }
 
-const states = { CONTAINER_CREATED: 'created', CONTAINER_RUNNING: 'running', CONTAINER_EXITED: 'exited', CONTAINER_UNKNOWN: 'exited' } as const;
+const states = {
+  CONTAINER_CREATED: 'created',
+  CONTAINER_RUNNING: 'running',
+  CONTAINER_EXITED: 'exited',
+  CONTAINER_UNKNOWN: 'exited',
+} as const;
 
 /** A container from the runtime's status. A pod-level OOM marks every container: only an end by signal 9 counts as one. */
 export function containerOf(status: ContainerStatus): RuntimeContainer {

@@ -37,7 +37,8 @@ export class StatusWriter {
   /** The informer's newest; never goes back behind what a write has answered. */
   observe(pod: Pod): void {
     const entry = this.#entries.get(pod.metadata.uid ?? '');
-    if (entry && compareVersions(pod.metadata.resourceVersion, entry.base.metadata.resourceVersion) > 0) entry.base = pod;
+    if (entry && compareVersions(pod.metadata.resourceVersion, entry.base.metadata.resourceVersion) > 0)
+      entry.base = pod;
   }
 
   write(pod: Pod, status: PodStatus): void {
@@ -158,7 +159,14 @@ export function statusPatch(old: PodStatus, wanted: PodStatus): Record<string, u
 }
 
 /** Fields whose absence means something; any other that is not ours is left alone. */
-const removable = new Set(['podIP', 'podIPs', 'reason', 'message', 'initContainerStatuses', 'ephemeralContainerStatuses']);
+const removable = new Set([
+  'podIP',
+  'podIPs',
+  'reason',
+  'message',
+  'initContainerStatuses',
+  'ephemeralContainerStatuses',
+]);
 
 /** The same text for the same value, whatever the order of members; null and absent are one. */
 function canonical(value: unknown): string {

@@ -23,7 +23,9 @@ export async function terminationMessage(pod: Pod, ended: EndedContainer, paths:
   if (own || ended.exitCode === 0 || container?.terminationMessagePolicy !== 'FallbackToLogsOnError') return own;
   const log = await tail(paths.logFile(pod, ended.name, ended.attempt), maxLogBytes * 4);
   const lines = log.split('\n').map((line) => parseLogLine(line)?.content ?? '');
-  return Buffer.from(lines.slice(-maxLogLines - 1).join('')).subarray(-maxLogBytes).toString();
+  return Buffer.from(lines.slice(-maxLogLines - 1).join(''))
+    .subarray(-maxLogBytes)
+    .toString();
 }
 
 /** The last bytes of a file; empty when it is not there. */

@@ -18,7 +18,9 @@ class ApiWithTokens extends FakeTransport {
   override async call(call: ApiCall): Promise<unknown> {
     if (call.subresource !== 'token') return super.call(call);
     const request = call.body as TokenRequest;
-    const expirationTimestamp = new Date(machine.clock.now() + (request.spec.expirationSeconds ?? 3600) * 1000).toISOString();
+    const expirationTimestamp = new Date(
+      machine.clock.now() + (request.spec.expirationSeconds ?? 3600) * 1000,
+    ).toISOString();
     return { ...request, status: { token: `token-${++this.tokens}`, expirationTimestamp } };
   }
 }
@@ -37,7 +39,10 @@ export interface KubeletRun {
   until(name: string, is: (pod: Pod | undefined) => boolean): Promise<Pod | undefined>;
 }
 
-export function kubeletOn(own: OwnContainerd, { log = machine.log, ...more }: Partial<KubeletOptions> & { log?: Logger } = {}): KubeletRun {
+export function kubeletOn(
+  own: OwnContainerd,
+  { log = machine.log, ...more }: Partial<KubeletOptions> & { log?: Logger } = {},
+): KubeletRun {
   const api = new ApiWithTokens(machine);
   const client = createClient(api);
   const cri = connectContainerd(own.containerd.socketPath, machine);
@@ -67,12 +72,16 @@ export function kubeletOn(own: OwnContainerd, { log = machine.log, ...more }: Pa
           watch.stop();
           resolve(pod);
         };
-        const watch = client.watch(pods, { namespace: 'default', fieldSelector: `metadata.name=${name}` }, {
-          events: (batch) => {
-            for (const { type, object } of batch) look(type === 'DELETED' ? undefined : object);
+        const watch = client.watch(
+          pods,
+          { namespace: 'default', fieldSelector: `metadata.name=${name}` },
+          {
+            events: (batch) => {
+              for (const { type, object } of batch) look(type === 'DELETED' ? undefined : object);
+            },
+            end: () => undefined,
           },
-          end: () => undefined,
-        });
+        );
         client.get(pods, key(name)).then(look, () => look(undefined));
       }),
   };

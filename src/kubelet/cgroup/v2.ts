@@ -54,7 +54,8 @@ async function handDown(folder: string): Promise<void> {
   const read = async (file: string) => (await readFile(join(folder, file), 'utf8').catch(() => '')).trim().split(' ');
   const [has, enabled] = await Promise.all([read('cgroup.controllers'), read('cgroup.subtree_control')]);
   const missing = controllers.filter((name) => has.includes(name) && !enabled.includes(name));
-  if (missing.length > 0) await writeFile(join(folder, 'cgroup.subtree_control'), missing.map((name) => `+${name}`).join(' '));
+  if (missing.length > 0)
+    await writeFile(join(folder, 'cgroup.subtree_control'), missing.map((name) => `+${name}`).join(' '));
 }
 
 /** cpu.shares 2..262144 as cpu.weight 1..10000, by the OCI runtimes' formula. */

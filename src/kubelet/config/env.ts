@@ -22,7 +22,11 @@ const isVariableName = (name: string): boolean => name !== '' && !name.includes(
  * The container's environment: service variables, then envFrom, then env; later ones win, `$(NAME)` sees all before.
  * Throws `ConfigError` in the kubelet's words when something referenced is missing and not optional.
  */
-export async function containerEnv(pod: Pod, container: AnyContainer, sources: EnvSources): Promise<Map<string, string>> {
+export async function containerEnv(
+  pod: Pod,
+  container: AnyContainer,
+  sources: EnvSources,
+): Promise<Map<string, string>> {
   const namespace = pod.metadata.namespace ?? '';
   const links = serviceEnv(visibleServices(sources.services, namespace, pod.spec.enableServiceLinks ?? true));
   const env = new Map<string, string>();
@@ -67,7 +71,11 @@ async function valueOf(pod: Pod, container: AnyContainer, input: ValueInput): Pr
   return expand(variable.value ?? '', known);
 }
 
-function picked(data: Record<string, string>, ref: { key: string; optional?: boolean }, where: string): string | undefined {
+function picked(
+  data: Record<string, string>,
+  ref: { key: string; optional?: boolean },
+  where: string,
+): string | undefined {
   const value = data[ref.key];
   if (value === undefined && !ref.optional) throw new ConfigError(`couldn't find key ${ref.key} in ${where}`);
   return value;

@@ -59,7 +59,8 @@ export function resourceValue(pod: Pod, ref: ResourceFieldSelector, context: Fie
   if (!container) throw new ConfigError(`container ${ref.containerName} not found`);
   const [list, ...rest] = ref.resource.split('.');
   const name = rest.join('.');
-  if (list !== 'limits' && list !== 'requests') throw new ConfigError(`unsupported container resource : ${ref.resource}`);
+  if (list !== 'limits' && list !== 'requests')
+    throw new ConfigError(`unsupported container resource : ${ref.resource}`);
   const { limits, requests } = container.resources ?? {};
   const quantity = list === 'limits' ? (limits?.[name] ?? context.allocatable[name]) : requests?.[name];
   const divisor = parseQuantity(ref.divisor && ref.divisor !== '0' ? ref.divisor : '1').nanos;

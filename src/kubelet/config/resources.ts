@@ -19,14 +19,19 @@ export const quotaOf = (milliCpu: number): number =>
   milliCpu === 0 ? 0 : Math.max(Math.floor((milliCpu * cpuPeriodUs) / 1000), minQuotaUs);
 
 const cpuOf = (quantities?: Record<string, string>) => (quantities?.['cpu'] ? milliValue(quantities['cpu']) : 0);
-const memoryOf = (quantities?: Record<string, string>) => (quantities?.['memory'] ? wholeValue(quantities['memory']) : 0);
+const memoryOf = (quantities?: Record<string, string>) =>
+  quantities?.['memory'] ? wholeValue(quantities['memory']) : 0;
 
 /** The pod's class: the API server's word, or the same rule where it has not spoken. */
 export function qosClassOf(pod: Pod): PodQOSClass {
   if (pod.status?.qosClass) return pod.status.qosClass;
   const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
   const has = (c: Container) =>
-    cpuOf(c.resources?.requests) + memoryOf(c.resources?.requests) + cpuOf(c.resources?.limits) + memoryOf(c.resources?.limits) > 0;
+    cpuOf(c.resources?.requests) +
+      memoryOf(c.resources?.requests) +
+      cpuOf(c.resources?.limits) +
+      memoryOf(c.resources?.limits) >
+    0;
   if (!all.some(has)) return 'BestEffort';
   const isFull = (c: Container) => {
     const { requests, limits } = c.resources ?? {};
@@ -46,7 +51,11 @@ export function oomScoreAdjOf(pod: Pod, container: AnyContainer, memoryCapacityB
   return Math.min(Math.max(1000 - Math.floor((1000 * requested) / memoryCapacityBytes), 3), 999);
 }
 
-export function containerResources(pod: Pod, container: AnyContainer, memoryCapacityBytes: number): LinuxContainerResources {
+export function containerResources(
+  pod: Pod,
+  container: AnyContainer,
+  memoryCapacityBytes: number,
+): LinuxContainerResources {
   const { requests, limits } = (container as Container).resources ?? {};
   const limit = cpuOf(limits);
   const memory = memoryOf(limits);

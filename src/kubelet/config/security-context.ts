@@ -87,7 +87,11 @@ export function containerSecurityContext(
   return {
     namespaceOptions: namespaceOptions(pod, targetId),
     privileged: isPrivileged,
-    ...(user === undefined ? (image.username ? { runAsUsername: image.username } : {}) : { runAsUser: { value: user } }),
+    ...(user === undefined
+      ? image.username
+        ? { runAsUsername: image.username }
+        : {}
+      : { runAsUser: { value: user } }),
     runAsGroup: value(own.runAsGroup ?? ofPod.runAsGroup),
     supplementalGroups: supplementalGroups(pod),
     supplementalGroupsPolicy: ofPod.supplementalGroupsPolicy ?? 'Merge',

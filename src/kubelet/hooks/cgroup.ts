@@ -21,7 +21,8 @@ export function cgroupHook({ cgroups, cgroupRoot }: { cgroups: Cgroups; cgroupRo
     prepare: (pod) => cgroups.apply(podCgroup(cgroupRoot, pod), podLimits(pod)),
     async teardown(pod) {
       // The class may be unknown for a pod whose object is gone: the uid is enough.
-      for (const folder of qosFolders) await cgroups.remove(`${kubepodsOf(cgroupRoot)}${folder}/pod${pod.metadata.uid}`);
+      for (const folder of qosFolders)
+        await cgroups.remove(`${kubepodsOf(cgroupRoot)}${folder}/pod${pod.metadata.uid}`);
     },
   };
 }

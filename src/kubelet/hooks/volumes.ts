@@ -34,12 +34,38 @@ export class VolumesHook implements PodHook {
   /** By pod uid: host path by volume name. */
   readonly #ready = new Map<string, Map<string, string>>();
   readonly #timers = new Map<string, () => void>();
+  /** One thing at a time in a pod's volumes: a change of an object may meet the pod's own preparation or its end. */
+  readonly #turns = new Map<string, Promise<void>>();
 
   constructor(deps: VolumesHookDeps) {
     this.#deps = deps;
   }
 
-  async prepare(pod: Pod): Promise<void> {
+  prepare(pod: Pod): Promise<void> {
+    return this.#inTurn(pod, () => this.#prepareAll(pod));
+  }
+
+  /** The same for a pod whose volumes are there already; otherwise nothing. */
+  refresh(pod: Pod): Promise<void> {
+    return this.#inTurn(pod, async () => {
+      if (this.#ready.has(pod.metadata.uid ?? '')) await this.#prepareAll(pod);
+    });
+  }
+
+  #inTurn(pod: Pod, task: () => Promise<void>): Promise<void> {
+    const uid = pod.metadata.uid ?? '';
+    const turn = (this.#turns.get(uid) ?? Promise.resolve()).then(task);
+    // The next one starts whether this one went well or not.
+    const settled = turn
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#turns.get(uid) === settled) this.#turns.delete(uid);
+      });
+    this.#turns.set(uid, settled);
+    return turn;
+  }
+
+  async #prepareAll(pod: Pod): Promise<void> {
     const uid = pod.metadata.uid ?? '';
     this.#deps.objects.use(pod);
     const ready = new Map<string, string>();
@@ -58,7 +84,11 @@ export class VolumesHook implements PodHook {
     return mounts;
   }
 
-  async teardown(pod: Pod): Promise<void> {
+  teardown(pod: Pod): Promise<void> {
+    return this.#inTurn(pod, () => this.#teardownAll(pod));
+  }
+
+  async #teardownAll(pod: Pod): Promise<void> {
     const uid = pod.metadata.uid ?? '';
     this.#timers.get(uid)?.();
     this.#timers.delete(uid);
@@ -95,11 +125,13 @@ export class VolumesHook implements PodHook {
     const uid = pod.metadata.uid ?? '';
     this.#timers.get(uid)?.();
     this.#timers.delete(uid);
-    const times = (pod.spec.volumes ?? []).flatMap((volume) => kindOf(volume).refreshAtMs?.({ pod, volume }, this.#deps) ?? []);
+    const times = (pod.spec.volumes ?? []).flatMap(
+      (volume) => kindOf(volume).refreshAtMs?.({ pod, volume }, this.#deps) ?? [],
+    );
     if (times.length === 0) return;
     const delayMs = Math.max(Math.min(...times) - clock.now(), 1000);
     const refresh = () => {
-      this.prepare(pod).catch((error: unknown) => {
+      this.refresh(pod).catch((error: unknown) => {
         log.warn({ pod: pod.metadata.name, error: String(error) }, 'volumes were not refreshed');
         if (this.#ready.has(uid)) this.#timers.set(uid, clock.after(retryMs, refresh));
       });

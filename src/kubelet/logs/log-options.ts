@@ -17,7 +17,8 @@ export function parseLogOptions(query: URLSearchParams, nowMs: number): LogOptio
   const flag = (name: string) => ['true', '1', ''].includes(query.get(name) ?? 'false');
   const sinceSeconds = count(query, 'sinceSeconds', 1);
   const sinceTime = query.get('sinceTime');
-  const sinceMs = sinceSeconds !== undefined ? nowMs - sinceSeconds * 1000 : sinceTime ? Date.parse(sinceTime) : undefined;
+  const sinceMs =
+    sinceSeconds !== undefined ? nowMs - sinceSeconds * 1000 : sinceTime ? Date.parse(sinceTime) : undefined;
   if (Number.isNaN(sinceMs)) throw badRequest(`invalid sinceTime: ${sinceTime}`);
   const stream = query.get('stream')?.toLowerCase();
   return {

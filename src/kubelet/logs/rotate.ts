@@ -27,7 +27,11 @@ export async function rotateLogs(
 }
 
 /** `0.log` becomes `0.log.20260102-150405`; the runtime then opens a fresh `0.log`. The oldest ones go. */
-async function rotate(file: string, containerId: string, { runtime, clock }: { runtime: RuntimeService; clock: Clock }): Promise<void> {
+async function rotate(
+  file: string,
+  containerId: string,
+  { runtime, clock }: { runtime: RuntimeService; clock: Clock },
+): Promise<void> {
   const stamp = new Date(clock.now()).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
   const rotated = `${file}.${stamp}`;
   await rename(file, rotated);
@@ -45,5 +49,6 @@ async function removeOldest(file: string): Promise<void> {
   const dir = dirname(file);
   const prefix = `${file.slice(dir.length + 1)}.`;
   const rotated = (await readdir(dir)).filter((name) => name.startsWith(prefix)).sort();
-  for (const name of rotated.slice(0, Math.max(rotated.length - (maxFiles - 1), 0))) await rm(join(dir, name), { force: true });
+  for (const name of rotated.slice(0, Math.max(rotated.length - (maxFiles - 1), 0)))
+    await rm(join(dir, name), { force: true });
 }

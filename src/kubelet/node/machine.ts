@@ -16,7 +16,13 @@ export interface Machine {
   architecture: string;
 }
 
-const architectures: Record<string, string> = { x64: 'amd64', arm64: 'arm64', arm: 'arm', ppc64: 'ppc64le', s390x: 's390x' };
+const architectures: Record<string, string> = {
+  x64: 'amd64',
+  arm64: 'arm64',
+  arm: 'arm',
+  ppc64: 'ppc64le',
+  s390x: 's390x',
+};
 
 const text = async (path: string): Promise<string> => (await readFile(path, 'utf8').catch(() => '')).trim();
 

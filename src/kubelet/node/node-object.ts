@@ -64,7 +64,11 @@ export function allocatableOf(machine: Machine, identity: NodeIdentity): Record<
 }
 
 /** The whole status. `old` gives the transition times. */
-export function nodeStatus(identity: NodeIdentity, facts: NodeFacts, context: { nowMs: number; old?: NodeStatus }): NodeStatus {
+export function nodeStatus(
+  identity: NodeIdentity,
+  facts: NodeFacts,
+  context: { nowMs: number; old?: NodeStatus },
+): NodeStatus {
   const { machine, version } = facts;
   return {
     capacity: capacityOf(machine, identity),
@@ -131,7 +135,8 @@ function nodeConditions(facts: NodeFacts, { nowMs, old }: { nowMs: number; old?:
 const pressures = ({ availableMemoryBytes, disk, pids }: Machine) => ({
   memory: availableMemoryBytes < minMemoryBytes,
   disk:
-    disk.availableBytes < disk.totalBytes * minDiskShare || (disk.inodes > 0 && disk.freeInodes < disk.inodes * minInodeShare),
+    disk.availableBytes < disk.totalBytes * minDiskShare ||
+    (disk.inodes > 0 && disk.freeInodes < disk.inodes * minInodeShare),
   pids: pids.max - pids.used < pids.max * minPidShare,
 });
 

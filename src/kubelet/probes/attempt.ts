@@ -34,7 +34,11 @@ export async function attemptProbe(
   }
 }
 
-async function attempt(probe: Probe, target: ProbeTarget, deps: { runtime: RuntimeService; clock: Clock }): Promise<AttemptResult> {
+async function attempt(
+  probe: Probe,
+  target: ProbeTarget,
+  deps: { runtime: RuntimeService; clock: Clock },
+): Promise<AttemptResult> {
   const { clock, runtime } = deps;
   const timeoutMs = (probe.timeoutSeconds || 1) * 1000;
   const { container, containerId, podIp } = target;
@@ -54,11 +58,16 @@ async function attempt(probe: Probe, target: ProbeTarget, deps: { runtime: Runti
   return { isSuccess: false, output: `missing probe handler for ${container.name}` };
 }
 
-async function exec(runtime: RuntimeService, input: { containerId: string; cmd: string[]; timeoutMs: number }): Promise<AttemptResult> {
+async function exec(
+  runtime: RuntimeService,
+  input: { containerId: string; cmd: string[]; timeoutMs: number },
+): Promise<AttemptResult> {
   const { containerId, cmd, timeoutMs } = input;
   try {
     const { exitCode = 0, stdout, stderr } = await runtime.ExecSync({ containerId, cmd, timeout: timeoutMs / 1000 });
-    const output = Buffer.concat([Buffer.from(stdout ?? []), Buffer.from(stderr ?? [])]).toString().slice(0, maxOutput);
+    const output = Buffer.concat([Buffer.from(stdout ?? []), Buffer.from(stderr ?? [])])
+      .toString()
+      .slice(0, maxOutput);
     return { isSuccess: exitCode === 0, output };
   } catch (error) {
     if (!hasRuntimeCode(error, 'DeadlineExceeded')) throw error;

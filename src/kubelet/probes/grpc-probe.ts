@@ -25,7 +25,11 @@ const Health = makeClientConstructor(
 
 const statusNames = ['UNKNOWN', 'SERVING', 'NOT_SERVING', 'SERVICE_UNKNOWN'];
 
-type Check = (service: string, options: { deadline: number }, done: (error: Error | null, status?: number) => void) => void;
+type Check = (
+  service: string,
+  options: { deadline: number },
+  done: (error: Error | null, status?: number) => void,
+) => void;
 
 export function checkGrpcHealth(
   input: { host: string; port: number; service?: string; timeoutMs: number },
@@ -39,7 +43,8 @@ export function checkGrpcHealth(
       client.close();
       if (error) resolve({ isSuccess: false, output: `error: health rpc probe failed: ${error.message}` });
       else if (status === 1) resolve({ isSuccess: true, output: 'service healthy' });
-      else resolve({ isSuccess: false, output: `service unhealthy (responded with "${statusNames[status] ?? status}")` });
+      else
+        resolve({ isSuccess: false, output: `service unhealthy (responded with "${statusNames[status] ?? status}")` });
     });
   });
 }

@@ -37,7 +37,9 @@ export async function httpGet(input: HttpGetInput, clock: Clock): Promise<{ stat
     }
   } catch (error) {
     if (abort.signal.aborted) {
-      throw new Error(`Get "${url.href}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`, { cause: error });
+      throw new Error(`Get "${url.href}": context deadline exceeded (Client.Timeout exceeded while awaiting headers)`, {
+        cause: error,
+      });
     }
     throw new Error(`Get "${url.href}": ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   } finally {
@@ -46,7 +48,9 @@ export async function httpGet(input: HttpGetInput, clock: Clock): Promise<{ stat
 }
 
 function headersOf(action: HTTPGetAction): Record<string, string> {
-  const given = Object.fromEntries((action.httpHeaders ?? []).map(({ name, value }) => [name.toLowerCase(), value ?? '']));
+  const given = Object.fromEntries(
+    (action.httpHeaders ?? []).map(({ name, value }) => [name.toLowerCase(), value ?? '']),
+  );
   return { 'user-agent': 'kube-probe/1.36', accept: '*/*', connection: 'close', ...given };
 }
 

@@ -47,7 +47,8 @@ export class Prober {
     for (const target of targets) {
       for (const kind of kinds) {
         const probe = probeOf(target.container, kind);
-        if (probe && (kind === 'startup') !== target.isStarted) wanted.set(`${target.containerId}/${kind}`, { target, kind, probe });
+        if (probe && (kind === 'startup') !== target.isStarted)
+          wanted.set(`${target.containerId}/${kind}`, { target, kind, probe });
       }
     }
     for (const [key, running] of this.#running) {
@@ -55,7 +56,8 @@ export class Prober {
       running.cancelTimer();
       this.#running.delete(key);
     }
-    for (const [key, { target, kind, probe }] of wanted) if (!this.#running.has(key)) this.#start(key, { target, kind, probe });
+    for (const [key, { target, kind, probe }] of wanted)
+      if (!this.#running.has(key)) this.#start(key, { target, kind, probe });
   }
 
   stop(): void {
@@ -90,6 +92,7 @@ export class Prober {
     const before = running.state.verdict;
     this.#feed(key, running, { type: 'result', isSuccess: result.isSuccess });
     const { verdict } = running.state;
-    if (verdict !== undefined && verdict !== before) this.#sink.verdict(target, kind, { ...result, isSuccess: verdict });
+    if (verdict !== undefined && verdict !== before)
+      this.#sink.verdict(target, kind, { ...result, isSuccess: verdict });
   }
 }

@@ -11,7 +11,8 @@ export interface AllowedClients {
 export function refusal(socket: TLSSocket, allowed: AllowedClients): StatusError | undefined {
   if (!socket.authorized) return StatusError.of('Unauthorized', 'Unauthorized');
   const { subject } = socket.getPeerCertificate();
-  const all = (value: string | string[] | undefined) => (value === undefined ? [] : Array.isArray(value) ? value : [value]);
+  const all = (value: string | string[] | undefined) =>
+    value === undefined ? [] : Array.isArray(value) ? value : [value];
   const names = all(subject?.CN);
   const groups = all(subject?.O);
   if (names.some((name) => allowed.names.includes(name))) return undefined;

@@ -28,7 +28,8 @@ export async function serveLogs(request: LogRequest, response: ServerResponse, d
   const { namespace, pod, container, query } = request;
   const state = deps.pods.find(namespace, pod);
   if (!state) throw StatusError.of('NotFound', `pod "${pod}" does not exist`);
-  if (!containerOf(state.pod, container)) throw StatusError.of('NotFound', `container "${container}" not found in pod "${pod}"`);
+  if (!containerOf(state.pod, container))
+    throw StatusError.of('NotFound', `container "${container}" not found in pod "${pod}"`);
   const options = parseLogOptions(query, deps.clock.now());
   const wanted = chosen(state, container, options.previous);
   const path = deps.paths.logFile(state.pod, container, wanted.attempt);
@@ -71,7 +72,7 @@ function chosen(state: PodState, name: string, previous: boolean): RuntimeContai
   if (before) return before;
   const reason = waiting?.reason ?? 'ContainerCreating';
   if (reason === 'ErrImagePull' || reason === 'ImagePullBackOff') {
-    const tail = reason === 'ErrImagePull' ? 'image can\'t be pulled' : 'trying and failing to pull image';
+    const tail = reason === 'ErrImagePull' ? "image can't be pulled" : 'trying and failing to pull image';
     throw badRequest(`container "${name}" in pod "${podName}" is waiting to start: ${tail}`);
   }
   throw badRequest(`container "${name}" in pod "${podName}" is waiting to start: ${reason}`);

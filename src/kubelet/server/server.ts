@@ -54,7 +54,14 @@ export class KubeletServer {
     this.#options = options;
     const { cert, key, clientCa: ca } = options.tls;
     // Not rejected in the handshake: a client without a certificate is to read why.
-    this.#server = https.createServer({ cert, key, ca, requestCert: true, rejectUnauthorized: false, minVersion: 'TLSv1.2' });
+    this.#server = https.createServer({
+      cert,
+      key,
+      ca,
+      requestCert: true,
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+    });
     this.#server.on('request', (request, response) => void this.#serve(request, response));
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     this.#server.on('secureConnection', (socket: TLSSocket) => {
@@ -101,7 +108,10 @@ export class KubeletServer {
 
   async #route(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { pathname, searchParams } = new URL(request.url ?? '/', 'https://node');
-    const [first, ...rest] = pathname.split('/').filter((part) => part !== '').map(decodeURIComponent);
+    const [first, ...rest] = pathname
+      .split('/')
+      .filter((part) => part !== '')
+      .map(decodeURIComponent);
     if (request.method !== 'GET') throw StatusError.of('MethodNotAllowed', `${request.method} is not allowed`);
     if (first === 'healthz' && rest.length === 0) {
       response.setHeader('content-type', 'text/plain; charset=utf-8');
@@ -122,7 +132,9 @@ export class KubeletServer {
     const refused = refusal(socket as TLSSocket, allowed);
     if (!refused && streams) return streams(request, socket, head);
     const { code, message } = refused ?? StatusError.of('NotFound', 'no streams are served here');
-    socket.end(`HTTP/1.1 ${code} \r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(message)}\r\nconnection: close\r\n\r\n${message}`);
+    socket.end(
+      `HTTP/1.1 ${code} \r\ncontent-type: text/plain\r\ncontent-length: ${Buffer.byteLength(message)}\r\nconnection: close\r\n\r\n${message}`,
+    );
   }
 
   #fail(response: ServerResponse, error: unknown): void {

@@ -44,4 +44,3 @@ export function answer(socket: Socket, { code, message, headers = {} }: PlainAns
   socket.write(`HTTP/1.1 ${code} ${STATUS_CODES[code] ?? ''}\r\n${lines.join('\r\n')}\r\n\r\n${message}`);
   endGently(socket);
 }
-

@@ -3,12 +3,7 @@ import type { PodState } from '../worker/state.ts';
 import { timeText } from './time-text.ts';
 
 /** The conditions the kubelet owns; all others belong to somebody else and are kept. */
-export const ownConditions = [
-  'PodReadyToStartContainers',
-  'Initialized',
-  'Ready',
-  'ContainersReady',
-] as const;
+export const ownConditions = ['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady'] as const;
 
 interface Facts {
   state: PodState;
@@ -89,7 +84,8 @@ function gated({ state }: Facts, containersReady: Verdict): Verdict {
     const found = state.pod.status?.conditions?.find(({ type }) => type === conditionType);
     const text = `corresponding condition of pod readiness gate "${conditionType}"`;
     if (!found) problems.push(`${text} does not exist.`);
-    else if (found.status !== 'True') problems.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`);
+    else if (found.status !== 'True')
+      problems.push(`the status of pod readiness gate "${conditionType}" is not "True", but ${found.status}`);
   }
   if (problems.length === 0) return containersReady;
   return { status: 'False', reason: 'ReadinessGatesNotReady', message: problems.join(', ') };

@@ -31,7 +31,8 @@ function runningPhase(pod: Pod, works: ContainerWork[]): PodPhase {
   const inits = works.filter((work) => work.role === 'init');
   const apps = works.filter((work) => work.role === 'app');
   const hasRun = (work: ContainerWork) => work.current !== undefined && !(isFirst(work) && work.postStart !== 'done');
-  if (!inits.every((work) => endedWith(work, (code) => code === 0)) && !apps.some((work) => work.current)) return 'Pending';
+  if (!inits.every((work) => endedWith(work, (code) => code === 0)) && !apps.some((work) => work.current))
+    return 'Pending';
   if (!apps.every(hasRun)) return 'Pending';
   if (apps.some((work) => work.current?.state === 'running')) return 'Running';
   const { restartPolicy } = pod.spec;
@@ -41,5 +42,4 @@ function runningPhase(pod: Pod, works: ContainerWork[]): PodPhase {
 }
 
 /** In its first life and not yet through its start: counts as not having run. */
-const isFirst = (work: ContainerWork): boolean =>
-  work.previous === undefined && work.current?.state !== 'exited';
+const isFirst = (work: ContainerWork): boolean => work.previous === undefined && work.current?.state !== 'exited';

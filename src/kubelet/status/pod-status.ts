@@ -68,8 +68,7 @@ function statuses(state: PodState, roles: ContainerRole[]): ContainerStatus[] {
       const work = state.containers[container.name];
       if (!work) return [];
       const { current } = work;
-      const willRestart =
-        state.stage === 'syncing' && current?.state === 'exited' && shouldRestart(pod, role, current);
+      const willRestart = state.stage === 'syncing' && current?.state === 'exited' && shouldRestart(pod, role, current);
       const defaultReason = hasInit ? 'PodInitializing' : 'ContainerCreating';
       return [containerStatus({ container, work, defaultReason, willRestart })];
     });

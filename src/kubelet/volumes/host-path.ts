@@ -22,7 +22,8 @@ export const hostPath: VolumeKind = {
     if (type === 'FileOrCreate') await (await open(path, 'a', 0o644)).close();
     const found = await stat(path).catch(() => undefined);
     const wanted = type === 'DirectoryOrCreate' ? 'Directory' : type === 'FileOrCreate' ? 'File' : type;
-    if (!found || !checks[wanted](found)) throw new Error(`hostPath type check failed: ${path} is not a ${words[wanted]}`);
+    if (!found || !checks[wanted](found))
+      throw new Error(`hostPath type check failed: ${path} is not a ${words[wanted]}`);
     return path;
   },
 };

@@ -25,7 +25,10 @@ export interface Selection {
 }
 
 /** The chosen keys as files; every key under its own name when nothing is chosen. */
-export function selectKeys(bytes: Record<string, Buffer>, { items, mode = defaultFileMode, optional }: Selection): Payload {
+export function selectKeys(
+  bytes: Record<string, Buffer>,
+  { items, mode = defaultFileMode, optional }: Selection,
+): Payload {
   if (!items?.length) return new Map(Object.entries(bytes).map(([key, data]) => [key, { data, mode }]));
   const payload: Payload = new Map();
   for (const item of items) {
@@ -37,10 +40,16 @@ export function selectKeys(bytes: Record<string, Buffer>, { items, mode = defaul
 }
 
 /** Fields of the pod as files (downward API). */
-export function downwardFiles(pod: Pod, items: DownwardAPIVolumeFile[] = [], context: FieldContext & { mode?: number }): Payload {
+export function downwardFiles(
+  pod: Pod,
+  items: DownwardAPIVolumeFile[] = [],
+  context: FieldContext & { mode?: number },
+): Payload {
   const payload: Payload = new Map();
   for (const { path, fieldRef, resourceFieldRef, mode } of items) {
-    const text = fieldRef ? fieldValue(pod, fieldRef.fieldPath, context) : resourceValue(pod, resourceFieldRef ?? { resource: '' }, context);
+    const text = fieldRef
+      ? fieldValue(pod, fieldRef.fieldPath, context)
+      : resourceValue(pod, resourceFieldRef ?? { resource: '' }, context);
     payload.set(path, { data: Buffer.from(text), mode: mode ?? context.mode ?? defaultFileMode });
   }
   return payload;

@@ -46,7 +46,11 @@ async function filesOf(pod: Pod, source: VolumeProjection, { deps, mode }: Aroun
   throw new Error(`unsupported source in a projected volume: ${Object.keys(source).join(', ')}`);
 }
 
-async function tokenFile(pod: Pod, projection: ServiceAccountTokenProjection, { deps, mode }: Around): Promise<Payload> {
+async function tokenFile(
+  pod: Pod,
+  projection: ServiceAccountTokenProjection,
+  { deps, mode }: Around,
+): Promise<Payload> {
   const token = await deps.tokens.token(pod, projection);
   const file: ProjectedFile = { data: Buffer.from(token), mode: mode ?? 0o644 };
   const uid = onlyUser(pod);

@@ -92,7 +92,9 @@ export class WatchedObjects implements ReferencedObjects {
 
   #firstList(informer: Informer, ref: Reference): Promise<void> {
     return new Promise((resolve, reject) => {
-      const failure = new Error(`failed to sync ${ref.resource.kind.toLowerCase()} cache: timed out waiting for the condition`);
+      const failure = new Error(
+        `failed to sync ${ref.resource.kind.toLowerCase()} cache: timed out waiting for the condition`,
+      );
       const cancel = this.#deps.clock.after(firstListMs, () => reject(failure));
       void informer.synced.then(() => {
         cancel();

@@ -19,7 +19,8 @@ export interface SubPathInput {
  * made. Throws when it would lead out of the volume.
  */
 export async function mountSubPath({ volumePath, subPath, target }: SubPathInput, run: RunCommand): Promise<string> {
-  if (isAbsolute(subPath) || subPath.split('/').includes('..')) throw new Error(`subPath "${subPath}" must stay within the volume`);
+  if (isAbsolute(subPath) || subPath.split('/').includes('..'))
+    throw new Error(`subPath "${subPath}" must stay within the volume`);
   const base = await realpath(volumePath);
   const inner = await resolveWithin(base, subPath);
   const handle = await openWithin(base, inner);

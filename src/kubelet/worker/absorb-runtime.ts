@@ -27,7 +27,9 @@ export function absorbRuntime(draft: Draft, runtime: RuntimePod): void {
 
 function absorbSandboxes(draft: Draft, runtime: RuntimePod): void {
   const { state } = draft;
-  const [newest, ...older] = runtime.sandboxes.toSorted((a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs);
+  const [newest, ...older] = runtime.sandboxes.toSorted(
+    (a, b) => b.attempt - a.attempt || b.createdAtMs - a.createdAtMs,
+  );
   if (newest && !state.oldSandboxes.includes(newest.id)) {
     state.sandbox = newest;
     state.nextSandboxAttempt = Math.max(state.nextSandboxAttempt, newest.attempt + 1);
@@ -35,7 +37,8 @@ function absorbSandboxes(draft: Draft, runtime: RuntimePod): void {
     state.sandbox = { ...state.sandbox, isReady: false };
   }
   for (const sandbox of older) {
-    if (!state.oldSandboxes.includes(sandbox.id) && sandbox.id !== state.sandbox?.id) state.oldSandboxes.push(sandbox.id);
+    if (!state.oldSandboxes.includes(sandbox.id) && sandbox.id !== state.sandbox?.id)
+      state.oldSandboxes.push(sandbox.id);
   }
 }
 
@@ -58,7 +61,8 @@ function absorbRecords(draft: Draft, work: ContainerWork, found: RuntimeContaine
   }
   const [previous, ...dead] = older.filter((container) => container.state === 'exited');
   if (previous) work.previous = previous;
-  for (const { id, name, attempt } of dead) draft.effects.push({ type: 'removeContainer', id, container: name, attempt });
+  for (const { id, name, attempt } of dead)
+    draft.effects.push({ type: 'removeContainer', id, container: name, attempt });
   if (newest.state === 'running') {
     work.waiting = undefined;
     work.current = { ...work.current, startedAtMs: work.current.startedAtMs || nowMs };

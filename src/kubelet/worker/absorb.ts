@@ -61,7 +61,10 @@ export function absorb(draft: Draft, input: PodInput): void {
   }
 }
 
-type ContainerInput = Extract<PodInput, { type: 'created' | 'started' | 'startFailed' | 'postStartDone' | 'exited' | 'stopped' }>;
+type ContainerInput = Extract<
+  PodInput,
+  { type: 'created' | 'started' | 'startFailed' | 'postStartDone' | 'exited' | 'stopped' }
+>;
 
 function absorbContainer(draft: Draft, input: ContainerInput, nowMs: number): void {
   switch (input.type) {

@@ -57,6 +57,7 @@ export class Draft {
   setTimer(): void {
     const atMs = Number.isFinite(this.#wakeAtMs) ? this.#wakeAtMs : 0;
     this.state.timerAtMs = atMs;
-    if (atMs !== this.#oldTimerAtMs || (atMs !== 0 && atMs <= this.nowMs)) this.effects.push({ type: 'setTimer', atMs });
+    if (atMs !== this.#oldTimerAtMs || (atMs !== 0 && atMs <= this.nowMs))
+      this.effects.push({ type: 'setTimer', atMs });
   }
 }

@@ -98,7 +98,9 @@ function nextToStart(draft: Draft): ContainerWork | undefined {
   const inits = works.filter((work) => work.role === 'init' || work.role === 'sidecar');
   if (!draft.state.isInitialized) {
     const pending = inits.find((work) => !isThrough(draft, work));
-    const sidecars = inits.slice(0, pending ? inits.indexOf(pending) : inits.length).filter((w) => w.role === 'sidecar');
+    const sidecars = inits
+      .slice(0, pending ? inits.indexOf(pending) : inits.length)
+      .filter((w) => w.role === 'sidecar');
     const fallen = firstStartable(draft, sidecars);
     if (fallen) return fallen;
     if (pending) return firstStartable(draft, [pending]);
@@ -160,8 +162,7 @@ function start(draft: Draft, work: ContainerWork): void {
 }
 
 /** The back-off was raised for this restart already; it only failed before a container was made. */
-const isRetry = (work: ContainerWork): boolean =>
-  (work.backOff?.updatedAtMs ?? 0) > (work.current?.finishedAtMs ?? 0);
+const isRetry = (work: ContainerWork): boolean => (work.backOff?.updatedAtMs ?? 0) > (work.current?.finishedAtMs ?? 0);
 
 /** A container that has run, even if only the API remembers it, goes on counting; one that never ran starts at 0. */
 function nextAttempt(draft: Draft, work: ContainerWork): number {

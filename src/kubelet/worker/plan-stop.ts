@@ -39,7 +39,8 @@ function planTermination(draft: Draft): void {
   if (state.teardown === 'yes') state.stage = 'terminated';
 }
 
-const isAlive = (work: ContainerWork): boolean => work.current?.state === 'running' || work.current?.state === 'created';
+const isAlive = (work: ContainerWork): boolean =>
+  work.current?.state === 'running' || work.current?.state === 'created';
 
 /** Everything but sidecars at once; then the sidecars one after another, the last started first. */
 function toStopNow(works: ContainerWork[]): ContainerWork[] {

@@ -24,7 +24,10 @@ export const containerOf = (pod: Pod, name: string): AnyContainer | undefined =>
 
 /** Only what makes a running container wrong when it changes: the image is the one field that may change in place. */
 export const specHash = (container: AnyContainer): string =>
-  createHash('sha256').update(JSON.stringify([container.name, container.image])).digest('hex').slice(0, 16);
+  createHash('sha256')
+    .update(JSON.stringify([container.name, container.image]))
+    .digest('hex')
+    .slice(0, 16);
 
 /** How Kubernetes names a pod in messages. */
 export const podText = (pod: Pod): string => `${pod.metadata.name}_${pod.metadata.namespace}(${pod.metadata.uid})`;
