@@ -59,7 +59,8 @@ const facts = <T>(file: string): T => JSON.parse(readFileSync(join(root, 'facts'
 const types = facts<Record<string, FactType>>('types.json');
 // The facts give two values of discovery/v1 AddressType by the Go constants they are copied from.
 const addressTypes = types['io.k8s.api.discovery.v1.AddressType'];
-if (addressTypes?.enum) addressTypes.enum = addressTypes.enum.map((value) => value.replace(/^v1\.(IPv[46])Protocol$/, '$1'));
+if (addressTypes?.enum)
+  addressTypes.enum = addressTypes.enum.map((value) => value.replace(/^v1\.(IPv[46])Protocol$/, '$1'));
 const kinds = facts<{
   release: string;
   groups: { group: string; versions: string[] }[];
@@ -185,11 +186,15 @@ function typeText(t: string): string {
   return scalars[t] ?? names.get(t) ?? 'unknown';
 }
 
+/** Optional lists, maps and pointers without `omitempty` are always written: as null when there is nothing. */
+const isNullable = (field: FactField): boolean =>
+  !field.r && !field.om && !field.oz && (Boolean(field.ptr) || /^(\[\]|map\[)/.test(field.t));
+
 function fieldText(field: FactField): string {
   const enumType = field.a ? types[field.a] : undefined;
   const quoted = /^[A-Za-z_$][\w$]*$/.test(field.n) ? field.n : `'${field.n}'`;
   const text = enumType?.enum && field.t === 'string' ? (names.get(field.a ?? '') ?? 'string') : typeText(field.t);
-  return `  ${quoted}${field.r ? '' : '?'}: ${text};\n`;
+  return `  ${quoted}${field.r ? '' : '?'}: ${text}${isNullable(field) ? ' | null' : ''};\n`;
 }
 
 function interfaceText(name: string): string {

@@ -56,6 +56,25 @@ describe('Informer', () => {
     expect(informer.get('ns/mine')?.metadata.uid).toBe(metadata.uid);
   });
 
+  it('keeps its cache when an index or a handler fails', async () => {
+    const { informer, make, seen } = setUp();
+    informer.addIndex('broken', () => {
+      throw new Error('a fault in an index');
+    });
+    informer.addHandler({
+      added: () => {
+        throw new Error('a fault in a handler');
+      },
+    });
+    informer.start();
+    await informer.synced;
+    await make('a');
+    await informer.waitUntil(() => Boolean(informer.get('ns/a')));
+    await make('b');
+    await informer.waitUntil(() => Boolean(informer.get('ns/b')));
+    expect(seen).toEqual(['+a', '+b']);
+  });
+
   it('keeps indexes current', async () => {
     const { informer, make, client } = setUp();
     informer.addIndex('n', (o: ConfigMap) => [o.data?.n ?? '']);

@@ -219,22 +219,35 @@ export class Informer<T extends KubeObject = KubeObject> {
       return this.#set(key, object);
     }
     for (const index of this.#indexes.values()) {
-      if (old) removeFromIndex(index, key, old);
-      addToIndex(index, key, object);
+      this.#guard(() => {
+        if (old) removeFromIndex(index, key, old);
+        addToIndex(index, key, object);
+      });
     }
     this.#objects.set(key, object);
     for (const handler of this.#handlers) {
-      if (old) handler.updated?.(old, object);
-      else handler.added?.(object);
+      this.#guard(() => (old ? handler.updated?.(old, object) : handler.added?.(object)));
     }
   }
 
   #remove(key: string, last?: T): void {
     const old = this.#objects.get(key);
     if (!old) return;
-    for (const index of this.#indexes.values()) removeFromIndex(index, key, old);
+    for (const index of this.#indexes.values()) this.#guard(() => removeFromIndex(index, key, old));
     this.#objects.delete(key);
-    for (const handler of this.#handlers) handler.deleted?.(last ?? old);
+    for (const handler of this.#handlers) this.#guard(() => handler.deleted?.(last ?? old));
+  }
+
+  /** A fault in what others hang on the cache costs them one event; it must not cost everybody the cache. */
+  #guard(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#deps.log.error(
+        { resource: this.resource.resource, err: error },
+        'an index or handler of an informer failed',
+      );
+    }
   }
 
   #wake(): void {

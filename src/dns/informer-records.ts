@@ -13,7 +13,7 @@ export function informerRecords(informers: Informers): DnsRecords & { readonly i
     const name = metadata.labels?.[serviceNameLabel];
     return name ? [`${metadata.namespace}/${name}`] : [];
   });
-  allSlices.addIndex('address', ({ endpoints = [] }) => endpoints.flatMap((e) => e.addresses));
+  allSlices.addIndex('address', ({ endpoints }) => (endpoints ?? []).flatMap((e) => e.addresses));
   return {
     get isReady() {
       return allServices.isSynced && allSlices.isSynced;

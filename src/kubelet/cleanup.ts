@@ -11,22 +11,23 @@ export interface CleanupDeps {
   cgroupRoot: string;
 }
 
-/** Removes folders, mounts and cgroups of pods that neither the API nor the runtime knows (`known`: uids). */
+/** Removes folders, mounts and cgroups of pods that neither the API nor the runtime knows (asked right before each removal:
+ * a pod may come while this runs). */
 export async function removeOrphans(
   { paths, cgroups, cgroupRoot }: CleanupDeps,
-  known: ReadonlySet<string>,
+  mayKnow: (uid: string) => boolean,
 ): Promise<void> {
   for (const dir of [paths.podsDir, paths.memoryDir]) {
-    for (const uid of await readdir(dir)) if (!known.has(uid)) await removeTree(join(dir, uid));
+    for (const uid of await readdir(dir)) if (!mayKnow(uid)) await removeTree(join(dir, uid));
   }
   for (const name of await readdir(paths.logsDir)) {
     const uid = name.slice(name.lastIndexOf('_') + 1);
-    if (!known.has(uid)) await rm(join(paths.logsDir, name), { recursive: true, force: true });
+    if (!mayKnow(uid)) await rm(join(paths.logsDir, name), { recursive: true, force: true });
   }
   for (const folder of qosFolders) {
     const parent = `${kubepodsOf(cgroupRoot)}${folder}`;
     for (const name of await cgroups.children(parent)) {
-      if (name.startsWith('pod') && !known.has(name.slice('pod'.length))) await cgroups.remove(`${parent}/${name}`);
+      if (name.startsWith('pod') && !mayKnow(name.slice('pod'.length))) await cgroups.remove(`${parent}/${name}`);
     }
   }
 }

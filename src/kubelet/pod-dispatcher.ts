@@ -108,9 +108,9 @@ export class PodDispatcher {
     return pod.spec.hostNetwork ? this.#options.hostIps : (state?.sandbox?.ips ?? []);
   }
 
-  /** Every uid that may have anything on this node; undefined until all is known. */
-  knownUids(): ReadonlySet<string> | undefined {
-    return this.#isComplete ? new Set([...this.#runners.keys(), ...this.#found.keys()]) : undefined;
+  /** Whether this pod may have anything on the node; always true until everything is known. */
+  mayKnow(uid: string): boolean {
+    return !this.#isComplete || this.#runners.has(uid) || this.#found.has(uid);
   }
 
   /** The pods of this node with their newest status. */

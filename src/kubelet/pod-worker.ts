@@ -104,7 +104,8 @@ function finished(draft: Draft) {
   const { pod } = draft.state;
   if (isTerminalPhase(pod.status?.phase)) {
     const { phase, reason, message } = pod.status;
-    return { phase: phase as 'Succeeded' | 'Failed', reason, message };
+    const isRejected = pod.status.containerStatuses === undefined;
+    return { isRejected, phase: phase as 'Succeeded' | 'Failed', reason, message };
   }
   const works = draft.works();
   const hasEnded = (name: string) => {

@@ -46,27 +46,38 @@ export async function whyNoContainerd(): Promise<string | undefined> {
   return undefined;
 }
 
-/** Names carry the process id: runs side by side do not meet. */
-export async function startOwnContainerd(purpose: string): Promise<OwnContainerd> {
+/**
+ * Names carry the process id: runs side by side do not meet. `isOnHost`: in the network namespace of this process, for those
+ * who speak with the runtime's streaming server on its loopback; pods then have routes here, so `subnet` has to be their own.
+ */
+export async function startOwnContainerd(
+  purpose: string,
+  { isOnHost = false, subnet = '10.199.0.0/24' } = {},
+): Promise<OwnContainerd> {
   const name = `kn-${purpose}-${process.pid}`;
   const dir = await mkdtemp(`/var/tmp/${name}-`);
   const cgroup = `/knarr-${purpose}-${process.pid}/node`;
-  await run('ip', ['netns', 'add', name]);
-  await run('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
+  if (!isOnHost) {
+    await run('ip', ['netns', 'add', name]);
+    await run('ip', ['-n', name, 'link', 'set', 'lo', 'up']);
+  }
   const options = {
     dir: join(dir, 'containerd'),
     cgroup,
-    launcher: ['/usr/bin/nsenter', `--net=/run/netns/${name}`],
+    launcher: isOnHost ? [] : ['/usr/bin/nsenter', `--net=/run/netns/${name}`],
   };
   const paths = containerdPaths(options.dir);
   const writeNetwork = async () => {
     await mkdir(paths.cniConfDir, { recursive: true });
-    await writeFile(join(paths.cniConfDir, '10-knarr.conflist'), JSON.stringify(network(name, paths.cniDataDir)));
+    await writeFile(
+      join(paths.cniConfDir, '10-knarr.conflist'),
+      JSON.stringify(network(name, paths.cniDataDir, subnet)),
+    );
   };
   await writeNetwork();
   const stop = async () => {
     await purgeContainerd(options, machine);
-    await run('ip', ['netns', 'del', name]);
+    if (!isOnHost) await run('ip', ['netns', 'del', name]);
     await rm(dir, { recursive: true, force: true });
   };
   try {
@@ -80,7 +91,7 @@ export async function startOwnContainerd(purpose: string): Promise<OwnContainerd
 }
 
 /** ptp and host-local. The pods' range is nobody's: nothing leaves this network namespace. */
-const network = (name: string, dataDir: string) => ({
+const network = (name: string, dataDir: string, subnet: string) => ({
   cniVersion: '0.4.0',
   name,
   plugins: [
@@ -91,7 +102,7 @@ const network = (name: string, dataDir: string) => ({
       ipam: {
         type: 'host-local',
         dataDir,
-        ranges: [[{ subnet: '10.199.0.0/24' }]],
+        ranges: [[{ subnet }]],
         routes: [{ dst: '0.0.0.0/0' }],
       },
     },

@@ -477,9 +477,9 @@ export interface TokenRequest extends TypeMeta {
 }
 
 export interface TokenRequestSpec {
-  audiences?: string[];
-  expirationSeconds?: number;
-  boundObjectRef?: BoundObjectReference;
+  audiences?: string[] | null;
+  expirationSeconds?: number | null;
+  boundObjectRef?: BoundObjectReference | null;
 }
 
 export interface TokenRequestStatus {
@@ -701,7 +701,7 @@ export interface HorizontalPodAutoscalerStatus {
   lastScaleTime?: string;
   currentReplicas?: number;
   desiredReplicas: number;
-  currentMetrics?: MetricStatus[];
+  currentMetrics?: MetricStatus[] | null;
   conditions?: HorizontalPodAutoscalerCondition[];
 }
 
@@ -1051,7 +1051,7 @@ export interface AzureFilePersistentVolumeSource {
   secretName: string;
   shareName: string;
   readOnly?: boolean;
-  secretNamespace?: string;
+  secretNamespace?: string | null;
 }
 
 export interface AzureFileVolumeSource {
@@ -1225,7 +1225,7 @@ export interface ContainerExtendedResourceRequest {
 }
 
 export interface ContainerImage {
-  names?: string[];
+  names?: string[] | null;
   sizeBytes?: number;
 }
 
@@ -1492,7 +1492,7 @@ export interface GCEPersistentDiskVolumeSource {
 
 export interface GRPCAction {
   port: number;
-  service?: string;
+  service?: string | null;
 }
 
 export interface GitRepoVolumeSource {
@@ -2234,7 +2234,7 @@ export interface ProbeHandler {
 export type ProcMountType = 'Default' | 'Unmasked';
 
 export interface ProjectedVolumeSource {
-  sources?: VolumeProjection[];
+  sources?: VolumeProjection[] | null;
   defaultMode?: number;
 }
 
@@ -2623,13 +2623,13 @@ export interface TopologySpreadConstraint {
 }
 
 export interface TypedLocalObjectReference {
-  apiGroup?: string;
+  apiGroup?: string | null;
   kind: string;
   name: string;
 }
 
 export interface TypedObjectReference {
-  apiGroup?: string;
+  apiGroup?: string | null;
   kind: string;
   name: string;
   namespace?: string;
@@ -2776,8 +2776,8 @@ export interface DiscoveryEndpointPort {
 export interface EndpointSlice extends TypeMeta {
   metadata: ObjectMeta;
   addressType: AddressType;
-  endpoints?: Endpoint[];
-  ports?: DiscoveryEndpointPort[];
+  endpoints?: Endpoint[] | null;
+  ports?: DiscoveryEndpointPort[] | null;
 }
 
 export interface ForNode {
@@ -2863,7 +2863,7 @@ export interface LimitResponse {
 export type LimitResponseType = string;
 
 export interface LimitedPriorityLevelConfiguration {
-  nominalConcurrencyShares?: number;
+  nominalConcurrencyShares?: number | null;
   limitResponse?: LimitResponse;
   lendablePercent?: number;
   borrowingLimitPercent?: number;
@@ -2923,7 +2923,7 @@ export interface ResourcePolicyRule {
   apiGroups: string[];
   resources: string[];
   clusterScope?: boolean;
-  namespaces?: string[];
+  namespaces?: string[] | null;
 }
 
 export interface ServiceAccountSubject {
@@ -2988,7 +2988,7 @@ export interface IngressClassParametersReference {
   apiGroup?: string;
   kind: string;
   name: string;
-  scope?: string;
+  scope?: string | null;
   namespace?: string;
 }
 
@@ -3158,7 +3158,7 @@ export interface AggregationRule {
 
 export interface ClusterRole extends TypeMeta {
   metadata: ObjectMeta;
-  rules?: PolicyRule[];
+  rules?: PolicyRule[] | null;
   aggregationRule?: AggregationRule;
 }
 
@@ -3178,7 +3178,7 @@ export interface PolicyRule {
 
 export interface Role extends TypeMeta {
   metadata: ObjectMeta;
-  rules?: PolicyRule[];
+  rules?: PolicyRule[] | null;
 }
 
 export interface RoleBinding extends TypeMeta {
@@ -3205,7 +3205,7 @@ export interface AllocatedDeviceStatus {
   pool: string;
   device: string;
   shareID?: string;
-  conditions?: Condition[];
+  conditions?: Condition[] | null;
   data?: unknown;
   networkData?: NetworkDeviceData;
 }
@@ -3223,7 +3223,7 @@ export interface CELDeviceSelector {
 }
 
 export interface CapacityRequestPolicy {
-  default?: string;
+  default?: string | null;
   validValues?: string[];
   validRange?: CapacityRequestPolicyRange;
 }
@@ -3292,7 +3292,7 @@ export interface DeviceCapacity {
 }
 
 export interface DeviceClaim {
-  requests?: DeviceRequest[];
+  requests?: DeviceRequest[] | null;
   constraints?: DeviceConstraint[];
   config?: DeviceClaimConfiguration[];
 }
@@ -3572,7 +3572,7 @@ export interface PodGroupSchedulingPolicy {
 }
 
 export interface PodGroupSpec {
-  podGroupTemplateRef?: PodGroupTemplateReference;
+  podGroupTemplateRef?: PodGroupTemplateReference | null;
   schedulingPolicy: PodGroupSchedulingPolicy;
   schedulingConstraints?: PodGroupSchedulingConstraints;
   resourceClaims?: PodGroupResourceClaim[];
@@ -3589,7 +3589,7 @@ export interface PodGroupStatus {
 export interface PodGroupTemplate {
   name: string;
   schedulingPolicy: PodGroupSchedulingPolicy;
-  schedulingConstraints?: PodGroupSchedulingConstraints;
+  schedulingConstraints?: PodGroupSchedulingConstraints | null;
   resourceClaims?: PodGroupResourceClaim[];
   disruptionMode?: DisruptionMode;
   priorityClassName?: string;
@@ -3597,7 +3597,7 @@ export interface PodGroupTemplate {
 }
 
 export interface PodGroupTemplateReference {
-  workload?: WorkloadPodGroupTemplateReference;
+  workload?: WorkloadPodGroupTemplateReference | null;
 }
 
 export interface TopologyConstraint {
@@ -3652,7 +3652,7 @@ export interface CSINode extends TypeMeta {
 export interface CSINodeDriver {
   name: string;
   nodeID: string;
-  topologyKeys?: string[];
+  topologyKeys?: string[] | null;
   allocatable?: VolumeNodeResources;
 }
 
@@ -3799,9 +3799,9 @@ export interface CustomResourceDefinitionSpec {
 }
 
 export interface CustomResourceDefinitionStatus {
-  conditions?: CustomResourceDefinitionCondition[];
+  conditions?: CustomResourceDefinitionCondition[] | null;
   acceptedNames?: CustomResourceDefinitionNames;
-  storedVersions?: string[];
+  storedVersions?: string[] | null;
   observedGeneration?: number;
 }
 

@@ -1,5 +1,5 @@
 import type { StatusCause } from '../generated/types.ts';
-import { canonical, type FieldSet, isMember } from './field-set.ts';
+import { type FieldSet, isMember } from './field-set.ts';
 import type { Owner } from './fields/owners.ts';
 import { pathText } from './fields/path.ts';
 import { StatusError } from './status-error.ts';
@@ -18,7 +18,7 @@ export function pathsOf(set: FieldSet): string[] {
     for (const [step, child] of children) if (isMember(child)) paths.push(pathText([...steps, step]));
     for (const [step, child] of children) walk(child, [...steps, step]);
   };
-  walk(canonical(set), []);
+  walk(set, []);
   return paths;
 }
 

@@ -1,7 +1,8 @@
 /**
  * A set of field paths in its stored form (FieldsV1, KEP-555), used as it is: no parsing, unchanged parts are shared.
  * A key is one step of a path (`f:name`, `k:{"name":"x"}`, `v:"x"`, `i:0`); a node without keys is a path of the set,
- * as is one that has the key `.` besides others. The set without paths is `undefined`. Sets are never changed in place.
+ * as is one that has the key `.` besides others. The set without paths is `undefined`. Sets are never changed in place,
+ * and all functions here keep Kubernetes' order of steps.
  */
 export interface FieldSet {
   [step: string]: FieldSet;
@@ -41,6 +42,7 @@ export function union(a: FieldSet | undefined, b: FieldSet | undefined): FieldSe
 function joined(a: FieldSet, b: FieldSet): FieldSet {
   if (a === b || isLeaf(b)) return withSelf(a, isLeaf(b));
   let result = withSelf(a, isMember(b));
+  let added = false;
   for (const step in b) {
     if (step === self) continue;
     const mine = a[step];
@@ -49,8 +51,9 @@ function joined(a: FieldSet, b: FieldSet): FieldSet {
     // A leaf that gets children stays in the set.
     if (result === a) result = isLeaf(a) ? { [self]: leaf } : { ...a };
     result[step] = child;
+    if (!mine) added = true;
   }
-  return result;
+  return added ? inOrder(result) : result;
 }
 
 const withSelf = (node: FieldSet, member: boolean): FieldSet =>
@@ -85,21 +88,21 @@ function without(
   member: boolean,
   map: (child: FieldSet, step: string) => FieldSet | undefined,
 ): FieldSet | undefined {
-  let changed = member !== isMember(node);
+  const steps = Object.keys(node);
+  const children = steps.map((step) => (step === self ? undefined : map(node[step] as FieldSet, step)));
+  // Most nodes stay as they are: nothing is built for those.
+  const same = steps.every((step, i) => step === self || children[i] === node[step]);
+  if (same && member === isMember(node)) return node;
+  const result: FieldSet = member ? { [self]: leaf } : {};
   let size = 0;
-  const result: FieldSet = {};
-  for (const step in node) {
-    if (step === self) continue;
-    const child = node[step] as FieldSet;
-    const mapped = map(child, step);
-    if (mapped !== child) changed = true;
-    if (!mapped) continue;
-    result[step] = mapped;
+  steps.forEach((step, i) => {
+    const child = children[i];
+    if (!child) return;
+    result[step] = child;
     size++;
-  }
-  if (!changed) return node;
-  if (size === 0) return member ? leaf : undefined;
-  return member ? { [self]: leaf, ...result } : result;
+  });
+  if (size > 0) return result;
+  return member ? leaf : undefined;
 }
 
 /** Collects paths. The root itself is never a path. */
@@ -107,8 +110,9 @@ export class FieldSetBuilder {
   #root: FieldSet | undefined;
   readonly #path: string[] = [];
 
+  /** What was collected, in order. Ask once, at the end. */
   get set(): FieldSet | undefined {
-    return this.#root;
+    return this.#root && canonical(this.#root);
   }
 
   enter(step: string): void {
@@ -142,17 +146,23 @@ export class FieldSetBuilder {
 /** The set with steps in Kubernetes' order: `.` first, then fields, keys and values by what they say. */
 export function canonical(node: FieldSet): FieldSet {
   const steps = Object.keys(node);
-  if (steps.length === 0) return leaf;
-  const result: FieldSet = {};
-  for (const step of steps.sort(compareSteps)) result[step] = canonical(node[step] as FieldSet);
-  return result;
+  const children = steps.map((step) => canonical(node[step] as FieldSet));
+  if (steps.every((step, i) => children[i] === node[step])) return inOrder(node);
+  return inOrder(Object.fromEntries(steps.map((step, i) => [step, children[i] as FieldSet])));
+}
+
+function inOrder(node: FieldSet): FieldSet {
+  const steps = Object.keys(node);
+  if (steps.every((step, i) => i === 0 || compareSteps(steps[i - 1] as string, step) <= 0)) return node;
+  return Object.fromEntries(steps.sort(compareSteps).map((step) => [step, node[step] as FieldSet]));
 }
 
 const kinds = ['.', 'f', 'k', 'v', 'i'];
 
 export function compareSteps(a: string, b: string): number {
   const kind = a.charAt(0);
-  if (kind !== b.charAt(0)) return kinds.indexOf(kind) - kinds.indexOf(b.charAt(0));
+  const other = b.charAt(0);
+  if (kind !== other) return kinds.indexOf(kind) - kinds.indexOf(other);
   if (kind === 'f' || kind === '.') return a < b ? -1 : a > b ? 1 : 0;
   return compareValues(JSON.parse(a.slice(2)), JSON.parse(b.slice(2)));
 }

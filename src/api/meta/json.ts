@@ -11,9 +11,12 @@ export function setMember(target: JsonObject, name: string, value: unknown): voi
   else target[name] = value;
 }
 
-/** The object's own member: what it inherits is not JSON. */
-export const ownMember = (object: JsonObject, name: string): unknown =>
-  Object.hasOwn(object, name) ? object[name] : undefined;
+/** The object's own member: what it inherits is not JSON (all of it functions, but for the prototype). */
+export function ownMember(object: JsonObject, name: string): unknown {
+  if (name === '__proto__') return Object.hasOwn(object, name) ? object[name] : undefined;
+  const value = object[name];
+  return typeof value === 'function' ? undefined : value;
+}
 
 /** Equality of JSON values: the order of members does not matter, a member that is `undefined` is absent. */
 export function equalJson(a: unknown, b: unknown): boolean {

@@ -3,7 +3,7 @@ import type { KubeObject } from '../resource.ts';
 import type { Schema } from '../schema/schema.ts';
 import { compare, type Comparison } from './fields/compare.ts';
 import { difference, differenceBelow, type FieldSet, intersection, setOfFields, union } from './field-set.ts';
-import { entriesOf, isSame, type Owner, ownersOf } from './fields/owners.ts';
+import { entriesOf, isSame, type Owner, ownersOf, sentEntries } from './fields/owners.ts';
 import { atSchema } from './fields/members.ts';
 import { type Shape, shapeOf } from './fields/shape.ts';
 
@@ -82,7 +82,7 @@ function startingEntries({ old, object, subresource }: ManagedUpdate): ManagedFi
   const sent = object.metadata.managedFields;
   if (subresource || !sent?.length || sent === stored) return stored;
   if (sent.length === 1 && isEmptyEntry(sent[0] as ManagedFieldsEntry)) return undefined;
-  return ownersOf(sent) ? sent : stored;
+  return sentEntries(sent) ?? stored;
 }
 
 /** Stored owners with their sets as the schema is now. */

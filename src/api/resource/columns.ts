@@ -1,5 +1,9 @@
 /** resource.k8s.io (dynamic resource allocation): columns. */
-import type { PoolStatus, ResourcePoolStatusRequest, ResourceResourceClaim as ResourceClaim } from '../generated/types.ts';
+import type {
+  PoolStatus,
+  ResourcePoolStatusRequest,
+  ResourceResourceClaim as ResourceClaim,
+} from '../generated/types.ts';
 import { type CellRule, age, ageOf, columns, field, name, since } from '../meta/columns.ts';
 import { defineStrategy } from '../strategy.ts';
 

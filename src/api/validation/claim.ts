@@ -52,7 +52,7 @@ export function validateClaimSpec(spec: PersistentVolumeClaimSpec, path: string)
   ];
 }
 
-function dataSource(source: { name: string; kind: string; apiGroup?: string }, path: string): FieldError[] {
+function dataSource(source: { name: string; kind: string; apiGroup?: string | null }, path: string): FieldError[] {
   const errors: FieldError[] = [];
   if (!source.name) errors.push(required(child(path, 'name')));
   if (!source.kind) errors.push(required(child(path, 'kind')));

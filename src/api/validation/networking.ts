@@ -122,7 +122,7 @@ export function validateIngressClass({ spec }: IngressClass): FieldError[] {
     ...(parameters.kind ? [] : [required(child(path, 'kind'))]),
     ...(parameters.name ? [] : [required(child(path, 'name'))]),
   );
-  errors.push(...requiredOneOf(child(path, 'scope'), parameters.scope, ['Cluster', 'Namespace']));
+  errors.push(...requiredOneOf(child(path, 'scope'), parameters.scope ?? undefined, ['Cluster', 'Namespace']));
   if (parameters.scope === 'Namespace' && !parameters.namespace)
     errors.push(required(child(path, 'namespace'), "`parameters.scope` is set to 'Namespace'"));
   if (parameters.scope === 'Cluster' && parameters.namespace)

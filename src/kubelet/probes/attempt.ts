@@ -54,7 +54,10 @@ async function attempt(
     await connectTcp({ host: probe.tcpSocket.host || podIp, port, timeoutMs }, clock);
     return { isSuccess: true, output: '' };
   }
-  if (probe.grpc) return checkGrpcHealth({ ...probe.grpc, host: podIp, timeoutMs }, clock);
+  if (probe.grpc) {
+    const { port, service } = probe.grpc;
+    return checkGrpcHealth({ host: podIp, port, service: service ?? undefined, timeoutMs }, clock);
+  }
   return { isSuccess: false, output: `missing probe handler for ${container.name}` };
 }
 

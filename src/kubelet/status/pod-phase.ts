@@ -17,7 +17,6 @@ export function podPhase(state: PodState): PodPhase {
     if (hasFailedInit || !apps.every((work) => endedWith(work, (code) => code === 0))) return 'Failed';
     return 'Succeeded';
   }
-  if (termination?.phase === 'Failed' && termination.reason) return runningPhase(pod, works);
   return runningPhase(pod, works);
 }
 

@@ -17,14 +17,16 @@ export function podStatus(state: PodState, context: { nowMs: number; hostIps: re
   const initStatuses = of('init', 'sidecar');
   const appStatuses = of('app');
   const ephemeralStatuses = of('ephemeral');
-  const isRejected = termination?.phase === 'Failed' && !state.sandbox && pod.status?.startTime === undefined;
+  const isRejected = termination?.isRejected ?? false;
   const { reason, message } = reasonOf(state, phase);
   const ips = ipsOf(state, context.hostIps);
   return {
     ...kept(pod.status),
     ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
     phase,
-    conditions: podConditions({ state, phase, initStatuses, appStatuses, nowMs: context.nowMs }),
+    conditions: isRejected
+      ? (pod.status?.conditions ?? [])
+      : podConditions({ state, phase, initStatuses, appStatuses, nowMs: context.nowMs }),
     ...(message ? { message } : {}),
     ...(reason ? { reason } : {}),
     ...(context.hostIps[0] ? { hostIP: context.hostIps[0], hostIPs: context.hostIps.map((ip) => ({ ip })) } : {}),

@@ -8,9 +8,9 @@ export const projected: VolumeKind = {
   name: 'projected',
   handles: (volume) => volume.projected !== undefined,
   async prepare({ pod, volume, memoryDir }, deps) {
-    const { sources = [], defaultMode: mode } = volume.projected ?? {};
+    const { sources, defaultMode: mode } = volume.projected ?? {};
     const payload: Payload = new Map();
-    for (const source of sources) {
+    for (const source of sources ?? []) {
       for (const [path, file] of await filesOf(pod, source, { deps, mode })) payload.set(path, file);
     }
     await writeAtomically(memoryDir, payload, { rng: deps.rng, fsGroup: pod.spec.securityContext?.fsGroup });

@@ -94,7 +94,7 @@ function absorbRejection(draft: Draft, reason: string, message: string): void {
   const { state, nowMs } = draft;
   if (state.stage !== 'syncing') return;
   state.stage = 'terminating';
-  state.termination = { graceSeconds: 1, startedAtMs: nowMs, phase: 'Failed', reason, message };
+  state.termination = { isRejected: true, graceSeconds: 1, startedAtMs: nowMs, phase: 'Failed', reason, message };
   draft.event('Warning', reason, message);
 }
 

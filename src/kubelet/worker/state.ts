@@ -65,6 +65,8 @@ export type PodStage = 'syncing' | 'terminating' | 'terminated' | 'finished';
 
 /** Why a pod ends, and what its status says then. */
 export interface Termination {
+  /** The node did not take the pod: it has no container states. */
+  isRejected?: boolean;
   graceSeconds: number;
   /** From when the grace period counts. */
   startedAtMs: number;

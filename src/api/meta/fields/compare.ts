@@ -82,6 +82,8 @@ class Walk {
   }
 
   #list(shape: Shape & { kind: 'list' }, before: unknown[], after: unknown[]): void {
+    const from = sameUpTo(before, after);
+    if (from === before.length && from === after.length) return;
     const old = byStep(shape, before);
     const now = byStep(shape, after);
     for (const [step, items] of now) this.#items(step, shape, old.get(step) ?? [], items);
@@ -108,6 +110,13 @@ const isMixed = (before: unknown, after: unknown): boolean => {
   if (before === undefined || before === null || after === undefined || after === null) return false;
   return Array.isArray(before) !== Array.isArray(after) || typeof before !== typeof after;
 };
+
+/** How many elements at the start are the same: most lists do not change at all. */
+function sameUpTo(before: unknown[], after: unknown[]): number {
+  let i = 0;
+  while (i < before.length && i < after.length && equalJson(before[i], after[i])) i++;
+  return i;
+}
 
 function byStep(shape: Shape & { kind: 'list' }, list: unknown[]): Map<string, unknown[]> {
   const steps = new Map<string, unknown[]>();

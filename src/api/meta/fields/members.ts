@@ -78,7 +78,7 @@ export function withStructs(shape: Shape, set: FieldSet | undefined): FieldSet |
   for (const step in set) {
     const below = set[step] as FieldSet;
     const inner = withStructs(shapeBelow(shape, step), below) as FieldSet;
-    const named = step.startsWith('f:') && shape.kind === 'struct' && shape.fields.has(step.slice(2));
+    const named = shape.kind === 'struct' && shape.steps.has(step);
     result[step] = named && !inner['.'] && Object.keys(inner).length > 0 ? { '.': {}, ...inner } : inner;
   }
   return result;
@@ -100,6 +100,7 @@ export function atSchema(shape: Shape, set: FieldSet | undefined): FieldSet | un
 }
 
 export function shapeBelow(shape: Shape, step: string): Shape {
-  if (step.startsWith('f:')) return memberOf(shape, step.slice(2)).shape;
+  if (shape.kind === 'struct') return shape.steps.get(step) ?? leaf;
+  if (step.startsWith('f:')) return shape.kind === 'map' ? shape.element : shape;
   return isListShape(shape) ? elementOf(shape) : leaf;
 }

@@ -32,6 +32,15 @@ const isValid = (entry: ManagedFieldsEntry): boolean =>
   !!entry.apiVersion &&
   entry.fieldsType === 'FieldsV1';
 
+/** Entries that a client sent, their sets in order; undefined where one is not valid. */
+export function sentEntries(entries: readonly ManagedFieldsEntry[]): ManagedFieldsEntry[] | undefined {
+  if (!entries.every(isValid)) return undefined;
+  return entries.map((entry) => {
+    const fieldsV1 = canonical((entry.fieldsV1 ?? {}) as FieldSet);
+    return fieldsV1 === entry.fieldsV1 ? entry : { ...entry, fieldsV1 };
+  });
+}
+
 /** The owners that entries speak of; none of them where one is not valid. */
 export function ownersOf(entries: readonly ManagedFieldsEntry[] | undefined): Owner[] | undefined {
   if (!entries?.every(isValid)) return undefined;
@@ -68,7 +77,7 @@ function entryOf(owner: Owner): ManagedFieldsEntry {
     apiVersion: owner.apiVersion,
     ...(owner.time ? { time: owner.time } : {}),
     fieldsType: 'FieldsV1',
-    fieldsV1: canonical(owner.set as FieldSet),
+    fieldsV1: owner.set as FieldSet,
     ...(owner.subresource ? { subresource: owner.subresource } : {}),
   };
 }

@@ -14,7 +14,7 @@ export interface FieldShape {
 export type Shape =
   | { kind: 'leaf' }
   | { kind: 'deduced' }
-  | { kind: 'struct'; fields: ReadonlyMap<string, FieldShape> }
+  | { kind: 'struct'; fields: ReadonlyMap<string, FieldShape>; steps: ReadonlyMap<string, Shape> }
   | { kind: 'map'; element: Shape }
   | { kind: 'set' }
   | { kind: 'list'; keys: readonly ListKey[]; element: Shape };
@@ -69,10 +69,14 @@ function struct(compiler: Compiler, type: string): Shape {
   const made = known.get(key);
   if (made) return made;
   const fields = new Map<string, FieldShape>();
-  const shape: Shape = { kind: 'struct', fields };
+  const steps = new Map<string, Shape>();
+  const shape: Shape = { kind: 'struct', fields, steps };
   known.set(key, shape);
   for (const [name, field] of schema.fields(type)) {
-    if (field.t !== `[]${ownership}`) fields.set(name, { step: `f:${name}`, shape: shapeOfField(compiler, field) });
+    if (field.t === `[]${ownership}`) continue;
+    const member = { step: `f:${name}`, shape: shapeOfField(compiler, field) };
+    fields.set(name, member);
+    steps.set(member.step, member.shape);
   }
   return shape;
 }

@@ -1,0 +1,106 @@
+import os from 'node:os';
+import { services } from '../api/generated/resources.ts';
+import type { Node, Pod, Service } from '../api/generated/types.ts';
+import { BroadcastingRecorder } from '../client/event-recorder.ts';
+import { Informer } from '../client/informer.ts';
+import { runCommand } from '../host/command.ts';
+import type { Cgroups } from './cgroup/cgroups.ts';
+import { parseResolvConf } from './config/dns-config.ts';
+import type { FieldContext } from './config/field-ref.ts';
+import { podCgroup } from './hooks/cgroup.ts';
+import { podHooks } from './hooks/hooks.ts';
+import { VolumesHook } from './hooks/volumes.ts';
+import { Images } from './images.ts';
+import type { KubeletDeps, KubeletOptions } from './kubelet.ts';
+import { Limiter } from './limiter.ts';
+import type { Machine } from './node/machine.ts';
+import { allocatableOf, type NodeIdentity } from './node/node-object.ts';
+import { PodDispatcher } from './pod-dispatcher.ts';
+import { podFiles } from './pod-files.ts';
+import { type OperationOptions, PodOperations } from './pod-operations.ts';
+import type { PodPaths } from './pod-paths.ts';
+import { readText } from './read-text.ts';
+import { StatusWriter } from './status-writer.ts';
+import { WatchedObjects } from './volumes/referenced-objects.ts';
+import { TokenSource } from './volumes/token-source.ts';
+
+export interface NodeSurroundings {
+  paths: PodPaths;
+  cgroups: Cgroups;
+  machine: Machine;
+  identity: NodeIdentity;
+  /** The node's object, once it is registered. */
+  node(): Node | undefined;
+}
+
+/** Everything that runs pods, put together. */
+export interface PodSide {
+  dispatcher: PodDispatcher;
+  recorder: BroadcastingRecorder;
+  /** Resolves when the services are known that containers see in their environment. */
+  synced: Promise<void>;
+  start(): void;
+  stop(): void;
+}
+
+export async function createPodSide(
+  deps: KubeletDeps,
+  options: KubeletOptions,
+  around: NodeSurroundings,
+): Promise<PodSide> {
+  const { client, cri, clock, rng, log } = deps;
+  const { nodeIps, nodeName, cgroupRoot, clusterDomain } = options;
+  const { paths, cgroups } = around;
+  const operationOptions = await operationOptionsOf(options, around);
+  const { allocatable } = operationOptions;
+  const serviceInformer = new Informer<Service>({ client, clock, rng, log }, services);
+  const recorder = new BroadcastingRecorder({ client, clock, log }, { component: 'kubelet', host: nodeName });
+  const statusWriter = new StatusWriter({ client, clock, log });
+  const objects = new WatchedObjects({ client, clock, rng, log }, (uids) => dispatcher.referencesChanged(uids));
+  const tokens = new TokenSource({ client, clock });
+  const fieldsOf = (pod: Pod): FieldContext => ({ podIps: dispatcher.podIpsOf(pod), hostIps: nodeIps, allocatable });
+  const volumes = new VolumesHook({ clock, rng, log, paths, objects, tokens, fieldsOf, run: runCommand });
+  const operations = new PodOperations(
+    {
+      cri,
+      clock,
+      images: new Images({ images: cri.images, clock, objects }),
+      hooks: podHooks({ cgroups, cgroupRoot, paths, clusterDomain, volumes }),
+      objects,
+      files: podFiles(paths),
+      logDirOf: (pod) => paths.logDir(pod),
+      // More at once only makes each slower: starting a container is work for the processor.
+      limiter: new Limiter(2 * os.availableParallelism()),
+      services: () => serviceInformer.list(),
+    },
+    operationOptions,
+  );
+  const unregistered = { metadata: { name: nodeName }, spec: {}, status: { allocatable } };
+  const dispatcher: PodDispatcher = new PodDispatcher(
+    { cri, clock, log, recorder, operations, statusWriter, volumes },
+    { hostIps: nodeIps, node: () => around.node() ?? unregistered },
+  );
+  return {
+    dispatcher,
+    recorder,
+    synced: serviceInformer.synced,
+    start: () => serviceInformer.start(),
+    stop() {
+      for (const part of [serviceInformer, volumes, objects, statusWriter, recorder]) part.stop();
+    },
+  };
+}
+
+async function operationOptionsOf(
+  options: KubeletOptions,
+  around: NodeSurroundings,
+): Promise<OperationOptions & { allocatable: Record<string, string> }> {
+  return {
+    cgroupParentOf: (pod) => podCgroup(options.cgroupRoot, pod),
+    dns: { servers: options.clusterDns, domain: options.clusterDomain },
+    hostDns: parseResolvConf(await readText(options.resolvConf ?? '/etc/resolv.conf')),
+    hostIps: options.nodeIps,
+    allocatable: allocatableOf(around.machine, around.identity),
+    memoryCapacityBytes: around.machine.memoryBytes,
+  };
+}
