@@ -247,7 +247,14 @@ function renderResources(): string {
 }
 
 mkdirSync(out, { recursive: true });
-const write = (file: string, text: string): void => writeFileSync(join(out, file), text);
+/** `--verify` writes nothing and fails when a file is not what the facts give. */
+const isVerifying = process.argv.includes('--verify');
+function write(file: string, text: string): void {
+  if (!isVerifying) return writeFileSync(join(out, file), text);
+  if (readFileSync(join(out, file), 'utf8') === text) return;
+  console.error(`src/api/generated/${file} is not what the facts give: npm run generate`);
+  process.exitCode = 1;
+}
 write('types.ts', banner + reachable.map(interfaceText).join('\n'));
 write('resources.ts', renderResources());
 const picked = Object.fromEntries(reachable.map((name) => [name, types[name]]));

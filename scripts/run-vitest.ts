@@ -1,4 +1,5 @@
 /** Runs vitest and reads what came of it from its JSON report, never from its text. */
+import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
@@ -68,11 +69,7 @@ export async function runVitest(request: VitestRequest, run: RunCommand = runCom
     const vitest = [join(root, 'node_modules/.bin/vitest'), ...args, '--passWithNoTests', '--allowOnly=false'];
     const reporters = ['--reporter=json', `--outputFile.json=${reportFile}`, ...(show ? ['--reporter=default'] : [])];
     const limited = ['-k', '10', String(limitSeconds), ...vitest, ...reporters];
-    // The shell gives vitest the terminal's own output: this process only keeps what is not shown.
-    const command = show
-      ? { program: 'sh', args: ['-c', 'exec timeout "$@" >&3 2>&3', 'sh', ...limited] }
-      : { program: 'timeout', args: limited };
-    const result = await run(command);
+    const result = await (show ? runShown : run)({ program: 'timeout', args: limited });
     const text = await readFile(reportFile, 'utf8').catch(() => undefined);
     if (text !== undefined && result.exitCode !== 124 && result.exitCode !== 137)
       return withExit(tallyOf(JSON.parse(text) as VitestReport, root), result);
@@ -83,6 +80,14 @@ export async function runVitest(request: VitestRequest, run: RunCommand = runCom
     await rm(dir, { recursive: true, force: true });
   }
 }
+
+/** Gives the program this process's own output: nothing of it is kept. */
+const runShown: RunCommand = ({ program, args }) =>
+  new Promise((resolve, reject) => {
+    const child = spawn(program, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    child.on('error', reject);
+    child.on('close', (code) => resolve({ exitCode: code ?? -1, stdout: '', stderr: '' }));
+  });
 
 /** An error outside of every test (an unhandled rejection) fails the run too. */
 function withExit(tally: TestTally, result: { exitCode: number; stderr: string }): TestTally {

@@ -1,4 +1,3 @@
-import type { KubeObject } from '../api/resource.ts';
 import type { PatchType, WatchHandle } from '../client/client.ts';
 import type { StoreEvent, Version } from '../store/version.ts';
 import type { UserInfo } from './authn/user-info.ts';
@@ -48,8 +47,3 @@ export function flag(query: URLSearchParams, name: string): boolean {
 
 export const storeKey = (request: { namespace: string; name: string }): string =>
   request.namespace ? `${request.namespace}/${request.name}` : request.name;
-
-/** The group, resource and kind of a request, for errors. */
-export const named = (endpoint: Endpoint): { group: string; resource: string; kind: string } => endpoint.kind;
-
-export type Mutable<T extends KubeObject = KubeObject> = T & Record<string, unknown>;

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { type Clock, nextTurn } from './clock.ts';
 import { Heap } from './heap.ts';
 
 interface Timer {
@@ -38,15 +38,14 @@ export class VirtualClock implements Clock {
   /** Runs everything due within `ms`, in order; between two timers, promises that are ready are let through. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms;
-    await letPromisesRun();
+    await nextTurn();
     for (let due = this.nextDue(); due !== undefined && due <= end; due = this.nextDue()) {
       this.#now = due;
       this.#timers.pop()?.run?.();
-      await letPromisesRun();
+      await nextTurn();
     }
     this.#now = end;
   }
 }
 
 /** A turn of the event loop: every promise chain that can proceed has done so when it resolves. */
-const letPromisesRun = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -146,10 +146,11 @@ interface Launch {
 /** Starts containerd in a session of its own and waits until it has recorded itself. */
 async function start({ paths, launcher, program }: Launch, { clock, log }: Deps): Promise<ProcessIdentity> {
   await rm(paths.pidFile, { force: true });
-  const [command = '', ...rest] = [...launcher, '/bin/sh', '-c', recordAndExec, program, paths.pidFile, program];
+  const recorded = ['/bin/sh', '-c', recordAndExec, program, paths.pidFile, program, ...argsOf(paths)];
+  const [command, ...args] = [...launcher, ...recorded] as [string, ...string[]];
   const output = await openLog(paths.log);
   let failure: unknown;
-  const child = spawn(command, [...rest, ...argsOf(paths)], {
+  const child = spawn(command, args, {
     detached: true,
     stdio: ['ignore', output.fd, output.fd],
     env: environment,

@@ -140,9 +140,6 @@ export function synStreamFrame(streamId: number, headerBlock: Buffer): Buffer {
   return controlFrameBytes(kinds.synStream, Buffer.concat([ids, headerBlock]));
 }
 
-export const synReplyFrame = (streamId: number, headerBlock: Buffer): Buffer =>
-  controlFrameBytes(kinds.synReply, Buffer.concat([word(streamId), headerBlock]));
-
 export const resetFrame = (streamId: number, status: number): Buffer =>
   controlFrameBytes(kinds.reset, Buffer.concat([word(streamId), word(status)]));
 

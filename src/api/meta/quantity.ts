@@ -135,11 +135,6 @@ export const addQuantity = (a: Quantity, b: Quantity): Quantity => ({
   format: a.nanos === 0n ? b.format : a.format,
 });
 
-export const subtractQuantity = (a: Quantity, b: Quantity): Quantity => ({
-  nanos: a.nanos - b.nanos,
-  format: a.nanos === 0n ? b.format : a.format,
-});
-
 /** Rounded up (away from zero) to thousandths: what the server keeps of a resource list's values. */
 export const roundToMilli = (q: Quantity): Quantity => ({
   ...q,

@@ -1,13 +1,5 @@
 import type { Container, ContainerPort, EnvFromSource, EnvVar, VolumeDevice, VolumeMount } from '../generated/types.ts';
-import {
-  configMapKey,
-  dns1123Label,
-  dns1123Subdomain,
-  envVarName,
-  maxLengthText,
-  portName,
-  portNumber,
-} from '../meta/name-format.ts';
+import { configMapKey, dns1123Label, dns1123Subdomain, envVarName, portName, portNumber } from '../meta/name-format.ts';
 import {
   at,
   child,
@@ -209,7 +201,3 @@ export function hostPortConflicts(containers: Container[], path: string): FieldE
     }),
   );
 }
-
-/** Kept short: the name becomes part of other names. */
-export const noLongerThan = (path: string, value: string, length: number): FieldError[] =>
-  value.length > length ? [invalidValue(path, value, maxLengthText(length))] : [];

@@ -1,17 +1,6 @@
 import type { Container, ContainerStatus, Pod, PodSpec, Toleration } from '../generated/types.ts';
 import { qualifiedName } from '../meta/name-format.ts';
-import {
-  at,
-  child,
-  each,
-  type FieldError,
-  forbidden,
-  immutable,
-  invalidValue,
-  keyFormatted,
-  required,
-  same,
-} from './check.ts';
+import { at, child, each, type FieldError, forbidden, immutable, invalidValue, keyFormatted, same } from './check.ts';
 import { inclusive } from './placement.ts';
 import { validatePodSpec } from './pod-spec.ts';
 
@@ -160,18 +149,4 @@ function staysTerminated(
     if (i < 0 || statuses?.[i]?.state?.terminated) return [];
     return [forbidden(child(at(path, i), 'state'), 'may not be transitioned to non-terminated state')];
   });
-}
-
-/** A pod's binding to a node. */
-export function validateBinding(binding: { target: { kind?: string; name?: string } }): FieldError[] {
-  const { kind, name } = binding.target;
-  const errors: FieldError[] = [];
-  if (kind && kind !== 'Node')
-    errors.push({
-      type: 'FieldValueNotSupported',
-      field: 'target.kind',
-      message: `Unsupported value: ${JSON.stringify(kind)}: supported values: "Node", "<empty>"`,
-    });
-  if (!name) errors.push(required('target.name'));
-  return errors;
 }

@@ -61,7 +61,7 @@ export const restrictLease: NodeRule = (node, context) => {
   if (context.namespace !== 'kube-node-lease') {
     throw refused(context, 'can only access leases in the "kube-node-lease" system namespace');
   }
-  restrictNamed(node, context);
+  return restrictNamed(node, context);
 };
 
 /** Objects that have the node's name. */

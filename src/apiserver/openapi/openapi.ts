@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { servedKinds } from '../../api/generated/kinds.ts';
 import { schemaTable } from '../../api/generated/schema.ts';
 import type { GroupVersions, Kind } from '../../api/kind.ts';
 import { StatusError } from '../../api/meta/status-error.ts';
 import type { SchemaTable } from '../../api/schema/table.ts';
+import { nextTurn } from '../../base/clock.ts';
 import { parseAccept, takes } from '../discovery/accept.ts';
 import { groupsOf } from '../discovery/discovery.ts';
 import { gitVersion } from '../discovery/version.ts';

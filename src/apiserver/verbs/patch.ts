@@ -6,7 +6,7 @@ import { applyStrategicMerge } from '../../api/meta/strategic-merge.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { schema } from '../../api/schema/schema.ts';
 import type { ApiContext } from '../context.ts';
-import { managerOf, ownershipTime, resetPaths } from '../field-managers.ts';
+import { ownershipTime, resetPaths } from '../field-managers.ts';
 import { type Answer, type ApiRequest, flag, storeKey } from '../request.ts';
 import { createObject } from './create.ts';
 import { checkIdentity, decodeObject } from './request-body.ts';

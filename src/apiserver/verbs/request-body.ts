@@ -43,8 +43,7 @@ export function checkWriteOptions(request: ApiRequest): { dryRun: boolean } {
       message: 'Too long: may not be more than 128 bytes',
     });
   }
-  // The rule is about control characters, so the pattern has to name them.
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: see above
+  // oxlint-disable-next-line no-control-regex -- the rule is about control characters
   const unprintable = /[\u0000-\u001f\u007f]/.exec(manager);
   if (unprintable) {
     const code = unprintable[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');

@@ -3,7 +3,6 @@ import { badRequest, invalid, notFound } from '../../api/meta/status-error.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { schema } from '../../api/schema/schema.ts';
 import type { ApiContext } from '../context.ts';
-import type { Endpoint } from '../registry.ts';
 import { type Answer, type ApiRequest, storeKey } from '../request.ts';
 import { patched } from './patch.ts';
 import { modify } from './update.ts';

@@ -1,26 +1,17 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { configmaps } from '../../api/generated/resources.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
-import type { Client } from '../../client/client.ts';
 import { informersFor } from '../../client/informers.ts';
 import { createClient } from '../../client/typed-client.ts';
 import { connectContainerd } from '../../cri/containerd-client.ts';
 import { type Containerd, ensureContainerd } from '../../cri/containerd-process.ts';
-import { startDns } from '../../dns/dns.ts';
-import { upstreamsOf } from '../../dns/resolv-conf.ts';
 import type { RunCommand } from '../../host/command.ts';
 import { startKubelet } from '../../kubelet/kubelet.ts';
-import { Overlay } from '../../overlay/overlay.ts';
-import { execRoutes } from '../../overlay/routes.ts';
-import { readText } from '../../pki/files.ts';
-import { execRemoveFlows } from '../../proxy/flows.ts';
-import { execNft } from '../../proxy/nft-exec.ts';
-import { ServiceProxy } from '../../proxy/proxy.ts';
 import { ensureBaseImages } from '../images/base-images.ts';
 import { obtainIdentity } from './node-identity.ts';
+import { networkFacts, startNodeNetwork } from './node-network.ts';
 
 export interface NodeDeps {
   clock: Clock;
@@ -64,44 +55,16 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
   const client = createClient(transport);
   const network = await networkFacts(client);
   const informers = informersFor(client, { clock, rng, log });
-  const overlay = new Overlay(
-    { informers, routes: execRoutes({ run }), clock, log: log.child({ component: 'overlay' }) },
+  const nodeNetwork = await startNodeNetwork(
+    { informers, run, clock, rng, log },
     {
-      nodeName: options.name,
-      networkName: `knarr-${options.cluster}-${options.name}`,
-      cniConfDir: containerd.paths.cniConfDir,
-      cniDataDir: containerd.paths.cniDataDir,
+      cluster: options.cluster,
+      name: options.name,
+      address: options.address,
+      facts: network,
+      containerd: containerd.paths,
     },
   );
-  const proxy = new ServiceProxy(
-    {
-      informers,
-      nft: execNft({ run }, { table: `knarr-${options.cluster}` }),
-      removeFlows: execRemoveFlows({ run }),
-      clock,
-      log: log.child({ component: 'proxy' }),
-    },
-    {
-      node: {
-        name: options.name,
-        addresses: [options.address],
-        podCIDR: network.podCidr,
-        serviceCIDR: network.serviceCidr,
-        ownAddresses: [network.dnsAddress],
-      },
-    },
-  );
-  const dns = await startDns(
-    { informers, run, clock, rng, log: log.child({ component: 'dns' }) },
-    {
-      clusterDomain: network.clusterDomain,
-      address: network.dnsAddress,
-      upstreams: upstreamsOf((await readText('/etc/resolv.conf')) ?? '', network.dnsAddress),
-      ownBlocks: [network.podCidr, network.serviceCidr],
-    },
-  );
-  overlay.start();
-  proxy.start();
   informers.start();
   const cri = connectContainerd(containerd.socketPath, { clock, log });
   const serving = await certificates.serving([options.address]);
@@ -125,9 +88,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
   return {
     async stop() {
       await kubelet.stop();
-      proxy.stop();
-      overlay.stop();
-      await dns.stop();
+      await nodeNetwork.stop();
       informers.stop();
       certificates.stop();
       transport.close();
@@ -146,17 +107,4 @@ async function startRuntime({ clock, rng, log }: NodeDeps, options: NodeOptions)
   await mkdir(cacheDir, { recursive: true });
   await ensureBaseImages({ socketPath: containerd.socketPath, cacheDir, clock, rng, log });
   return containerd;
-}
-
-interface NetworkFacts {
-  podCidr: string;
-  serviceCidr: string;
-  dnsAddress: string;
-  clusterDomain: string;
-}
-
-/** What the cluster says of its network; a node is told nothing but URL and token. */
-async function networkFacts(client: Client): Promise<NetworkFacts> {
-  const { data } = await client.get(configmaps, { namespace: 'kube-system', name: 'knarr-network' });
-  return data as unknown as NetworkFacts;
 }

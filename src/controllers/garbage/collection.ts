@@ -1,19 +1,10 @@
-import { servedKinds } from '../../api/generated/kinds.ts';
 import type { OwnerReference } from '../../api/generated/types.ts';
 import { isNotFound } from '../../api/meta/status-error.ts';
-import {
-  groupResource,
-  groupVersion,
-  type KubeObject,
-  keyOf,
-  keyText,
-  parseKey,
-  type Resource,
-} from '../../api/resource.ts';
+import { groupVersion, type KubeObject, keyOf, keyText, parseKey, type Resource } from '../../api/resource.ts';
 import type { Client } from '../../client/client.ts';
-import type { Informer } from '../../client/informer.ts';
 import { defineController, done, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
+import { keyOfOwner, OwnerGraph } from './owner-graph.ts';
 
 const foreground = 'foregroundDeletion';
 const orphan = 'orphan';
@@ -30,51 +21,21 @@ export const garbageCollection = defineController({
   eventSource: 'garbage-collector-controller',
   workers: 20,
   setup(context) {
-    const informers = new Map<string, Informer>();
-    const byKind = new Map<string, Informer>();
-    for (const resource of collectable()) {
-      const informer = context.informer(resource);
-      informer.addIndex('owner', (o) => o.metadata.ownerReferences?.map((r) => r.uid) ?? []);
-      informers.set(groupResource(resource), informer);
-      byKind.set(`${resource.group}/${resource.kind}`, informer);
-    }
-    const keyOn = (informer: Informer, o: KubeObject) => `${groupResource(informer.resource)} ${keyText(keyOf(o))}`;
-    const informerOf = ({ apiVersion, kind }: OwnerReference) =>
-      byKind.get(`${apiVersion.includes('/') ? apiVersion.split('/')[0] : ''}/${kind}`);
-    const dependentsOf = (uid = '') =>
-      [...informers.values()].flatMap((informer) =>
-        informer.index('owner', uid).map((object) => ({ informer, object })),
-      );
-
-    /** An object, those it owns and those that own it: a change of one may free another. */
-    const keysAround = (informer: Informer) => (object: KubeObject) => {
-      const { uid, namespace, deletionTimestamp, ownerReferences = [] } = object.metadata;
-      const isGone = informer.get(keyOf(object))?.metadata.uid !== uid;
-      const owners = ownerReferences.flatMap((ref) => {
-        const at = informerOf(ref);
-        const owner = at?.get(keyOfOwner(ref, at.resource, namespace));
-        return at && owner?.metadata.deletionTimestamp ? [keyOn(at, owner)] : [];
-      });
-      const below = isGone || deletionTimestamp ? dependentsOf(uid).map((d) => keyOn(d.informer, d.object)) : [];
-      return [keyOn(informer, object), ...owners, ...below];
-    };
-    const isWorth = (old: KubeObject, object: KubeObject) =>
-      old.metadata.deletionTimestamp !== object.metadata.deletionTimestamp ||
-      !sameJson(old.metadata.ownerReferences, object.metadata.ownerReferences) ||
-      !sameJson(old.metadata.finalizers, object.metadata.finalizers);
+    const graph = new OwnerGraph(context);
 
     async function reconcile(key: string, client: Client) {
       const [name = '', where = ''] = key.split(' ');
-      const informer = informers.get(name);
+      const informer = graph.informers.get(name);
       const object = informer?.get(where);
       if (!informer || !object) return done;
       const { deletionTimestamp, finalizers = [], uid } = object.metadata;
       const item = { client, resource: informer.resource, object };
       if (deletionTimestamp && finalizers.includes(orphan)) {
-        for (const d of dependentsOf(uid)) await dropOwners({ ...item, ...d, resource: d.informer.resource }, [uid]);
+        for (const d of graph.dependentsOf(uid))
+          await dropOwners({ ...item, ...d, resource: d.informer.resource }, [uid]);
         await dropFinalizer(item, orphan);
       } else if (deletionTimestamp && finalizers.includes(foreground)) {
-        if (!dependentsOf(uid).some((d) => isBlocking(d.object, uid))) await dropFinalizer(item, foreground);
+        if (!graph.dependentsOf(uid).some((d) => isBlocking(d.object, uid))) await dropFinalizer(item, foreground);
       } else if (!deletionTimestamp && object.metadata.ownerReferences?.length) {
         await collect(item);
       }
@@ -95,7 +56,7 @@ export const garbageCollection = defineController({
       const isAwaited = [...states.values()].includes('waiting');
       const propagationPolicy = finalizers.includes(orphan)
         ? 'Orphan'
-        : finalizers.includes(foreground) || (isAwaited && dependentsOf(uid).length > 0)
+        : finalizers.includes(foreground) || (isAwaited && graph.dependentsOf(uid).length > 0)
           ? 'Foreground'
           : 'Background';
       const preconditions = { uid, resourceVersion };
@@ -104,7 +65,7 @@ export const garbageCollection = defineController({
 
     /** The cache may be behind, so an owner it does not have is asked for before anything is deleted. */
     async function stateOf({ client, object }: Item, ref: OwnerReference, namespace = ''): Promise<OwnerState> {
-      const informer = informerOf(ref);
+      const informer = graph.informerOf(ref);
       // A kind this server does not know cannot be judged.
       if (!informer) return 'present';
       const key = keyOfOwner(ref, informer.resource, namespace);
@@ -121,33 +82,24 @@ export const garbageCollection = defineController({
     }
 
     return {
-      watches: [...informers.values()].map((informer) => watch(informer, keysAround(informer), isWorth)),
+      watches: [...graph.informers.values()].map((informer) =>
+        watch(informer, (object) => graph.keysAround(informer, object), isWorth),
+      ),
       reconcile,
     };
   },
 });
+
+const isWorth = (old: KubeObject, object: KubeObject): boolean =>
+  old.metadata.deletionTimestamp !== object.metadata.deletionTimestamp ||
+  !sameJson(old.metadata.ownerReferences, object.metadata.ownerReferences) ||
+  !sameJson(old.metadata.finalizers, object.metadata.finalizers);
 
 interface Item {
   client: Client;
   resource: Resource;
   object: KubeObject;
 }
-
-const needed = ['list', 'watch', 'delete', 'patch'];
-
-/** Every stored resource, in one version; events have no owners and are many. */
-function collectable(): Resource[] {
-  const seen = new Set<string>();
-  return servedKinds.filter((kind) => {
-    const name = groupResource(kind);
-    if (kind.resource === 'events' || seen.has(name) || !needed.every((v) => kind.verbs.includes(v))) return false;
-    seen.add(name);
-    return true;
-  });
-}
-
-const keyOfOwner = (ref: OwnerReference, resource: Resource, namespace = '') =>
-  resource.namespaced && namespace ? { namespace, name: ref.name } : { name: ref.name };
 
 const isBlocking = (object: KubeObject, uid: string | undefined): boolean =>
   object.metadata.ownerReferences?.some((r) => r.uid === uid && r.blockOwnerDeletion) === true;

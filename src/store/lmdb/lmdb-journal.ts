@@ -36,13 +36,14 @@ export class LmdbJournal implements Journal {
   }
 
   async append(changes: readonly Change[], trim: Trim): Promise<void> {
+    // The batch settles for all of them.
     await this.#root.batch(() => {
-      for (const change of changes) this.#log.put(change.version.revision, encodeRecord(change));
-      for (const revision of trim.drop) this.#log.remove(revision);
-      if (trim.drop.length > 0) this.#meta.put('compacted', trim.compacted);
+      for (const change of changes) void this.#log.put(change.version.revision, encodeRecord(change));
+      for (const revision of trim.drop) void this.#log.remove(revision);
+      if (trim.drop.length > 0) void this.#meta.put('compacted', trim.compacted);
       const last = changes.at(-1);
       // Only deletions can leave the log without its newest revision once they are trimmed.
-      if (last) this.#meta.put('revision', last.version.revision);
+      if (last) void this.#meta.put('revision', last.version.revision);
     });
   }
 

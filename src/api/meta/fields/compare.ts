@@ -65,7 +65,6 @@ class Walk {
     } else this.#at(`f:${name}`, shape.kind === 'map' ? shape.element : shape, before, after);
   }
 
-  // oxlint-disable-next-line max-params -- the innermost loop: no object for each field
   #at(step: string, shape: Shape, before: unknown, after: unknown): void {
     this.changed.enter(step);
     this.removed.enter(step);
@@ -91,7 +90,6 @@ class Walk {
   }
 
   /** Elements with the same keys are compared as a whole: none of them has a path of its own. */
-  // oxlint-disable-next-line max-params -- the innermost loop: no object for each element
   #items(step: string, shape: Shape & { kind: 'list' }, before: unknown[], after: unknown[]): void {
     if (before.length < 2 && after.length < 2) this.#at(step, shape.element, before[0], after[0]);
     else {

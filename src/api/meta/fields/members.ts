@@ -42,7 +42,6 @@ function collect(builder: FieldSetBuilder, shape: Shape, value: unknown): void {
   } else if (value !== null || shape.kind === 'leaf' || shape.kind === 'deduced') builder.add();
 }
 
-// oxlint-disable-next-line max-params -- the innermost loop: no object for each member
 function collectMember(builder: FieldSetBuilder, shape: Shape, name: string, value: unknown): void {
   if (isOwnership(shape, name)) return;
   const member = memberOf(shape, name);

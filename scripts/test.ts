@@ -1,0 +1,48 @@
+/**
+ * `./knarr test`: all tests of this machine, in layers, the cheap ones first. Ends with the count of tests, the skips and
+ * `N passed, N failed`. `--long` adds what takes too long for every day.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type TestTally, runVitest } from './run-vitest.ts';
+
+const root = join(import.meta.dirname, '..');
+const isLong = process.argv.includes('--long');
+
+interface Layer {
+  name: string;
+  args: string[];
+  limitSeconds: number;
+}
+
+const layers: Layer[] = [
+  { name: 'unit', args: ['run'], limitSeconds: 300 },
+  { name: 'machine', args: ['run', '--config', 'test/vitest.config.ts'], limitSeconds: isLong ? 6 * 3600 : 1500 },
+];
+
+/** Tests that may be skipped: `file > name: reason (issue)`, one a line. Any other skip fails the run. */
+function allowedSkips(): string[] {
+  const lines = readFileSync(join(root, 'test/skips.txt'), 'utf8').split('\n');
+  return lines.filter((line) => line.trim() !== '' && !line.startsWith('#'));
+}
+
+const allowed = allowedSkips();
+const isAllowed = (id: string): boolean => allowed.some((line) => line.startsWith(`${id}: `));
+
+process.env.KNARR_TEST_LONG = isLong ? '1' : '';
+const total: TestTally = { passed: 0, failed: 0, skipped: [], failures: [] };
+for (const { name, args, limitSeconds } of layers) {
+  console.log(`\n== ${name} tests`);
+  const tally = await runVitest({ root, args, limitSeconds, show: true });
+  total.passed += tally.passed;
+  total.failed += tally.failed;
+  total.skipped.push(...tally.skipped);
+  total.failures.push(...tally.failures);
+}
+const unexplained = total.skipped
+  .filter((id) => !isAllowed(id))
+  .map((id) => `${id}: skipped without a line in test/skips.txt`);
+for (const failure of [...total.failures, ...unexplained]) console.log(`✗ ${failure}`);
+console.log(`\nskips: ${total.skipped.length} (${allowed.length} in test/skips.txt)`);
+console.log(`${total.passed} passed, ${total.failed + unexplained.length} failed, ${total.skipped.length} skipped`);
+process.exitCode = total.failed + unexplained.length > 0 ? 1 : 0;

@@ -1,0 +1,104 @@
+import { configmaps } from '../../api/generated/resources.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Rng } from '../../base/rng.ts';
+import type { Client } from '../../client/client.ts';
+import type { Informers } from '../../client/informers.ts';
+import type { ContainerdPaths } from '../../cri/containerd-config.ts';
+import { type DnsServer, startDns } from '../../dns/dns.ts';
+import { upstreamsOf } from '../../dns/resolv-conf.ts';
+import type { RunCommand } from '../../host/command.ts';
+import { Overlay } from '../../overlay/overlay.ts';
+import { execRoutes } from '../../overlay/routes.ts';
+import { readText } from '../../pki/files.ts';
+import { execRemoveFlows } from '../../proxy/flows.ts';
+import { execNft } from '../../proxy/nft-exec.ts';
+import { ServiceProxy } from '../../proxy/proxy.ts';
+
+interface NetworkDeps {
+  informers: Informers;
+  clock: Clock;
+  rng: Rng;
+  log: Logger;
+  /** Runs programs in this process's network namespace. */
+  run: RunCommand;
+}
+
+interface NetworkOptions {
+  cluster: string;
+  /** Of the node. */
+  name: string;
+  address: string;
+  facts: NetworkFacts;
+  containerd: Pick<ContainerdPaths, 'cniConfDir' | 'cniDataDir'>;
+}
+
+export interface NetworkFacts {
+  podCidr: string;
+  serviceCidr: string;
+  dnsAddress: string;
+  clusterDomain: string;
+}
+
+/** What the cluster says of its network; a node is told nothing but URL and token. */
+export async function networkFacts(client: Client): Promise<NetworkFacts> {
+  const { data } = await client.get(configmaps, { namespace: 'kube-system', name: 'knarr-network' });
+  return data as unknown as NetworkFacts;
+}
+
+/** Starts overlay, service proxy and DNS of a node: all that its pods need to reach others. Does not start the informers. */
+export async function startNodeNetwork(deps: NetworkDeps, options: NetworkOptions): Promise<{ stop(): Promise<void> }> {
+  const overlay = nodeOverlay(deps, options);
+  const proxy = nodeProxy(deps, options);
+  const dns = await nodeDns(deps, options.facts);
+  overlay.start();
+  proxy.start();
+  return {
+    async stop() {
+      proxy.stop();
+      overlay.stop();
+      await dns.stop();
+    },
+  };
+}
+
+function nodeOverlay({ informers, run, clock, log }: NetworkDeps, options: NetworkOptions): Overlay {
+  return new Overlay(
+    { informers, routes: execRoutes({ run }), clock, log: log.child({ component: 'overlay' }) },
+    {
+      nodeName: options.name,
+      networkName: `knarr-${options.cluster}-${options.name}`,
+      cniConfDir: options.containerd.cniConfDir,
+      cniDataDir: options.containerd.cniDataDir,
+    },
+  );
+}
+
+function nodeProxy({ informers, run, clock, log }: NetworkDeps, options: NetworkOptions): ServiceProxy {
+  const nft = execNft({ run }, { table: `knarr-${options.cluster}` });
+  const { podCidr, serviceCidr, dnsAddress } = options.facts;
+  return new ServiceProxy(
+    { informers, nft, removeFlows: execRemoveFlows({ run }), clock, log: log.child({ component: 'proxy' }) },
+    {
+      node: {
+        name: options.name,
+        addresses: [options.address],
+        podCIDR: podCidr,
+        serviceCIDR: serviceCidr,
+        ownAddresses: [dnsAddress],
+      },
+    },
+  );
+}
+
+async function nodeDns({ informers, run, clock, rng, log }: NetworkDeps, facts: NetworkFacts): Promise<DnsServer> {
+  return startDns(
+    { informers, run, clock, rng, log: log.child({ component: 'dns' }) },
+    {
+      clusterDomain: facts.clusterDomain,
+      address: facts.dnsAddress,
+      upstreams: upstreamsOf((await readText('/etc/resolv.conf')) ?? '', facts.dnsAddress),
+      ownBlocks: [facts.podCidr, facts.serviceCidr],
+    },
+  );
+}

@@ -1,0 +1,70 @@
+import { servedKinds } from '../../api/generated/kinds.ts';
+import type { OwnerReference } from '../../api/generated/types.ts';
+import { groupResource, type KubeObject, keyOf, keyText, type Resource } from '../../api/resource.ts';
+import type { Informer } from '../../client/informer.ts';
+import type { ControllerContext } from '../runtime.ts';
+
+export interface Dependent {
+  informer: Informer;
+  object: KubeObject;
+}
+
+/** Who owns whom, straight from the caches: an index by owner on every informer, nothing is copied. */
+export class OwnerGraph {
+  /** By `resource.group`. */
+  readonly informers = new Map<string, Informer>();
+  readonly #byKind = new Map<string, Informer>();
+
+  constructor(context: Pick<ControllerContext, 'informer'>) {
+    for (const resource of collectable()) {
+      const informer = context.informer(resource);
+      informer.addIndex('owner', (o) => o.metadata.ownerReferences?.map((r) => r.uid) ?? []);
+      this.informers.set(groupResource(resource), informer);
+      this.#byKind.set(`${resource.group}/${resource.kind}`, informer);
+    }
+  }
+
+  /** Undefined for a kind that this server does not know. */
+  informerOf({ apiVersion, kind }: OwnerReference): Informer | undefined {
+    return this.#byKind.get(`${apiVersion.includes('/') ? apiVersion.split('/')[0] : ''}/${kind}`);
+  }
+
+  dependentsOf(uid = ''): Dependent[] {
+    return [...this.informers.values()].flatMap((informer) =>
+      informer.index('owner', uid).map((object) => ({ informer, object })),
+    );
+  }
+
+  /** An object, those it owns and those that own it: a change of one may free another. */
+  keysAround(informer: Informer, object: KubeObject): string[] {
+    const { uid, namespace, deletionTimestamp, ownerReferences = [] } = object.metadata;
+    const isGone = informer.get(keyOf(object))?.metadata.uid !== uid;
+    const owners = ownerReferences.flatMap((ref) => {
+      const at = this.informerOf(ref);
+      const owner = at?.get(keyOfOwner(ref, at.resource, namespace));
+      return at && owner?.metadata.deletionTimestamp ? [graphKey(at, owner)] : [];
+    });
+    const below = isGone || deletionTimestamp ? this.dependentsOf(uid).map((d) => graphKey(d.informer, d.object)) : [];
+    return [graphKey(informer, object), ...owners, ...below];
+  }
+}
+
+/** `resource.group namespace/name`. */
+const graphKey = (informer: Informer, object: KubeObject): string =>
+  `${groupResource(informer.resource)} ${keyText(keyOf(object))}`;
+
+export const keyOfOwner = (ref: OwnerReference, resource: Resource, namespace = '') =>
+  resource.namespaced && namespace ? { namespace, name: ref.name } : { name: ref.name };
+
+const needed = ['list', 'watch', 'delete', 'patch'];
+
+/** Every stored resource, in one version; events have no owners and are many. */
+function collectable(): Resource[] {
+  const seen = new Set<string>();
+  return servedKinds.filter((kind) => {
+    const name = groupResource(kind);
+    if (kind.resource === 'events' || seen.has(name) || !needed.every((v) => kind.verbs.includes(v))) return false;
+    seen.add(name);
+    return true;
+  });
+}
