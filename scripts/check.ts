@@ -2,7 +2,7 @@
  * `npm run check`: what must hold before a commit. Without arguments the unit tests of what has changed since main's last
  * commit are run; with `--all`, all of them. Prints one line for each check, and what a failed one said.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type CommandResult, runCommand } from '../src/host/command.ts';
 import { checkImports } from './check-imports.ts';
@@ -55,6 +55,18 @@ const imports: Check = {
   },
 };
 
+const roomPages: Check = {
+  name: 'a page for every room',
+  async run() {
+    const rooms = readdirSync('src', { withFileTypes: true }).filter((entry) => entry.isDirectory());
+    const missing = rooms.filter(({ name }) => !existsSync(join('src', name, 'README.md')));
+    return {
+      passed: missing.length === 0,
+      output: missing.map(({ name }) => `src/${name}/README.md is missing`).join('\n'),
+    };
+  },
+};
+
 const unitTests: Check = {
   name: all ? 'unit tests' : 'unit tests of what has changed',
   async run() {
@@ -72,6 +84,7 @@ const unitTests: Check = {
 const checks: Check[] = [
   command('format', bin('biome'), 'format', '.'),
   imports,
+  roomPages,
   command('types', bin('tsc'), '--noEmit'),
   command('lint', bin('oxlint'), '--quiet'),
   command('nothing unused', bin('knip'), '--no-progress'),

@@ -4,6 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { installPrerequisites, missingPrerequisites } from '../src/cluster/prerequisites.ts';
+import { runCommand } from '../src/host/command.ts';
 import { type TestTally, runVitest } from './run-vitest.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -29,6 +31,8 @@ function allowedSkips(): string[] {
 const allowed = allowedSkips();
 const isAllowed = (id: string): boolean => allowed.some((line) => line.startsWith(`${id}: `));
 
+if (process.getuid?.() !== 0) throw new Error('./knarr test makes networks and containers: run it as root');
+await installPrerequisites(await missingPrerequisites(), runCommand);
 process.env.KNARR_TEST_LONG = isLong ? '1' : '';
 const total: TestTally = { passed: 0, failed: 0, skipped: [], failures: [] };
 for (const { name, args, limitSeconds } of layers) {

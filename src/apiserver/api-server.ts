@@ -44,6 +44,8 @@ export interface ApiServerOptions {
   tokenKey: string;
   /** What a fresh cluster contains. */
   facts: ClusterFacts;
+  /** How many bytes of past events are kept for watches and lists to resume from; see `StoreOptions`. */
+  historyBytes?: number;
   /** How it reaches nodes; without it there are no logs and no exec. */
   nodes?: Omit<NodeConnectorOptions, 'ca'>;
 }
@@ -61,7 +63,7 @@ export class ApiServer {
 
   /** Opens the state, and fills a fresh one with what every cluster has. */
   static async start(deps: ApiServerDeps, options: ApiServerOptions): Promise<ApiServer> {
-    const store = await Store.open(deps.journal, { onFatal: deps.onFatal });
+    const store = await Store.open(deps.journal, { onFatal: deps.onFatal, windowBytes: options.historyBytes });
     const server = new ApiServer(store, deps, options);
     await server.#bootstrap(options.facts);
     return server;

@@ -122,7 +122,7 @@ function startApi(pki: ClusterPki): Promise<ApiServer> {
       facts: {
         caPem: pki.ca.cert,
         serverUrl: 'https://127.0.0.1:6443',
-        endpointAddress: '127.0.0.1',
+        endpointAddress: '192.0.2.1',
         endpointPort: 6443,
         serviceAddress: '10.96.0.1',
         serviceCidr: '10.96.0.0/16',

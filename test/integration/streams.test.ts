@@ -98,9 +98,11 @@ function cases(): void {
       await once(socket, 'open');
       socket.send('\0marker\n');
       await live.until((text) => text(1) === 'marker\n');
+      const count = async () =>
+        (await collected(cluster.webSocket(execPath(['sh', '-c', 'pidof cat | wc -w']), [v5]))).text(1);
+      expect(await count()).toBe('1\n');
       socket.terminate();
-      const count = () => collected(cluster.webSocket(execPath(['sh', '-c', 'pidof cat | wc -w']), [v5]));
-      await expect.poll(async () => (await count()).text(1), { timeout: 10_000 }).toBe('1\n');
+      await expect.poll(count, { timeout: 10_000 }).toBe('0\n');
     });
   });
 

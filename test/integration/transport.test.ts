@@ -6,12 +6,23 @@ import { allAuthenticated, mastersGroup } from '../../src/apiserver/authn/user-i
 import { realClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { seededRng } from '../../src/base/rng.ts';
+import type { Client } from '../../src/client/client.ts';
 import { HttpsTransport } from '../../src/client/https.ts';
 import { transportContract } from '../../src/client/transport.contract.ts';
 import { createClient } from '../../src/client/typed-client.ts';
 import { ensureClusterPki } from '../../src/pki/cluster-pki.ts';
 import { MemoryJournal } from '../../src/store/memory-journal.ts';
-import { serviceaccounts } from '../../src/api/generated/resources.ts';
+import { configmaps, serviceaccounts } from '../../src/api/generated/resources.ts';
+
+/** Room for what a fresh cluster writes, and little more. */
+const historyBytes = 1_000_000;
+
+/** Pushes everything before it out of the history. */
+async function fillHistory(client: Client): Promise<void> {
+  const data = { filler: 'x'.repeat(100_000) };
+  for (let i = 0; i < historyBytes / 100_000 + 1; i++)
+    await client.create(configmaps, { metadata: { name: `filler-${i}`, namespace: 'default' }, data });
+}
 
 /** The transport contract over both ways into the real API server. */
 async function start() {
@@ -34,6 +45,7 @@ async function start() {
     },
     {
       serviceCidr: '10.96.0.0/16',
+      historyBytes,
       ca: pki.ca.cert,
       tokenKey: pki.serviceAccount.key,
       facts: {
@@ -57,6 +69,7 @@ transportContract('in process', async () => {
   const { api, admin, folder } = await start();
   return {
     client: admin,
+    compact: () => fillHistory(admin),
     async close() {
       await api.close();
       rmSync(folder, { recursive: true });
@@ -76,8 +89,10 @@ transportContract('https to the real server', async () => {
     { clock: realClock },
     { server: `https://127.0.0.1:${port}`, ca: pki.ca.cert, credentials: pki.admin },
   );
+  const client = createClient(transport);
   return {
-    client: createClient(transport),
+    client,
+    compact: () => fillHistory(client),
     async close() {
       transport.close();
       await api.close();
