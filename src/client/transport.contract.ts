@@ -68,6 +68,14 @@ export function transportContract(name: string, setUp: () => Promise<TransportUn
       expect(await reasonOf(client.update(configmaps, { ...first, data: { n: '3' } }))).toBe('Conflict');
     });
 
+    it('updates whatever version is there when none is named', async () => {
+      const made = await client.create(configmaps, named('any'));
+      const { resourceVersion: _, ...metadata } = made.metadata;
+      const updated = await client.update(configmaps, { ...made, metadata, data: { to: 'b' } });
+      expect(updated.data).toEqual({ to: 'b' });
+      expect(Number(updated.metadata.resourceVersion)).toBeGreaterThan(Number(made.metadata.resourceVersion));
+    });
+
     it('makes no new version when nothing changes', async () => {
       const first = await client.create(configmaps, named('same', { n: '1' }));
       const second = await client.update(configmaps, first);

@@ -1,5 +1,6 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readText, writePublic } from '../pki/files.ts';
 import { type ClusterLayout, clusterNamePattern, layoutOf, maxClusters } from './layout.ts';
 
 /** Raised when the layout of a cluster's folder changes; older ones are converted, newer ones refused. */
@@ -13,7 +14,7 @@ interface IdentityFile {
 
 /** The cluster of this name, if it has been made on this machine. */
 export async function findCluster(home: string, name: string): Promise<ClusterLayout | undefined> {
-  const text = await readFile(join(home, name, 'cluster.json'), 'utf8').catch(() => undefined);
+  const text = await readText(join(home, name, 'cluster.json'));
   if (text === undefined) return undefined;
   const file = JSON.parse(text) as IdentityFile;
   if (file.format > formatVersion) {
@@ -45,8 +46,7 @@ export async function ensureCluster(home: string, name: string): Promise<Cluster
   if (index === undefined)
     throw new Error(`there are ${maxClusters} clusters on this machine already, the most there can be`);
   const layout = layoutOf({ name, index, home });
-  await mkdir(layout.dir, { recursive: true, mode: 0o700 });
   const file: IdentityFile = { format: formatVersion, name, index };
-  await writeFile(layout.identityFile, `${JSON.stringify(file, undefined, 2)}\n`);
+  await writePublic(layout.identityFile, `${JSON.stringify(file, undefined, 2)}\n`);
   return layout;
 }

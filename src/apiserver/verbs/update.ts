@@ -98,6 +98,9 @@ function checkPreconditions(request: ApiRequest, object: KubeObject, old: KubeOb
         message: 'Invalid value: 0: must be specified for an update',
       },
     ]);
+  } else {
+    // Unconditional: it is meant for whatever version is there.
+    metadata.resourceVersion = old.metadata.resourceVersion;
   }
 }
 

@@ -1,5 +1,6 @@
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { writePublic } from '../../pki/files.ts';
 
 /** What must be the same after a restart. `format` says how to read it. */
 export interface NetworkState {
@@ -19,18 +20,21 @@ export async function readState(path: string): Promise<NetworkState | undefined>
 }
 
 /** Written whole or not at all. */
-export async function writeState(path: string, state: NetworkState): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(`${path}.tmp`, `${JSON.stringify(state, undefined, 2)}\n`);
-  await rename(`${path}.tmp`, path);
-}
+export const writeState = (path: string, state: NetworkState): Promise<void> =>
+  writePublic(path, `${JSON.stringify(state, undefined, 2)}\n`);
 
 /** Remembers a value unless one is remembered already (by another cluster, say). */
 export async function rememberOnce(path: string, value: string): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, value, { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST') throw error;
-  });
+  const next = `${path}.${process.pid}`;
+  await writeFile(next, value);
+  try {
+    await link(next, path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+  } finally {
+    await rm(next, { force: true });
+  }
 }
 
 /** What was remembered, once. */

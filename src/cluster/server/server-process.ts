@@ -1,4 +1,3 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { secrets } from '../../api/generated/resources.ts';
 import { isAlreadyExists } from '../../api/meta/status-error.ts';
 import { ApiServer } from '../../apiserver/api-server.ts';
@@ -10,6 +9,7 @@ import { createClient } from '../../client/typed-client.ts';
 import type { Client } from '../../client/client.ts';
 import { startControllers } from '../../controllers/controllers.ts';
 import { type ClusterPki, ensureClusterPki } from '../../pki/cluster-pki.ts';
+import { readText, writeSecret } from '../../pki/files.ts';
 import { generateJoinToken, joinTokenSecret, joinTokenText, parseJoinToken } from '../../pki/join-token.ts';
 import { renderKubeconfig } from '../../pki/kubeconfig.ts';
 import { startScheduler } from '../../scheduler/scheduler.ts';
@@ -100,9 +100,9 @@ const schedulerUser: UserInfo = { name: 'system:kube-scheduler', groups: [allAut
 
 /** The token by which the nodes of this machine join; made once, kept in a file that only root reads. */
 async function ensureJoinToken(client: Client, layout: ClusterLayout, rng: Rng): Promise<void> {
-  const text = await readFile(layout.tokenFile, 'utf8').catch(() => '');
-  const token = parseJoinToken(text.trim()) ?? generateJoinToken(rng);
-  if (!text) await writeFile(layout.tokenFile, `${joinTokenText(token)}\n`, { mode: 0o600 });
+  const present = parseJoinToken((await readText(layout.tokenFile))?.trim() ?? '');
+  const token = present ?? generateJoinToken(rng);
+  if (!present) await writeSecret(layout.tokenFile, `${joinTokenText(token)}\n`);
   const secret = joinTokenSecret(token, { description: 'nodes of this machine' });
   await client.create(secrets, secret).catch((error: unknown) => {
     if (!isAlreadyExists(error)) throw error;
@@ -118,6 +118,5 @@ async function writeKubeconfig(layout: ClusterLayout, pki: ClusterPki): Promise<
     userName: 'kubernetes-admin',
     credential: { cert: pki.admin.cert, key: pki.admin.key },
   });
-  await mkdir(layout.dir, { recursive: true });
-  await writeFile(layout.kubeconfig, text, { mode: 0o600 });
+  if ((await readText(layout.kubeconfig)) !== text) await writeSecret(layout.kubeconfig, text);
 }

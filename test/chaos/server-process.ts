@@ -1,0 +1,110 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { realClock } from '../../src/base/clock.ts';
+import { silentLog } from '../../src/base/log.ts';
+import { seededRng } from '../../src/base/rng.ts';
+import { type AdminClient, adminClient, eventually } from '../../src/cluster/admin-client.ts';
+import { type ClusterLayout, layoutOf } from '../../src/cluster/layout.ts';
+import { outputOf, runCommand } from '../../src/host/command.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+export interface ServerOptions {
+  /** Picks the address and port; one for each test file, above those of real clusters. */
+  index: number;
+  /** Folder of the cluster; a fresh temporary one when absent. */
+  home?: string;
+}
+
+export interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
+/** The shipped `knarr server`, with lmdb and on its own address, but without nodes and their networks. */
+export class ServerProcess {
+  readonly layout: ClusterLayout;
+  readonly #home: string;
+  #child: ChildProcess | undefined;
+  #exit: Promise<Exit> = Promise.resolve({ code: 0, signal: null });
+
+  /** Builds the program when it is older than its sources. */
+  static async prepare(options: ServerOptions): Promise<ServerProcess> {
+    await outputOf(runCommand, { program: join(root, 'knarr'), args: ['--version'] });
+    const server = new ServerProcess(options);
+    const { name, index } = server.layout;
+    mkdirSync(server.layout.dir, { recursive: true });
+    writeFileSync(server.layout.identityFile, JSON.stringify({ format: 1, name, index }));
+    await runCommand({ program: 'ip', args: ['address', 'add', server.#address, 'dev', 'lo'] });
+    return server;
+  }
+
+  private constructor({ index, home }: ServerOptions) {
+    this.#home = home ?? mkdtempSync(join(tmpdir(), 'knarr-chaos-'));
+    this.layout = layoutOf({ name: 'crash', index, home: this.#home });
+  }
+
+  get #address(): string {
+    return `${this.layout.network.hostAddress}/32`;
+  }
+
+  get #logFile(): string {
+    return `${tmpdir()}/knarr-chaos-${this.layout.index}.log`;
+  }
+
+  /** Ends when the process does. */
+  get exit(): Promise<Exit> {
+    return this.#exit;
+  }
+
+  start(env: Record<string, string> = {}): void {
+    const log = openSync(this.#logFile, 'w');
+    const child = spawn(process.execPath, [join(root, 'dist/knarr.js'), 'server', '--cluster', this.layout.name], {
+      stdio: ['ignore', log, log],
+      env: { PATH: process.env.PATH, KNARR_HOME: this.#home, KNARR_ROOT: root, ...env },
+    });
+    closeSync(log);
+    this.#child = child;
+    this.#exit = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
+  }
+
+  /** Resolves when it answers that it is ready; rejects at once when the process has ended. */
+  async ready(): Promise<void> {
+    const ended = this.#exit.then((exit) => {
+      throw new Error(`the server ended with ${JSON.stringify(exit)}: ${this.log()}`);
+    });
+    ended.catch(() => {});
+    const answers = eventually(realClock, { what: `the server: ${this.log()}`, timeoutMs: 30_000 }, async () => {
+      const admin = await this.client();
+      try {
+        return (await admin.transport.raw('GET', '/readyz')).status === 200 || undefined;
+      } finally {
+        admin.close();
+      }
+    });
+    await Promise.race([answers, ended]);
+  }
+
+  /** What the running or last process wrote, its end. */
+  log(): string {
+    return readFileSync(this.#logFile, 'utf8').slice(-2000);
+  }
+
+  client(): Promise<AdminClient> {
+    return adminClient(this.layout, { clock: realClock, rng: seededRng(1), log: silentLog });
+  }
+
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
+    this.#child?.kill(signal);
+    return this.#exit;
+  }
+
+  async dispose(): Promise<void> {
+    await this.kill();
+    await runCommand({ program: 'ip', args: ['address', 'delete', this.#address, 'dev', 'lo'] });
+    rmSync(this.#home, { recursive: true, force: true });
+    rmSync(this.#logFile, { force: true });
+  }
+}
