@@ -24,6 +24,7 @@ import { podGarbage } from './pod/garbage.ts';
 import { replicaSetReplicas } from './replicaset/replicas.ts';
 import { type ControllerDefinition, ControllerLoop, type ReconcileReport } from './runtime.ts';
 import { serviceAccountDefault } from './serviceaccount/default.ts';
+import { statefulSetReplicas } from './statefulset/replicas.ts';
 
 export interface ControllerOptions {
   /** PEM of the cluster's authority; without it nothing is published. */
@@ -48,6 +49,7 @@ export const controllers = ({ rootCaPem, podCidr, authority }: ControllerOptions
   clusterRoleAggregation,
   deploymentRollout,
   replicaSetReplicas,
+  statefulSetReplicas,
   endpointSliceService,
   endpointsService,
   jobCompletion,

@@ -38,6 +38,8 @@ export interface Claim<T extends KubeObject, O extends KubeObject> {
   resource: Resource<T>;
   informer: Informer<T>;
   selector: LabelSelector | undefined;
+  /** Asked beside the selector. */
+  filter?: (object: T) => boolean;
   client: Client;
 }
 
@@ -47,7 +49,7 @@ export interface Claim<T extends KubeObject, O extends KubeObject> {
  */
 export async function claim<T extends KubeObject, O extends KubeObject>(c: Claim<T, O>): Promise<T[]> {
   const { owner, informer, selector } = c;
-  const matches = (o: T) => matchesSelector(selector, o.metadata.labels);
+  const matches = (o: T) => matchesSelector(selector, o.metadata.labels) && c.filter?.(o) !== false;
   const isOwnerGoing = owner.metadata.deletionTimestamp !== undefined;
   const claimed: T[] = [];
   for (const object of informer.index('controller', owner.metadata.uid ?? '')) {

@@ -8,7 +8,7 @@ import { sameJson } from '../same-json.ts';
 import { type ConditionText, conditionOf, withCondition } from './conditions.ts';
 import { annotationNames, newSetReplicas, revisionOf } from './numbers.ts';
 import { aboutDeployment, allSets, type Rollout, replaceSet, sizeAnnotations, writeStatus } from './rollout-state.ts';
-import { hashLabel, isSameTemplate, templateHash, withoutHash } from './template-hash.ts';
+import { hashLabel, isSameTemplate, templateHash, withoutHash } from '../template-hash.ts';
 
 /** Annotations that belong to the deployment alone. */
 const notCopied = new Set<string>([

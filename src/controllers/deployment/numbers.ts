@@ -1,4 +1,5 @@
 import type { Deployment, ReplicaSet } from '../../api/generated/types.ts';
+import { resolveShare } from '../int-or-percent.ts';
 
 export const annotationNames = {
   revision: 'deployment.kubernetes.io/revision',
@@ -19,8 +20,8 @@ export const revisionOf = (set: ReplicaSet): number =>
 /** How many pods may be over and under the wanted number. Surge rounds up, unavailable down; both zero would stand still. */
 export function fenceposts(d: Deployment): { surge: number; unavailable: number } {
   const { maxSurge, maxUnavailable } = d.spec.strategy?.rollingUpdate ?? {};
-  const surge = resolve(maxSurge, replicasOf(d), Math.ceil);
-  const unavailable = resolve(maxUnavailable, replicasOf(d), Math.floor);
+  const surge = resolveShare(maxSurge, replicasOf(d), Math.ceil);
+  const unavailable = resolveShare(maxUnavailable, replicasOf(d), Math.floor);
   return { surge, unavailable: surge === 0 && unavailable === 0 ? 1 : unavailable };
 }
 
@@ -29,12 +30,6 @@ export const maxSurge = (d: Deployment): number => (isRolling(d) ? fenceposts(d)
 export function maxUnavailable(d: Deployment): number {
   if (!isRolling(d) || replicasOf(d) === 0) return 0;
   return Math.min(fenceposts(d).unavailable, replicasOf(d));
-}
-
-function resolve(value: number | string | undefined, of: number, round: (n: number) => number): number {
-  if (typeof value === 'number') return value;
-  // Integers first: 0.1 * 30 is not 3 in binary.
-  return round((Number.parseInt(value ?? '0', 10) * of) / 100);
 }
 
 /** How large the set of the current template may be now, without more pods than allowed. */

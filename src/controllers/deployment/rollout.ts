@@ -13,7 +13,7 @@ import { stepRolling } from './rolling.ts';
 import { aboutDeployment, isActive, type Rollout, scaleTo, writeStatus } from './rollout-state.ts';
 import { isScalingEvent, scaleDeployment } from './scale.ts';
 import { countedStatus, isComplete, syncRolloutStatus } from './status.ts';
-import { isSameTemplate } from './template-hash.ts';
+import { isSameTemplate } from '../template-hash.ts';
 
 /** Moves a deployment's pods from one ReplicaSet to the next. */
 export const deploymentRollout = defineController({

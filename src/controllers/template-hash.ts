@@ -1,5 +1,5 @@
-import type { PodTemplateSpec } from '../../api/generated/types.ts';
-import { sameJson } from '../same-json.ts';
+import type { PodTemplateSpec } from '../api/generated/types.ts';
+import { sameJson } from './same-json.ts';
 
 export const hashLabel = 'pod-template-hash';
 const alphabet = 'bcdfghjklmnpqrstvwxz2456789';
