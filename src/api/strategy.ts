@@ -10,6 +10,8 @@ export type Cell = string | number | boolean | null;
  * The registry does what is true for all kinds (identity, generation, status reset, managed fields, metadata rules).
  */
 export interface Strategy<T extends KubeObject = KubeObject> {
+  /** Since which minor release the whole kind is deprecated, and what to use instead: every request is warned. */
+  deprecated?: { since: string; replacement?: string };
   /** Defaults that `schema/defaults.ts` cannot express as rules. Runs after those, on every decode. */
   setDefaults?(object: T): void;
   /** Clears what a creator may not set, fills what the server owns. */

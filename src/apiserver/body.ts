@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { badRequest, StatusError } from '../api/meta/status-error.ts';
 import { duplicateFields } from '../api/schema/duplicates.ts';
+import { jsonSyntaxError } from '../api/schema/json-syntax.ts';
 import { decodeProtobuf } from '../api/schema/protobuf-decode.ts';
 import type { PatchType } from '../client/client.ts';
 
@@ -75,9 +76,16 @@ export async function parseBody(request: HttpRequest, bytes: Buffer, kind: strin
     return { value, patchType, duplicates: patchType ? [] : duplicateFields(text) };
   } catch (error) {
     if (error instanceof StatusError) throw error;
-    throw unrecognized(kind, `json parse error: ${(error as Error).message}`);
+    const why = jsonSyntaxError(text);
+    if (patchType) throw badRequest(why);
+    throw unrecognized(kind, `json parse error: ${why} (${shownBody(text)})`);
   }
 }
+
+/** Only the beginning of a large body is shown. */
+const maxShownBody = 1024;
+const shownBody = (text: string): string =>
+  text.length > maxShownBody ? `${text.slice(0, maxShownBody)} [truncated ${text.length - maxShownBody} chars]` : text;
 
 const unrecognized = (kind: string, why: string): StatusError =>
   badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; ${why}`);

@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { StatusError } from '../api/meta/status-error.ts';
+import { groupVersion } from '../api/resource.ts';
 import type { StoreEvent } from '../store/version.ts';
 import type { Authentication } from './authn/authentication.ts';
 import { impersonate } from './authn/impersonation.ts';
@@ -12,6 +13,7 @@ import { type Encoding, negotiate } from './negotiate.ts';
 import type { NodeConnector } from './node-connector.ts';
 import type { PlainPaths } from './plain-paths.ts';
 import { attributesOf, authorize, handle, methodNotAllowed, noSuchResource } from './pipeline.ts';
+import type { Endpoint } from './registry.ts';
 import { type Answer, type ApiRequest, flag, type Verb } from './request.ts';
 import { type HttpResponse, send, sendError } from './respond.ts';
 import { parseResourcePath, type ResourcePath } from './router.ts';
@@ -90,7 +92,7 @@ export class Front {
     const { context } = this.#deps;
     const { at, query, user, verb, encoding } = ask;
     const endpoint = at.endpoint as NonNullable<ResourcePath['endpoint']>;
-    const warnings: string[] = [];
+    const warnings = deprecation(endpoint);
     const body = hasBody(request) ? await readBody(request) : Buffer.alloc(0);
     const parsed = await parseBody(request, body, endpoint.kind.kind);
     const apiRequest: ApiRequest = {
@@ -209,6 +211,14 @@ function requireBody(request: ApiRequest): void {
     'BadRequest',
     `the object provided is unrecognized (must be of type ${request.endpoint.kind.kind}): couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)`,
   );
+}
+
+/** What every request for a deprecated kind is told. */
+function deprecation({ kind, strategy }: Endpoint): string[] {
+  if (!strategy.deprecated) return [];
+  const { since, replacement } = strategy.deprecated;
+  const instead = replacement ? `; use ${replacement}` : '';
+  return [`${groupVersion(kind)} ${kind.kind} is deprecated in v${since}+${instead}`];
 }
 
 /** RFC 7234 §5.5 with code 299, as Kubernetes sends it. */

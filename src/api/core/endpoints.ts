@@ -15,5 +15,6 @@ const addresses: CellRule<Endpoints> = ({ subsets }) => {
 };
 
 export const endpoints = defineStrategy<Endpoints>({
+  deprecated: { since: '1.33', replacement: 'discovery.k8s.io/v1 EndpointSlice' },
   cells: columns<Endpoints>({ Name: name, Endpoints: addresses, Age: age }),
 });

@@ -32,6 +32,15 @@ export function equalJson(a: unknown, b: unknown): boolean {
   return true;
 }
 
+/** The same value with the members of all its objects in order, as Go writes maps. */
+export function sortedMembers(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sortedMembers);
+  if (!isJsonObject(value)) return value;
+  const sorted: JsonObject = {};
+  for (const key of Object.keys(value).sort()) setMember(sorted, key, sortedMembers(value[key]));
+  return sorted;
+}
+
 /** A value as Go's `%v` prints it: some of Kubernetes' messages show JSON that way. */
 export function goText(value: unknown): string {
   if (value === null || value === undefined) return '<nil>';

@@ -4,7 +4,7 @@ import { difference, type FieldSet } from './field-set.ts';
 import { compare } from './fields/compare.ts';
 import { fieldsOf } from './fields/members.ts';
 import type { Shape } from './fields/shape.ts';
-import { isJsonObject } from './json.ts';
+import { isJsonObject, sortedMembers } from './json.ts';
 
 /** Where client-side apply keeps what it applied last. */
 const annotation = 'kubectl.kubernetes.io/last-applied-configuration';
@@ -37,7 +37,8 @@ export function withLastApplied<M extends Meta>(metadata: M, config: KubeObject)
   if (!metadata.annotations?.[annotation]) return metadata;
   const { [annotation]: _, ...others } = metadata.annotations;
   const { [annotation]: __, ...own } = config.metadata.annotations ?? {};
-  const value = `${JSON.stringify({ ...config, metadata: { ...config.metadata, annotations: own, managedFields: undefined } })}\n`;
+  const shown = { ...config, metadata: { ...config.metadata, annotations: own, managedFields: undefined } };
+  const value = `${JSON.stringify(sortedMembers(shown))}\n`;
   const bytes = Object.entries(others).reduce((sum, [k, v]) => sum + Buffer.byteLength(k) + Buffer.byteLength(v), 0);
   const fits = bytes + Buffer.byteLength(annotation) + Buffer.byteLength(value) <= maxAnnotationBytes;
   return { ...metadata, annotations: fits ? { ...others, [annotation]: value } : others };

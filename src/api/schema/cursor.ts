@@ -1,4 +1,4 @@
-import { badRequest } from '../meta/status-error.ts';
+import { DecodeError } from './decode-error.ts';
 
 /** Objects nested deeper than this are refused. */
 export const maxDepth = 200;
@@ -34,7 +34,7 @@ export class Cursor {
   }
 
   error(detail: string): Error {
-    return badRequest(`${this.prefix}: ${detail}`);
+    return new DecodeError(this.prefix, detail);
   }
 
   /** The error for a JSON value of the wrong type, in the words of Go's decoder. */

@@ -30,7 +30,7 @@ const annotation = 'kubernetes.io/limit-ranger';
 
 function setDefaults(pod: Pod, item: LimitRangeItem): void {
   const set: string[] = [];
-  for (const container of pod.spec.containers) set.push(...defaulted(container, item, 'container'));
+  for (const container of pod.spec.containers ?? []) set.push(...defaulted(container, item, 'container'));
   for (const container of pod.spec.initContainers ?? []) set.push(...defaulted(container, item, 'init container'));
   if (set.length === 0) return;
   pod.metadata.annotations = { ...pod.metadata.annotations, [annotation]: `LimitRanger plugin set: ${set.join('; ')}` };
@@ -57,7 +57,7 @@ function podErrors(context: AdmissionContext): string[] {
   // A pod's resources are fixed when it is created.
   if (context.verb !== 'create') return [];
   const { spec } = context.object as Pod;
-  const containers = [...spec.containers, ...(spec.initContainers ?? [])];
+  const containers = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
   return [
     ...itemsOf(context, 'Container').flatMap((item) =>
       containers.flatMap(({ resources }) => limitErrors(item, resources?.requests, resources?.limits)),
@@ -77,7 +77,7 @@ function claimErrors(context: AdmissionContext): string[] {
 /** Containers add up; an init container counts when it alone wants more. */
 function podSum({ containers, initContainers }: Pod['spec'], part: 'requests' | 'limits'): Record<string, string> {
   const sum: Record<string, string> = {};
-  for (const { resources } of containers) {
+  for (const { resources } of containers ?? []) {
     for (const [resource, amount] of Object.entries(resources?.[part] ?? {})) {
       sum[resource] = formatQuantity(addQuantity(parseQuantity(sum[resource] ?? '0'), parseQuantity(amount)));
     }

@@ -37,7 +37,7 @@ function restrictMirrorPod(node: string, context: AdmissionContext): void {
 }
 
 function referenceOf(pod: Pod): string | undefined {
-  const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+  const containers = [...(pod.spec.initContainers ?? []), ...(pod.spec.containers ?? [])];
   const sources = containers.flatMap((c) => [...(c.envFrom ?? []), ...(c.env ?? []).map((e) => e.valueFrom)]);
   const volumes = pod.spec.volumes ?? [];
   const projected = volumes.flatMap((v) => v.projected?.sources ?? []);

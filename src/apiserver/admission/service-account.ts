@@ -48,7 +48,7 @@ function mountToken(context: AdmissionContext, pod: Pod): void {
   const existing = pod.spec.volumes?.find((volume) => volume.name.startsWith(volumePrefix));
   const name = existing?.name ?? volumePrefix + randomSuffix(context.rng);
   let mounted = false;
-  for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers]) {
+  for (const container of [...(pod.spec.initContainers ?? []), ...(pod.spec.containers ?? [])]) {
     if (container.volumeMounts?.some((mount) => mount.mountPath === mountPath)) continue;
     container.volumeMounts = [...(container.volumeMounts ?? []), { name, readOnly: true, mountPath }];
     mounted = true;

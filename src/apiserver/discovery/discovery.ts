@@ -70,10 +70,11 @@ const contentTypes: Record<Format, string> = {
   v2beta1: 'application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList',
 };
 
-function encode(document: object, format: Format): DiscoveryAnswer {
+/** `/version` is written to be read by people. */
+function encode(document: object, format: Format, indent?: number): DiscoveryAnswer {
   const contentType = contentTypes[format];
   if (format === 'yaml') return { body: Buffer.from(stringify(document, { sortMapEntries: true })), contentType };
-  const body = Buffer.from(`${JSON.stringify(document)}\n`);
+  const body = Buffer.from(`${JSON.stringify(document, undefined, indent)}\n`);
   if (format === 'json') return { body, contentType };
   return { body, contentType, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };
 }
@@ -141,7 +142,8 @@ export function createDiscovery(kinds: readonly Kind[] = servedKinds, options: D
     if (formats.size === 0 && !documents.find(at, 'json')) return undefined;
     answers.set(at, formats);
     const format = negotiate(accept, at === '/api' || at === '/apis');
-    const answer = formats.get(format) ?? encode(documents.find(at, format) as object, format);
+    const answer =
+      formats.get(format) ?? encode(documents.find(at, format) as object, format, at === '/version' ? 2 : undefined);
     formats.set(format, answer);
     return answer;
   };

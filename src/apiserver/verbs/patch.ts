@@ -1,9 +1,11 @@
+import { goText } from '../../api/meta/json.ts';
 import { applyPatch } from '../../api/meta/apply.ts';
 import { applyJsonPatch } from '../../api/meta/json-patch.ts';
 import { applyMergePatch } from '../../api/meta/merge-patch.ts';
 import { badRequest, invalid, notFound } from '../../api/meta/status-error.ts';
 import { applyStrategicMerge } from '../../api/meta/strategic-merge.ts';
 import type { KubeObject } from '../../api/resource.ts';
+import { DecodeError } from '../../api/schema/decode-error.ts';
 import { schema } from '../../api/schema/schema.ts';
 import type { ApiContext } from '../context.ts';
 import { ownershipTime, resetPaths } from '../field-managers.ts';
@@ -16,10 +18,22 @@ import { modify } from './update.ts';
 export async function patch(context: ApiContext, request: ApiRequest): Promise<Answer> {
   if (request.patchType === 'apply') return apply(context, request);
   return modify(context, request, ({ object: old }) => {
-    const object = decodeObject(request, request.endpoint, patched(request, old));
+    const object = decodePatched(request, patched(request, old));
     checkIdentity(request, object);
     return object;
   });
+}
+
+/** What a patch made must still be an object of its kind; where it is not, the patch is what is invalid. */
+function decodePatched(request: ApiRequest, document: object): KubeObject {
+  try {
+    return decodeObject(request, request.endpoint, document);
+  } catch (error) {
+    if (!(error instanceof DecodeError)) throw error;
+    const shown = request.patchType === 'strategic' ? goText(request.body) : JSON.stringify(document);
+    const message = `Invalid value: ${JSON.stringify(shown)}: ${error.detail}`;
+    throw invalid({ group: '', kind: '' }, '', [{ type: 'FieldValueInvalid', field: 'patch', message }]);
+  }
 }
 
 /** What a patch makes of a document; the document stays as it is. */

@@ -1,4 +1,5 @@
 import { badRequest, invalid, StatusError } from '../../api/meta/status-error.ts';
+import { DecodeError } from '../../api/schema/decode-error.ts';
 import { groupVersion, type KubeObject } from '../../api/resource.ts';
 import { applyDefaults } from '../../api/schema/defaults.ts';
 import { type Endpoint } from '../registry.ts';
@@ -67,9 +68,9 @@ export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unkn
     ...(request.duplicateFields ?? []).map((path) => `duplicate field "${path}"`),
   ];
   if (strange.length > 0 && mode === 'Strict') {
-    throw badRequest(
-      `${endpoint.kind.kind} in version "${endpoint.kind.version}" cannot be handled as a ${endpoint.kind.kind}: strict decoding error: ${strange.join(', ')}`,
-    );
+    const { kind, version } = endpoint.kind;
+    const prefix = `${kind} in version "${version}" cannot be handled as a ${kind}`;
+    throw new DecodeError(prefix, `strict decoding error: ${strange.join(', ')}`);
   }
   if (mode === 'Warn') for (const text of strange) request.warn(text);
   return withDefaults(endpoint, object as KubeObject);

@@ -52,9 +52,10 @@ function fieldRequirements(endpoint: Endpoint, text: string): FieldRequirement[]
       field === 'metadata.namespace' ||
       endpoint.fieldPaths.some(({ label }) => label === field);
     if (known) continue;
-    const { group, version, kind } = endpoint.kind;
     throw badRequest(
-      `Unable to find "${group}/${version}, Resource=${endpoint.kind.resource}" that match label selector "", field selector "${text}": field label not supported for ${kind}: ${field}`,
+      endpoint.fieldPaths.length > 0
+        ? `field label not supported: ${field}`
+        : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
     );
   }
   return requirements.map(({ field, value, negated }) => ({ field, value, negated }));
