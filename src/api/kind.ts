@@ -42,6 +42,7 @@ export interface Kind {
   fieldLabels?: string[];
   storageVersionHash?: string;
   columns?: Column[];
+  /** GA, beta, alpha; `custom` for kinds that are defined while the server runs. */
   stability: string;
 }
 

@@ -14,7 +14,7 @@ import { Authorizer, observedResources } from './authz/authorizer.ts';
 import { type BootstrapWrite, bootstrapObjects, bootstrapWrites } from './bootstrap/bootstrap.ts';
 import type { ClusterFacts } from './bootstrap/cluster-objects.ts';
 import type { ApiContext } from './context.ts';
-import { createDiscovery } from './discovery/discovery.ts';
+import { discoveryOf } from './discovery/discovery.ts';
 import { Front } from './front.ts';
 import { Health } from './health.ts';
 import { inProcessTransport } from './in-process.ts';
@@ -22,7 +22,7 @@ import { Listener, type ListenerOptions } from './listener.ts';
 import { NodeConnector, type NodeConnectorOptions } from './node-connector.ts';
 import { ObjectCodec } from './object-codec.ts';
 import { storeReader } from './object-reader.ts';
-import { createOpenApi } from './openapi/openapi.ts';
+import { openApiOf } from './openapi/openapi.ts';
 import { PlainPaths } from './plain-paths.ts';
 import { Registry } from './registry.ts';
 import { AddressAllocator } from './service-addresses.ts';
@@ -98,7 +98,7 @@ export class ApiServer {
     this.health = new Health();
     this.health.add('ping', () => true);
     const { context } = this;
-    const plain = { context, discovery: createDiscovery(), openapi: createOpenApi(), health: this.health };
+    const plain = { context, discovery: discoveryOf(registry), openapi: openApiOf(registry), health: this.health };
     const nodes = new NodeConnector({ read }, { ca: options.ca, cert: '', key: '', ...options.nodes });
     this.#front = new Front({ context, authentication, plainPaths: new PlainPaths(plain), nodes });
   }

@@ -5,6 +5,7 @@ import { duplicateFields } from '../api/schema/duplicates.ts';
 import { jsonSyntaxError } from '../api/schema/json-syntax.ts';
 import { decodeProtobuf } from '../api/schema/protobuf-decode.ts';
 import type { PatchType } from '../client/client.ts';
+import type { Endpoint } from './endpoint.ts';
 
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
 
@@ -50,12 +51,19 @@ export interface ParsedBody {
 const mediaType = (request: HttpRequest): string =>
   (request.headers['content-type'] ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 
-/** The body as data, by its content type; empty bodies are undefined. `kind` is for error texts. */
-export async function parseBody(request: HttpRequest, bytes: Buffer, kind: string): Promise<ParsedBody> {
+/** The patch types that an endpoint speaks, by their media types. */
+const patchTypesOf = ({ type }: Endpoint): Record<string, PatchType> =>
+  Object.fromEntries(
+    Object.entries(patchTypes).filter(([, patch]) => patch !== 'strategic' || type.mergeStrategically),
+  );
+
+/** The body as data, by its content type; empty bodies are undefined. */
+export async function parseBody(request: HttpRequest, bytes: Buffer, endpoint: Endpoint): Promise<ParsedBody> {
+  const { kind } = endpoint.kind;
   const type = mediaType(request);
-  const patchType = patchTypes[type];
+  const patchType = patchTypesOf(endpoint)[type];
   if (request.method === 'PATCH' && !patchType) {
-    const accepted = Object.keys(patchTypes).join(', ');
+    const accepted = Object.keys(patchTypesOf(endpoint)).join(', ');
     throw StatusError.of(
       'UnsupportedMediaType',
       `the body of the request was in an unknown format - accepted media types include: ${accepted}`,

@@ -3,7 +3,7 @@ import { groupVersion, type KubeObject } from '../api/resource.ts';
 import type { StoreEvent } from '../store/version.ts';
 import type { ApiContext } from './context.ts';
 import type { Encoding } from './negotiate.ts';
-import type { Endpoint } from './registry.ts';
+import type { Endpoint } from './endpoint.ts';
 import type { Answer, ApiRequest } from './request.ts';
 
 const newline = Buffer.from('\n');
@@ -57,9 +57,12 @@ function encodeList(context: ApiContext, request: ApiRequest, answer: ListAnswer
   const { kind } = request.endpoint;
   const head = { kind: kind.listKind ?? `${kind.kind}List`, apiVersion: groupVersion(kind), metadata };
   const chunks: Buffer[] = [Buffer.from(`${JSON.stringify(head).slice(0, -1)},"items":[`)];
+  const { itemsAreTyped } = request.endpoint;
+  const skipped = typeMetaLength(request.endpoint);
   answer.versions.forEach((version, i) => {
     if (i > 0) chunks.push(comma);
-    chunks.push(itemOpen, version.bytes.subarray(typeMetaLength(request.endpoint)));
+    if (itemsAreTyped) chunks.push(version.bytes);
+    else chunks.push(itemOpen, version.bytes.subarray(skipped));
   });
   chunks.push(Buffer.from(']}\n'));
   return chunks;

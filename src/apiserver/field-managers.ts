@@ -1,6 +1,5 @@
 import { updateManagers } from '../api/meta/managed-fields.ts';
 import { groupVersion, type KubeObject } from '../api/resource.ts';
-import { schema } from '../api/schema/schema.ts';
 import { type ApiContext, timestamp } from './context.ts';
 import type { ApiRequest } from './request.ts';
 
@@ -29,8 +28,7 @@ export function recordManagers(
   { object, old }: { object: KubeObject; old: KubeObject | undefined },
 ): void {
   if (request.patchType === 'apply') return;
-  object.metadata.managedFields = updateManagers(schema, {
-    type: request.endpoint.kind.type,
+  object.metadata.managedFields = updateManagers(request.endpoint.type.fields, {
     old,
     object,
     manager: managerOf(request),

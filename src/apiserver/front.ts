@@ -1,19 +1,18 @@
 import type { TLSSocket } from 'node:tls';
 import { StatusError } from '../api/meta/status-error.ts';
-import { groupVersion } from '../api/resource.ts';
 import type { StoreEvent } from '../store/version.ts';
 import type { Authentication } from './authn/authentication.ts';
 import { impersonate } from './authn/impersonation.ts';
 import type { UserInfo } from './authn/user-info.ts';
 import { type HttpRequest, parseBody, readBody } from './body.ts';
+import { noSuchResource } from './built-in-endpoints.ts';
 import type { ApiContext } from './context.ts';
 import { encodeAnswer } from './encode.ts';
 import { Inflight } from './flowcontrol/inflight.ts';
 import { type Encoding, negotiate } from './negotiate.ts';
 import type { NodeConnector } from './node-connector.ts';
-import type { PlainPaths } from './plain-paths.ts';
-import { attributesOf, authorize, handle, methodNotAllowed, noSuchResource } from './pipeline.ts';
-import type { Endpoint } from './registry.ts';
+import { notFoundPage, type PlainPaths } from './plain-paths.ts';
+import { attributesOf, authorize, handle, methodNotAllowed } from './pipeline.ts';
 import { type Answer, type ApiRequest, flag, type Verb } from './request.ts';
 import { type HttpResponse, send, sendError } from './respond.ts';
 import { parseResourcePath, type ResourcePath } from './router.ts';
@@ -68,7 +67,7 @@ export class Front {
     const user = await this.#user(request);
     const at = parseResourcePath(context.registry, path);
     if (!at) return plainPaths.serve(request, response, { path, user });
-    if (!at.endpoint) return this.#unknown(request, at, user);
+    if (!at.endpoint) return this.#unknown(request, response, { at, user });
     if (connecting.has(at.subresource) && at.endpoint.subresources.has(at.subresource)) {
       const apiRequest = this.#connectRequest(request, { at, query, user });
       authorize(context, user, attributesOf(apiRequest));
@@ -92,9 +91,9 @@ export class Front {
     const { context } = this.#deps;
     const { at, query, user, verb, encoding } = ask;
     const endpoint = at.endpoint as NonNullable<ResourcePath['endpoint']>;
-    const warnings = deprecation(endpoint);
+    const warnings: string[] = [];
     const body = hasBody(request) ? await readBody(request) : Buffer.alloc(0);
-    const parsed = await parseBody(request, body, endpoint.kind.kind);
+    const parsed = await parseBody(request, body, endpoint);
     const apiRequest: ApiRequest = {
       verb,
       endpoint,
@@ -134,11 +133,17 @@ export class Front {
   }
 
   /** What is not served is Forbidden before it is NotFound, so that names cannot be probed. */
-  #unknown(request: HttpRequest, at: ResourcePath, user: UserInfo): never {
+  #unknown(
+    request: HttpRequest,
+    response: HttpResponse,
+    { at, user }: { at: ResourcePath; user: UserInfo },
+  ): Promise<void> {
     const { group, version, resource, subresource, namespace, name } = at;
+    const { context } = this.#deps;
     const verb = verbOf(request, at, urlOf(request).query);
-    authorize(this.#deps.context, user, { verb, group, version, resource, subresource, namespace, name });
-    throw noSuchResource();
+    authorize(context, user, { verb, group, version, resource, subresource, namespace, name });
+    if (context.registry.isBuiltIn(group)) throw noSuchResource();
+    return notFoundPage(request, response);
   }
 
   #connectRequest(
@@ -147,7 +152,7 @@ export class Front {
   ): ApiRequest {
     const endpoint = at.endpoint as NonNullable<ResourcePath['endpoint']>;
     const declared = endpoint.subresources.get(at.subresource);
-    if (!declared) throw noSuchResource();
+    if (!declared) throw endpoint.unknownSubresource(at.name);
     const verb = connectVerbs[request.method ?? ''];
     if (!verb || !declared.verbs.includes(verb)) throw methodNotAllowed();
     const { subresource, namespace, name } = at;
@@ -211,14 +216,6 @@ function requireBody(request: ApiRequest): void {
     'BadRequest',
     `the object provided is unrecognized (must be of type ${request.endpoint.kind.kind}): couldn't get version/kind; json parse error: unexpected end of JSON input (<empty>)`,
   );
-}
-
-/** What every request for a deprecated kind is told. */
-function deprecation({ kind, strategy }: Endpoint): string[] {
-  if (!strategy.deprecated) return [];
-  const { since, replacement } = strategy.deprecated;
-  const instead = replacement ? `; use ${replacement}` : '';
-  return [`${groupVersion(kind)} ${kind.kind} is deprecated in v${since}+${instead}`];
 }
 
 /** RFC 7234 §5.5 with code 299, as Kubernetes sends it. */

@@ -4,8 +4,9 @@ import type { ApiCall, Transport } from '../client/transport.ts';
 import type { WatchEvent, WatchHandle, WatchSink } from '../client/client.ts';
 import type { StoreEvent } from '../store/version.ts';
 import type { UserInfo } from './authn/user-info.ts';
+import { noSuchResource } from './built-in-endpoints.ts';
 import type { ApiContext } from './context.ts';
-import { handle, noSuchResource } from './pipeline.ts';
+import { handle } from './pipeline.ts';
 import type { Answer, ApiRequest, Verb } from './request.ts';
 
 /**

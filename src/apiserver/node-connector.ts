@@ -7,7 +7,7 @@ import { splice } from '../streams/splice.ts';
 import { badRequest, internalError, notFound, StatusError } from '../api/meta/status-error.ts';
 import type { HttpRequest } from './body.ts';
 import type { ObjectReader } from './object-reader.ts';
-import { noSuchResource } from './pipeline.ts';
+import { noSuchResource } from './built-in-endpoints.ts';
 import { type ApiRequest, flag } from './request.ts';
 import { type HttpResponse, write } from './respond.ts';
 import type { ResourcePath } from './router.ts';

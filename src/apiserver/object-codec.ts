@@ -2,7 +2,7 @@ import type { ObjectMeta } from '../api/generated/types.ts';
 import { groupVersion, type KubeObject } from '../api/resource.ts';
 import type { Put } from '../store/store.ts';
 import { toBytes, type Version } from '../store/version.ts';
-import type { Endpoint } from './registry.ts';
+import type { Endpoint, FieldPath } from './endpoint.ts';
 
 /** Keeps the most recently used objects: two generations, the older one dropped when the younger is full. */
 class RecentObjects {
@@ -48,20 +48,20 @@ export class ObjectCodec {
     return object;
   }
 
-  /** Prepares an object for the store. Takes the object over: it must not be changed afterwards. */
-  put(endpoint: Endpoint, key: string, object: KubeObject): Put {
+  /**
+   * Prepares an object for the store: in the endpoint's version, for what selectors ask, and as it is stored. Takes both
+   * over: they must not be changed afterwards.
+   */
+  put(endpoint: Endpoint, key: string, { object, stored }: { object: KubeObject; stored: KubeObject }): Put {
     return {
       resource: endpoint.resource,
       key,
-      encode: (revision) => {
-        const stored = canonical(endpoint, object, String(revision));
-        return {
-          uid: object.metadata.uid ?? '',
-          labels: object.metadata.labels,
-          fields: selectableFields(endpoint, object),
-          bytes: toBytes(JSON.stringify(stored)),
-        };
-      },
+      encode: (revision) => ({
+        uid: object.metadata.uid ?? '',
+        labels: object.metadata.labels,
+        fields: selectableFields(endpoint, object),
+        bytes: toBytes(JSON.stringify(canonical(endpoint, stored, String(revision)))),
+      }),
     };
   }
 }
@@ -85,9 +85,9 @@ const metaOrder: (keyof ObjectMeta)[] = [
 
 /** kind, apiVersion, metadata in its canonical order, then the rest as the codec left it. */
 export function canonical(endpoint: Endpoint, object: KubeObject, resourceVersion: string | undefined): KubeObject {
-  const { kind: _kind, apiVersion: _version, metadata: _metadata, ...rest } = object;
+  const { kind = endpoint.kind.kind, apiVersion = groupVersion(endpoint.kind), metadata: _metadata, ...rest } = object;
   const metadata = canonicalMeta(object.metadata, resourceVersion);
-  return { kind: endpoint.kind.kind, apiVersion: groupVersion(endpoint.kind), metadata, ...rest } as KubeObject;
+  return { kind, apiVersion, metadata, ...rest } as KubeObject;
 }
 
 export function canonicalMeta(meta: ObjectMeta, resourceVersion: string | undefined): ObjectMeta {
@@ -106,12 +106,15 @@ const isEmpty = (value: unknown): boolean =>
 function selectableFields(endpoint: Endpoint, object: KubeObject): Record<string, string> | undefined {
   if (endpoint.fieldPaths.length === 0) return undefined;
   const fields: Record<string, string> = {};
-  for (const { label, path, boolean } of endpoint.fieldPaths) {
-    let value: unknown = object;
-    for (const step of path) value = (value as Record<string, unknown> | undefined | null)?.[step];
-    fields[label] = value === undefined || value === null ? (boolean ? 'false' : '') : fieldText(value);
-  }
+  for (const field of endpoint.fieldPaths) fields[field.label] = selectableValue(field, object);
   return fields;
+}
+
+/** The text that a field selector is compared with. */
+export function selectableValue({ path, boolean }: FieldPath, object: KubeObject): string {
+  let value: unknown = object;
+  for (const step of path) value = (value as Record<string, unknown> | undefined | null)?.[step];
+  return value === undefined || value === null ? (boolean ? 'false' : '') : fieldText(value);
 }
 
 const fieldText = (value: unknown): string =>

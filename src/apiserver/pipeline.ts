@@ -39,9 +39,6 @@ export const methodNotAllowed = (): StatusError => {
   return StatusError.of('MethodNotAllowed', message, {});
 };
 
-export const noSuchResource = (): StatusError =>
-  StatusError.of('NotFound', 'the server could not find the requested resource', {});
-
 /** Throws Forbidden, in Kubernetes' words, unless the user may. */
 export function authorize(context: ApiContext, user: UserInfo, attributes: Attributes): void {
   const decision = context.authorizer.authorize(user, attributes);
@@ -69,6 +66,7 @@ export function attributesOf(request: ApiRequest): ResourceAttributes {
 /** Authorization and the verb: the part of the way that requests from sockets and from within the process share. */
 export async function handle(context: ApiContext, request: ApiRequest): Promise<Answer> {
   authorize(context, request.user, attributesOf(request));
+  if (request.endpoint.warning) request.warn(request.endpoint.warning);
   return handlerOf(request)(context, request);
 }
 
@@ -80,7 +78,7 @@ function handlerOf(request: ApiRequest): Handler {
   }
   if (subresource) {
     const declared = endpoint.subresources.get(subresource);
-    if (!declared) throw noSuchResource();
+    if (!declared) throw endpoint.unknownSubresource(request.name);
     if (!declared.verbs.includes(verb)) throw methodNotAllowed();
     const handler = special[subresource] ?? verbs[verb];
     if (!handler) throw methodNotAllowed();

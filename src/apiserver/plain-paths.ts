@@ -62,7 +62,7 @@ export class PlainPaths {
 }
 
 /** Groups that nobody serves get Go's plain text page, not a Status. */
-const notFoundPage = (request: HttpRequest, response: HttpResponse): Promise<void> =>
+export const notFoundPage = (request: HttpRequest, response: HttpResponse): Promise<void> =>
   send(request, response, {
     code: 404,
     type: 'text/plain; charset=utf-8',

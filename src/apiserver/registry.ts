@@ -1,31 +1,5 @@
-import { servedKinds } from '../api/generated/kinds.ts';
-import type { Kind, Subresource } from '../api/kind.ts';
-import { strategies } from '../api/kinds.ts';
-import { groupResource } from '../api/resource.ts';
-import type { Codec } from '../api/schema/codec.ts';
-import { schema } from '../api/schema/schema.ts';
-import type { Strategy } from '../api/strategy.ts';
-import { validationRules } from '../api/validation/rules.ts';
-
-export interface FieldPath {
-  label: string;
-  path: string[];
-  boolean: boolean;
-}
-
-/** Everything the verbs need to know of a served resource. */
-export interface Endpoint {
-  kind: Kind;
-  /** `pods`, `deployments.apps`: its name in the store, in RBAC and in errors. */
-  resource: string;
-  codec: Codec;
-  strategy: Strategy;
-  subresources: Map<string, Subresource>;
-  /** What `fieldSelector` may ask for, besides name and namespace. */
-  fieldPaths: FieldPath[];
-  /** `true`: answers deletions with the deleted object instead of a Status. */
-  returnsDeleted: boolean;
-}
+import { builtInEndpoints } from './built-in-endpoints.ts';
+import type { Endpoint } from './endpoint.ts';
 
 /** Resources that are asked, not stored: their handlers are in `verbs/review.ts` and `verbs/binding.ts`. */
 const unstored = new Set([
@@ -39,66 +13,58 @@ const unstored = new Set([
   'subjectaccessreviews.authorization.k8s.io',
 ]);
 
-const returnsDeleted = new Set([
-  'pods',
-  'serviceaccounts',
-  'persistentvolumes',
-  'persistentvolumeclaims',
-  'podtemplates',
-  'resourcequotas',
-  'storageclasses.storage.k8s.io',
-  'csidrivers.storage.k8s.io',
-  'volumeattributesclasses.storage.k8s.io',
-]);
+const keyOf = ({ kind }: Endpoint): string => `${kind.group}/${kind.version}/${kind.resource}`;
 
-const booleanFields = new Set(['spec.unschedulable', 'spec.hostNetwork']);
-
-/** Field labels whose value is not where their name says. */
-const movedFields: Record<string, string> = { source: 'source.component', reportingController: 'reportingController' };
-
-/** `label` or `label=other`: an alias. The stored field of `regarding.*` (events.k8s.io) keeps its own name. */
-function fieldPath(entry: string): FieldPath | undefined {
-  const [label = '', alias = label] = entry.split('=');
-  if (label === 'metadata.name' || label === 'metadata.namespace') return undefined;
-  const path = movedFields[label] ?? (label.startsWith('regarding.') ? label : alias);
-  return { label, path: path.split('.'), boolean: booleanFields.has(label) };
-}
-
-function endpointOf(kind: Kind): Endpoint {
-  const resource = groupResource(kind);
-  return {
-    kind,
-    resource,
-    codec: schema.codecFor(kind.type),
-    strategy: { ...strategies[resource], ...validationRules[resource] },
-    subresources: new Map((kind.subresources ?? []).map((s) => [s.name, s])),
-    fieldPaths: (kind.fieldLabels ?? []).flatMap((entry) => fieldPath(entry) ?? []),
-    returnsDeleted: returnsDeleted.has(resource),
-  };
-}
-
-/** The served resources by group, version and name. */
+/**
+ * The served resources by group, version and name: the built-in ones, and those of each custom resource definition, which
+ * come and go while the server runs.
+ */
 export class Registry {
-  readonly #endpoints = new Map<string, Endpoint>();
-  readonly #versions = new Set<string>();
+  readonly #builtIn = new Map<string, Endpoint>();
+  readonly #builtInGroups = new Set<string>();
+  readonly #added = new Map<string, Endpoint>();
+  readonly #owners = new Map<string, Endpoint[]>();
+  #revision = 0;
 
-  constructor(kinds: Kind[] = servedKinds) {
-    for (const kind of kinds) {
-      this.#endpoints.set(`${kind.group}/${kind.version}/${kind.resource}`, endpointOf(kind));
-      this.#versions.add(`${kind.group}/${kind.version}`);
+  constructor(endpoints: Endpoint[] = builtInEndpoints()) {
+    for (const endpoint of endpoints) {
+      this.#builtIn.set(keyOf(endpoint), endpoint);
+      this.#builtInGroups.add(endpoint.kind.group);
     }
   }
 
+  /** Counts the changes: what is derived from the registry is made anew when it moves. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   find(group: string, version: string, resource: string): Endpoint | undefined {
-    return this.#endpoints.get(`${group}/${version}/${resource}`);
+    const key = `${group}/${version}/${resource}`;
+    return this.#builtIn.get(key) ?? this.#added.get(key);
   }
 
-  servesVersion(group: string, version: string): boolean {
-    return this.#versions.has(`${group}/${version}`);
+  isBuiltIn(group: string): boolean {
+    return this.#builtInGroups.has(group);
   }
 
-  all(): Iterable<Endpoint> {
-    return this.#endpoints.values();
+  /** Whether a resource of this name is built in, in whatever version: nothing else can take its place. */
+  hasBuiltIn(resource: string): boolean {
+    for (const endpoint of this.#builtIn.values()) if (endpoint.resource === resource) return true;
+    return false;
+  }
+
+  /** The endpoints that were added, in the order of their owners' names. */
+  added(): Endpoint[] {
+    return [...this.#owners].sort(([a], [b]) => (a < b ? -1 : 1)).flatMap(([, endpoints]) => endpoints);
+  }
+
+  /** Serves an owner's endpoints instead of those it had; none: its resources are no longer served. */
+  replace(owner: string, endpoints: Endpoint[]): void {
+    for (const endpoint of this.#owners.get(owner) ?? []) this.#added.delete(keyOf(endpoint));
+    if (endpoints.length > 0) this.#owners.set(owner, endpoints);
+    else this.#owners.delete(owner);
+    for (const endpoint of endpoints) this.#added.set(keyOf(endpoint), endpoint);
+    this.#revision++;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { PatchType, WatchHandle } from '../client/client.ts';
 import type { StoreEvent, Version } from '../store/version.ts';
 import type { UserInfo } from './authn/user-info.ts';
-import type { Endpoint } from './registry.ts';
+import type { Endpoint } from './endpoint.ts';
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection' | 'connect';
 

@@ -1,4 +1,5 @@
-import type { Endpoint, Registry } from './registry.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Registry } from './registry.ts';
 
 /** A path under /api or /apis, taken apart; `endpoint` is missing when nothing of that name is served. */
 export interface ResourcePath {

@@ -8,7 +8,8 @@ import { type Rng, uuid } from '../base/rng.ts';
 import type { Store, Write } from '../store/store.ts';
 import { timestamp } from './context.ts';
 import type { ObjectCodec } from './object-codec.ts';
-import type { Endpoint, Registry } from './registry.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { Registry } from './registry.ts';
 
 const nodePortRange = { first: 30_000, last: 32_767 };
 /** The low part of the range that is left to services that ask for an address by name (KEP-3070). */
@@ -146,7 +147,7 @@ export class AddressAllocator {
       metadata: { name: address, uid: uuid(rng), generation: 1, creationTimestamp: timestamp(clock.now()), labels },
       spec: { parentRef: { resource: 'services', namespace, name } },
     };
-    return { put: objects.put(endpoint, address, object) };
+    return { put: objects.put(endpoint, address, { object, stored: object }) };
   }
 
   #releaseAddress(address: string | undefined): Write[] {

@@ -1,23 +1,20 @@
 import type { KubeObject } from '../resource.ts';
-import type { Schema } from '../schema/schema.ts';
 import { applyConflict, type Conflict } from './apply-conflict.ts';
 import { difference, differenceBelow, type FieldSet, intersection, sameSet, setOfFields, union } from './field-set.ts';
 import { compare, type Comparison } from './fields/compare.ts';
 import { fieldsOf } from './fields/members.ts';
 import { mergeConfig } from './fields/merge.ts';
+import type { FieldModel } from './fields/model.ts';
 import { entriesOf, isSame, type Owner, ownersOf } from './fields/owners.ts';
 import { pruneFields } from './fields/remove.ts';
-import { type Shape, shapeOf } from './fields/shape.ts';
-import { checkConfig } from './fields/validate.ts';
+import type { Shape } from './fields/shape.ts';
 import { agreedFields, withLastApplied } from './last-applied.ts';
-import { emptyObject, losing, owned, reconciled, updateManagers, without } from './managed-fields.ts';
+import { losing, owned, reconciled, updateManagers, without } from './managed-fields.ts';
 import { equalJson } from './json.ts';
 import { badRequest } from './status-error.ts';
 
 /** A server-side apply. */
 export interface ApplyRequest {
-  /** The name of the object's type in the schema. */
-  type: string;
   /** What is stored; undefined: the apply creates. */
   live: KubeObject | undefined;
   /** What the applier wants, as it was sent. */
@@ -43,33 +40,31 @@ const kubectl = 'kubectl';
  * Throws Conflict where somebody else owns what would change (unless forced), BadRequest for a configuration of another
  * version or with managed fields of its own, and a 500 in Kubernetes' words for one that does not fit the schema.
  */
-export function applyPatch(schema: Schema, request: ApplyRequest): object {
-  const shape = shapeOf(schema, request.type);
-  checkConfig(schema, request.type, request.config);
-  checkMetadata(schema, request);
-  const live = request.live ?? (emptyObject(schema, request.type) as KubeObject);
+export function applyPatch(model: FieldModel, request: ApplyRequest): object {
+  const { shape } = model;
+  model.check(request.config);
+  checkMetadata(model, request);
+  const live = request.live ?? (model.empty() as KubeObject);
   const reset = setOfFields(request.reset);
   const { metadata } = request.config;
   const config = metadata?.managedFields
     ? { ...request.config, metadata: { ...metadata, managedFields: undefined } }
     : request.config;
-  const others = ownersBefore(schema, request);
+  const others = ownersBefore(model, request);
   const applier: Owner = { ...identity(request), set: owned(differenceBelow(fieldsOf(shape, config), reset)) };
   const last = others.find((owner) => isSame(owner, applier));
   const apart = others.filter((owner) => owner !== last);
   const claimed = apart.reduce((sum, owner) => union(sum, owner.set), applier.set);
   const merged = pruneFields(shape, mergeConfig(shape, live, config), { last: last?.set, owned: claimed });
   const change = without(compare(shape, live, merged), reset);
-  refuseConflicts({ schema, shape, request, live }, conflictsOf(apart, change));
+  refuseConflicts({ shape, request, live }, conflictsOf(apart, change));
   const rest = apart.map((owner) => ({ ...owner, set: owned(losing(owner.set, change, false)) }));
   const same = last && sameSet(last.set, applier.set) && last.apiVersion === applier.apiVersion;
   const mine = same && !change.changed && !change.removed ? last : applier;
   return withEntries(request, merged as KubeObject, [...rest, mine]);
 }
 
-function checkMetadata(schema: Schema, { type, config }: ApplyRequest): void {
-  const [group, version] = schema.type(type)?.gvk ?? [];
-  const expected = group ? `${group}/${version}` : version;
+function checkMetadata({ apiVersion: expected }: FieldModel, { config }: ApplyRequest): void {
   if (expected !== undefined && config.apiVersion !== expected) {
     throw badRequest(
       `Incorrect version specified in apply patch. Specified patch version: ${config.apiVersion ?? ''}, expected: ${expected}`,
@@ -87,15 +82,15 @@ const identity = (request: ApplyRequest): Omit<Owner, 'set'> => ({
 });
 
 /** The stored owners; where there are none, everything set so far gets one. */
-function ownersBefore(schema: Schema, request: ApplyRequest): Owner[] {
-  const { live, type, subresource, time, reset, config } = request;
+function ownersBefore(model: FieldModel, request: ApplyRequest): Owner[] {
+  const { live, subresource, time, reset, config } = request;
   if (!live) return [];
-  const stored = reconciled(shapeOf(schema, type), ownersOf(live.metadata.managedFields));
+  const stored = reconciled(model.shape, ownersOf(live.metadata.managedFields));
   if (stored.length > 0) return stored;
   const apiVersion = config.apiVersion ?? '';
   const object = { ...live, metadata: { ...live.metadata, managedFields: undefined } };
-  const update = { type, old: undefined, object, manager: beforeFirstApply, apiVersion, subresource, time, reset };
-  return ownersOf(updateManagers(schema, update)) ?? [];
+  const update = { old: undefined, object, manager: beforeFirstApply, apiVersion, subresource, time, reset };
+  return ownersOf(updateManagers(model, update)) ?? [];
 }
 
 function conflictsOf(owners: Owner[], change: Comparison): Conflict[] {
@@ -106,10 +101,7 @@ function conflictsOf(owners: Owner[], change: Comparison): Conflict[] {
 }
 
 /** `kubectl` may change what its client-side apply has set and nobody changed since. */
-function refuseConflicts(
-  at: { schema: Schema; shape: Shape; request: ApplyRequest; live: KubeObject },
-  conflicts: Conflict[],
-): void {
+function refuseConflicts(at: { shape: Shape; request: ApplyRequest; live: KubeObject }, conflicts: Conflict[]): void {
   const { request, live, shape } = at;
   if (request.force || conflicts.length === 0) return;
   const agreed: FieldSet | undefined =

@@ -1,16 +1,14 @@
 import type { ManagedFieldsEntry } from '../generated/types.ts';
 import type { KubeObject } from '../resource.ts';
-import type { Schema } from '../schema/schema.ts';
 import { compare, type Comparison } from './fields/compare.ts';
 import { difference, differenceBelow, type FieldSet, intersection, setOfFields, union } from './field-set.ts';
 import { entriesOf, isSame, type Owner, ownersOf, sentEntries } from './fields/owners.ts';
 import { atSchema } from './fields/members.ts';
-import { type Shape, shapeOf } from './fields/shape.ts';
+import type { FieldModel } from './fields/model.ts';
+import type { Shape } from './fields/shape.ts';
 
 /** A write other than apply. */
 export interface ManagedUpdate {
-  /** The name of the object's type in the schema. */
-  type: string;
   /** What was stored; undefined on create. */
   old: KubeObject | undefined;
   /** What will be stored. */
@@ -46,22 +44,17 @@ const serverFields: FieldSet = {
 /** A set without the fields that the server keeps. */
 export const owned = (set: FieldSet | undefined): FieldSet | undefined => difference(set, serverFields);
 
-/** An object of the type before anything is set: what Go writes for it is there without anybody's doing. */
-export function emptyObject(schema: Schema, type: string): object {
-  return schema.type(type) ? (schema.codecFor(type).decode({}).object as object) : {};
-}
-
 /**
  * Who owns which field after a create or update (KEP-555): what this write added or changed becomes the writer's,
  * everybody loses what it removed, and the others what it changed. An object whose ownership is not tracked (an earlier
  * writer cleared it with one empty entry) stays so. A write that changes nothing returns the entries as they were.
  */
-export function updateManagers(schema: Schema, update: ManagedUpdate): ManagedFieldsEntry[] | undefined {
+export function updateManagers(model: FieldModel, update: ManagedUpdate): ManagedFieldsEntry[] | undefined {
   const { old, object } = update;
   const stored = startingEntries(update);
   if (old && !stored?.length) return undefined;
-  const before = old ?? emptyObject(schema, update.type);
-  const shape = shapeOf(schema, update.type);
+  const before = old ?? model.empty();
+  const { shape } = model;
   const change = without(compare(shape, before, object), setOfFields(update.reset));
   const owners = afterUpdate(reconciled(shape, ownersOf(stored)), update, change);
   return owners ? entriesOf(owners, stored) : (stored as ManagedFieldsEntry[] | undefined);

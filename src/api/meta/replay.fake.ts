@@ -9,6 +9,7 @@ import { applyJsonPatch } from './json-patch.ts';
 import { updateManagers } from './managed-fields.ts';
 import { difference, type FieldSet } from './field-set.ts';
 import { atSchema } from './fields/members.ts';
+import { fieldModel } from './fields/model.ts';
 import { shapeOf } from './fields/shape.ts';
 import { applyMergePatch } from './merge-patch.ts';
 import { applyStrategicMerge } from './strategic-merge.ts';
@@ -64,15 +65,16 @@ export const completed = (type: string, object: unknown): KubeObject =>
 export function replay(exchange: Exchange, live: KubeObject | undefined): KubeObject {
   const { type, apiVersion, subresource } = targetOf(exchange);
   const manager = query(exchange, 'fieldManager') || exchange.userAgent?.split('/')[0] || 'unknown';
-  const common = { type, manager, subresource, time: recordedTime, reset: [] };
+  const model = fieldModel(schema, type);
+  const common = { manager, subresource, time: recordedTime, reset: [] };
   if (exchange.contentType?.includes('apply')) {
     const config = exchange.body as KubeObject;
     const force = query(exchange, 'force') === 'true';
-    return completed(type, applyPatch(schema, { ...common, live, config, force }));
+    return completed(type, applyPatch(model, { ...common, live, config, force }));
   }
   const object = completed(type, changed(exchange, type, live as KubeObject));
   if (exchange.method === 'PUT') object.metadata = { ...live?.metadata, ...object.metadata };
-  const managedFields = updateManagers(schema, { ...common, apiVersion, old: live, object });
+  const managedFields = updateManagers(model, { ...common, apiVersion, old: live, object });
   return { ...object, metadata: { ...object.metadata, managedFields } } as KubeObject;
 }
 

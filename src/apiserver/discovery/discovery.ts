@@ -3,6 +3,8 @@ import { stringify } from 'yaml';
 import { servedGroups, servedKinds } from '../../api/generated/kinds.ts';
 import type { GroupVersions, Kind } from '../../api/kind.ts';
 import { StatusError } from '../../api/meta/status-error.ts';
+import { compareVersions } from '../../api/meta/version-order.ts';
+import type { Registry } from '../registry.ts';
 import { type MediaRange, parseAccept, takes } from './accept.ts';
 import { groupDiscoveryList } from './aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from './resource-list.ts';
@@ -130,6 +132,22 @@ class Documents {
 }
 
 const isAggregated = (format: Format): format is 'v2' | 'v2beta1' => format === 'v2' || format === 'v2beta1';
+
+/** Custom kinds in the order in which groups and versions are shown. */
+const inOrder = (kinds: Kind[]): Kind[] =>
+  [...kinds].sort((a, b) => (a.group === b.group ? compareVersions(a.version, b.version) : a.group < b.group ? -1 : 1));
+
+/** Discovery of all that a registry serves, made anew when that changes. */
+export function discoveryOf(registry: Registry, options: DiscoveryOptions = {}): Discovery {
+  let made: { revision: number; discovery: Discovery } | undefined;
+  return (path, accept) => {
+    if (made?.revision !== registry.revision) {
+      const kinds = [...servedKinds, ...inOrder(registry.added().map((endpoint) => endpoint.kind))];
+      made = { revision: registry.revision, discovery: createDiscovery(kinds, options) };
+    }
+    return made.discovery(path, accept);
+  };
+}
 
 /** Discovery over a list of kinds; answers are kept as bytes. A changed list means a new one. */
 export function createDiscovery(kinds: readonly Kind[] = servedKinds, options: DiscoveryOptions = {}): Discovery {

@@ -1,5 +1,6 @@
 import { gitVersion } from '../discovery/version.ts';
 import type { GroupVersions, Kind } from '../../api/kind.ts';
+import type { PublishedType } from '../../api/object-type.ts';
 import type { SchemaTable } from '../../api/schema/table.ts';
 import type { Flavor, JsonSchema } from './flavor.ts';
 import { type PathContext, listTypeOf, pathsOf } from './paths.ts';
@@ -13,13 +14,20 @@ const everywhere = ['DeleteOptions', 'WatchEvent'];
 export interface ApiModel {
   table: SchemaTable;
   groups: readonly GroupVersions[];
+  /** Types that the table does not have. */
+  custom: ReadonlyMap<string, PublishedType>;
   /** Built once per model: `group/version/kind` to type. */
   types: ReadonlyMap<string, string>;
 }
 
-export const modelOf = (table: SchemaTable, groups: readonly GroupVersions[]): ApiModel => ({
+export const modelOf = (
+  table: SchemaTable,
+  groups: readonly GroupVersions[],
+  custom: ReadonlyMap<string, PublishedType>,
+): ApiModel => ({
   table,
   groups,
+  custom,
   types: new Map(Object.entries(table).flatMap(([name, type]) => (type.gvk ? [[type.gvk.join('/'), name]] : []))),
 });
 
@@ -55,7 +63,7 @@ function listSchema(flavor: Flavor, { group, version, kind, type, listKind }: Ki
 const isStored = (kind: Kind): boolean => kind.verbs.includes('list');
 
 /** The names of all types that the kinds' operations refer to, directly or not. */
-function neededTypes({ table, types }: ApiModel, kinds: readonly Kind[]): Set<string> {
+function neededTypes({ table, types, custom }: ApiModel, kinds: readonly Kind[]): Set<string> {
   const needed = new Set<string>();
   const open = ['DeleteOptions', 'Status', 'ListMeta'].map((name) => metaPrefix + name);
   for (const kind of kinds) {
@@ -68,7 +76,7 @@ function neededTypes({ table, types }: ApiModel, kinds: readonly Kind[]): Set<st
   for (let name = open.pop(); name !== undefined; name = open.pop()) {
     if (needed.has(name)) continue;
     needed.add(name);
-    open.push(...referencesOf(table, name));
+    open.push(...(custom.get(name)?.refersTo ?? referencesOf(table, name)));
   }
   return needed;
 }
@@ -80,7 +88,9 @@ export function* schemaEntries(flavor: Flavor, model: ApiModel, kinds: readonly 
   const lists = new Map(kinds.filter(isStored).map((kind) => [listTypeOf(kind), kind]));
   for (const name of [...neededTypes(model, kinds), ...lists.keys()].sort()) {
     const listed = lists.get(name);
+    const custom = model.custom.get(name);
     if (listed) yield entry(name, listSchema(flavor, listed));
+    else if (custom) yield entry(name, flavor.version === 3 ? custom.v3 : custom.v2);
     else {
       const schema = typeSchema(flavor, model.table, name);
       const known = gvks(model, name);

@@ -7,7 +7,9 @@ import type { SchemaTable } from '../../api/schema/table.ts';
 import { nextTurn } from '../../base/clock.ts';
 import { parseAccept, takes } from '../discovery/accept.ts';
 import { groupsOf } from '../discovery/discovery.ts';
+import type { PublishedType } from '../../api/object-type.ts';
 import { gitVersion } from '../discovery/version.ts';
+import type { Registry } from '../registry.ts';
 import { type ApiModel, documentV2, documentV3, modelOf } from './document.ts';
 import { openapi2, openapi3 } from './flavor.ts';
 import { rootOf } from './paths.ts';
@@ -37,6 +39,14 @@ export type OpenApi = (request: OpenApiRequest) => Promise<OpenApiAnswer | undef
 export interface OpenApiOptions {
   schemas?: SchemaTable;
   groups?: readonly GroupVersions[];
+  /** Types that the table does not have, by name. */
+  custom?: ReadonlyMap<string, PublishedType>;
+}
+
+/** What one list of kinds can take over from another: documents by their hash, and what never changes of the hash. */
+interface Kept {
+  seed: string;
+  built: Map<string, Promise<Buffer>>;
 }
 
 /** Text made in one turn of the event loop: about a millisecond's worth. */
@@ -68,11 +78,12 @@ class Documents {
   readonly #model: ApiModel;
   readonly #kinds = new Map<string, Kind[]>();
   readonly #hashes = new Map<string, string>();
-  readonly #built = new Map<string, Promise<Buffer>>();
-  #seed = '';
+  readonly #kept: Kept;
 
-  constructor(kinds: readonly Kind[], options: OpenApiOptions) {
-    this.#model = modelOf(options.schemas ?? schemaTable, options.groups ?? groupsOf(kinds));
+  constructor(kinds: readonly Kind[], options: OpenApiOptions, kept: Kept) {
+    const { schemas = schemaTable, groups = groupsOf(kinds), custom = new Map<string, PublishedType>() } = options;
+    this.#model = modelOf(schemas, groups, custom);
+    this.#kept = kept;
     for (const kind of kinds) {
       const key = rootOf(kind).slice(1);
       this.#kinds.set(key, [...(this.#kinds.get(key) ?? []), kind]);
@@ -89,10 +100,15 @@ class Documents {
    * covers the schema table, serialized once.
    */
   hash(key: string): string {
-    this.#seed ||= sha(gitVersion, JSON.stringify(this.#model.table), JSON.stringify(this.#model.groups));
-    const known = this.#hashes.get(key) ?? sha(this.#seed, JSON.stringify(this.#kinds.get(key) ?? [...this.#kinds]));
+    this.#kept.seed ||= sha(gitVersion, JSON.stringify(this.#model.table), JSON.stringify(this.#model.groups));
+    const known = this.#hashes.get(key) ?? this.#hash(this.#kinds.get(key) ?? [...this.#kinds.values()].flat());
     this.#hashes.set(key, known);
     return known;
+  }
+
+  #hash(kinds: Kind[]): string {
+    const custom = kinds.map((kind) => this.#model.custom.get(kind.type)).filter((type) => type !== undefined);
+    return sha(this.#kept.seed, JSON.stringify(kinds), custom.length > 0 ? JSON.stringify(custom) : '');
   }
 
   groupVersion(key: string): Promise<Buffer> | undefined {
@@ -105,9 +121,16 @@ class Documents {
   }
 
   #once(key: string, pieces: () => Iterable<string>): Promise<Buffer> {
-    const built = this.#built.get(key) ?? assemble(pieces());
-    this.#built.set(key, built);
+    const hash = this.hash(key);
+    const built = this.#kept.built.get(hash) ?? assemble(pieces());
+    this.#kept.built.set(hash, built);
     return built;
+  }
+
+  /** Forgets what belongs to other lists of kinds. */
+  sweep(): void {
+    const current = new Set([...this.keys(), 'v2'].map((key) => this.hash(key)));
+    for (const hash of this.#kept.built.keys()) if (!current.has(hash)) this.#kept.built.delete(hash);
   }
 }
 
@@ -142,7 +165,27 @@ async function groupVersion(
 
 /** OpenAPI over a list of kinds. A changed list means a new one. */
 export function createOpenApi(kinds: readonly Kind[] = servedKinds, options: OpenApiOptions = {}): OpenApi {
-  const documents = new Documents(kinds, options);
+  return answering(new Documents(kinds, options, { seed: '', built: new Map() }));
+}
+
+/** OpenAPI of all that a registry serves; what does not change with it is built once. */
+export function openApiOf(registry: Registry): OpenApi {
+  const kept: Kept = { seed: '', built: new Map() };
+  const groups = groupsOf(servedKinds);
+  let made: { revision: number; openApi: OpenApi } | undefined;
+  return (request) => {
+    if (made?.revision !== registry.revision) {
+      const added = registry.added();
+      const custom = new Map(added.flatMap(({ kind, type }) => (type.published ? [[kind.type, type.published]] : [])));
+      const documents = new Documents([...servedKinds, ...added.map(({ kind }) => kind)], { groups, custom }, kept);
+      documents.sweep();
+      made = { revision: registry.revision, openApi: answering(documents) };
+    }
+    return made.openApi(request);
+  };
+}
+
+function answering(documents: Documents): OpenApi {
   return async ({ path, accept, hash }) => {
     const [, root, version, ...rest] = path.replace(/\/$/, '').split('/');
     if (root !== 'openapi' || (version !== 'v2' && version !== 'v3')) return undefined;

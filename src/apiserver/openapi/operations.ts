@@ -84,6 +84,9 @@ export const actions: Record<string, Action> = {
   },
 };
 
+/** Custom resources have no schema for strategic merges. */
+const patchTypesOf = ({ stability }: Kind): string[] => (stability === 'custom' ? patchTypes.slice(0, -1) : patchTypes);
+
 const codeTexts: Record<number, string> = { 200: 'OK', 201: 'Created', 202: 'Accepted' };
 const upperFirst = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
@@ -127,7 +130,7 @@ function outputSchema(flavor: Flavor, action: Action, target: Target): JsonSchem
 export function operation(flavor: Flavor, action: Action, target: Target): JsonSchema {
   const outputs = action.output === 'list' ? streamTypes : target.type ? jsonTypes : ['*/*'];
   const input = inputSchema(flavor, action, target);
-  const inputs = action.input === 'patch' ? patchTypes : jsonTypes;
+  const inputs = action.input === 'patch' ? patchTypesOf(target.kind) : jsonTypes;
   const body = input ? flavor.body(input, inputs) : { parameters: [], operation: {} };
   const output = outputSchema(flavor, action, target);
   const responses = (action.codes ?? [200]).map((code) => [

@@ -5,8 +5,9 @@ import type { Write } from '../../store/store.ts';
 import type { Version } from '../../store/version.ts';
 import type { ApiContext } from '../context.ts';
 import { canonical } from '../object-codec.ts';
-import type { Endpoint } from '../registry.ts';
+import type { Endpoint } from '../endpoint.ts';
 import type { ApiRequest, Answer } from '../request.ts';
+import { served } from './stored.ts';
 
 /** Metadata rules and the kind's own, all failures at once. */
 export function validateNew(endpoint: Endpoint, object: KubeObject): void {
@@ -38,17 +39,20 @@ function refuse(endpoint: Endpoint, object: KubeObject, errors: FieldError[]): v
   if (errors.length > 0) throw invalid(endpoint.kind, object.metadata.name ?? '', errors);
 }
 
-/** Writes an object and answers with its stored version; a dry run answers with what it would have been. */
+/**
+ * Writes an object, in the form in which it is `stored`, and answers with its version; a dry run answers with what it would
+ * have been.
+ */
 export async function commitObject(
   context: ApiContext,
   request: ApiRequest,
-  commit: { key: string; object: KubeObject; dryRun: boolean; code: number; also?: Write[] },
+  commit: { key: string; object: KubeObject; stored: KubeObject; dryRun: boolean; code: number; also?: Write[] },
 ): Promise<Answer> {
-  const { key, object, dryRun, code } = commit;
+  const { key, object, stored, dryRun, code } = commit;
   const { endpoint } = request;
   for (const text of endpoint.strategy.warnings?.(object) ?? []) request.warn(text);
   if (dryRun) return { type: 'object', code, object: canonical(endpoint, object, object.metadata.resourceVersion) };
-  const put: Write = { put: context.objects.put(endpoint, key, object) };
+  const put: Write = { put: context.objects.put(endpoint, key, { object, stored }) };
   const versions = await context.store.commit([...(commit.also ?? []), put]);
-  return { type: 'version', code, version: versions.at(-1) as Version };
+  return { type: 'version', code, version: await served(endpoint, versions.at(-1) as Version) };
 }

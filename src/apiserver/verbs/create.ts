@@ -37,9 +37,10 @@ export async function createObject(context: ApiContext, request: ApiRequest, obj
     const key = object.metadata.namespace
       ? `${object.metadata.namespace}/${object.metadata.name}`
       : object.metadata.name;
+    const stored = await endpoint.representation.store(object);
     if (!context.store.head(endpoint.resource, key)) {
       const also = context.addresses.claim(endpoint, { object, old: undefined, dryRun });
-      return commitObject(context, request, { key, object, dryRun, code: 201, also });
+      return commitObject(context, request, { key, object, stored, dryRun, code: 201, also });
     }
     if (!generated || attempt === maxNameAttempts) throw alreadyExists(endpoint.kind, object.metadata.name);
   }
@@ -63,8 +64,8 @@ function prepare(context: ApiContext, request: ApiRequest, object: KubeObject): 
   metadata.deletionGracePeriodSeconds = undefined;
   metadata.generation = endpoint.kind.generation ? 1 : undefined;
   if (endpoint.kind.statusSubresource && endpoint.kind.resetFields?.includes('status')) {
-    const { object: fresh } = endpoint.codec.decode({});
-    (object as { status?: unknown }).status = (fresh as { status?: unknown }).status;
+    const fresh = endpoint.type.fields.empty() as { status?: unknown };
+    (object as { status?: unknown }).status = fresh.status;
   }
   endpoint.strategy.prepareForCreate?.(object);
 }

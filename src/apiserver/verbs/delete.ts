@@ -4,9 +4,10 @@ import type { KubeObject } from '../../api/resource.ts';
 import type { Version } from '../../store/version.ts';
 import { type ApiContext, timestamp } from '../context.ts';
 import { canonical } from '../object-codec.ts';
-import type { Endpoint } from '../registry.ts';
+import type { Endpoint } from '../endpoint.ts';
 import { type Answer, type ApiRequest, storeKey } from '../request.ts';
 import { deleteOptions } from './delete-options.ts';
+import { served } from './stored.ts';
 
 /** DELETE of one object. */
 export async function deleteObject(context: ApiContext, request: ApiRequest): Promise<Answer> {
@@ -15,7 +16,7 @@ export async function deleteObject(context: ApiContext, request: ApiRequest): Pr
   const key = storeKey(request);
   const version = context.store.head(endpoint.resource, key);
   if (!version) throw notFound(endpoint.kind, request.name);
-  const old = context.objects.read<KubeObject>(version);
+  const old = context.objects.read<KubeObject>(await served(endpoint, version));
   checkPreconditions(request, options, old);
   const dryRun = options.dryRun.length > 0;
   const admission = { verb: 'delete' as const, request, object: undefined, old, dryRun };
@@ -23,13 +24,14 @@ export async function deleteObject(context: ApiContext, request: ApiRequest): Pr
   await context.admission.validate(admission);
   // Somebody may have written it meanwhile: the decision is made on what is there now.
   if (context.store.head(endpoint.resource, key) !== version) return deleteObject(context, request);
-  const marked = markDeleted(context, endpoint, { old, options });
-  if (marked === 'unchanged') return { type: 'version', code: 200, version };
+  const marked = markDeleted(context, endpoint, { old: context.objects.read(version), options });
+  if (marked === 'unchanged') return { type: 'version', code: 200, version: await served(endpoint, version) };
   if (marked === 'gone') return remove(context, request, { key, old, dryRun });
   if (dryRun)
     return { type: 'object', code: 200, object: canonical(endpoint, marked, marked.metadata.resourceVersion) };
-  const [stored] = await context.store.commit([{ put: context.objects.put(endpoint, key, marked) }]);
-  return { type: 'version', code: 200, version: stored as Version };
+  const put = context.objects.put(endpoint, key, { object: marked, stored: marked });
+  const [stored] = await context.store.commit([{ put }]);
+  return { type: 'version', code: 200, version: await served(endpoint, stored as Version) };
 }
 
 /** DELETE of a collection: every object that the selectors match, one after the other. */
@@ -146,7 +148,8 @@ async function remove(
   if (!dryRun) {
     const released = context.addresses.release(endpoint, old);
     const [version] = await context.store.commit([{ remove: { resource: endpoint.resource, key } }, ...released]);
-    if (endpoint.returnsDeleted) return { type: 'version', code: 200, version: version as Version };
+    if (endpoint.returnsDeleted)
+      return { type: 'version', code: 200, version: await served(endpoint, version as Version) };
   }
   const { group, resource } = endpoint.kind;
   const details = { name: request.name, ...(group ? { group } : {}), kind: resource, uid: old.metadata.uid };

@@ -15,15 +15,16 @@ interface Position {
 }
 
 /** GET of a collection: one revision, whole or in pages. */
-export function list(context: ApiContext, request: ApiRequest): Answer {
+export async function list(context: ApiContext, request: ApiRequest): Promise<Answer> {
   checkListOptions(request);
-  const selection = selectionOf(request);
+  const selection = selectionOf(context, request);
   const limit = Number(request.query.get('limit') ?? 0) || 0;
   const token = request.query.get('continue') ?? '';
   const position = token ? parseContinue(token) : undefined;
   const revision = position ? position.revision : exactRevision(request);
   const page = readPage(context, request, { selection, limit, revision, after: position?.after });
-  const answer: Answer = { type: 'list', revision: page.revision, versions: page.versions };
+  const versions = await request.endpoint.representation.serve(page.versions);
+  const answer: Answer = { type: 'list', revision: page.revision, versions };
   const last = page.versions.at(-1);
   if (page.remaining > 0 && last) {
     answer.continueToken = formatContinue({ revision: page.revision, after: last.key });
@@ -35,7 +36,7 @@ export function list(context: ApiContext, request: ApiRequest): Answer {
 /** DELETE of a collection: answers with what it found. */
 export async function deleteCollection(context: ApiContext, request: ApiRequest): Promise<Answer> {
   deleteOptions(request);
-  const answer = list(context, { ...request, verb: 'list' }) as Answer & { type: 'list' };
+  const answer = (await list(context, { ...request, verb: 'list' })) as Answer & { type: 'list' };
   await deleteMatching(context, request, answer.versions);
   return answer;
 }

@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../api/resource.ts';
-import type { Endpoint } from '../registry.ts';
+import type { Endpoint } from '../endpoint.ts';
 import type { ApiRequest } from '../request.ts';
 
 /** Equality of JSON values: order of keys does not matter, `undefined` is absent. */
@@ -20,12 +20,15 @@ type Json = Record<string, unknown>;
 
 const rootFields = new Set(['kind', 'apiVersion', 'metadata', 'status']);
 
-/** Whether two objects say the same outside metadata and status: what `generation` counts. */
-export function sameButMeta(a: KubeObject, b: KubeObject): boolean {
+/**
+ * Whether two objects say the same outside metadata and status: what `generation` counts. A status that is written with the
+ * object, because the kind has no subresource for it, counts.
+ */
+export function sameButMeta({ kind }: Endpoint, a: KubeObject, b: KubeObject): boolean {
   const left = a as unknown as Record<string, unknown>;
   const right = b as unknown as Record<string, unknown>;
   return [...new Set([...Object.keys(left), ...Object.keys(right)])]
-    .filter((field) => !rootFields.has(field))
+    .filter((field) => !rootFields.has(field) || (field === 'status' && !kind.statusSubresource))
     .every((field) => sameJson(left[field], right[field]));
 }
 
@@ -78,7 +81,7 @@ function keepMetaOfStatus(endpoint: Endpoint, object: KubeObject, old: KubeObjec
 }
 
 /** Whether storing `object` would change nothing: then no revision is made. */
-export function isUnchanged(_endpoint: Endpoint, object: KubeObject, old: KubeObject): boolean {
+export function isUnchanged(object: KubeObject, old: KubeObject): boolean {
   const { metadata, ...rest } = object;
   const { metadata: oldMetadata, ...oldRest } = old;
   if (!sameJson(rest, oldRest)) return false;

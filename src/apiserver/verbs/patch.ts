@@ -2,11 +2,10 @@ import { goText } from '../../api/meta/json.ts';
 import { applyPatch } from '../../api/meta/apply.ts';
 import { applyJsonPatch } from '../../api/meta/json-patch.ts';
 import { applyMergePatch } from '../../api/meta/merge-patch.ts';
-import { badRequest, invalid, notFound } from '../../api/meta/status-error.ts';
-import { applyStrategicMerge } from '../../api/meta/strategic-merge.ts';
+import { badRequest, invalid, notFound, StatusError } from '../../api/meta/status-error.ts';
+import type { ObjectType } from '../../api/object-type.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { DecodeError } from '../../api/schema/decode-error.ts';
-import { schema } from '../../api/schema/schema.ts';
 import type { ApiContext } from '../context.ts';
 import { ownershipTime, resetPaths } from '../field-managers.ts';
 import { type Answer, type ApiRequest, flag, storeKey } from '../request.ts';
@@ -18,7 +17,7 @@ import { modify } from './update.ts';
 export async function patch(context: ApiContext, request: ApiRequest): Promise<Answer> {
   if (request.patchType === 'apply') return apply(context, request);
   return modify(context, request, ({ object: old }) => {
-    const object = decodePatched(request, patched(request, old));
+    const object = decodePatched(request, patched(request, old, request.endpoint.type));
     checkIdentity(request, object);
     return object;
   });
@@ -37,14 +36,17 @@ function decodePatched(request: ApiRequest, document: object): KubeObject {
 }
 
 /** What a patch makes of a document; the document stays as it is. */
-export function patched(request: ApiRequest, old: object): object {
-  const { body, patchType, endpoint } = request;
+export function patched(request: ApiRequest, old: object, type: Pick<ObjectType, 'mergeStrategically'>): object {
+  const { body, patchType } = request;
   if (patchType === 'json') return applyJsonPatch(old, body) as object;
   if (typeof body !== 'object' || body === null || Array.isArray(body)) {
     throw badRequest('the patch must be a JSON object');
   }
   if (patchType === 'merge') return applyMergePatch(old, body) as object;
-  return applyStrategicMerge({ schema, type: endpoint.kind.type }, old, body as Record<string, unknown>);
+  if (!type.mergeStrategically) {
+    throw StatusError.of('UnsupportedMediaType', 'the resource does not support strategic merge patches');
+  }
+  return type.mergeStrategically(old, body as Record<string, unknown>);
 }
 
 /** Server-side apply (KEP-555): creates what is not there, merges by owner what is. */
@@ -58,8 +60,7 @@ async function apply(context: ApiContext, request: ApiRequest): Promise<Answer> 
     ]);
   }
   const merge = (live: KubeObject | undefined) => {
-    const merged = applyPatch(schema, {
-      type: endpoint.kind.type,
+    const merged = applyPatch(endpoint.type.fields, {
       live,
       config,
       manager,

@@ -1,8 +1,7 @@
 import { badRequest, invalid, StatusError } from '../../api/meta/status-error.ts';
+import type { KubeObject } from '../../api/resource.ts';
 import { DecodeError } from '../../api/schema/decode-error.ts';
-import { groupVersion, type KubeObject } from '../../api/resource.ts';
-import { applyDefaults } from '../../api/schema/defaults.ts';
-import { type Endpoint } from '../registry.ts';
+import type { Endpoint } from '../endpoint.ts';
 import { type ApiRequest } from '../request.ts';
 
 /** How unknown and duplicate fields are treated; Warn is the server's default (KEP-2885). */
@@ -60,9 +59,8 @@ export function checkWriteOptions(request: ApiRequest): { dryRun: boolean } {
 
 /** The object of a create or update: its kind checked, decoded by the schema, defaulted. */
 export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unknown): KubeObject {
-  checkKind(endpoint, body);
   const mode = fieldValidation(request);
-  const { object, unknown } = endpoint.codec.decode(body);
+  const { object, unknown } = endpoint.type.decode(body);
   const strange = [
     ...unknown.map((path) => `unknown field "${path}"`),
     ...(request.duplicateFields ?? []).map((path) => `duplicate field "${path}"`),
@@ -73,28 +71,7 @@ export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unkn
     throw new DecodeError(prefix, `strict decoding error: ${strange.join(', ')}`);
   }
   if (mode === 'Warn') for (const text of strange) request.warn(text);
-  return withDefaults(endpoint, object as KubeObject);
-}
-
-export function withDefaults(endpoint: Endpoint, object: KubeObject): KubeObject {
-  const filled = applyDefaults(endpoint.kind.type, object) as KubeObject;
-  endpoint.strategy.setDefaults?.(filled);
-  return filled;
-}
-
-/** A body may leave kind and apiVersion out; if it has them, they must be the endpoint's. */
-function checkKind(endpoint: Endpoint, body: unknown): void {
-  const { kind, apiVersion } = (body ?? {}) as KubeObject;
-  const expected = groupVersion(endpoint.kind);
-  if ((kind ?? endpoint.kind.kind) === endpoint.kind.kind && (apiVersion ?? expected) === expected) return;
-  const shownVersion = String(apiVersion ?? expected)
-    .split('/')
-    .at(-1);
-  throw badRequest(
-    kind !== endpoint.kind.kind && kind
-      ? `${kind} in version "${shownVersion}" cannot be handled as a ${endpoint.kind.kind}: converting (${shownVersion}.${kind}) to (${endpoint.kind.kind}): unknown conversion`
-      : `${endpoint.kind.kind} in version "${shownVersion}" cannot be handled as a ${endpoint.kind.kind}: no kind "${endpoint.kind.kind}" is registered for version "${apiVersion}"`,
-  );
+  return endpoint.type.defaults(object);
 }
 
 /** Name and namespace of a body against those of the URL, which wins where the body is silent. */

@@ -1,55 +1,56 @@
-import { formatLabelSelector } from '../../api/meta/label-selector.ts';
 import { badRequest, invalid, notFound } from '../../api/meta/status-error.ts';
+import { applyStrategicMerge } from '../../api/meta/strategic-merge.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { schema } from '../../api/schema/schema.ts';
 import type { ApiContext } from '../context.ts';
+import type { ScaleFields } from '../endpoint.ts';
 import { type Answer, type ApiRequest, storeKey } from '../request.ts';
 import { patched } from './patch.ts';
+import { served } from './stored.ts';
 import { modify } from './update.ts';
-
-interface Scalable extends KubeObject {
-  spec: { replicas?: number; selector?: object };
-  status: { replicas?: number };
-}
 
 interface Scale {
   metadata: { name?: string; resourceVersion?: string };
   spec: { replicas?: number };
 }
 
-const scaleCodec = schema.codecFor('io.k8s.api.autoscaling.v1.Scale');
 const scaleType = 'io.k8s.api.autoscaling.v1.Scale';
+const scaleCodec = schema.codecFor(scaleType);
+const merging = {
+  mergeStrategically: (old: object, patch: Record<string, unknown>) =>
+    applyStrategicMerge({ schema, type: scaleType }, old, patch),
+};
 
-/** The `scale` subresource: a Scale (autoscaling/v1) as a view of an object with `spec.replicas`. */
+/** The `scale` subresource: a Scale (autoscaling/v1) as a view of an object that has replicas. */
 export async function scale(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const { endpoint } = request;
+  const answer = (code: number, object: KubeObject): Answer => ({
+    type: 'object',
+    code,
+    object: scaleOf(endpoint.scale, object),
+  });
   const resource = { group: endpoint.kind.group, resource: `${endpoint.kind.resource}/scale` };
   const version = context.store.head(endpoint.resource, storeKey(request));
   if (!version) throw notFound(resource, request.name);
-  if (request.verb === 'get') return answer(200, context.objects.read(version));
-  let scaled: Scalable | undefined;
+  if (request.verb === 'get') return answer(200, context.objects.read(await served(endpoint, version)));
+  let scaled: KubeObject | undefined;
   const written = await modify(context, { ...request, body: undefined }, ({ object }) => {
-    const wanted = wantedScale(request, object as Scalable);
+    const wanted = wantedScale(request, object);
     checkScale(request, wanted);
-    const { resourceVersion } = wanted.metadata;
-    scaled = structuredClone(object) as Scalable;
-    scaled.metadata.resourceVersion = resourceVersion ?? '';
-    scaled.spec.replicas = wanted.spec.replicas ?? 0;
+    scaled = structuredClone(object);
+    scaled.metadata.resourceVersion = wanted.metadata.resourceVersion ?? '';
+    endpoint.scale.setReplicas(scaled, wanted.spec.replicas ?? 0);
     return scaled;
   });
-  return answer(200, written.type === 'version' ? context.objects.read(written.version) : (scaled as Scalable));
+  return answer(200, written.type === 'version' ? context.objects.read(written.version) : (scaled as KubeObject));
 }
 
-function wantedScale(request: ApiRequest, object: Scalable): Scale {
+function wantedScale(request: ApiRequest, object: KubeObject): Scale {
   if (request.verb !== 'patch') {
     checkKind(request);
     return scaleCodec.decode(request.body).object as Scale;
   }
-  const asScale = {
-    ...request,
-    endpoint: { ...request.endpoint, kind: { ...request.endpoint.kind, type: scaleType } },
-  };
-  return scaleCodec.decode(patched(asScale as ApiRequest, scaleOf(object))).object as Scale;
+  return scaleCodec.decode(patched(request, scaleOf(request.endpoint.scale, object), merging)).object as Scale;
 }
 
 function checkKind(request: ApiRequest): void {
@@ -80,23 +81,15 @@ function checkScale(request: ApiRequest, wanted: Scale): void {
   ]);
 }
 
-function scaleOf(object: Scalable): object {
+function scaleOf(fields: ScaleFields, object: KubeObject): object {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const { selector } = object.spec;
+  const replicas = fields.replicas(object);
+  const selector = fields.selector(object);
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: object.spec.replicas ? { replicas: object.spec.replicas } : {},
-    status: {
-      replicas: object.status.replicas ?? 0,
-      ...(selector ? { selector: formatLabelSelector(selectorOf(selector)) } : {}),
-    },
+    spec: replicas ? { replicas } : {},
+    status: { replicas: fields.statusReplicas(object), ...(selector ? { selector } : {}) },
   };
 }
-
-/** ReplicationControllers select by a plain map of labels. */
-const selectorOf = (selector: object): object =>
-  'matchLabels' in selector || 'matchExpressions' in selector ? selector : { matchLabels: selector };
-
-const answer = (code: number, object: Scalable): Answer => ({ type: 'object', code, object: scaleOf(object) });

@@ -1,8 +1,9 @@
 import { parseFieldSelector } from '../../api/meta/field-selector.ts';
 import { parseLabelSelector } from '../../api/meta/label-selector.ts';
-import { badRequest } from '../../api/meta/status-error.ts';
 import { nameOf, namespaceOf, type Version } from '../../store/version.ts';
-import type { Endpoint } from '../registry.ts';
+import type { ApiContext } from '../context.ts';
+import type { Endpoint } from '../endpoint.ts';
+import { type ObjectCodec, selectableValue } from '../object-codec.ts';
 import type { ApiRequest } from '../request.ts';
 
 /** What a list or watch asks for, as the store takes it. */
@@ -19,7 +20,7 @@ export interface Selection {
 const noLabels: Readonly<Record<string, string>> = {};
 
 /** Reads `labelSelector`, `fieldSelector` and the name in the path. */
-export function selectionOf(request: ApiRequest): Selection {
+export function selectionOf({ objects }: Pick<ApiContext, 'objects'>, request: ApiRequest): Selection {
   const { endpoint, namespace, name, query } = request;
   const labelText = query.get('labelSelector') ?? '';
   const fieldText = query.get('fieldSelector') ?? '';
@@ -29,10 +30,13 @@ export function selectionOf(request: ApiRequest): Selection {
   const selection: Selection = { selective: labels !== undefined || fields.length > 0 };
   if (namespace) selection.namespace = namespace;
   if (!selection.selective) return selection;
+  const fieldValue = fieldReader(endpoint, objects);
   selection.matches = (version) =>
     fields.every(({ field, value, negated }) => (fieldValue(version, field) === value) !== negated) &&
     (labels === undefined || labels(version.labels ?? noLabels));
-  const equality = fields.find(({ negated, field }) => !negated && field !== 'metadata.namespace');
+  const isIndexed = (field: string) =>
+    field === 'metadata.name' || (endpoint.fieldsIndexed && field !== 'metadata.namespace');
+  const equality = fields.find(({ negated, field }) => !negated && isIndexed(field));
   if (equality) selection.index = { field: equality.field, value: equality.value };
   return selection;
 }
@@ -52,17 +56,19 @@ function fieldRequirements(endpoint: Endpoint, text: string): FieldRequirement[]
       field === 'metadata.namespace' ||
       endpoint.fieldPaths.some(({ label }) => label === field);
     if (known) continue;
-    throw badRequest(
-      endpoint.fieldPaths.length > 0
-        ? `field label not supported: ${field}`
-        : `${JSON.stringify(field)} is not a known field selector: only "metadata.name", "metadata.namespace"`,
-    );
+    throw endpoint.unknownField(field);
   }
   return requirements.map(({ field, value, negated }) => ({ field, value, negated }));
 }
 
-function fieldValue(version: Version, field: string): string {
-  if (field === 'metadata.name') return nameOf(version.key);
-  if (field === 'metadata.namespace') return namespaceOf(version.key);
-  return version.fields?.[field] ?? '';
+/** A version that was stored before the field could be selected by is looked into. */
+function fieldReader(endpoint: Endpoint, objects: ObjectCodec): (version: Version, field: string) => string {
+  const late = new Map(endpoint.fieldsIndexed ? [] : endpoint.fieldPaths.map((path) => [path.label, path]));
+  return (version, field) => {
+    if (field === 'metadata.name') return nameOf(version.key);
+    if (field === 'metadata.namespace') return namespaceOf(version.key);
+    const known = version.fields?.[field];
+    const path = known === undefined ? late.get(field) : undefined;
+    return known ?? (path ? selectableValue(path, objects.read(version)) : '');
+  };
 }

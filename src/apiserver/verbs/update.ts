@@ -8,6 +8,7 @@ import { commitObject, validateChanged } from './commit.ts';
 import { createObject } from './create.ts';
 import { isUnchanged, keepOldParts, sameButMeta } from './object-parts.ts';
 import { checkIdentity, checkWriteOptions, decodeObject, parseResourceVersion } from './request-body.ts';
+import { served } from './stored.ts';
 
 /** How often a write without a pinned version follows an object that moves under it. */
 const maxAttempts = 5;
@@ -52,28 +53,31 @@ export async function modify(
   for (let attempt = 1; ; attempt++) {
     const version = context.store.head(endpoint.resource, key);
     if (!version) throw notFound(endpoint.kind, request.name);
-    const old = context.objects.read<KubeObject>(version);
-    const object = transform({ version, object: old });
+    const view = await served(endpoint, version);
+    const old = context.objects.read<KubeObject>(view);
+    const object = transform({ version: view, object: old });
     checkPreconditions(request, object, old);
     const admission = { verb: 'update' as const, request, object, old, dryRun };
     await context.admission.admit(admission);
     keepOldParts(request, object, old);
     if (subresource === 'status') endpoint.strategy.prepareForStatusUpdate?.(object, old);
     else if (subresource === '') endpoint.strategy.prepareForUpdate?.(object, old);
-    if (endpoint.kind.generation && !sameButMeta(object, old)) {
+    if (endpoint.kind.generation && !sameButMeta(endpoint, object, old)) {
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     }
     recordManagers(context, request, { object, old });
     validateChanged(endpoint, { object, old, subresource });
     await context.admission.validate(admission);
+    const stored = await endpoint.representation.store(object);
     if (context.store.head(endpoint.resource, key) !== version) {
       if (attempt < maxAttempts) continue;
       throw staleObject(endpoint.kind, request.name);
     }
-    if (isUnchanged(endpoint, object, old)) return { type: 'version', code: 200, version };
+    const isStored = endpoint.representation.isCurrent(version);
+    if (isStored && isUnchanged(object, old)) return { type: 'version', code: 200, version: view };
     if (isFinished(object)) return finish(context, request, { key, object, dryRun });
     const also = context.addresses.claim(endpoint, { object, old, dryRun });
-    return commitObject(context, request, { key, object, dryRun, code: 200, also });
+    return commitObject(context, request, { key, object, stored, dryRun, code: 200, also });
   }
 }
 
@@ -125,5 +129,5 @@ async function finish(
   const { resource } = request.endpoint;
   const released = context.addresses.release(request.endpoint, write.object);
   const versions = await context.store.commit([{ remove: { resource, key: write.key } }, ...released]);
-  return { type: 'version', code: 200, version: versions[0] as Version };
+  return { type: 'version', code: 200, version: await served(request.endpoint, versions[0] as Version) };
 }

@@ -7,6 +7,7 @@ import { type Answer, type AnswerWatchSink, type ApiRequest, flag } from '../req
 import { checkListOptions } from './list.ts';
 import { parseResourceVersion } from './request-body.ts';
 import { type Selection, selectionOf } from './selection.ts';
+import { servingSink } from './stored.ts';
 
 /** How often a quiet watch is told how far it has come, so that it can resume from there. */
 const bookmarkPeriodMs = 60_000;
@@ -16,12 +17,13 @@ const minTimeoutSeconds = 1800;
 /** GET with `watch=true`: what is there now (unless it resumes), then every event. */
 export function watch(context: ApiContext, request: ApiRequest): Answer {
   const start = startOf(request);
-  const selection = selectionOf(request);
+  const selection = selectionOf(context, request);
   const bookmarks = flag(request.query, 'allowWatchBookmarks');
   const timeoutMs = timeoutSeconds(context, request) * 1000;
   return {
     type: 'watch',
-    start(sink) {
+    start(receiver) {
+      const sink = servingSink(request.endpoint, receiver);
       let stopped = false;
       const stopEvents = follow(context, request, { start, selection, sink });
       const tell = (initialEventsEnd: boolean) => {
@@ -34,12 +36,16 @@ export function watch(context: ApiContext, request: ApiRequest): Answer {
         stopEvents();
         stopBookmarks();
         cancelTimeout();
+        lifetime?.removeEventListener('abort', finish);
       };
-      const cancelTimeout = context.clock.after(timeoutMs, () => {
+      const finish = () => {
         tell(false);
         stop();
         sink.end();
-      });
+      };
+      const { lifetime } = request.endpoint;
+      lifetime?.addEventListener('abort', finish);
+      const cancelTimeout = context.clock.after(timeoutMs, finish);
       return { stop };
     },
   };

@@ -1,0 +1,53 @@
+import type { Kind, Subresource } from '../api/kind.ts';
+import type { StatusError } from '../api/meta/status-error.ts';
+import type { ObjectType } from '../api/object-type.ts';
+import type { KubeObject } from '../api/resource.ts';
+import type { Strategy } from '../api/strategy.ts';
+import type { Representation } from './representation.ts';
+
+/** A field selector's label and where its value is. */
+export interface FieldPath {
+  label: string;
+  path: string[];
+  boolean: boolean;
+}
+
+/** Where an object keeps what its `scale` subresource shows. */
+export interface ScaleFields {
+  replicas(object: KubeObject): number;
+  /** Changes the object, which is the caller's own. */
+  setReplicas(object: KubeObject, replicas: number): void;
+  statusReplicas(object: KubeObject): number;
+  /** In the query syntax; empty for none. */
+  selector(object: KubeObject): string;
+}
+
+/**
+ * Everything the verbs need to know of a served resource in one version. Built-in and custom resources differ here and
+ * nowhere else.
+ */
+export interface Endpoint {
+  kind: Kind;
+  /** `pods`, `deployments.apps`: its name in the store, in RBAC and in errors. */
+  resource: string;
+  type: ObjectType;
+  strategy: Strategy;
+  subresources: Map<string, Subresource>;
+  representation: Representation;
+  /** What `fieldSelector` may ask for, besides name and namespace. */
+  fieldPaths: FieldPath[];
+  /** Every stored version has the values of `fieldPaths` in its header, so that watchers can be found by them. */
+  fieldsIndexed: boolean;
+  scale: ScaleFields;
+  /** `true`: answers deletions with the deleted object instead of a Status. */
+  returnsDeleted: boolean;
+  /** Items of a list say kind and apiVersion themselves. */
+  itemsAreTyped: boolean;
+  /** Said with every answer: the version is deprecated. */
+  warning?: string;
+  /** How it says no to what it does not have. */
+  unknownField(label: string): StatusError;
+  unknownSubresource(name: string): StatusError;
+  /** Aborted when the endpoint gives way to another or to none: its watches end. */
+  lifetime?: AbortSignal;
+}
