@@ -9,6 +9,7 @@ import { certificateApproving } from './certificate/approving.ts';
 import { certificateCleanup } from './certificate/cleanup.ts';
 import { certificateSigning } from './certificate/signing.ts';
 import { clusterRoleAggregation } from './clusterrole/aggregation.ts';
+import { daemonSetPods } from './daemonset/pods.ts';
 import { deploymentRollout } from './deployment/rollout.ts';
 import { endpointSliceService } from './endpointslice/service.ts';
 import { endpointsService } from './endpoints/service.ts';
@@ -50,6 +51,7 @@ export const controllers = ({ rootCaPem, podCidr, authority }: ControllerOptions
   deploymentRollout,
   replicaSetReplicas,
   statefulSetReplicas,
+  daemonSetPods,
   endpointSliceService,
   endpointsService,
   jobCompletion,

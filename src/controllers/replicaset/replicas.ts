@@ -4,11 +4,10 @@ import { isNotFound } from '../../api/meta/status-error.ts';
 import { groupVersion, keyOf, keyText } from '../../api/resource.ts';
 import type { Client } from '../../client/client.ts';
 import { claim, controllerKeys, controllerOf, controllerReference, indexByController } from '../ownership.ts';
+import { createPods, deletePods } from '../pod-control.ts';
 import { isPodActive, isPodReady, isPodTerminal, msUntilAvailable } from '../pod-state.ts';
 import { type ControllerContext, defineController, done, requeueAfter, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
-import { isNamespaceGoing } from '../namespace-going.ts';
-import { slowStart } from '../slow-start.ts';
 import { matchesSelector } from '../label-match.ts';
 import { podFromTemplate } from '../pod-template.ts';
 import { rankForDeletion } from './deletion-rank.ts';
@@ -80,54 +79,19 @@ interface Scale {
 }
 
 async function scale(context: ControllerContext, { client, set, active, related }: Scale): Promise<void> {
+  const hands = { client, recorder: context.recorder, about: aboutSet(set) };
   const missing = (set.spec.replicas ?? 1) - active.length;
-  if (missing > 0) return createPods(context, client, { set, count: Math.min(missing, burst) });
+  if (missing > 0) {
+    const manifest = podFromTemplate(set.spec.template, set, controllerReference(replicasets, set));
+    return createPods(
+      hands,
+      Array.from({ length: Math.min(missing, burst) }, () => manifest),
+    );
+  }
   if (missing < 0) {
     const ranked = rankForDeletion(active, related, context.clock.now());
-    await deletePods(context, client, { set, victims: ranked.slice(0, Math.min(-missing, burst)) });
+    await deletePods(hands, ranked.slice(0, Math.min(-missing, burst)));
   }
-}
-
-async function createPods(
-  { recorder }: ControllerContext,
-  client: Client,
-  { set, count }: { set: ReplicaSet; count: number },
-): Promise<void> {
-  const about = aboutSet(set);
-  const manifest = podFromTemplate(set.spec.template, set, controllerReference(replicasets, set));
-  await slowStart(count, async () => {
-    try {
-      const pod = await client.create(pods, manifest);
-      recorder.event(about, 'Normal', 'SuccessfulCreate', `Created pod: ${pod.metadata.name}`);
-    } catch (error) {
-      // A namespace that is going takes its sets along: no reason to try again or to complain.
-      if (isNamespaceGoing(error)) return;
-      recorder.event(about, 'Warning', 'FailedCreate', `Error creating: ${(error as Error).message}`);
-      throw error;
-    }
-  });
-}
-
-async function deletePods(
-  { recorder }: ControllerContext,
-  client: Client,
-  { set, victims }: { set: ReplicaSet; victims: Pod[] },
-): Promise<void> {
-  const about = aboutSet(set);
-  const results = await Promise.allSettled(
-    victims.map(async (pod) => {
-      try {
-        await client.delete(pods, keyOf(pod), { preconditions: { uid: pod.metadata.uid } });
-        recorder.event(about, 'Normal', 'SuccessfulDelete', `Deleted pod: ${pod.metadata.name}`);
-      } catch (error) {
-        if (isNotFound(error)) return;
-        recorder.event(about, 'Warning', 'FailedDelete', `Error deleting: ${(error as Error).message}`);
-        throw error;
-      }
-    }),
-  );
-  const failed = results.find((r) => r.status === 'rejected');
-  if (failed) throw failed.reason;
 }
 
 async function writeStatus(client: Client, set: ReplicaSet, status: ReplicaSetStatus): Promise<void> {
