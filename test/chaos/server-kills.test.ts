@@ -4,79 +4,39 @@ import { configmaps, namespaces, secrets } from '../../src/api/generated/resourc
 import type { ConfigMap } from '../../src/api/generated/types.ts';
 import { realClock, sleep } from '../../src/base/clock.ts';
 import { type Rng, seededRng } from '../../src/base/rng.ts';
-import type { Client } from '../../src/client/client.ts';
-import type { AdminClient } from '../../src/cluster/admin-client.ts';
 import { joinTokenSecretName, joinTokenSecretType, parseJoinToken } from '../../src/pki/join-token.ts';
-import { Follower } from './follower.ts';
-import { Ledger, type Observed } from './ledger.ts';
+import { Campaign, isLong, seed } from './campaign.ts';
 import { ServerProcess } from './server-process.ts';
-import { labelSelector, namespace, observed, Writers } from './writers.ts';
+import { namespace } from './writers.ts';
 
-const isLong = process.env.KNARR_TEST_LONG === '1';
 const kills = isLong ? 200 : 15;
-const seed = Number(process.env.KNARR_CHAOS_SEED ?? 1);
 /** More than the store's window of recent events: from then on each commit also drops old ones. */
 const windowBytes = 64 * 2 ** 20;
 
 describe('knarr server, killed at any moment', () => {
   let server: ServerProcess;
-  const ledger = new Ledger();
-  const follower = new Follower(ledger);
-  const rng = seededRng(seed);
+  let campaign: Campaign;
 
   beforeAll(async () => {
     server = await ServerProcess.prepare({ index: 60 });
+    campaign = new Campaign(server);
   });
-  afterAll(async () => {
-    follower.stop();
-    await server.dispose();
-  });
-
-  async function everything(client: Client): Promise<{ objects: Observed[]; revision: number }> {
-    const { items, metadata } = await client.list(configmaps, { namespace, labelSelector });
-    return { objects: items.map(observed), revision: Number(metadata.resourceVersion) };
-  }
-
-  /** Kills it while it starts, every fourth time; then starts it and demands everything that was acknowledged. */
-  async function restartAndCheck(kill: number): Promise<void> {
-    if (kill % 4 === 3) {
-      server.start();
-      await sleep(realClock, rng.next() * 700);
-      await server.kill();
-    }
-    server.start();
-    await server.ready();
-    const admin = await server.client();
-    const { objects, revision } = await everything(admin.client);
-    ledger.check(objects, revision);
-    if (kill === 0) await follower.list(admin.client);
-    follower.follow(admin.client);
-    const unheard = await follower.agrees(objects);
-    expect([...ledger.problems, ...unheard], `seed ${seed}, kill ${kill}`).toEqual([]);
-    watching = admin;
-  }
-  let watching: AdminClient | undefined;
-
-  async function writeAndKill(run: string): Promise<void> {
-    const admins = await Promise.all(Array.from({ length: 4 }, () => server.client()));
-    const writers = new Writers({ ledger, rng, run, keysPerConnection: 4 });
-    const wanted = ledger.acknowledged + 20 + Math.floor(rng.next() * 200);
-    const written = writers.run(admins.map(({ client }) => client));
-    while (ledger.acknowledged < wanted) await Promise.race([written, sleep(realClock, 1)]);
-    await sleep(realClock, rng.next() * 5);
-    await server.kill();
-    await written;
-    for (const admin of [...admins, watching]) admin?.close();
-  }
+  afterAll(() => campaign.dispose());
 
   it('loses nothing it acknowledged, keeps nothing it refused, gives no revision twice', async () => {
+    const { ledger, follower, rng } = campaign;
     for (let kill = 0; kill < kills; kill++) {
-      await restartAndCheck(kill);
+      if (kill % 4 === 3) {
+        // While it starts and reads its journal.
+        await campaign.start();
+        await sleep(realClock, rng.next() * 700);
+        await server.kill();
+      }
+      expect(await campaign.startAndCheck(), `seed ${seed}, kill ${kill}`).toEqual([]);
       if (kill === 1) await fillWindow(server, rng);
-      await writeAndKill(String(kill));
+      await campaign.writeUntil(() => server.kill());
     }
-    await restartAndCheck(kills);
-    expect(ledger.problems).toEqual([]);
+    expect(await campaign.startAndCheck(), `seed ${seed}, at the end`).toEqual([]);
     expect(follower.expired).toBe(0);
     expect(ledger.refused).toBeGreaterThan(kills);
     console.log(`${kills} kills: ${ledger.acknowledged} acknowledged, ${ledger.refused} refused, seed ${seed}`);
@@ -90,7 +50,6 @@ describe('knarr server, killed at any moment', () => {
     });
     expect(reason).toMatchObject({ reason: 'Expired', code: 410 });
     admin.close();
-    watching?.close();
   });
 });
 
@@ -103,11 +62,11 @@ describe('knarr server, killed during its first start', () => {
       const server = await ServerProcess.prepare({ index: 61 });
       try {
         for (let kill = 0; kill < 2; kill++) {
-          server.start();
+          await server.start();
           await sleep(realClock, rng.next() * 900);
           await server.kill();
         }
-        server.start();
+        await server.start();
         await server.ready();
         const admin = await server.client();
         const names = (await admin.client.list(namespaces)).items.map(({ metadata }) => metadata.name);

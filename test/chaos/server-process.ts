@@ -59,7 +59,9 @@ export class ServerProcess {
     return this.#exit;
   }
 
-  start(env: Record<string, string> = {}): void {
+  /** Starts it; one that still runs is killed first. */
+  async start(env: Record<string, string> = {}): Promise<void> {
+    await this.kill();
     const log = openSync(this.#logFile, 'w');
     const child = spawn(process.execPath, [join(root, 'dist/knarr.js'), 'server', '--cluster', this.layout.name], {
       stdio: ['ignore', log, log],

@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs';
 import { type Database, open, type RootDatabase } from 'lmdb';
+import { nextTurn } from '../../base/clock.ts';
 import type { Change, Journal, Loaded, Trim } from '../journal.ts';
 import { replay } from '../replay.ts';
 import { decodeRecord, encodeRecord } from './record.ts';
@@ -24,30 +25,43 @@ export class LmdbJournal implements Journal {
   }
 
   async load(): Promise<Loaded> {
-    const format = this.#meta.get('format') ?? formatVersion;
-    if (format > formatVersion) {
+    const format = this.#meta.get('format');
+    if (format !== undefined && format > formatVersion) {
       throw new Error(
         `the state was written by a newer knarr (format ${format}; this one reads up to ${formatVersion})`,
       );
     }
-    await this.#meta.put('format', formatVersion);
+    // Written once: with a full disk an old state can still be read.
+    if (format !== formatVersion) await flushed([this.#meta.put('format', formatVersion)]);
     const log = this.#log.getRange({}).map(({ key, value }) => decodeRecord(key, value));
     return replay(log, { compacted: this.#meta.get('compacted') ?? 0, revision: this.#meta.get('revision') ?? 0 });
   }
 
   async append(changes: readonly Change[], trim: Trim): Promise<void> {
-    // The batch settles for all of them.
-    await this.#root.batch(() => {
-      for (const change of changes) void this.#log.put(change.version.revision, encodeRecord(change));
-      for (const revision of trim.drop) void this.#log.remove(revision);
-      if (trim.drop.length > 0) void this.#meta.put('compacted', trim.compacted);
+    const writes: Promise<unknown>[] = [];
+    const batch = this.#root.batch(() => {
+      for (const change of changes) writes.push(this.#log.put(change.version.revision, encodeRecord(change)));
+      for (const revision of trim.drop) writes.push(this.#log.remove(revision));
+      if (trim.drop.length > 0) writes.push(this.#meta.put('compacted', trim.compacted));
       const last = changes.at(-1);
       // Only deletions can leave the log without its newest revision once they are trimmed.
-      if (last) void this.#meta.put('revision', last.version.revision);
+      if (last) writes.push(this.#meta.put('revision', last.version.revision));
     });
+    await flushed([batch, ...writes]);
   }
 
   async close(): Promise<void> {
     await this.#root.close();
+  }
+}
+
+/** Waits for all of them; rejects with what the disk said, which LMDB keeps apart in a promise of its own. */
+async function flushed(writes: readonly Promise<unknown>[]): Promise<void> {
+  try {
+    await Promise.all(writes);
+  } catch (error) {
+    const { commitError } = error as { commitError?: Promise<never> };
+    const cause = await Promise.race([commitError, nextTurn()]).catch((reason: unknown) => reason);
+    throw new Error('the journal could not be written', { cause: cause ?? error });
   }
 }
