@@ -1,0 +1,292 @@
+/**
+ * The first hour of a person with a cluster: `up`, start-up of the server, a pod's start beside the runtime's own cost, and
+ * what an idle cluster takes. Drives the shipped program. `npx tsx bench/first-hour.ts [--idle SECONDS] [--runs N]` (root).
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { get } from 'node:https';
+import { join } from 'node:path';
+import { configmaps, pods } from '../src/api/generated/resources.ts';
+import type { Pod } from '../src/api/generated/types.ts';
+import { realClock, sleep } from '../src/base/clock.ts';
+import { silentLog } from '../src/base/log.ts';
+import { machineRng } from '../src/base/rng.ts';
+import type { Client } from '../src/client/client.ts';
+import { type AdminClient, adminClient } from '../src/cluster/admin-client.ts';
+import { findCluster } from '../src/cluster/cluster-identity.ts';
+import { type ClusterLayout, nodeDir } from '../src/cluster/layout.ts';
+import { stopService } from '../src/cluster/supervisor.ts';
+import { connectContainerd } from '../src/cri/containerd-client.ts';
+import { containerdPaths } from '../src/cri/containerd-config.ts';
+import type { Cri } from '../src/cri/cri.ts';
+import { median, report, type Row } from './report.ts';
+
+const root = join(import.meta.dirname, '..');
+const home = '/var/lib/knarr';
+const cluster = 'bench';
+const option = (name: string, fallback: number): number => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? fallback : Number(process.argv[at + 1]);
+};
+const runs = option('runs', 5);
+const idleSeconds = option('idle', 300);
+const podsPerRun = 20;
+const machine = { clock: realClock, rng: machineRng, log: silentLog };
+
+/** Runs the program itself; anything but success ends the bench. */
+function knarr(...args: string[]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(join(root, 'knarr'), [...args, '--cluster', cluster], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.on('error', reject);
+    child.on('close', (code) =>
+      code === 0 ? resolve() : reject(new Error(`knarr ${args.join(' ')}: ${code}\n${output}`)),
+    );
+  });
+}
+
+async function timed(work: () => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await work();
+  return performance.now() - began;
+}
+
+async function layoutOfCluster(): Promise<ClusterLayout> {
+  const layout = await findCluster(home, cluster);
+  if (!layout) throw new Error('the cluster is not there');
+  return layout;
+}
+
+/** `up` from stopped to the demo answering by name from a pod. */
+async function measureUp(): Promise<number[]> {
+  const values: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    await knarr('down');
+    values.push(await timed(() => knarr('up')));
+  }
+  return values;
+}
+
+/** From starting the server's program to `/readyz` saying so, with 1,000 objects in the journal. */
+async function measureReady(layout: ClusterLayout): Promise<number[]> {
+  const admin = await adminClient(layout, machine);
+  for (let i = 0; i < 1000; i++)
+    await admin.client.create(configmaps, {
+      metadata: { name: `filler-${i}`, namespace: 'default' },
+      data: { text: 'x'.repeat(1000) },
+    });
+  admin.close();
+  await stopService(layout, 'server', realClock);
+  const values: number[] = [];
+  for (let i = 0; i < runs; i++) {
+    let child: ChildProcess | undefined;
+    values.push(
+      await timed(async () => {
+        const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+        child = spawn(process.execPath, [join(root, 'dist/knarr.js'), 'server', '--cluster', cluster], {
+          stdio: 'ignore',
+          env: { ...env, KNARR_HOME: home, KNARR_ROOT: root },
+        });
+        await untilReady(layout);
+      }),
+    );
+    child?.kill('SIGTERM');
+    await new Promise((resolve) => child?.on('close', resolve));
+  }
+  await knarr('up');
+  return values;
+}
+
+async function untilReady(layout: ClusterLayout): Promise<void> {
+  const ca = await readFile(join(layout.pkiDir, 'ca.crt'), 'utf8');
+  for (;;) {
+    const status = await new Promise<number | undefined>((resolve) => {
+      const asked = get(`https://127.0.0.1:${layout.apiPort}/readyz`, { ca, agent: false }, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode);
+      });
+      asked.on('error', () => resolve(undefined));
+    });
+    if (status === 200) return;
+    await sleep(realClock, 5);
+  }
+}
+
+const manifest = (name: string) => ({
+  metadata: { name, namespace: 'default' },
+  spec: {
+    terminationGracePeriodSeconds: 0,
+    containers: [{ name: 'main', image: 'knarr.local/busybox:1', command: ['sleep', '1000'] }],
+  },
+});
+
+/** Resolves when the pod is as wanted (undefined: gone), seen by a watch as any client sees it. */
+function podIs(client: Client, name: string, wanted: (pod: Pod | undefined) => boolean): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const handle = client.watch(
+      pods,
+      { namespace: 'default', fieldSelector: `metadata.name=${name}` },
+      {
+        events: (batch) => {
+          for (const { type, object } of batch) {
+            if (!wanted(type === 'DELETED' ? undefined : object)) continue;
+            handle.stop();
+            resolve();
+            return;
+          }
+        },
+        end: reject,
+      },
+    );
+  });
+}
+
+const isRunning = (pod: Pod | undefined): boolean => pod?.status.phase === 'Running';
+const isGone = (pod: Pod | undefined): boolean => pod === undefined;
+
+/** What the agent asked of the runtime for a pod: the raw path asks exactly the same. */
+interface Asked {
+  sandbox: Record<string, unknown>;
+  container: Record<string, unknown> & { envs: { key: string; value: Buffer }[] };
+}
+
+async function askedFor({ runtime }: Cri, name: string): Promise<Asked> {
+  const labelSelector = { 'io.kubernetes.pod.name': name };
+  const { containers = [] } = await runtime.ListContainers({ filter: { labelSelector } });
+  const { id = '', podSandboxId = '' } = containers[0] ?? {};
+  const container = await runtime.ContainerStatus({ containerId: id, verbose: true });
+  const sandbox = await runtime.PodSandboxStatus({ podSandboxId, verbose: true });
+  const configOf = (info: Record<string, string> | undefined) => JSON.parse(info?.info ?? '{}').config;
+  const asked = { sandbox: camel(configOf(sandbox.info)), container: camel(configOf(container.info)) } as Asked;
+  // Text in containerd's words, bytes in ours.
+  asked.container.envs = asked.container.envs.map(({ key, value }) => ({ key, value: Buffer.from(value) }));
+  return asked;
+}
+
+/** containerd prints the messages with their protobuf names. */
+function camel<T>(value: T): T {
+  if (Array.isArray(value)) return value.map(camel) as T;
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [
+      key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
+      ['labels', 'annotations'].includes(key) ? inner : camel(inner),
+    ]),
+  ) as T;
+}
+
+async function rawPod({ runtime }: Cri, asked: Asked, name: string): Promise<{ start: number; stop: number }> {
+  const linux = asked.sandbox.linux as { cgroupParent: string };
+  const cgroupParent = `${linux.cgroupParent.slice(0, linux.cgroupParent.lastIndexOf('/'))}/pod${name}`;
+  const metadata = { ...(asked.sandbox.metadata as object), name, uid: name };
+  const config = { ...asked.sandbox, metadata, linux: { ...linux, cgroupParent } };
+  let podSandboxId: string | undefined;
+  let containerId: string | undefined;
+  const start = await timed(async () => {
+    ({ podSandboxId } = await runtime.RunPodSandbox({ config }));
+    const request = { podSandboxId, config: asked.container, sandboxConfig: config };
+    ({ containerId } = await runtime.CreateContainer(request));
+    await runtime.StartContainer({ containerId });
+  });
+  const stop = await timed(async () => {
+    await runtime.StopContainer({ containerId, timeout: 0 });
+    await runtime.RemoveContainer({ containerId });
+    await runtime.StopPodSandbox({ podSandboxId });
+    await runtime.RemovePodSandbox({ podSandboxId });
+  });
+  return { start, stop };
+}
+
+/** Pods through the API and the same calls to the runtime, in turn. */
+async function measurePods(layout: ClusterLayout): Promise<Row[]> {
+  const { client, close }: AdminClient = await adminClient(layout, machine);
+  const cri = connectContainerd(containerdPaths(`${nodeDir(layout, 'node1')}/containerd`).socket, machine);
+  await Promise.all([podIs(client, 'model', isRunning), client.create(pods, manifest('model'))]);
+  const asked = await askedFor(cri, 'model');
+  const [starts, rawStarts, stops, rawStops]: number[][] = [[], [], [], []];
+  for (let i = 0; i < podsPerRun; i++) {
+    const name = `pod-${i}`;
+    const raw = await rawPod(cri, asked, `raw-${i}`);
+    rawStarts?.push(raw.start);
+    rawStops?.push(raw.stop);
+    const running = podIs(client, name, isRunning);
+    starts?.push(await timed(() => Promise.all([client.create(pods, manifest(name)), running])));
+    const gone = podIs(client, name, isGone);
+    stops?.push(await timed(() => Promise.all([client.delete(pods, { namespace: 'default', name }), gone])));
+  }
+  await Promise.all([podIs(client, 'model', isGone), client.delete(pods, { namespace: 'default', name: 'model' })]);
+  cri.close();
+  close();
+  const [start = [], rawStart = [], stop = [], rawStop = []] = [starts, rawStarts, stops, rawStops];
+  return [
+    { what: 'pod created → Running', values: start, unit: 'ms' },
+    { what: 'the same calls to the runtime alone', values: rawStart, unit: 'ms' },
+    { what: 'start: ratio of the medians', values: [median(start) / median(rawStart)], unit: '×', bar: 1.4 },
+    { what: 'pod deleted (no grace) → gone', values: stop, unit: 'ms' },
+    { what: 'the same calls to the runtime alone', values: rawStop, unit: 'ms' },
+    { what: 'stop: ratio of the medians', values: [median(stop) / median(rawStop)], unit: '×', bar: 1.5 },
+  ];
+}
+
+interface Usage {
+  residentMb: number;
+  cpuMs: number;
+}
+
+/** Programs of ours: server, agent, their supervisors, containerd. Shims and pause containers belong to the pods. */
+function usage(layout: ClusterLayout): Usage {
+  const files = ['server', 'server.supervisor', 'node-node1', 'node-node1.supervisor'].map((name) =>
+    join(layout.runDir, `${name}.pid`),
+  );
+  files.push(containerdPaths(`${nodeDir(layout, 'node1')}/containerd`).pidFile);
+  const total = { residentMb: 0, cpuMs: 0 };
+  for (const file of files) {
+    const pid = readFileSync(file, 'utf8').trim().split(/\s/)[0] as string;
+    const resident = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
+    total.residentMb += Number(resident) / 1024;
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ');
+    total.cpuMs += (Number(stat[11]) + Number(stat[12])) * 10;
+  }
+  return total;
+}
+
+async function measureIdle(layout: ClusterLayout): Promise<Row[]> {
+  await knarr('down');
+  await knarr('up');
+  await sleep(realClock, 10_000);
+  const before = usage(layout);
+  await sleep(realClock, idleSeconds * 1000);
+  const after = usage(layout);
+  const share = ((after.cpuMs - before.cpuMs) / (idleSeconds * 1000)) * 100;
+  return [
+    {
+      what: `resident, all our programs, after ${idleSeconds} s idle`,
+      values: [after.residentMb],
+      unit: 'MB',
+      bar: 240,
+    },
+    { what: 'growth meanwhile', values: [after.residentMb - before.residentMb], unit: 'MB', bar: 2 },
+    { what: 'of one core meanwhile', values: [share], unit: '%', bar: 1 },
+  ];
+}
+
+await knarr('up');
+try {
+  const ups = await measureUp();
+  const layout = await layoutOfCluster();
+  const podRows = await measurePods(layout);
+  const idleRows = await measureIdle(layout);
+  const ready = await measureReady(layout);
+  report('first-hour', `npx tsx bench/first-hour.ts ${process.argv.slice(2).join(' ')}`.trim(), [
+    { what: '`knarr up`, stopped → demo answers by name', values: ups, unit: 'ms', bar: 6000 },
+    { what: '`knarr server` → /readyz, 1,000 objects', values: ready, unit: 'ms', bar: 600 },
+    ...podRows,
+    ...idleRows,
+  ]);
+} finally {
+  await knarr('down', '--purge');
+}
