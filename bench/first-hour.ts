@@ -2,7 +2,7 @@
  * The first hour of a person with a cluster: `up`, start-up of the server, a pod's start beside the runtime's own cost, and
  * what an idle cluster takes. Drives the shipped program. `npx tsx bench/first-hour.ts [--idle SECONDS] [--runs N]` (root).
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { get } from 'node:https';
@@ -81,19 +81,20 @@ async function measureReady(layout: ClusterLayout): Promise<number[]> {
   await stopService(layout, 'server', realClock);
   const values: number[] = [];
   for (let i = 0; i < runs; i++) {
-    let child: ChildProcess | undefined;
-    values.push(
-      await timed(async () => {
-        const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
-        child = spawn(process.execPath, [join(root, 'dist/knarr.js'), 'server', '--cluster', cluster], {
-          stdio: 'ignore',
-          env: { ...env, KNARR_HOME: home, KNARR_ROOT: root },
-        });
-        await untilReady(layout);
-      }),
-    );
-    child?.kill('SIGTERM');
-    await new Promise((resolve) => child?.on('close', resolve));
+    const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+    const began = performance.now();
+    const child = spawn(process.execPath, [join(root, 'dist/knarr.js'), 'server', '--cluster', cluster], {
+      stdio: 'ignore',
+      env: { ...env, KNARR_HOME: home, KNARR_ROOT: root },
+    });
+    const ended = new Promise((resolve) => child.on('close', resolve));
+    try {
+      await untilReady(layout);
+      values.push(performance.now() - began);
+    } finally {
+      child.kill('SIGTERM');
+      await ended;
+    }
   }
   await knarr('up');
   return values;
@@ -117,8 +118,8 @@ async function untilReady(layout: ClusterLayout): Promise<void> {
 const manifest = (name: string) => ({
   metadata: { name, namespace: 'default' },
   spec: {
-    terminationGracePeriodSeconds: 0,
-    containers: [{ name: 'main', image: 'knarr.local/busybox:1', command: ['sleep', '1000'] }],
+    terminationGracePeriodSeconds: 1,
+    containers: [{ name: 'main', image: 'knarr.local/demo:1' }],
   },
 });
 
@@ -162,6 +163,9 @@ async function askedFor({ runtime }: Cri, name: string): Promise<Asked> {
   const asked = { sandbox: camel(configOf(sandbox.info)), container: camel(configOf(container.info)) } as Asked;
   // Text in containerd's words, bytes in ours.
   asked.container.envs = asked.container.envs.map(({ key, value }) => ({ key, value: Buffer.from(value) }));
+  // Without its labels the agent does not take the pod for one of its own, and leaves it alone.
+  delete asked.sandbox.labels;
+  delete asked.container.labels;
   return asked;
 }
 
@@ -191,7 +195,7 @@ async function rawPod({ runtime }: Cri, asked: Asked, name: string): Promise<{ s
     await runtime.StartContainer({ containerId });
   });
   const stop = await timed(async () => {
-    await runtime.StopContainer({ containerId, timeout: 0 });
+    await runtime.StopContainer({ containerId, timeout: 1 });
     await runtime.RemoveContainer({ containerId });
     await runtime.StopPodSandbox({ podSandboxId });
     await runtime.RemovePodSandbox({ podSandboxId });
@@ -224,7 +228,7 @@ async function measurePods(layout: ClusterLayout): Promise<Row[]> {
     { what: 'pod created → Running', values: start, unit: 'ms' },
     { what: 'the same calls to the runtime alone', values: rawStart, unit: 'ms' },
     { what: 'start: ratio of the medians', values: [median(start) / median(rawStart)], unit: '×', bar: 1.4 },
-    { what: 'pod deleted (no grace) → gone', values: stop, unit: 'ms' },
+    { what: 'pod deleted (1 s grace, exits at once) → gone', values: stop, unit: 'ms' },
     { what: 'the same calls to the runtime alone', values: rawStop, unit: 'ms' },
     { what: 'stop: ratio of the medians', values: [median(stop) / median(rawStop)], unit: '×', bar: 1.5 },
   ];
