@@ -1,13 +1,18 @@
 import { Command, CommanderError } from 'commander';
-import { defaultClusterName } from '../cluster/layout.ts';
+import { backupCommand } from './backup.ts';
+import { completeCommand, completionCommand } from './completion.ts';
 import { downCommand } from './down.ts';
+import { exitCodes } from './exit-codes.ts';
+import { explain } from './explain.ts';
 import { imageCommand } from './image.ts';
 import { kubectlCommand } from './kubectl.ts';
 import { nodeCommand } from './node.ts';
+import { restoreCommand } from './restore.ts';
 import { serverCommand } from './server.ts';
 import { statusCommand } from './status.ts';
-import { CommandFailure, type Surroundings } from './surroundings.ts';
+import type { Surroundings } from './surroundings.ts';
 import { upCommand } from './up.ts';
+import { versionCommand } from './version.ts';
 
 /** Adds one command to the program and keeps its exit code. */
 export type CommandFactory = (at: Surroundings, finish: (code: number) => void) => Command;
@@ -18,32 +23,59 @@ const commands: CommandFactory[] = [
   statusCommand,
   kubectlCommand,
   imageCommand,
+  backupCommand,
+  restoreCommand,
   serverCommand,
   nodeCommand,
+  completionCommand,
+  versionCommand,
 ];
 
 /** Runs one command line; resolves with the exit code. */
 export async function runCli(args: string[], at: Surroundings): Promise<number> {
   let exitCode = 0;
+  const program = createProgram(at, (code) => {
+    exitCode = code;
+  });
+  try {
+    await program.parseAsync(args, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+    const explained = explain(error);
+    if (!explained) throw error;
+    const [first, ...rest] = explained.lines;
+    at.stderr.write([`knarr: ${first}`, ...rest.map((line) => `  ${line}`), ''].join('\n'));
+    return explained.exitCode;
+  }
+}
+
+/** All commands, ready to parse. */
+export function createProgram(at: Surroundings, finish: (code: number) => void): Command {
   const program = new Command('knarr')
     .description('A Kubernetes-compatible cluster on this machine, with one command.')
     .version(at.version)
     .showHelpAfterError('(knarr --help shows the commands)')
     .exitOverride()
     .enablePositionalOptions()
-    .configureOutput({ writeOut: (text) => at.stdout.write(text), writeErr: (text) => at.stderr.write(text) });
-  for (const make of commands) program.addCommand(make(at, (code) => (exitCode = code)).exitOverride());
-  try {
-    await program.parseAsync(args, { from: 'user' });
-    return exitCode;
-  } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode;
-    if (!(error instanceof CommandFailure)) throw error;
-    at.stderr.write(`knarr: ${error.message}\n`);
-    return error.exitCode;
-  }
+    .configureOutput({ writeOut: (text) => at.stdout.write(text), writeErr: (text) => at.stderr.write(text) })
+    .addHelpText('after', firstSteps);
+  for (const make of commands) program.addCommand(inherit(program, make(at, finish)));
+  // Looks at all the others.
+  program.addCommand(inherit(program, completeCommand(at, program)), { hidden: true });
+  return program;
 }
 
-/** `--cluster NAME`, the same on every command. */
-export const withCluster = (command: Command): Command =>
-  command.option('--cluster <name>', 'which cluster of this machine', defaultClusterName);
+/** Commander hands settings on to what it makes itself only. */
+function inherit(parent: Command, command: Command): Command {
+  command.copyInheritedSettings(parent).showHelpAfterError('(--help shows what is understood)');
+  for (const child of command.commands) inherit(parent, child);
+  return command;
+}
+
+const firstSteps = `
+A first session:
+  $ ./knarr up                      a cluster, with a demo that answers
+  $ ./knarr kubectl get pods -A     the real kubectl
+  $ ./knarr status                  what runs, and how it is
+  $ ./knarr down --purge            leaves nothing behind`;

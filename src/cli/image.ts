@@ -1,60 +1,87 @@
 import { Command } from 'commander';
-import { findCluster } from '../cluster/cluster-identity.ts';
 import { importImage } from '../cluster/images/import-image.ts';
-import { listImages, removeImage } from '../cluster/images/list-images.ts';
-import { type ClusterLayout, nodeDir } from '../cluster/layout.ts';
+import { type ImageSummary, listImages, removeImage } from '../cluster/images/list-images.ts';
+import { nodeDir } from '../cluster/layout.ts';
 import { localNodes } from '../cluster/local-nodes.ts';
 import { containerdPaths } from '../cri/containerd-config.ts';
-import { withCluster } from './cli.ts';
-import { CommandFailure, homeOf, type Surroundings } from './surroundings.ts';
+import { documented, type OutputFormat, withCluster, withOutput } from './options.ts';
+import { CommandFailure, existingCluster, printJson, type Surroundings } from './surroundings.ts';
 
 interface Flags {
   cluster: string;
+  output: OutputFormat;
 }
 
 /** `knarr image load|list|rm`: images of the nodes on this machine, without a registry. */
 export function imageCommand(at: Surroundings): Command {
   const command = new Command('image').description('images of the nodes, without a registry');
-  command.addCommand(
-    withCluster(new Command('load'))
-      .description('load an image (docker save tar, OCI layout tar or folder) into every node')
-      .argument('<source>', 'file or folder')
-      .action(async (source: string, { cluster }: Flags) => {
-        for (const socketPath of await sockets(at, cluster)) {
-          const images = await importImage({ socketPath, source, clock: at.clock, rng: at.rng, log: at.log });
-          for (const { ref, digest } of images) at.stdout.write(`${ref} ${digest}\n`);
-        }
-      }),
-  );
-  command.addCommand(
-    withCluster(new Command('list'))
-      .description('list images')
-      .action(async ({ cluster }: Flags) => {
-        const [socketPath] = await sockets(at, cluster);
-        if (!socketPath) return;
-        for (const { names, size } of await listImages({ ...at, socketPath })) {
-          at.stdout.write(`${names.join(' ')}\t${(size / 1e6).toFixed(1)} MB\n`);
-        }
-      }),
-  );
-  command.addCommand(
-    withCluster(new Command('rm'))
-      .description('remove an image from every node')
-      .argument('<name>', 'name with tag')
-      .action(async (name: string, { cluster }: Flags) => {
-        const all = await sockets(at, cluster);
-        const removed = await Promise.all(all.map((socketPath) => removeImage({ ...at, socketPath }, name)));
-        if (!removed.some(Boolean)) throw new CommandFailure(`no node has the image ${name}`);
-      }),
-  );
+  for (const make of [loadCommand, listCommand, removeCommand]) command.addCommand(make(at));
   return command;
 }
 
-async function sockets(at: Surroundings, cluster: string): Promise<string[]> {
-  const layout = await findCluster(homeOf(at), cluster);
-  if (!layout) throw new CommandFailure(`there is no cluster "${cluster}" on this machine; knarr up makes one`);
-  return (await localNodes(layout)).map((node) => socketOf(layout, node));
+function loadCommand(at: Surroundings): Command {
+  const command = new Command('load')
+    .description('load an image (docker save tar, OCI layout tar or folder) into every node')
+    .argument('<source>', 'file or folder')
+    .action(async (source: string, { cluster, output }: Flags) => {
+      const loaded = new Map<string, string>();
+      for (const { socketPath } of await runtimes(at, cluster)) {
+        const images = await importImage({ socketPath, source, clock: at.clock, rng: at.rng, log: at.log });
+        for (const { ref, digest } of images) loaded.set(ref, digest);
+      }
+      const images = [...loaded].map(([name, digest]) => ({ name, digest }));
+      if (output === 'json') printJson(at, images);
+      else for (const { name, digest } of images) at.stdout.write(`${name} ${digest}\n`);
+    });
+  return documented(withOutput(withCluster(command)), {
+    examples: ['docker save app:1 >app.tar; ./knarr image load app.tar'],
+    exits: ['noCluster'],
+  });
 }
 
-const socketOf = (layout: ClusterLayout, node: string): string =>
-  containerdPaths(`${nodeDir(layout, node)}/containerd`).socket;
+function listCommand(at: Surroundings): Command {
+  const command = new Command('list')
+    .alias('ls')
+    .description('list the images of the nodes')
+    .action(async ({ cluster, output }: Flags) => {
+      const images = await imagesOfNodes(at, cluster);
+      if (output === 'json') return printJson(at, images);
+      for (const { names, size, nodes } of images) {
+        at.stdout.write(`${names.join(' ')}\t${(size / 1e6).toFixed(1)} MB\t${nodes.join(' ')}\n`);
+      }
+    });
+  return documented(withOutput(withCluster(command)), {
+    examples: ["./knarr image list --output json | jq -r '.[].names[]'"],
+    exits: ['noCluster'],
+  });
+}
+
+function removeCommand(at: Surroundings): Command {
+  const command = new Command('rm')
+    .description('remove an image from every node')
+    .argument('<name>', 'name with tag')
+    .action(async (name: string, { cluster }: Flags) => {
+      const all = await runtimes(at, cluster);
+      const removed = await Promise.all(all.map(({ socketPath }) => removeImage({ ...at, socketPath }, name)));
+      if (!removed.some(Boolean)) throw new CommandFailure(`no node has the image ${name}`);
+    });
+  return documented(withCluster(command), { examples: ['./knarr image rm app:1'], exits: ['noCluster'] });
+}
+
+/** Every image once, with the nodes that have it. */
+async function imagesOfNodes(at: Surroundings, cluster: string): Promise<(ImageSummary & { nodes: string[] })[]> {
+  const images = new Map<string, ImageSummary & { nodes: string[] }>();
+  for (const { node, socketPath } of await runtimes(at, cluster)) {
+    for (const image of await listImages({ ...at, socketPath })) {
+      const known = images.get(image.id) ?? { ...image, nodes: [] };
+      images.set(image.id, { ...known, nodes: [...known.nodes, node] });
+    }
+  }
+  return [...images.values()];
+}
+
+async function runtimes(at: Surroundings, cluster: string): Promise<{ node: string; socketPath: string }[]> {
+  const layout = await existingCluster(at, cluster);
+  const names = await localNodes(layout);
+  return names.map((node) => ({ node, socketPath: containerdPaths(`${nodeDir(layout, node)}/containerd`).socket }));
+}

@@ -1,5 +1,7 @@
 import { Command } from 'commander';
-import { withCluster } from './cli.ts';
+import { NewerFormatError } from '../cluster/folder-format.ts';
+import { startLogRotation } from '../cluster/log-rotation.ts';
+import { documented, withCluster } from './options.ts';
 import { CommandFailure, type Surroundings } from './surroundings.ts';
 
 interface NodeFlags {
@@ -16,7 +18,7 @@ interface NodeFlags {
 
 /** `knarr node`: the agent of one node, in the foreground, in whatever network namespace it is started in. */
 export function nodeCommand(at: Surroundings): Command {
-  return withCluster(new Command('node'))
+  const command = new Command('node')
     .description('run the agent of one node in the foreground (up does it for you)')
     .requiredOption('--server <url>', 'address of the API server')
     .option('--token <token>', 'join token; only needed until the node has its certificate')
@@ -26,18 +28,26 @@ export function nodeCommand(at: Surroundings): Command {
     .requiredOption('--dir <dir>', 'folder of the node')
     .requiredOption('--address <ip>', "the node's address")
     .option('--image-cache <dir>', 'where built images are kept; default: in the folder of the node')
-    .action(async (flags: NodeFlags) => {
-      const { startNode } = await import('../cluster/node/node-process.ts');
-      const log = at.log.child({ cluster: flags.cluster, node: flags.name });
-      const node = await startNode({ clock: at.clock, rng: at.rng, log, run: at.run }, flags).catch(
-        (error: unknown) => {
-          log.error({ err: error }, 'the node could not start');
-          throw new CommandFailure(error instanceof Error ? error.message : String(error), { cause: error });
-        },
-      );
-      log.info({ server: flags.server }, 'node agent runs');
-      await new Promise<void>((resolve) => at.onStopSignal(resolve));
-      await node.stop();
-      at.exit(0);
-    });
+    .action((flags: NodeFlags) => runNode(at, flags));
+  return documented(withCluster(command), {
+    examples: [
+      './knarr node --server https://172.30.0.254:6443 --token-file token --ca-hash sha256:… --name n2 --dir /var/lib/n2 --address 172.30.0.12',
+    ],
+    exits: ['newer'],
+  });
+}
+
+async function runNode(at: Surroundings, flags: NodeFlags): Promise<void> {
+  const { startNode } = await import('../cluster/node/node-process.ts');
+  const log = at.log.child({ cluster: flags.cluster, node: flags.name });
+  const node = await startNode({ clock: at.clock, rng: at.rng, log, run: at.run }, flags).catch((error: unknown) => {
+    log.error({ err: error }, 'the node could not start');
+    if (error instanceof NewerFormatError) throw error;
+    throw new CommandFailure(error instanceof Error ? error.message : String(error), { cause: error });
+  });
+  startLogRotation({ clock: at.clock, log }, at.env.KNARR_LOG_FILE ? [at.env.KNARR_LOG_FILE] : []);
+  log.info({ server: flags.server, version: at.version }, 'node agent runs');
+  await new Promise<void>((resolve) => at.onStopSignal(resolve));
+  await node.stop();
+  at.exit(0);
 }

@@ -1,61 +1,75 @@
 import { Command } from 'commander';
-import { nodes, pods } from '../api/generated/resources.ts';
-import { adminClient } from '../cluster/admin-client.ts';
-import { findCluster } from '../cluster/cluster-identity.ts';
-import type { ClusterLayout } from '../cluster/layout.ts';
-import { localNodes } from '../cluster/local-nodes.ts';
-import { serviceStatus } from '../cluster/supervisor.ts';
-import { withCluster } from './cli.ts';
-import { homeOf, type Surroundings } from './surroundings.ts';
+import { type ClusterStatus, clusterStatus } from '../cluster/status.ts';
+import { exitCodes } from './exit-codes.ts';
+import { documented, type OutputFormat, withCluster, withOutput } from './options.ts';
+import { existingCluster, printJson, type Surroundings } from './surroundings.ts';
 
-/** `knarr status`: what runs, what answers; exit code 1 when something that should does not. */
+/** `knarr status`: what runs, what answers; its exit code says whether all is well. */
 export function statusCommand(at: Surroundings, finish: (code: number) => void): Command {
-  return withCluster(new Command('status'))
-    .description('show what runs of a cluster')
-    .action(async ({ cluster }: { cluster: string }) => {
-      const layout = await findCluster(homeOf(at), cluster);
-      if (!layout) {
-        at.stdout.write(`there is no cluster "${cluster}" on this machine\n`);
-        finish(1);
-        return;
-      }
-      const healthy = await report(at, layout);
-      if (!healthy) finish(1);
+  const command = new Command('status')
+    .description('show health, versions, nodes, certificates, addresses and folders of a cluster')
+    .action(async ({ cluster, output }: { cluster: string; output: OutputFormat }) => {
+      const layout = await existingCluster(at, cluster);
+      const status = await clusterStatus(at, layout);
+      if (output === 'json') printJson(at, status);
+      else at.stdout.write(`${statusLines(status).join('\n')}\n`);
+      if (!status.healthy) finish(exitCodes.unhealthy);
     });
+  return documented(withOutput(withCluster(command)), {
+    examples: ['./knarr status', './knarr status --output json | jq -r \'.certificates[] | .name + " " + .notAfter\''],
+    exits: ['noCluster', 'unhealthy', 'newer'],
+  });
 }
 
-async function report(at: Surroundings, layout: ClusterLayout): Promise<boolean> {
-  const line = (name: string, text: string) => at.stdout.write(`${name.padEnd(16)} ${text}\n`);
-  line('cluster', `${layout.name}, in ${layout.dir}`);
-  line('kubeconfig', layout.kubeconfig);
-  const names = ['server', ...(await localNodes(layout)).map((name) => `node-${name}`)];
-  let healthy = true;
-  for (const name of names) {
-    const { running, pid } = await serviceStatus(layout, name);
-    healthy &&= running;
-    line(name, running ? `running, pid ${pid}` : 'not running');
-  }
-  if (!healthy) return false;
-  const admin = await adminClient(layout, at);
-  try {
-    line('API server', layout.apiUrl);
-    for (const node of (await admin.client.list(nodes)).items) {
-      const ready = node.status.conditions?.find((condition) => condition.type === 'Ready')?.status === 'True';
-      healthy &&= ready;
-      const address = node.status.addresses?.find(({ type }) => type === 'InternalIP')?.address;
-      line(
-        `  ${node.metadata.name}`,
-        `${ready ? 'Ready' : 'NotReady'}, ${address}, ${node.status.nodeInfo?.kubeletVersion}`,
-      );
-    }
-    const all = (await admin.client.list(pods)).items;
-    const running = all.filter((pod) => pod.status.phase === 'Running').length;
-    line('pods', `${running} of ${all.length} running`);
-  } catch (error) {
-    line('API server', `does not answer: ${error instanceof Error ? error.message : error}`);
-    return false;
-  } finally {
-    admin.close();
-  }
-  return healthy;
+/** The report for people. */
+export function statusLines(status: ClusterStatus): string[] {
+  const { services, server, nodes, pods, certificates, addresses, ports, folders } = status;
+  const verdict = status.healthy ? 'healthy' : 'not healthy';
+  return [
+    `cluster ${status.cluster}: ${verdict}`,
+    ...status.problems.map((problem) => `  ! ${problem}`),
+    '',
+    'services',
+    ...table(
+      services.map((s) => [
+        s.name,
+        s.running ? `running, pid ${s.pid}` : 'not running',
+        s.version ? `knarr ${s.version}` : '',
+      ]),
+    ),
+    'API server',
+    ...table([
+      ['address', server.url],
+      ['version', server.kubernetes ?? 'unknown'],
+      ...(['livez', 'readyz'] as const).map((endpoint) => [
+        endpoint,
+        checksText(server.checks.filter((c) => c.endpoint === endpoint)),
+      ]),
+    ]),
+    'nodes',
+    ...table(nodes.map((n) => [n.name, n.ready ? 'Ready' : 'NotReady', n.address, n.podCIDR, n.version, n.runtime])),
+    'pods',
+    ...table([
+      ['all', String(pods.total)],
+      ...Object.entries(pods.byPhase).map(([phase, count]) => [phase, String(count)]),
+    ]),
+    'certificates',
+    ...table(certificates.map((c) => [c.name, `until ${c.notAfter.slice(0, 10)}`, `${c.daysLeft} days`, c.state])),
+    'addresses',
+    ...table([...Object.entries(addresses), ...ports.map((p) => [`port ${p.name}`, `${p.address}:${p.port}`])]),
+    'folders',
+    ...table(Object.entries(folders)),
+  ];
+}
+
+const checksText = (checks: ClusterStatus['server']['checks']): string =>
+  checks.length === 0 ? 'no answer' : checks.map(({ name, ok }) => `${name} ${ok ? 'ok' : 'FAILS'}`).join(', ');
+
+/** Columns as wide as their widest cell; the last one is left as it is. */
+function table(rows: string[][]): string[] {
+  if (rows.length === 0) return ['  none'];
+  const width = (column: number) => Math.max(...rows.map((row) => (row[column] ?? '').length));
+  return rows.map((row) =>
+    `  ${row.map((cell, i) => (i === row.length - 1 ? cell : cell.padEnd(width(i)))).join('  ')}`.trimEnd(),
+  );
 }

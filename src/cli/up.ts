@@ -1,30 +1,68 @@
 import { Command } from 'commander';
-import { Steps } from '../cluster/steps.ts';
-import { up } from '../cluster/up.ts';
-import { withCluster } from './cli.ts';
-import { CommandFailure, homeOf, rootOf, type Surroundings } from './surroundings.ts';
+import { userKubeconfigPath } from '../cluster/kubeconfig/user-file.ts';
+import { demoImage } from '../cluster/images/base-images.ts';
+import { secondsText, type Steps } from '../cluster/steps.ts';
+import { up, type UpResult } from '../cluster/up.ts';
+import { documented, type OutputFormat, withCluster, withOutput } from './options.ts';
+import { homeOf, printJson, programOf, requireRoot, stepsFor, type Surroundings } from './surroundings.ts';
+
+interface Flags {
+  cluster: string;
+  demo?: boolean;
+  kubeconfig: boolean;
+  output: OutputFormat;
+}
 
 /** `knarr up`: from nothing, or from whatever is there, to a running cluster. */
 export function upCommand(at: Surroundings): Command {
-  return withCluster(new Command('up'))
-    .description('start a cluster on this machine; installs what is missing')
+  const command = new Command('up')
+    .description('start a cluster on this machine, or upgrade a running one; installs what is missing')
+    .option('--demo', 'run the demo workload; a new cluster has it unless told')
     .option('--no-demo', 'do not run the demo workload')
-    .action(async ({ cluster, demo }: { cluster: string; demo: boolean }) => {
+    .option('--no-kubeconfig', "do not put a context into the user's kubeconfig ($KUBECONFIG or ~/.kube/config)")
+    .action(async ({ cluster, demo, kubeconfig, output }: Flags) => {
       requireRoot();
-      const steps = new Steps(at.clock, at.stdout);
-      const program = [process.execPath, `${rootOf(at)}/dist/knarr.js`];
+      const steps = stepsFor(at, output);
       const log = at.log.child({ cluster });
-      const options = { home: homeOf(at), cluster, program, root: rootOf(at), demo };
-      const layout = await up({ ...at, log, steps }, options).catch((error: unknown) => {
-        throw new CommandFailure(error instanceof Error ? error.message : String(error), { cause: error });
-      });
-      at.stdout.write(`\nCluster ${cluster} is up after ${steps.elapsed}. Three things to try:\n`);
-      at.stdout.write(`  ./knarr kubectl get pods -A -o wide\n`);
-      at.stdout.write(`  ./knarr kubectl scale deployment demo --replicas 5\n`);
-      at.stdout.write(`  export KUBECONFIG=${layout.kubeconfig}\n`);
+      const userKubeconfig = kubeconfig ? userKubeconfigPath(at.env) : undefined;
+      const program = await programOf(at);
+      const result = await up({ ...at, log, steps }, { home: homeOf(at), cluster, program, demo, userKubeconfig });
+      if (output === 'json') printJson(at, asJson(result, steps));
+      else at.stdout.write(farewell(result, steps.seconds));
     });
+  return documented(withOutput(withCluster(command)), {
+    examples: [
+      './knarr up',
+      './knarr up --cluster two --no-demo     a second one beside it',
+      './knarr up --output json | jq -r .kubeconfig',
+    ],
+    exits: ['newer'],
+  });
 }
 
-export function requireRoot(): void {
-  if (process.getuid?.() !== 0) throw new CommandFailure('this needs root: it makes networks and containers');
+function asJson({ layout, was, nodes, demo, context }: UpResult, steps: Steps): unknown {
+  return {
+    cluster: layout.name,
+    was,
+    server: layout.apiUrl,
+    kubeconfig: layout.kubeconfig,
+    context: context ?? null,
+    nodes,
+    demo: demo ? `http://${demo}/` : null,
+    seconds: steps.seconds,
+    steps: steps.records,
+  };
+}
+
+const outcomes = { running: 'runs already', stopped: 'is up', replaced: 'is up, upgraded' };
+
+function farewell({ layout, was, demo, context }: UpResult, seconds: number): string {
+  const flag = layout.name === 'knarr' ? '' : ` --cluster ${layout.name}`;
+  const things = [
+    `./knarr kubectl${flag} get pods -A -o wide${context ? `      (or any kubectl, with --context ${context})` : ''}`,
+    demo ? `curl http://${demo}/` : `./knarr kubectl${flag} create deployment web --image ${demoImage}`,
+    demo ? `./knarr kubectl${flag} scale deployment demo --replicas 5` : `./knarr status${flag}`,
+  ];
+  const lines = things.map((thing) => `  ${thing}`).join('\n');
+  return `\nCluster ${layout.name} ${outcomes[was]} (${secondsText(seconds)}). Three things to try:\n${lines}\n`;
 }

@@ -1,6 +1,8 @@
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { FolderGoneError, withFolderLock } from '../host/folder-lock.ts';
 import { readText, writePublic } from '../pki/files.ts';
+import { NewerFormatError } from './folder-format.ts';
 import { type ClusterLayout, clusterNamePattern, layoutOf, maxClusters } from './layout.ts';
 
 /** Raised when the layout of a cluster's folder changes; older ones are converted, newer ones refused. */
@@ -12,41 +14,110 @@ interface IdentityFile {
   index: number;
 }
 
-/** The cluster of this name, if it has been made on this machine. */
-export async function findCluster(home: string, name: string): Promise<ClusterLayout | undefined> {
+async function readIdentity(home: string, name: string): Promise<IdentityFile | undefined> {
   const text = await readText(join(home, name, 'cluster.json'));
-  if (text === undefined) return undefined;
-  const file = JSON.parse(text) as IdentityFile;
+  return text === undefined ? undefined : (JSON.parse(text) as IdentityFile);
+}
+
+/** The cluster of this name, if it has been made on this machine. Throws `NewerFormatError`. */
+export async function findCluster(home: string, name: string): Promise<ClusterLayout | undefined> {
+  const file = await readIdentity(home, name);
+  if (!file) return undefined;
   if (file.format > formatVersion) {
-    throw new Error(
-      `cluster ${name} was made by a newer knarr (format ${file.format}, this one knows ${formatVersion})`,
-    );
+    throw new NewerFormatError(`cluster ${name}`, { format: file.format, known: formatVersion });
   }
   return layoutOf({ name, index: file.index, home });
 }
 
-/** All clusters of this machine. */
-export async function listClusters(home: string): Promise<ClusterLayout[]> {
-  const names = await readdir(home).catch(() => []);
-  const found = await Promise.all(names.map((name) => findCluster(home, name)));
-  return found.filter((cluster) => cluster !== undefined);
+/** Names and indexes of all clusters of this machine, also of those that a newer knarr has made. */
+export async function listClusters(home: string): Promise<{ name: string; index: number }[]> {
+  const entries = await readdir(home, { withFileTypes: true }).catch(() => []);
+  const folders = entries.filter((entry) => entry.isDirectory());
+  const found = await Promise.all(folders.map(({ name }) => readIdentity(home, name)));
+  return found.filter((file) => file !== undefined).sort((a, b) => a.index - b.index);
+}
+
+function refuseName(name: string): void {
+  if (clusterNamePattern.test(name)) return;
+  throw new Error(
+    `"${name}" cannot name a cluster: at most 12 lower-case letters, digits and '-', beginning with a letter`,
+  );
+}
+
+/** Runs `work` while nobody else of this machine makes or removes a cluster. */
+async function withHome<T>(home: string, work: () => Promise<T>): Promise<T> {
+  await mkdir(home, { recursive: true, mode: 0o700 });
+  try {
+    return await withFolderLock(home, {}, work);
+  } catch (error) {
+    // The last cluster was purged in this moment, and the folder with it.
+    if (error instanceof FolderGoneError) return withHome(home, work);
+    throw error;
+  }
 }
 
 /** The cluster of this name; a new one takes the lowest free index, and with it networks that no other has. */
 export async function ensureCluster(home: string, name: string): Promise<ClusterLayout> {
-  if (!clusterNamePattern.test(name)) {
-    throw new Error(
-      `"${name}" cannot name a cluster: at most 12 lower-case letters, digits and '-', beginning with a letter`,
-    );
-  }
-  const present = await findCluster(home, name);
-  if (present) return present;
-  const taken = new Set((await listClusters(home)).map((cluster) => cluster.index));
-  const index = Array.from({ length: maxClusters }, (_, i) => i).find((i) => !taken.has(i));
-  if (index === undefined)
-    throw new Error(`there are ${maxClusters} clusters on this machine already, the most there can be`);
-  const layout = layoutOf({ name, index, home });
+  refuseName(name);
+  const known = await findCluster(home, name);
+  if (known) return known;
+  return withHome(home, async () => {
+    const present = await findCluster(home, name);
+    if (present) return present;
+    const taken = new Set((await listClusters(home)).map((cluster) => cluster.index));
+    const index = Array.from({ length: maxClusters }, (_, i) => i).find((i) => !taken.has(i));
+    if (index === undefined)
+      throw new Error(`there are ${maxClusters} clusters on this machine already, the most there can be`);
+    const layout = layoutOf({ name, index, home });
+    await writeIdentity(layout.dir, layout);
+    return layout;
+  });
+}
+
+/** Makes a prepared folder a cluster. Rejects when there is one of this name, or one that has its networks. */
+export async function placeCluster({
+  home,
+  name,
+  index,
+  prepared,
+}: {
+  home: string;
+  name: string;
+  index: number;
+  prepared: string;
+}): Promise<ClusterLayout> {
+  refuseName(name);
+  return withHome(home, async () => {
+    if (await findCluster(home, name)) throw new Error(`there is a cluster "${name}" on this machine already`);
+    const owner = (await listClusters(home)).find((cluster) => cluster.index === index);
+    if (owner) throw new Error(`its networks are those of cluster "${owner.name}" of this machine`);
+    const layout = layoutOf({ name, index, home });
+    await writeIdentity(prepared, layout);
+    await rename(prepared, layout.dir);
+    return layout;
+  });
+}
+
+const writeIdentity = (dir: string, { name, index }: ClusterLayout): Promise<void> => {
   const file: IdentityFile = { format: formatVersion, name, index };
-  await writePublic(layout.identityFile, `${JSON.stringify(file, undefined, 2)}\n`);
-  return layout;
+  return writePublic(join(dir, 'cluster.json'), `${JSON.stringify(file, undefined, 2)}\n`);
+};
+
+/**
+ * Runs `work` with the cluster of this name, which is made when it is not there, while no other command changes it.
+ * `onWait` is called when another one is at work.
+ */
+export async function withCluster<T>(
+  { home, name, onWait }: { home: string; name: string; onWait: () => void },
+  work: (layout: ClusterLayout) => Promise<T>,
+): Promise<T> {
+  for (;;) {
+    const layout = await ensureCluster(home, name);
+    try {
+      return await withFolderLock(layout.dir, { onWait }, () => work(layout));
+    } catch (error) {
+      // Purged while we waited: it is made again.
+      if (!(error instanceof FolderGoneError)) throw error;
+    }
+  }
 }

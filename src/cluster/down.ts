@@ -2,11 +2,14 @@ import { rm } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { purgeContainerd } from '../cri/containerd-process.ts';
+import { unmountBelow } from '../cri/mounts.ts';
 import type { RunCommand } from '../host/command.ts';
+import { FolderGoneError, withFolderLock } from '../host/folder-lock.ts';
 import { listClusters } from './cluster-identity.ts';
+import { removeContexts } from './kubeconfig/cluster-contexts.ts';
 import { type ClusterLayout, nodeDir } from './layout.ts';
 import { localNodes } from './local-nodes.ts';
-import { unmountBelow } from '../cri/mounts.ts';
+import { nodeServiceName, serverServiceName } from './services.ts';
 import type { Steps } from './steps.ts';
 import { stopService } from './supervisor.ts';
 import { virtualNetwork } from './up.ts';
@@ -20,23 +23,44 @@ interface DownDeps {
 
 /** Ends everything of a cluster that runs; its state stays, unless purged, and `up` brings the same cluster back. */
 export async function down(deps: DownDeps, layout: ClusterLayout, options: { purge: boolean }): Promise<void> {
+  const onWait = () => deps.steps.note(`another command is at work on cluster ${layout.name}: waiting for it`);
+  try {
+    await withFolderLock(layout.dir, { onWait }, async () => {
+      await stopAll(deps, layout);
+      if (options.purge) await purge(deps, layout);
+    });
+  } catch (error) {
+    // Somebody else has purged it meanwhile.
+    if (!(error instanceof FolderGoneError)) throw error;
+  }
+}
+
+async function stopAll(deps: DownDeps, layout: ClusterLayout): Promise<void> {
   const { steps, clock } = deps;
-  const names = await localNodes(layout);
-  for (const name of names) {
+  for (const name of await localNodes(layout)) {
     await steps.run(`node ${name}: stopped`, async () => {
-      await stopService(layout, `node-${name}`, clock);
-      await purgeContainerd(
-        { dir: `${nodeDir(layout, name)}/containerd`, cgroup: `/knarr-${layout.name}/${name}` },
-        deps,
-      );
-      await unmountBelow(nodeDir(layout, name));
+      await stopService(layout, nodeServiceName(name), clock);
+      const dir = nodeDir(layout, name);
+      await purgeContainerd({ dir: `${dir}/containerd`, cgroup: `/knarr-${layout.name}/${name}` }, deps);
+      await unmountBelow(dir);
     });
   }
-  await steps.run('server: stopped', () => stopService(layout, 'server', clock));
+  await steps.run('server: stopped', () => stopService(layout, serverServiceName, clock));
   await steps.run('network: removed', () => virtualNetwork(deps, layout).down());
-  if (!options.purge) return;
+}
+
+async function purge(deps: DownDeps, layout: ClusterLayout): Promise<void> {
+  const { steps } = deps;
+  await steps.run(
+    'kubeconfig: context removed',
+    () => removeContexts(layout, deps).catch((error: Error) => [`not from all files: ${error.message}`]),
+    (files) => files.join(' '),
+  );
   await steps.run('state: removed', async () => {
     await rm(layout.dir, { recursive: true, force: true });
-    if ((await listClusters(layout.home)).length === 0) await rm(layout.home, { recursive: true, force: true });
+    // Nobody may make a cluster between the last look and the removal.
+    await withFolderLock(layout.home, {}, async () => {
+      if ((await listClusters(layout.home)).length === 0) await rm(layout.home, { recursive: true, force: true });
+    });
   });
 }

@@ -35,6 +35,9 @@ export interface ClusterLayout extends ClusterIdentity {
 
 export const clusterDomain = 'cluster.local';
 export const defaultClusterName = 'knarr';
+/** The cluster's context in a kubeconfig: `knarr`, or `knarr-NAME`. */
+export const contextNameOf = (cluster: string): string =>
+  cluster === defaultClusterName ? defaultClusterName : `${defaultClusterName}-${cluster}`;
 /** The networks of this many clusters fit beside each other. */
 export const maxClusters = 16;
 

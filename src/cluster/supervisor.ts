@@ -2,13 +2,25 @@ import { spawn } from 'node:child_process';
 import { mkdir, open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
-import { isAlive, isRunning, readIdentity, recordAndExec, settled, signal } from '../host/recorded-process.ts';
+import {
+  commandLine,
+  isAlive,
+  isRunning,
+  readIdentity,
+  recordAndExec,
+  settled,
+  signal,
+} from '../host/recorded-process.ts';
+import { type Build, buildLabel, parseBuildLabel } from './build.ts';
+import { maxLogBytes } from './log-rotation.ts';
 
 /** A program that is to run as long as the cluster does. */
 export interface Service {
   /** `server`, `node-NAME`: names its pid and log files. */
   name: string;
   command: string[];
+  /** Which build of knarr this is; one that runs with another is replaced. */
+  build: Build;
   env?: Record<string, string>;
 }
 
@@ -20,14 +32,16 @@ interface Place {
 /**
  * Restarts the program that follows whenever it ends, at once the first time and then ever slower up to ten seconds; the
  * pace is forgotten after a minute of quiet. SIGTERM ends the program and then the loop. A shell costs a megabyte where a
- * second Node process would cost forty. $1: file for the identity of the running program.
+ * second Node process would cost forty. $0: which build this is. $1: file for the identity of the running program. $2: the
+ * log; programs rotate it while they run, the loop does for one that never runs long enough.
  */
 const loop = `
 child=''; stopping=''
 trap 'stopping=1; [ -n "$child" ] && kill -TERM "$child" 2>/dev/null' TERM INT
-identity=$1; shift; delay=0
+identity=$1; log=$2; shift 2; delay=0
 while [ -z "$stopping" ]; do
   began=$(cut -d. -f1 /proc/uptime)
+  [ "$(stat -c %s "$log" 2>/dev/null || echo 0)" -gt ${maxLogBytes} ] && cp "$log" "$log.1" && : >"$log"
   sh -c '${recordAndExec.replaceAll("'", "'\\''")}' knarr-run "$identity" "$@" &
   child=$!
   wait "$child"; code=$?
@@ -42,23 +56,40 @@ done`;
 const pidFile = (place: Place, name: string): string => join(place.runDir, `${name}.supervisor.pid`);
 const childFile = (place: Place, name: string): string => join(place.runDir, `${name}.pid`);
 
+export const logFile = (place: Pick<Place, 'logDir'>, name: string): string => join(place.logDir, `${name}.log`);
+
 const supervisorArgs = (place: Place, service: Service): string[] => [
   '-c',
   loop,
-  'knarr-supervise',
+  buildLabel(service.build),
   childFile(place, service.name),
+  logFile(place, service.name),
   ...service.command,
 ];
 
+/** True while the service runs with exactly this command and build. */
+export async function isServiceCurrent(place: Place, service: Service): Promise<boolean> {
+  const present = await readIdentity(pidFile(place, service.name));
+  return present !== undefined && (await isRunning(present, supervisorArgs(place, service)));
+}
+
+/** What became of a service: it ran already, was started, or took the place of another build. */
+export type ServiceStart = { was: 'running' } | { was: 'stopped' } | { was: 'replaced'; build: Build | undefined };
+
 /** Starts a service under supervision, detached from this process; does nothing when it runs with the same command. */
-export async function startService(place: Place, service: Service, clock: Clock): Promise<{ started: boolean }> {
+export async function startService(place: Place, service: Service, clock: Clock): Promise<ServiceStart> {
   await mkdir(place.runDir, { recursive: true, mode: 0o700 });
   await mkdir(place.logDir, { recursive: true, mode: 0o700 });
-  const args = supervisorArgs(place, service);
-  const present = await readIdentity(pidFile(place, service.name));
-  if (present && (await isRunning(present, args))) return { started: false };
+  if (await isServiceCurrent(place, service)) return { was: 'running' };
+  const before = await serviceStatus(place, service.name);
   await stopService(place, service.name, clock);
-  const log = await open(join(place.logDir, `${service.name}.log`), 'a', 0o600);
+  await launch(place, service);
+  return before.running ? { was: 'replaced', build: before.build } : { was: 'stopped' };
+}
+
+async function launch(place: Place, service: Service): Promise<void> {
+  const args = supervisorArgs(place, service);
+  const log = await open(logFile(place, service.name), 'a', 0o600);
   try {
     await rm(pidFile(place, service.name), { force: true });
     await rm(childFile(place, service.name), { force: true });
@@ -66,7 +97,7 @@ export async function startService(place: Place, service: Service, clock: Clock)
     const child = spawn('/bin/sh', command, {
       detached: true,
       stdio: ['ignore', log.fd, log.fd],
-      env: { PATH: process.env.PATH, HOME: '/root', ...service.env },
+      env: { PATH: process.env.PATH, HOME: '/root', KNARR_LOG_FILE: logFile(place, service.name), ...service.env },
       cwd: '/',
     });
     await new Promise<void>((resolve, reject) => {
@@ -77,19 +108,22 @@ export async function startService(place: Place, service: Service, clock: Clock)
   } finally {
     await log.close();
   }
-  return { started: true };
 }
 
 export interface ServiceStatus {
   running: boolean;
   pid?: number;
+  /** What it was started as; absent when it does not run under supervision. */
+  build?: Build;
 }
 
 /** Whether the program itself (not only its supervisor) runs. */
 export async function serviceStatus(place: Place, name: string): Promise<ServiceStatus> {
   const identity = await readIdentity(childFile(place, name));
-  const running = identity !== undefined && (await isAlive(identity));
-  return running ? { running, pid: identity.pid } : { running };
+  if (!identity || !(await isAlive(identity))) return { running: false };
+  const supervisor = await readIdentity(pidFile(place, name));
+  const label = supervisor && (await isAlive(supervisor)) ? (await commandLine(supervisor.pid))[3] : undefined;
+  return { running: true, pid: identity.pid, build: label === undefined ? undefined : parseBuildLabel(label) };
 }
 
 /** How long a program may take to end before it is killed. */

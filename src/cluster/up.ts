@@ -1,21 +1,34 @@
-import { readFile, stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nodes } from '../api/generated/resources.ts';
+import { nodes as nodesResource } from '../api/generated/resources.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
 import type { RunCommand } from '../host/command.ts';
-import { caHash } from '../pki/certificate.ts';
+import { readStateFormat, stateFormat } from '../store/lmdb/state-format.ts';
 import { type AdminClient, adminClient, eventually } from './admin-client.ts';
-import { ensureCluster } from './cluster-identity.ts';
-import { runDemo } from './demo.ts';
-import { type ClusterLayout, nodeDir } from './layout.ts';
+import type { Build } from './build.ts';
+import { withCluster } from './cluster-identity.ts';
+import { hasDemo, runDemo } from './demo.ts';
+import { checkFormat, NewerFormatError, nodeFormat } from './folder-format.ts';
+import { addContext } from './kubeconfig/cluster-contexts.ts';
+import { type ClusterLayout, contextNameOf, nodeDir } from './layout.ts';
 import { localNodes } from './local-nodes.ts';
-import type { NetworkLayout } from './network/layout.ts';
 import { VirtualNetwork } from './network/virtual-network.ts';
+import { portOwner } from './port-owner.ts';
 import { installPrerequisites, missingPrerequisites } from './prerequisites.ts';
+import { nodeService, type Program, serverService, serverServiceName } from './services.ts';
+import { failureWithLog, StepFailure } from './step-failure.ts';
 import type { Steps } from './steps.ts';
-import { startService } from './supervisor.ts';
+import {
+  isServiceCurrent,
+  logFile,
+  type Service,
+  type ServiceStart,
+  serviceStatus,
+  startService,
+} from './supervisor.ts';
 
 export interface UpDeps {
   clock: Clock;
@@ -28,95 +41,156 @@ export interface UpDeps {
 export interface UpOptions {
   home: string;
   cluster: string;
-  /** The program itself: `node dist/knarr.js`. */
-  program: string[];
-  root: string;
-  demo: boolean;
+  program: Program;
+  /** Absent: the demo is run in a new cluster, and looked at again where it is still there. */
+  demo: boolean | undefined;
+  /** Gets a context of the cluster. */
+  userKubeconfig: string | undefined;
 }
 
-/** Makes the cluster run; what runs already is left alone, what is missing is started. */
-export async function up(deps: UpDeps, options: UpOptions): Promise<ClusterLayout> {
+export interface UpResult {
+  layout: ClusterLayout;
+  /** What became of server and nodes; `running`: nothing had to be done. */
+  was: 'running' | 'stopped' | 'replaced';
+  nodes: { name: string; address: string }[];
+  /** The address of the demo's service. */
+  demo?: string;
+  /** The name of the context in the user's kubeconfig. */
+  context?: string;
+}
+
+/** Makes the cluster run; what runs already is left alone, what is missing is started, another build is replaced. */
+export async function up(deps: UpDeps, options: UpOptions): Promise<UpResult> {
   const { steps, run } = deps;
   const missing = await missingPrerequisites();
-  const what = missing.map((p) => p.debianPackage).join(' ') || 'all there';
-  await steps.run(`prerequisites: ${what}`, () => installPrerequisites(missing, run));
-  const layout = await ensureCluster(options.home, options.cluster);
+  const what = missing.map((p) => p.debianPackage).join(' ');
+  const title = what ? `prerequisites: installing ${what}` : 'prerequisites: all there';
+  await steps.run(title, () => installPrerequisites(missing, run));
+  const onWait = () => steps.note(`another command is at work on cluster ${options.cluster}: waiting for it`);
+  return withCluster({ home: options.home, name: options.cluster, onWait }, (layout) => {
+    return bringUp(deps, layout, options);
+  });
+}
+
+async function bringUp(deps: UpDeps, layout: ClusterLayout, options: UpOptions): Promise<UpResult> {
+  const { steps } = deps;
+  const { program } = options;
   const present = await localNodes(layout);
   const names = present.length > 0 ? present : ['node1'];
+  const isNew = !existsSync(join(layout.stateDir, 'data.mdb'));
+  const server = serverService(layout, program);
+  if (!(await isServiceCurrent(layout, server))) await refuseNewerState(layout, names);
   const network = await steps.run('network', () =>
     virtualNetwork(deps, layout).up({ index: layout.index, nodes: names }),
   );
-  await steps.run(
-    'server',
-    () => startControlPlane(deps, layout, options),
-    (at) => at,
-  );
+  const starts: ServiceStart[] = [];
+  const wasStarted = (start: ServiceStart) => startText(start, program.build);
+  starts.push(await steps.run(`server ${layout.apiUrl}`, () => startServer(deps, layout, server), wasStarted));
   const admin = await adminClient(layout, deps);
   try {
-    for (const name of names)
-      await steps.run(`node ${name}`, () => startNode(deps, { layout, network, name, options, admin }));
-    if (options.demo) await runDemo(deps, { layout, admin, root: options.root });
+    for (const place of network.nodes) {
+      const start = async () => startNode(deps, { layout, admin, service: await nodeService(layout, program, place) });
+      starts.push(await steps.run(`node ${place.name} ${place.address}`, start, wasStarted));
+    }
+    const context = await addUserContext(deps, layout, options.userKubeconfig);
+    const wantsDemo = options.demo ?? (isNew || (await hasDemo(admin.client)));
+    const demo = wantsDemo ? await runDemo(deps, { layout, admin, root: program.root }) : undefined;
+    const was = (['replaced', 'stopped'] as const).find((state) => starts.some((start) => start.was === state));
+    const nodes = network.nodes.map(({ name, address }) => ({ name, address }));
+    return { layout, was: was ?? 'running', nodes, demo, context };
   } finally {
     admin.close();
   }
-  return layout;
 }
 
 export const virtualNetwork = ({ run, log }: Pick<UpDeps, 'run' | 'log'>, layout: ClusterLayout): VirtualNetwork =>
   new VirtualNetwork({ run, log }, { cluster: layout.name, stateFile: layout.networkFile });
 
-async function startControlPlane(deps: UpDeps, layout: ClusterLayout, options: UpOptions): Promise<string> {
-  const { clock } = deps;
-  const command = [...options.program, 'server', '--cluster', layout.name];
-  await startService(layout, { name: 'server', command, env: serviceEnv(options) }, clock);
-  await eventually(
-    clock,
-    { what: `the API server (log: ${layout.logDir}/server.log)`, timeoutMs: 60_000 },
-    async () => {
-      await stat(layout.kubeconfig);
-      const admin = await adminClient(layout, deps);
-      try {
-        const answer = await admin.transport.raw('GET', '/readyz');
-        return answer.status === 200 ? true : undefined;
-      } finally {
-        admin.close();
-      }
-    },
-  );
-  return layout.apiUrl;
+/** A kubeconfig that cannot be changed is no reason for a cluster not to be: it is told. */
+async function addUserContext(
+  { steps, clock }: UpDeps,
+  layout: ClusterLayout,
+  path: string | undefined,
+): Promise<string | undefined> {
+  if (path === undefined) return undefined;
+  const context = contextNameOf(layout.name);
+  try {
+    await steps.run(`kubeconfig: context ${context} in ${path}`, () => addContext(layout, path, { clock }));
+    return context;
+  } catch (error) {
+    steps.note(`${path} is left as it was: ${error instanceof Error ? error.message : error}`);
+    return undefined;
+  }
 }
 
-/** The environment of our services: only what they read. */
-const serviceEnv = (options: UpOptions): Record<string, string> => ({
-  KNARR_HOME: options.home,
-  KNARR_ROOT: options.root,
-});
+function startText(start: ServiceStart, now: Build): string {
+  if (start.was === 'running') return 'runs already';
+  if (start.was === 'stopped') return 'started';
+  const { build: before } = start;
+  return before && before.version !== now.version ? `${before.version} replaced by ${now.version}` : 'replaced';
+}
+
+/** What an older knarr cannot read it must not stop either: throws `NewerFormatError` before anything is touched. */
+async function refuseNewerState(layout: ClusterLayout, names: readonly string[]): Promise<void> {
+  const format = readStateFormat(layout.stateDir);
+  if (format > stateFormat) {
+    throw new NewerFormatError(`the state of cluster ${layout.name}`, { format, known: stateFormat });
+  }
+  for (const name of names) await checkFormat(nodeDir(layout, name), nodeFormat);
+}
+
+const commandFor = (verb: string, { name }: ClusterLayout): string => `./knarr ${verb} --cluster ${name}`;
+
+async function startServer(deps: UpDeps, layout: ClusterLayout, service: Service): Promise<ServiceStart> {
+  const { clock } = deps;
+  await refuseTakenPort(layout);
+  const start = await startService(layout, service, clock);
+  const asked = eventually(clock, { what: 'the API server', timeoutMs: 60_000 }, async () => {
+    await stat(layout.kubeconfig);
+    const admin = await adminClient(layout, deps);
+    try {
+      const answer = await admin.transport.raw('GET', '/readyz');
+      answer.stream.resume();
+      return answer.status === 200 ? true : undefined;
+    } finally {
+      admin.close();
+    }
+  });
+  await explained(asked, layout, service);
+  return start;
+}
+
+/** A server of ours may have the port; anybody else is named instead of waited for. */
+async function refuseTakenPort(layout: ClusterLayout): Promise<void> {
+  if ((await serviceStatus(layout, serverServiceName)).running) return;
+  const owner = await portOwner(layout.apiPort);
+  if (owner === undefined) return;
+  throw new StepFailure(`port ${layout.apiPort} is in use by ${owner}`, {
+    next: `end that program, then run ${commandFor('up', layout)} again`,
+  });
+}
 
 interface NodeStart {
   layout: ClusterLayout;
-  network: NetworkLayout;
-  name: string;
-  options: UpOptions;
   admin: AdminClient;
+  service: Service;
 }
 
-async function startNode(deps: UpDeps, { layout, network, name, options, admin }: NodeStart): Promise<void> {
-  const place = network.nodes.find((node) => node.name === name);
-  if (!place) throw new Error(`the network has no place for node ${name}`);
-  const hash = caHash(await readFile(join(layout.pkiDir, 'ca.crt'), 'utf8'));
-  const command = [
-    'nsenter',
-    `--net=${place.namespacePath}`,
-    ...options.program,
-    'node',
-    ...['--cluster', layout.name, '--server', layout.apiUrl, '--token-file', layout.tokenFile, '--ca-hash', hash],
-    ...['--name', name, '--dir', nodeDir(layout, name), '--address', place.address],
-    ...['--image-cache', layout.imageCacheDir],
-  ];
-  await startService(layout, { name: `node-${name}`, command, env: serviceEnv(options) }, deps.clock);
-  const what = `node ${name} to be Ready (log: ${layout.logDir}/node-${name}.log)`;
-  await eventually(deps.clock, { what, timeoutMs: 120_000 }, async () => {
-    const node = await admin.client.get(nodes, { name });
+async function startNode(deps: UpDeps, { layout, admin, service }: NodeStart): Promise<ServiceStart> {
+  const name = service.name.slice('node-'.length);
+  const start = await startService(layout, service, deps.clock);
+  const asked = eventually(deps.clock, { what: `node ${name} to be Ready`, timeoutMs: 120_000 }, async () => {
+    const node = await admin.client.get(nodesResource, { name });
     return node.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') || undefined;
+  });
+  await explained(asked, layout, service);
+  return start;
+}
+
+/** A wait that failed says where the reason is to be found. */
+async function explained(asked: Promise<unknown>, layout: ClusterLayout, service: Service): Promise<void> {
+  await asked.catch(async (error: unknown) => {
+    const next = `${commandFor('status', layout)} shows what runs; ${commandFor('down', layout)} and ${commandFor('up', layout)} start it again, with all its state`;
+    throw await failureWithLog(error, logFile(layout, service.name), next);
   });
 }

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process';
-import type { FileHandle } from 'node:fs/promises';
-import { access, constants, mkdir, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { access, constants, mkdir, open, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import { sleep } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
@@ -45,8 +44,6 @@ export interface Containerd {
 
 /** Not the agent's environment: what a containerd needs does not depend on who happened to start it. */
 const environment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
-
-const maxLogBytes = 16 << 20;
 
 /**
  * Makes sure that this folder's containerd runs with the present configuration and answers: adopts it, starts it, or
@@ -148,7 +145,8 @@ async function start({ paths, launcher, program }: Launch, { clock, log }: Deps)
   await rm(paths.pidFile, { force: true });
   const recorded = ['/bin/sh', '-c', recordAndExec, program, paths.pidFile, program, ...argsOf(paths)];
   const [command, ...args] = [...launcher, ...recorded] as [string, ...string[]];
-  const output = await openLog(paths.log);
+  // Opened for appending, so that it may be emptied in place when it has grown.
+  const output = await open(paths.log, 'a', 0o600);
   let failure: unknown;
   const child = spawn(command, args, {
     detached: true,
@@ -173,13 +171,6 @@ async function start({ paths, launcher, program }: Launch, { clock, log }: Deps)
   if (!identity) throw await startError(paths, `did not start: ${failure ?? 'no sign of it'}`);
   log.info({ pid: identity.pid, dir: paths.dir }, 'containerd started');
   return identity;
-}
-
-/** Opened for appending; a log that has grown is put aside first, replacing the one before it. */
-async function openLog(path: string): Promise<FileHandle> {
-  const size = (await stat(path).catch(() => undefined))?.size ?? 0;
-  if (size > maxLogBytes) await rename(path, `${path}.1`);
-  return await open(path, 'a', 0o600);
 }
 
 interface Started {

@@ -9,7 +9,9 @@ import { connectContainerd } from '../../cri/containerd-client.ts';
 import { type Containerd, ensureContainerd } from '../../cri/containerd-process.ts';
 import type { RunCommand } from '../../host/command.ts';
 import { startKubelet } from '../../kubelet/kubelet.ts';
+import { ensureFormat, nodeFormat } from '../folder-format.ts';
 import { ensureBaseImages } from '../images/base-images.ts';
+import { startLogRotation } from '../log-rotation.ts';
 import { obtainIdentity } from './node-identity.ts';
 import { networkFacts, startNodeNetwork } from './node-network.ts';
 
@@ -49,8 +51,9 @@ const apiServerName = 'kube-apiserver-kubelet-client';
 /** What `knarr node` is: container runtime, kubelet, service proxy, overlay and DNS of one node, given a URL and a token. */
 export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<RunningNode> {
   const { clock, rng, log, run } = deps;
-  await mkdir(options.dir, { recursive: true, mode: 0o755 });
+  await ensureFormat(options.dir, nodeFormat);
   const [containerd, identity] = await Promise.all([startRuntime(deps, options), obtainIdentity(deps, options)]);
+  const stopRotation = startLogRotation({ clock, log }, [containerd.paths.log]);
   const { transport, certificates, ca } = identity;
   const client = createClient(transport);
   const network = await networkFacts(client);
@@ -87,6 +90,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
   );
   return {
     async stop() {
+      stopRotation();
       await kubelet.stop();
       await nodeNetwork.stop();
       informers.stop();

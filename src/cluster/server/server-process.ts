@@ -14,7 +14,7 @@ import { generateJoinToken, joinTokenSecret, joinTokenText, parseJoinToken } fro
 import { renderKubeconfig } from '../../pki/kubeconfig.ts';
 import { startScheduler } from '../../scheduler/scheduler.ts';
 import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
-import { clusterDomain, type ClusterLayout } from '../layout.ts';
+import { clusterDomain, type ClusterLayout, contextNameOf } from '../layout.ts';
 
 export interface ServerDeps {
   clock: Clock;
@@ -112,7 +112,7 @@ async function ensureJoinToken(client: Client, layout: ClusterLayout, rng: Rng):
 /** The administrator's kubeconfig; written when the server answers, so that its presence means something. */
 async function writeKubeconfig(layout: ClusterLayout, pki: ClusterPki): Promise<void> {
   const text = renderKubeconfig({
-    clusterName: layout.name === 'knarr' ? 'knarr' : `knarr-${layout.name}`,
+    clusterName: contextNameOf(layout.name),
     server: `https://127.0.0.1:${layout.apiPort}`,
     caPem: pki.ca.cert,
     userName: 'kubernetes-admin',

@@ -4,9 +4,7 @@ import { nextTurn } from '../../base/clock.ts';
 import type { Change, Journal, Loaded, Trim } from '../journal.ts';
 import { replay } from '../replay.ts';
 import { decodeRecord, encodeRecord } from './record.ts';
-
-/** Raised when the layout of the state folder changes; older ones are converted on open, newer ones refused. */
-const formatVersion = 1;
+import { stateFormat } from './state-format.ts';
 
 /**
  * The journal of a single machine: one LMDB environment with a log (revision → record). `overlappingSync: false` makes a
@@ -26,13 +24,11 @@ export class LmdbJournal implements Journal {
 
   async load(): Promise<Loaded> {
     const format = this.#meta.get('format');
-    if (format !== undefined && format > formatVersion) {
-      throw new Error(
-        `the state was written by a newer knarr (format ${format}; this one reads up to ${formatVersion})`,
-      );
+    if (format !== undefined && format > stateFormat) {
+      throw new Error(`the state was written by a newer knarr (format ${format}; this one reads up to ${stateFormat})`);
     }
     // Written once: with a full disk an old state can still be read.
-    if (format !== formatVersion) await flushed([this.#meta.put('format', formatVersion)]);
+    if (format !== stateFormat) await flushed([this.#meta.put('format', stateFormat)]);
     const log = this.#log.getRange({}).map(({ key, value }) => decodeRecord(key, value));
     return replay(log, { compacted: this.#meta.get('compacted') ?? 0, revision: this.#meta.get('revision') ?? 0 });
   }
