@@ -9,6 +9,7 @@ import { certificateApproving } from './certificate/approving.ts';
 import { certificateCleanup } from './certificate/cleanup.ts';
 import { certificateSigning } from './certificate/signing.ts';
 import { clusterRoleAggregation } from './clusterrole/aggregation.ts';
+import { cronJobSchedule } from './cronjob/schedule.ts';
 import { daemonSetPods } from './daemonset/pods.ts';
 import { deploymentRollout } from './deployment/rollout.ts';
 import { endpointSliceService } from './endpointslice/service.ts';
@@ -54,6 +55,7 @@ export const controllers = ({ rootCaPem, podCidr, authority }: ControllerOptions
   daemonSetPods,
   endpointSliceService,
   endpointsService,
+  cronJobSchedule,
   jobCompletion,
   jobTtl,
   podGarbage,
