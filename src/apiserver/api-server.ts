@@ -30,6 +30,8 @@ import { AddressAllocator } from './service-addresses.ts';
 export interface ApiServerDeps {
   journal: Journal;
   clock: Clock;
+  /** What sockets go by, when the cluster's own clock is another one. */
+  machineClock?: Clock;
   rng: Rng;
   log: Logger;
   /** The journal failed: the process must end (a test throws). */
@@ -46,6 +48,8 @@ export interface ApiServerOptions {
   facts: ClusterFacts;
   /** How many bytes of past events are kept for watches and lists to resume from; see `StoreOptions`. */
   historyBytes?: number;
+  /** In-process writes that JSON would change are refused. For tests. */
+  checkWrites?: boolean;
   /** How it reaches nodes; without it there are no logs and no exec. */
   nodes?: Omit<NodeConnectorOptions, 'ca'>;
 }
@@ -59,6 +63,7 @@ export class ApiServer {
   readonly health: Health;
   readonly #front: Front;
   readonly #deps: ApiServerDeps;
+  readonly #checkWrites: boolean;
   #listener: Listener | undefined;
 
   /** Opens the state, and fills a fresh one with what every cluster has. */
@@ -81,6 +86,7 @@ export class ApiServer {
     const { serviceCidr } = options;
     const addresses = new AddressAllocator({ store, objects, registry, clock, rng }, { serviceCidr });
     this.#deps = deps;
+    this.#checkWrites = options.checkWrites ?? false;
     this.context = {
       store,
       objects,
@@ -122,12 +128,12 @@ export class ApiServer {
 
   /** A client's way in from within this process, under its own name. */
   transportFor(user: UserInfo, userAgent: string): Transport {
-    return inProcessTransport(this.context, user, { userAgent });
+    return inProcessTransport(this.context, user, { userAgent, checkWrites: this.#checkWrites });
   }
 
   /** Serves HTTPS; answers with the port. */
   async listen(options: ListenerOptions): Promise<number> {
-    const { clock, log } = this.#deps;
+    const { clock: own, machineClock: clock = own, log } = this.#deps;
     this.#listener = await Listener.open({ front: this.#front, clock, log }, options);
     return this.#listener.port;
   }

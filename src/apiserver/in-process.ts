@@ -6,14 +6,22 @@ import type { StoreEvent } from '../store/version.ts';
 import type { UserInfo } from './authn/user-info.ts';
 import { noSuchResource } from './built-in-endpoints.ts';
 import type { ApiContext } from './context.ts';
+import { checkedJsonCopy, jsonCopy } from './json-copy.ts';
 import { handle } from './pipeline.ts';
 import type { Answer, ApiRequest, Verb } from './request.ts';
+
+export interface InProcessOptions {
+  userAgent: string;
+  /** Refuse what JSON would change: a write over HTTPS would say something else. For tests. */
+  checkWrites?: boolean;
+}
 
 /**
  * A transport for a part of this process: its own identity through the same authorization, admission, validation and
  * ownership as any client; only socket and codec are missing. Objects that come back are the replica's own, frozen.
  */
-export function inProcessTransport(context: ApiContext, user: UserInfo, options: { userAgent: string }): Transport {
+export function inProcessTransport(context: ApiContext, user: UserInfo, options: InProcessOptions): Transport {
+  const copyOf = options.checkWrites ? checkedJsonCopy : jsonCopy;
   const requestOf = (call: Omit<ApiCall, 'verb'>, verb: Verb): ApiRequest => {
     const { group, version, resource } = call.resource;
     const endpoint = context.registry.find(group, version, resource);
@@ -26,8 +34,8 @@ export function inProcessTransport(context: ApiContext, user: UserInfo, options:
       namespace: call.key.namespace ?? '',
       name: call.key.name ?? '',
       query: new URLSearchParams(call.query),
-      // The writer keeps its object: what the server does to it must not show.
-      body: call.body === undefined ? undefined : structuredClone(call.body),
+      // What the wire would carry. The writer keeps its object: what the server does to it must not show.
+      body: call.body === undefined ? undefined : copyOf(call.body),
       patchType: call.patchType,
       userAgent: options.userAgent,
       warn: () => {},

@@ -1,9 +1,14 @@
+export interface TimerOptions {
+  /** Comes again for ever (a heartbeat) or only guards (a deadline): nobody waits for it, so a settled world may have it. */
+  background?: boolean;
+}
+
 /** Time as an argument: nothing outside `base/` and `bin/` reads the wall clock or sets a timer by itself. */
 export interface Clock {
-  /** Milliseconds since the Unix epoch. */
+  /** Whole milliseconds since the Unix epoch. */
   now(): number;
   /** Runs `run` once after `delayMs`; the returned function cancels it. */
-  after(delayMs: number, run: () => void): () => void;
+  after(delayMs: number, run: () => void, options?: TimerOptions): () => void;
 }
 
 /** The machine's clock. A pending `after` keeps the process alive unless the caller ends it. */
@@ -37,11 +42,12 @@ export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Prom
 
 /** Calls `run` every `periodMs`, counted from the end of the previous call; the returned function stops it. */
 export function every(clock: Clock, periodMs: number, run: () => void): () => void {
-  let cancel = clock.after(periodMs, tick);
+  const options = { background: true };
+  let cancel = clock.after(periodMs, tick, options);
   let stopped = false;
   function tick(): void {
     run();
-    if (!stopped) cancel = clock.after(periodMs, tick);
+    if (!stopped) cancel = clock.after(periodMs, tick, options);
   }
   return () => {
     stopped = true;

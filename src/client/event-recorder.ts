@@ -37,6 +37,7 @@ export class BroadcastingRecorder implements EventRecorder {
   #isWriting = false;
   #isStopped = false;
   #sequence = 0;
+  #dropped = 0;
   #cancelRetry: () => void = () => {};
 
   constructor(deps: EventRecorderDeps, source: { component: string; host?: string }) {
@@ -48,7 +49,8 @@ export class BroadcastingRecorder implements EventRecorder {
   event(about: KubeObject | ObjectReference, type: EventType, reason: string, message: string): void {
     if (this.#isStopped) return;
     if (this.#waiting.length >= maxWaiting) {
-      this.#deps.log.warn({ reason, limit: maxWaiting }, 'event dropped: too many wait');
+      // Once for each flood: a line for each event would be a flood of its own.
+      if (this.#dropped++ === 0) this.#deps.log.warn({ reason, limit: maxWaiting }, 'events dropped: too many wait');
       return;
     }
     this.#waiting.push(this.#make(referenceTo(about), { type, reason, message }));
@@ -89,6 +91,8 @@ export class BroadcastingRecorder implements EventRecorder {
       if (correlated) await this.#writeOne(correlated);
     }
     this.#isWriting = false;
+    if (this.#dropped > 0) this.#deps.log.warn({ dropped: this.#dropped }, 'events were dropped');
+    this.#dropped = 0;
   }
 
   async #writeOne(correlated: Correlated): Promise<void> {

@@ -1,5 +1,5 @@
 import { backoffMs } from '../base/backoff.ts';
-import type { Clock } from '../base/clock.ts';
+import type { Clock, TimerOptions } from '../base/clock.ts';
 import { Heap } from '../base/heap.ts';
 
 export interface WorkQueueOptions {
@@ -14,23 +14,22 @@ export interface WorkQueueOptions {
  * Its size is bounded by the number of different keys.
  */
 export class WorkQueue {
-  readonly #clock: Clock;
   readonly #backoff: { baseMs: number; maxMs: number };
   readonly #ready = new Set<string>();
   readonly #working = new Set<string>();
   /** Added while in work. */
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, number>();
-  readonly #delayed = new Heap<{ at: number; key: string }>((a, b) => a.at - b.at);
-  /** The earliest time a key is due; entries of the heap that differ are stale. */
-  readonly #dueAt = new Map<string, number>();
+  readonly #later: DelayedKeys;
+  /** Delays that only guard: the clock need not wait for them. */
+  readonly #guards: DelayedKeys;
   readonly #takers: ((key: string | undefined) => void)[] = [];
-  #cancelTimer: () => void = () => {};
-  #timerAt = Number.POSITIVE_INFINITY;
   #isShutDown = false;
 
   constructor(clock: Clock, options: WorkQueueOptions = {}) {
-    this.#clock = clock;
+    const add = (key: string) => this.add(key);
+    this.#later = new DelayedKeys(clock, add);
+    this.#guards = new DelayedKeys(clock, add, { background: true });
     this.#backoff = { baseMs: options.baseMs ?? 5, maxMs: options.maxMs ?? 1_000_000 };
   }
 
@@ -41,7 +40,7 @@ export class WorkQueue {
 
   /** Nothing ready, in work or waiting for its time. */
   get isIdle(): boolean {
-    return this.#ready.size === 0 && this.#working.size === 0 && this.#dueAt.size === 0;
+    return this.#ready.size === 0 && this.#working.size === 0 && this.#later.size + this.#guards.size === 0;
   }
 
   add(key: string): void {
@@ -54,15 +53,11 @@ export class WorkQueue {
     this.#hand();
   }
 
-  addAfter(key: string, delayMs: number): void {
+  /** `background`: nothing is missing until then, the key is only looked at again to be sure. */
+  addAfter(key: string, delayMs: number, { background = false }: TimerOptions = {}): void {
     if (this.#isShutDown) return;
     if (delayMs <= 0) return this.add(key);
-    const at = this.#clock.now() + delayMs;
-    const due = this.#dueAt.get(key);
-    if (due !== undefined && due <= at) return;
-    this.#dueAt.set(key, at);
-    this.#delayed.push({ at, key });
-    this.#setTimer();
+    (background ? this.#guards : this.#later).add(key, delayMs);
   }
 
   /** Adds the key after its back-off, which doubles until `forget`. */
@@ -97,9 +92,9 @@ export class WorkQueue {
   /** Drops what waits; keys in work may still be given back. */
   shutDown(): void {
     this.#isShutDown = true;
-    this.#cancelTimer();
     this.#ready.clear();
-    this.#dueAt.clear();
+    this.#later.clear();
+    this.#guards.clear();
     for (const taker of this.#takers.splice(0)) taker(undefined);
   }
 
@@ -112,23 +107,59 @@ export class WorkQueue {
       taker(key);
     }
   }
+}
+
+/** Keys that come when their time has come; a key waits once, for the earliest time it was given. */
+class DelayedKeys {
+  readonly #clock: Clock;
+  readonly #release: (key: string) => void;
+  readonly #options: TimerOptions;
+  readonly #queue = new Heap<{ at: number; key: string }>((a, b) => a.at - b.at);
+  /** The earliest time a key is due; entries of the queue that differ are stale. */
+  readonly #dueAt = new Map<string, number>();
+  #cancelTimer: () => void = () => {};
+  #timerAt = Number.POSITIVE_INFINITY;
+
+  constructor(clock: Clock, release: (key: string) => void, options: TimerOptions = {}) {
+    this.#clock = clock;
+    this.#release = release;
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#dueAt.size;
+  }
+
+  add(key: string, delayMs: number): void {
+    const at = this.#clock.now() + delayMs;
+    const due = this.#dueAt.get(key);
+    if (due !== undefined && due <= at) return;
+    this.#dueAt.set(key, at);
+    this.#queue.push({ at, key });
+    this.#setTimer();
+  }
+
+  clear(): void {
+    this.#cancelTimer();
+    this.#dueAt.clear();
+  }
 
   #setTimer(): void {
-    const next = this.#delayed.peek()?.at ?? Number.POSITIVE_INFINITY;
+    const next = this.#queue.peek()?.at ?? Number.POSITIVE_INFINITY;
     if (next >= this.#timerAt) return;
     this.#cancelTimer();
     this.#timerAt = next;
-    this.#cancelTimer = this.#clock.after(next - this.#clock.now(), () => this.#release());
+    this.#cancelTimer = this.#clock.after(next - this.#clock.now(), () => this.#releaseDue(), this.#options);
   }
 
-  #release(): void {
+  #releaseDue(): void {
     this.#timerAt = Number.POSITIVE_INFINITY;
     const now = this.#clock.now();
-    for (let top = this.#delayed.peek(); top && top.at <= now; top = this.#delayed.peek()) {
-      this.#delayed.pop();
+    for (let top = this.#queue.peek(); top && top.at <= now; top = this.#queue.peek()) {
+      this.#queue.pop();
       if (this.#dueAt.get(top.key) !== top.at) continue;
       this.#dueAt.delete(top.key);
-      this.add(top.key);
+      this.#release(top.key);
     }
     this.#setTimer();
   }

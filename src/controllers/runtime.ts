@@ -13,9 +13,12 @@ import { TrackedClient } from './tracked-client.ts';
 /** What a reconcile answers: nothing more to do until something changes, or look again by the clock. */
 export interface Result {
   requeueAfterMs?: number;
+  /** Only to make sure: there is something to do then if something does not happen before. */
+  isGuard?: boolean;
 }
 export const done: Result = {};
 export const requeueAfter = (ms: number): Result => ({ requeueAfterMs: ms });
+export const guardAfter = (ms: number): Result => ({ requeueAfterMs: ms, isGuard: true });
 
 /** Which keys to reconcile when an object of the informer comes, changes (asked for both states) or goes. */
 export interface Watch {
@@ -153,9 +156,9 @@ export class ControllerLoop {
     const client = new TrackedClient(this.#deps.client, this.#used);
     let outcome: ReconcileReport['outcome'];
     try {
-      const { requeueAfterMs } = await this.#setup.reconcile(key, client);
+      const { requeueAfterMs, isGuard } = await this.#setup.reconcile(key, client);
       this.#queue.forget(key);
-      if (requeueAfterMs !== undefined) this.#queue.addAfter(key, requeueAfterMs);
+      if (requeueAfterMs !== undefined) this.#queue.addAfter(key, requeueAfterMs, { background: isGuard });
       outcome = requeueAfterMs === undefined ? 'done' : 'requeued';
     } catch (error) {
       outcome = 'failed';

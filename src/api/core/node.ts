@@ -27,6 +27,7 @@ const address =
     status.addresses?.find((a) => a.type === type)?.address ?? '<none>';
 
 export const node = defineStrategy<Node>({
+  keepsStatusOnCreate: true,
   cells: columns<Node>({
     Name: name,
     Status: status,

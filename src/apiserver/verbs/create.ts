@@ -63,11 +63,12 @@ function prepare(context: ApiContext, request: ApiRequest, object: KubeObject): 
   metadata.deletionTimestamp = undefined;
   metadata.deletionGracePeriodSeconds = undefined;
   metadata.generation = endpoint.kind.generation ? 1 : undefined;
-  if (endpoint.kind.statusSubresource && endpoint.kind.resetFields?.includes('status')) {
+  const { strategy, kind } = endpoint;
+  if (kind.statusSubresource && kind.resetFields?.includes('status') && !strategy.keepsStatusOnCreate) {
     const fresh = endpoint.type.fields.empty() as { status?: unknown };
     (object as { status?: unknown }).status = fresh.status;
   }
-  endpoint.strategy.prepareForCreate?.(object);
+  strategy.prepareForCreate?.(object);
 }
 
 function generateName(context: ApiContext, base: string): string {

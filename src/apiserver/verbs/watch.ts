@@ -45,7 +45,7 @@ export function watch(context: ApiContext, request: ApiRequest): Answer {
       };
       const { lifetime } = request.endpoint;
       lifetime?.addEventListener('abort', finish);
-      const cancelTimeout = context.clock.after(timeoutMs, finish);
+      const cancelTimeout = context.clock.after(timeoutMs, finish, { background: true });
       return { stop };
     },
   };

@@ -5,7 +5,7 @@ import { keyOf, keyText } from '../../api/resource.ts';
 import { isEmptySelector, matchesSelector } from '../label-match.ts';
 import { claim, controllerKeys, controllerOf, indexByController } from '../ownership.ts';
 import { isPodTerminal } from '../pod-state.ts';
-import { defineController, done, type Result, requeueAfter, watch } from '../runtime.ts';
+import { defineController, done, guardAfter, type Result, watch } from '../runtime.ts';
 import { conditionOf } from './conditions.ts';
 import { ensureCurrentSet, writeProgress } from './current-set.ts';
 import { byAge, isRolling, replicasOf, revisionOf } from './numbers.ts';
@@ -75,7 +75,7 @@ async function reconcileRollout(r: Rollout): Promise<Result> {
   }
   await (isRolling(r.deployment) ? roll(r) : recreate(r));
   const deadlineMs = await syncRolloutStatus(r);
-  return deadlineMs === undefined ? done : requeueAfter(deadlineMs);
+  return deadlineMs === undefined ? done : guardAfter(deadlineMs);
 }
 
 async function roll(r: Rollout): Promise<void> {

@@ -4,7 +4,7 @@ import { isNotFound } from '../../api/meta/status-error.ts';
 import { keyOf } from '../../api/resource.ts';
 import type { Client } from '../../client/client.ts';
 import { isPodReady } from '../pod-state.ts';
-import { defineController, done, requeueAfter, watch } from '../runtime.ts';
+import { defineController, done, guardAfter, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
 import { timeText } from '../time-text.ts';
 import { taintsFor } from './taints.ts';
@@ -68,7 +68,7 @@ export const nodeLifecycle = defineController({
           const waiting = allPods.index('node', key).filter(isPodReady);
           await Promise.all(waiting.map((pod) => markNotReady(client, pod, clock.now())));
         }
-        return leftMs > 0 ? requeueAfter(leftMs) : done;
+        return leftMs > 0 ? guardAfter(leftMs) : done;
       },
     };
   },

@@ -1,0 +1,28 @@
+/** Addresses of a node's pods, from its own /24. The lowest free one is given. */
+export class PodAddresses {
+  readonly #used = new Set<number>();
+  #prefix = '192.0.2';
+  hasNetwork = false;
+
+  /** `podCIDR` of the node; before it is known, addresses for documentation (RFC 5737) are given. */
+  setNetwork(podCidr: string | undefined): void {
+    if (!podCidr) return;
+    this.#prefix = podCidr.split('.').slice(0, 3).join('.');
+    this.hasNetwork = true;
+  }
+
+  give(): string {
+    let last = 2;
+    while (this.#used.has(last)) last++;
+    this.#used.add(last);
+    return `${this.#prefix}.${last}`;
+  }
+
+  take(ip: string | undefined): void {
+    if (ip) this.#used.add(Number(ip.split('.')[3]));
+  }
+
+  free(ip: string | undefined): void {
+    if (ip) this.#used.delete(Number(ip.split('.')[3]));
+  }
+}
