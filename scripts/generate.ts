@@ -5,7 +5,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { renderCri } from './generate-cri.ts';
+import { renderProto } from './generate-proto.ts';
 
 const root = join(import.meta.dirname, '..');
 const out = join(root, 'src/api/generated');
@@ -286,4 +286,14 @@ write(
   'rbac.ts',
   `${banner}import type { BootstrapPolicy } from '../bootstrap-policy.ts';\n\n${table('bootstrapPolicy', 'BootstrapPolicy', Object.fromEntries(sections.map((s) => [s, rbac[s]])))}`,
 );
-write('cri.ts', banner + renderCri(facts('proto.json')));
+const proto = facts<Parameters<typeof renderProto>[0]>('proto.json');
+write('cri.ts', banner + renderProto(proto, { packages: ['runtime.v1'], descriptor: 'criDescriptor' }));
+write(
+  'etcd.ts',
+  banner +
+    renderProto(proto, {
+      packages: ['etcdserverpb', 'mvccpb'],
+      services: ['KV', 'Watch', 'Lease'],
+      descriptor: 'etcdDescriptor',
+    }),
+);

@@ -4,9 +4,9 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { ContainerdEvents } from './containerd-events.ts';
 import type { Cri } from './cri.ts';
-import { GrpcChannel } from './grpc-channel.ts';
-import type { RpcMethod } from './protobuf.ts';
-import { ProtobufSchema } from './protobuf.ts';
+import { GrpcChannel } from '../rpc/grpc-channel.ts';
+import type { RpcMethod } from '../rpc/protobuf.ts';
+import { ProtobufSchema } from '../rpc/protobuf.ts';
 
 const minute = 60_000;
 
@@ -27,10 +27,10 @@ function timeoutMs(method: string, request: object): number {
 
 /**
  * The CRI of a containerd (1.6 or later) behind a unix socket, which may be in another network namespace. Returns at once;
- * the connection is made in the background and made again when it breaks. Every call rejects with `RuntimeError`.
+ * the connection is made in the background and made again when it breaks. Every call rejects with `RpcError`.
  */
 export function connectContainerd(socketPath: string, deps: { clock: Clock; log: Logger }): Cri {
-  const channel = new GrpcChannel(socketPath, deps.clock);
+  const channel = new GrpcChannel({ address: `unix://${socketPath}` }, deps.clock);
   const schema = new ProtobufSchema(criDescriptor);
   const events = new ContainerdEvents({ channel, log: deps.log });
   return {

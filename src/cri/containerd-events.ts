@@ -2,10 +2,10 @@ import type { Logger } from '../base/log.ts';
 import type { EventEnvelope, TaskEventPayload, Timestamp } from './containerd-api.ts';
 import { containerdDescriptor } from './containerd-api.ts';
 import type { TaskEvent, TaskEventSink } from './cri.ts';
-import type { GrpcChannel } from './grpc-channel.ts';
-import type { Codec, RpcMethod } from './protobuf.ts';
-import { ProtobufSchema } from './protobuf.ts';
-import { runtimeErrorFrom } from './runtime-error.ts';
+import type { GrpcChannel } from '../rpc/grpc-channel.ts';
+import type { Codec, RpcMethod } from '../rpc/protobuf.ts';
+import { ProtobufSchema } from '../rpc/protobuf.ts';
+import { rpcErrorFrom } from '../rpc/rpc-error.ts';
 
 /** containerd 1.6 has no CRI event stream (GetContainerEvents), its own events exist in every version. */
 const taskTopics: Record<string, { type: TaskEvent['type']; message: string }> = {
@@ -54,7 +54,7 @@ export class ContainerdEvents {
       const event = open ? this.#decode(envelope) : undefined;
       if (event) sink.event(event);
     });
-    stream.on('error', (error) => end(runtimeErrorFrom(error)));
+    stream.on('error', (error) => end(rpcErrorFrom(error)));
     stream.on('end', () => end());
     return { stop };
   }

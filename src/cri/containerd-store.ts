@@ -4,10 +4,10 @@ import type { Rng } from '../base/rng.ts';
 import { uuid } from '../base/rng.ts';
 import type { ContainerdImage, WriteContentRequest, WriteContentResponse } from './containerd-api.ts';
 import { containerdDescriptor } from './containerd-api.ts';
-import { GrpcChannel } from './grpc-channel.ts';
-import type { RpcMethod } from './protobuf.ts';
-import { ProtobufSchema } from './protobuf.ts';
-import { hasRuntimeCode, RuntimeError, runtimeErrorFrom } from './runtime-error.ts';
+import { GrpcChannel } from '../rpc/grpc-channel.ts';
+import type { RpcMethod } from '../rpc/protobuf.ts';
+import { ProtobufSchema } from '../rpc/protobuf.ts';
+import { hasRpcCode, RpcError, rpcErrorFrom } from '../rpc/rpc-error.ts';
 
 export interface Blob {
   /** `sha256:…`; containerd checks it. */
@@ -28,7 +28,7 @@ const writeTimeoutMs = 30 * 60_000;
 /** What is written under a lease is not collected as garbage before the lease ends: at the latest after an hour. */
 const leaseLifeMs = 3_600_000;
 
-/** containerd's content and image stores, in the namespace the CRI reads. Calls reject with `RuntimeError`. */
+/** containerd's content and image stores, in the namespace the CRI reads. Calls reject with `RpcError`. */
 export class ContainerdStore {
   readonly #channel: GrpcChannel;
   readonly #clock: Clock;
@@ -38,7 +38,7 @@ export class ContainerdStore {
   readonly #leases: Map<string, RpcMethod>;
 
   constructor(socketPath: string, deps: { clock: Clock; rng: Rng }) {
-    this.#channel = new GrpcChannel(socketPath, deps.clock);
+    this.#channel = new GrpcChannel({ address: `unix://${socketPath}` }, deps.clock);
     this.#clock = deps.clock;
     this.#rng = deps.rng;
     const schema = new ProtobufSchema(containerdDescriptor);
@@ -70,7 +70,7 @@ export class ContainerdStore {
       await sendBlob(stream as unknown as WriteStream, blob, `${lease}-${blob.digest}`);
       return true;
     } catch (error) {
-      if (hasRuntimeCode(error, 'AlreadyExists')) return false;
+      if (hasRpcCode(error, 'AlreadyExists')) return false;
       throw error;
     } finally {
       stream.cancel();
@@ -82,7 +82,7 @@ export class ContainerdStore {
     try {
       await this.#call(this.#images, 'Create', { image });
     } catch (error) {
-      if (!hasRuntimeCode(error, 'AlreadyExists')) throw error;
+      if (!hasRpcCode(error, 'AlreadyExists')) throw error;
       await this.#call(this.#images, 'Update', { image, updateMask: { paths: ['target', 'labels'] } });
     }
   }
@@ -118,8 +118,8 @@ function repliesOf(stream: WriteStream): { first: Promise<void>; committed: Prom
   const until = (enough: (reply: WriteContentResponse) => boolean) =>
     new Promise<void>((resolve, reject) => {
       stream.on('data', (reply: WriteContentResponse) => enough(reply) && resolve());
-      stream.on('error', (error) => reject(runtimeErrorFrom(error)));
-      stream.on('end', () => reject(new RuntimeError('Unavailable', 'the content stream ended early')));
+      stream.on('error', (error) => reject(rpcErrorFrom(error)));
+      stream.on('end', () => reject(new RpcError('Unavailable', 'the content stream ended early')));
     });
   const first = until(() => true);
   const committed = until((reply) => reply.action === 'COMMIT');

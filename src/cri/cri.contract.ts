@@ -75,12 +75,12 @@ function nodeCases(harness: () => CriHarness): void {
 
   it('fails to pull an image that no registry has', async () => {
     const pull = harness().cri.images.PullImage({ image: { image: harness().missingImage } });
-    await expect(pull).rejects.toMatchObject({ name: 'RuntimeError' });
+    await expect(pull).rejects.toMatchObject({ name: 'RpcError' });
   });
 
   it('calls what it does not know NotFound, and removes it gladly', async () => {
     const { runtime } = harness().cri;
-    const notFound = { name: 'RuntimeError', code: 'NotFound' };
+    const notFound = { name: 'RpcError', code: 'NotFound' };
     await expect(runtime.ContainerStatus({ containerId: 'none' })).rejects.toMatchObject(notFound);
     await expect(runtime.StartContainer({ containerId: 'none' })).rejects.toMatchObject(notFound);
     await expect(runtime.PodSandboxStatus({ podSandboxId: 'none' })).rejects.toMatchObject(notFound);
@@ -106,7 +106,7 @@ function sandboxCases(pods: () => Pods): void {
 
   it('refuses the same sandbox twice', async () => {
     const { config } = await pods().sandbox();
-    await expect(pods().cri.runtime.RunPodSandbox({ config })).rejects.toMatchObject({ name: 'RuntimeError' });
+    await expect(pods().cri.runtime.RunPodSandbox({ config })).rejects.toMatchObject({ name: 'RpcError' });
   });
 
   it('kills the containers of a sandbox that is stopped, and forgets it when it is removed', async () => {
@@ -142,7 +142,7 @@ function lifeCases(pods: () => Pods): void {
     expect(running?.startedAt).toBeGreaterThanOrEqual(created?.createdAt as number);
     const filter = { podSandboxId: sandbox.id, state: { state: 'CONTAINER_RUNNING' as const } };
     expect((await runtime.ListContainers({ filter })).containers).toMatchObject([{ id: containerId }]);
-    await expect(runtime.StartContainer({ containerId })).rejects.toMatchObject({ name: 'RuntimeError' });
+    await expect(runtime.StartContainer({ containerId })).rejects.toMatchObject({ name: 'RpcError' });
     await runtime.StopContainer({ containerId, timeout: 0 });
     const exited = (await runtime.ContainerStatus({ containerId })).status;
     expect(exited).toMatchObject({ state: 'CONTAINER_EXITED', exitCode: 137, reason: 'Error' });
@@ -196,7 +196,7 @@ function lifeCases(pods: () => Pods): void {
 function failureCases(pods: () => Pods): void {
   it('fails to start a command that does not exist, and keeps the reason', async () => {
     const containerId = await pods().create(await pods().sandbox(), commands.missing);
-    await expect(pods().cri.runtime.StartContainer({ containerId })).rejects.toMatchObject({ name: 'RuntimeError' });
+    await expect(pods().cri.runtime.StartContainer({ containerId })).rejects.toMatchObject({ name: 'RpcError' });
     const status = await pods().status(containerId);
     expect(status).toMatchObject({ state: 'CONTAINER_EXITED', exitCode: 128, reason: 'StartError' });
     expect(status?.message).toBeTruthy();
@@ -205,7 +205,7 @@ function failureCases(pods: () => Pods): void {
   it('does not create a container without its image, or in a sandbox it does not know', async () => {
     const sandbox = await pods().sandbox();
     const image = { image: pods().harness.missingImage };
-    const notFound = { name: 'RuntimeError', code: 'NotFound' };
+    const notFound = { name: 'RpcError', code: 'NotFound' };
     await expect(pods().create(sandbox, commands.sleep, { image })).rejects.toMatchObject(notFound);
     await expect(pods().create({ ...sandbox, id: 'none' }, commands.sleep)).rejects.toMatchObject(notFound);
   });
@@ -231,7 +231,7 @@ function execCases(pods: () => Pods): void {
     await pods().seen(containerId, 'exit');
     expect(pods().events.filter(({ id, type }) => id === containerId && type === 'exit')).toHaveLength(1);
     await expect(runtime.ExecSync({ containerId, cmd: ['true'], timeout: 1 })).rejects.toMatchObject({
-      name: 'RuntimeError',
+      name: 'RpcError',
     });
   });
 

@@ -20,7 +20,7 @@ export interface TaskEventSink {
  * The container runtime as the node agent needs it: the CRI (runtime.v1) plus task events. 64-bit integers are numbers
  * (times in nanoseconds are therefore exact to a quarter of a microsecond), enums strings, bytes Buffers. proto3 leaves
  * zero values out: absent means zero, except that enum fields, `exitCode` and bytes are always there.
- * Calls reject with `RuntimeError`. `containerd-client.ts` is the real one, `fake.ts` the one for simulation;
+ * Calls reject with `RpcError`. `containerd-client.ts` is the real one, `fake.ts` the one for simulation;
  * `cri.contract.ts` is what both pass.
  */
 export interface Cri {

@@ -16,7 +16,7 @@ import type { FakeImages } from './fake-images.ts';
 import { imageId } from './fake-images.ts';
 import type { FakeSandboxes } from './fake-sandboxes.ts';
 import { hasLabels, nanos, runtimeId } from './fake-sandboxes.ts';
-import { RuntimeError } from './runtime-error.ts';
+import { RpcError } from '../rpc/rpc-error.ts';
 
 interface FakeContainer {
   id: string;
@@ -142,8 +142,7 @@ export class FakeContainers {
 
   #find(id: string | undefined): FakeContainer {
     const container = this.#containers.get(id ?? '');
-    if (!container)
-      throw new RuntimeError('NotFound', `an error occurred when try to find container "${id}": not found`);
+    if (!container) throw new RpcError('NotFound', `an error occurred when try to find container "${id}": not found`);
     return container;
   }
 
@@ -152,11 +151,10 @@ export class FakeContainers {
     const sandbox = sandboxes.find(podSandboxId);
     const name = this.#nameOf(sandbox.id, config);
     const holder = this.#names.get(name);
-    if (holder)
-      throw new RuntimeError('Unknown', `failed to reserve container name "${name}": reserved for "${holder}"`);
+    if (holder) throw new RpcError('Unknown', `failed to reserve container name "${name}": reserved for "${holder}"`);
     const image = images.find(config.image);
-    if (!image) throw new RuntimeError('NotFound', `failed to resolve image "${config.image?.image}": not found`);
-    if (sandbox.state !== 'SANDBOX_READY') throw new RuntimeError('Unknown', `sandbox "${sandbox.id}" does not run`);
+    if (!image) throw new RpcError('NotFound', `failed to resolve image "${config.image?.image}": not found`);
+    if (sandbox.state !== 'SANDBOX_READY') throw new RpcError('Unknown', `sandbox "${sandbox.id}" does not run`);
     const id = runtimeId(rng);
     this.#names.set(name, id);
     this.#containers.set(id, {
@@ -183,7 +181,7 @@ export class FakeContainers {
   async #start(container: FakeContainer): Promise<object> {
     const { clock, emit } = this.#deps;
     if (container.state !== 'CONTAINER_CREATED' || container.starting) {
-      throw new RuntimeError('Unknown', `failed to set starting state: container is in ${container.state} state`);
+      throw new RpcError('Unknown', `failed to set starting state: container is in ${container.state} state`);
     }
     const { startDelayMs, startError, exit } = container.behavior;
     container.starting = true;
@@ -194,7 +192,7 @@ export class FakeContainers {
     if (startError) {
       Object.assign(container, { state: 'CONTAINER_EXITED', finishedAtMs: clock.now(), exitCode: 128 });
       Object.assign(container, { reason: 'StartError', message: startError });
-      throw new RuntimeError('Unknown', startError);
+      throw new RpcError('Unknown', startError);
     }
     const atMs = clock.now();
     Object.assign(container, { state: 'CONTAINER_RUNNING', startedAtMs: atMs });
@@ -249,7 +247,7 @@ export class FakeContainers {
     const limitMs = timeout > 0 ? timeout * 1000 : Number.POSITIVE_INFINITY;
     if (afterMs > 0) await sleep(this.#deps.clock, Math.min(afterMs, limitMs));
     if (afterMs > limitMs) {
-      throw new RuntimeError('DeadlineExceeded', `failed to exec in container: timeout ${timeout}s exceeded`);
+      throw new RpcError('DeadlineExceeded', `failed to exec in container: timeout ${timeout}s exceeded`);
     }
     return { exitCode, stdout: Buffer.from(stdout ?? ''), stderr: Buffer.from(stderr ?? '') };
   }
@@ -281,7 +279,7 @@ export class FakeContainers {
 
 function requireRunning(container: FakeContainer): void {
   if (container.state === 'CONTAINER_RUNNING') return;
-  throw new RuntimeError('Unknown', `container is in ${container.state} state`);
+  throw new RpcError('Unknown', `container is in ${container.state} state`);
 }
 
 const describe = (container: FakeContainer) => ({

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Image, ImageService, ImageSpec } from '../api/generated/cri.ts';
 import type { Clock } from '../base/clock.ts';
 import { sleep } from '../base/clock.ts';
-import { RuntimeError } from './runtime-error.ts';
+import { RpcError } from '../rpc/rpc-error.ts';
 
 export interface FakeImage {
   /** The name as pods write it; the fake does not complete names. */
@@ -62,8 +62,8 @@ export class FakeImages {
   async #pull(ref: string): Promise<{ imageRef: string }> {
     const image = this.#known.get(ref);
     if (image?.pullMs) await sleep(this.#clock, image.pullMs);
-    if (!image) throw new RuntimeError('NotFound', `failed to pull image "${ref}": not found`);
-    if (image.pullError) throw new RuntimeError('Unknown', `failed to pull image "${ref}": ${image.pullError}`);
+    if (!image) throw new RpcError('NotFound', `failed to pull image "${ref}": not found`);
+    if (image.pullError) throw new RpcError('Unknown', `failed to pull image "${ref}": ${image.pullError}`);
     this.#present.add(ref);
     return { imageRef: imageId(ref) };
   }

@@ -3,7 +3,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Rng } from '../base/rng.ts';
 import type { TaskEvent } from './cri.ts';
 import type { FakeContainers } from './fake-containers.ts';
-import { RuntimeError } from './runtime-error.ts';
+import { RpcError } from '../rpc/rpc-error.ts';
 
 export interface FakeSandbox {
   id: string;
@@ -56,7 +56,7 @@ export class FakeSandboxes {
 
   find(id: string | undefined): FakeSandbox {
     const sandbox = this.#sandboxes.get(id ?? '');
-    if (!sandbox) throw new RuntimeError('NotFound', `an error occurred when try to find sandbox "${id}": not found`);
+    if (!sandbox) throw new RpcError('NotFound', `an error occurred when try to find sandbox "${id}": not found`);
     return sandbox;
   }
 
@@ -103,7 +103,7 @@ export class FakeSandboxes {
   #run(config: PodSandboxConfig, runtimeHandler: string | undefined): string {
     const name = nameOf(config);
     const holder = this.#names.get(name);
-    if (holder) throw new RuntimeError('Unknown', `failed to reserve sandbox name "${name}": reserved for "${holder}"`);
+    if (holder) throw new RpcError('Unknown', `failed to reserve sandbox name "${name}": reserved for "${holder}"`);
     const { clock, rng, emit } = this.#deps;
     const id = runtimeId(rng);
     const onNode = config.linux?.securityContext?.namespaceOptions?.network === 'NODE';

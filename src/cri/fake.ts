@@ -7,7 +7,7 @@ import { FakeContainers } from './fake-containers.ts';
 import type { FakeImage } from './fake-images.ts';
 import { FakeImages } from './fake-images.ts';
 import { FakeSandboxes } from './fake-sandboxes.ts';
-import { RuntimeError } from './runtime-error.ts';
+import { RpcError } from '../rpc/rpc-error.ts';
 
 /** What a container does when it is started. Without anything it runs until it is stopped. */
 export interface ContainerBehavior {
@@ -91,7 +91,7 @@ export class FakeCri implements Cri {
     this.#down = true;
     const sinks = [...this.#sinks];
     this.#sinks.clear();
-    for (const sink of sinks) sink.end(new RuntimeError('Unavailable', 'the runtime is down'));
+    for (const sink of sinks) sink.end(new RpcError('Unavailable', 'the runtime is down'));
   }
 
   reconnect(): void {
@@ -119,7 +119,7 @@ export class FakeCri implements Cri {
       async (request: object) => {
         const delayMs = (this.#delaysMs as Record<string, number | undefined>)[name] ?? 0;
         if (delayMs > 0) await sleep(this.#clock, delayMs);
-        if (this.#down) throw new RuntimeError('Unavailable', 'the runtime is down');
+        if (this.#down) throw new RpcError('Unavailable', 'the runtime is down');
         return await call(request);
       },
     ]);
@@ -146,7 +146,7 @@ const nodeCalls = {
 };
 
 const refuse = (name: string) => async (): Promise<never> => {
-  throw new RuntimeError('Unimplemented', `the fake runtime has no ${name}`);
+  throw new RpcError('Unimplemented', `the fake runtime has no ${name}`);
 };
 
 const unimplemented = {

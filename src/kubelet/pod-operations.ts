@@ -3,7 +3,7 @@ import type { Pod, Service } from '../api/generated/types.ts';
 import type { Clock } from '../base/clock.ts';
 import type { EventType } from '../client/event-recorder.ts';
 import type { Cri } from '../cri/cri.ts';
-import { hasRuntimeCode } from '../cri/runtime-error.ts';
+import { hasRpcCode } from '../rpc/rpc-error.ts';
 import { containerConfig } from './config/container-config.ts';
 import { type ClusterDns, dnsConfigOf } from './config/dns-config.ts';
 import type { ReferencedObjects } from './config/env.ts';
@@ -257,7 +257,7 @@ async function create<T>(call: () => Promise<T>): Promise<T> {
 const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 function ignoreNotFound(error: unknown): void {
-  if (!hasRuntimeCode(error, 'NotFound')) throw error;
+  if (!hasRpcCode(error, 'NotFound')) throw error;
 }
 
 /** Rejects as soon as the signal aborts; what was begun goes on by itself (a pull serves other pods too). */

@@ -1,5 +1,5 @@
 import type { ContainerStatus, PodSandbox, RuntimeService } from '../api/generated/cri.ts';
-import { hasRuntimeCode } from '../cri/runtime-error.ts';
+import { hasRpcCode } from '../rpc/rpc-error.ts';
 import {
   containerNameLabel,
   gracePeriodAnnotation,
@@ -93,7 +93,7 @@ export class RuntimeView {
 }
 
 function absent(error: unknown): { status?: undefined } {
-  if (hasRuntimeCode(error, 'NotFound')) return {};
+  if (hasRpcCode(error, 'NotFound')) return {};
   throw error;
 }
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RuntimeService } from '../../api/generated/cri.ts';
 import type { Probe } from '../../api/generated/types.ts';
 import { realClock } from '../../base/clock.ts';
-import { RuntimeError } from '../../cri/runtime-error.ts';
+import { RpcError } from '../../rpc/rpc-error.ts';
 import { attemptProbe } from './attempt.ts';
 
 let server: Server;
@@ -24,7 +24,7 @@ afterAll(() => {
 });
 
 const ExecSync = async ({ cmd }: { cmd?: string[] }) => {
-  if (cmd?.[0] === 'hang') throw new RuntimeError('DeadlineExceeded', 'too long');
+  if (cmd?.[0] === 'hang') throw new RpcError('DeadlineExceeded', 'too long');
   return { exitCode: Number(cmd?.[0]), stdout: Buffer.from('said') };
 };
 const runtime = { ExecSync } as unknown as RuntimeService;

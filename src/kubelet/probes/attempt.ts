@@ -1,7 +1,7 @@
 import type { RuntimeService } from '../../api/generated/cri.ts';
 import type { Container, Probe } from '../../api/generated/types.ts';
 import type { Clock } from '../../base/clock.ts';
-import { hasRuntimeCode } from '../../cri/runtime-error.ts';
+import { hasRpcCode } from '../../rpc/rpc-error.ts';
 import { checkGrpcHealth } from './grpc-probe.ts';
 import { httpGet } from './http-probe.ts';
 import { portNumber } from './port-number.ts';
@@ -73,7 +73,7 @@ async function exec(
       .slice(0, maxOutput);
     return { isSuccess: exitCode === 0, output };
   } catch (error) {
-    if (!hasRuntimeCode(error, 'DeadlineExceeded')) throw error;
+    if (!hasRpcCode(error, 'DeadlineExceeded')) throw error;
     return { isSuccess: false, output: `command timed out: "${cmd.join(' ')}" timed out after ${timeoutMs / 1000}s` };
   }
 }

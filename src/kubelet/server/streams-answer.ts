@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { StatusError } from '../../api/meta/status-error.ts';
-import { hasRuntimeCode } from '../../cri/runtime-error.ts';
+import { hasRpcCode } from '../../rpc/rpc-error.ts';
 import { endGently } from '../../streams/splice.ts';
 import { UpgradeRefused } from '../../streams/upgrade-request.ts';
 
@@ -21,9 +21,9 @@ export function answerFor(error: unknown): PlainAnswer {
     const accepted = error.headers[acceptedProtocolsHeader];
     return { ...plain(error.code, error), headers: accepted ? { [acceptedProtocolsHeader]: String(accepted) } : {} };
   }
-  if (hasRuntimeCode(error, 'NotFound')) return plain(404, error);
-  if (hasRuntimeCode(error, 'InvalidArgument', 'FailedPrecondition')) return plain(400, error);
-  if (hasRuntimeCode(error, 'ResourceExhausted')) return { ...plain(429, error), headers: { 'retry-after': '60' } };
+  if (hasRpcCode(error, 'NotFound')) return plain(404, error);
+  if (hasRpcCode(error, 'InvalidArgument', 'FailedPrecondition')) return plain(400, error);
+  if (hasRpcCode(error, 'ResourceExhausted')) return { ...plain(429, error), headers: { 'retry-after': '60' } };
   return plain(500, error);
 }
 

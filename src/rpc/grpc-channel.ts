@@ -1,7 +1,7 @@
 import grpc from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
 import type { RpcMethod } from './protobuf.ts';
-import { RuntimeError, runtimeErrorFrom } from './runtime-error.ts';
+import { RpcError, rpcErrorFrom } from './rpc-error.ts';
 
 export interface CallOptions {
   /** Milliseconds until the call is given up with `DeadlineExceeded`; streams without one have no end. */
@@ -13,14 +13,21 @@ export interface CallOptions {
 /** Replies to lists of many containers are large; grpc's own limit is 4 MiB. */
 const maxMessageBytes = 16 << 20;
 
-/** One gRPC connection over a unix socket. It reconnects by itself; calls made while it is down fail with `Unavailable`. */
+/** Where the other side listens: `unix:///path` or `host:port`, the latter with TLS when there is a CA. */
+export interface GrpcTarget {
+  address: string;
+  /** PEM. */
+  tls?: { ca: string; cert?: string; key?: string };
+}
+
+/** One gRPC connection. It reconnects by itself; calls made while it is down fail with `Unavailable`. */
 export class GrpcChannel {
   readonly #client: grpc.Client;
   readonly #clock: Clock;
 
-  constructor(socketPath: string, clock: Clock) {
+  constructor(target: GrpcTarget, clock: Clock) {
     this.#clock = clock;
-    this.#client = new grpc.Client(`unix://${socketPath}`, grpc.credentials.createInsecure(), {
+    this.#client = new grpc.Client(target.address, credentialsFor(target), {
       'grpc.max_receive_message_length': maxMessageBytes,
       'grpc.max_send_message_length': maxMessageBytes,
       // A socket on this machine answers or is gone: come back quickly, and never by way of a web proxy.
@@ -41,7 +48,7 @@ export class GrpcChannel {
         request,
         metadata(options),
         this.#callOptions(options),
-        (error, response) => (error ? reject(runtimeErrorFrom(error)) : resolve(response as R)),
+        (error, response) => (error ? reject(rpcErrorFrom(error)) : resolve(response as R)),
       );
     });
   }
@@ -71,7 +78,7 @@ export class GrpcChannel {
   ready(timeoutMs: number): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#client.waitForReady(this.#clock.now() + timeoutMs, (error) =>
-        error ? reject(new RuntimeError('Unavailable', 'no connection to the runtime', { cause: error })) : resolve(),
+        error ? reject(new RpcError('Unavailable', 'no connection', { cause: error })) : resolve(),
       );
     });
   }
@@ -83,6 +90,12 @@ export class GrpcChannel {
   #callOptions(options: CallOptions): grpc.CallOptions {
     return options.timeoutMs === undefined ? {} : { deadline: this.#clock.now() + options.timeoutMs };
   }
+}
+
+function credentialsFor({ tls }: GrpcTarget): grpc.ChannelCredentials {
+  if (!tls) return grpc.credentials.createInsecure();
+  const pem = (text: string | undefined) => (text === undefined ? null : Buffer.from(text));
+  return grpc.credentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert));
 }
 
 function metadata(options: CallOptions): grpc.Metadata {

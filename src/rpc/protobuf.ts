@@ -16,6 +16,7 @@ export interface RpcMethod {
 
 interface DescriptorNode {
   nested?: Record<string, DescriptorNode>;
+  oneofs?: Record<string, { oneof: string[] }>;
   fields?: Record<string, unknown>;
 }
 
@@ -91,9 +92,11 @@ function children(field: protobuf.Field, value: unknown): Record<string, unknown
 const camel = (name: string): string => name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 
 function camelCaseFields(node: DescriptorNode): DescriptorNode {
-  const { nested, fields } = node;
+  const { nested, fields, oneofs } = node;
+  const renamed = ({ oneof }: { oneof: string[] }) => ({ oneof: oneof.map(camel) });
   return {
     ...node,
+    ...(oneofs && { oneofs: Object.fromEntries(Object.entries(oneofs).map(([name, one]) => [name, renamed(one)])) }),
     ...(fields && { fields: Object.fromEntries(Object.entries(fields).map(([name, f]) => [camel(name), f])) }),
     ...(nested && { nested: Object.fromEntries(Object.entries(nested).map(([n, v]) => [n, camelCaseFields(v)])) }),
   };
