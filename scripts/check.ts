@@ -1,6 +1,7 @@
 /**
- * `npm run check`: what must hold before a commit. Without arguments the unit tests of what has changed since main's last
- * commit are run; with `--all`, all of them. Prints one line for each check, and what a failed one said.
+ * `npm run check`: what must hold before a commit. Without arguments the unit tests of what has changed since the last
+ * commit (`--since REV`: since that one) are run; with `--all`, all of them. Prints one line for each check, and what a
+ * failed one said.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ const root = join(import.meta.dirname, '..');
 process.chdir(root);
 const bin = (name: string): string => join(root, 'node_modules/.bin', name);
 const all = process.argv.includes('--all');
+const since = process.argv.includes('--since') ? (process.argv.at(-1) as string) : 'HEAD';
 
 interface Outcome {
   passed: boolean;
@@ -71,7 +73,7 @@ const unitTests: Check = {
   name: all ? 'unit tests' : 'unit tests of what has changed',
   async run() {
     const changed = [
-      ...(await filesOf('diff', '--name-only', '--diff-filter=d', 'HEAD')),
+      ...(await filesOf('diff', '--name-only', '--diff-filter=d', since)),
       ...(await filesOf('ls-files', '--others', '--exclude-standard')),
     ].map((path) => join(root, path));
     if (!all && changed.length === 0) return { passed: true, output: '' };

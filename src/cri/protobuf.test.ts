@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ContainerStatus, CreateContainerRequest, ListPodSandboxResponse } from '../api/generated/cri.ts';
 import { criDescriptor } from '../api/generated/cri.ts';
-import { ProtobufSchema } from './protobuf.ts';
+import { ProtobufSchema } from '../rpc/protobuf.ts';
 
 const schema = new ProtobufSchema(criDescriptor);
 
