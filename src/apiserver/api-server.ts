@@ -4,6 +4,7 @@ import type { Rng } from '../base/rng.ts';
 import { type KubeObject, keyOf } from '../api/resource.ts';
 import type { Transport } from '../client/transport.ts';
 import { createClient } from '../client/typed-client.ts';
+import type { KeyPair } from '../pki/issue.ts';
 import type { Journal } from '../store/journal.ts';
 import { Store } from '../store/store.ts';
 import { Admission } from './admission/admission.ts';
@@ -62,6 +63,7 @@ export class ApiServer {
   readonly context: ApiContext;
   readonly health: Health;
   readonly #front: Front;
+  readonly #nodes: NodeConnector;
   readonly #deps: ApiServerDeps;
   readonly #checkWrites: boolean;
   #listener: Listener | undefined;
@@ -105,8 +107,8 @@ export class ApiServer {
     this.health.add('ping', () => true);
     const { context } = this;
     const plain = { context, discovery: discoveryOf(registry), openapi: openApiOf(registry), health: this.health };
-    const nodes = new NodeConnector({ read }, { ca: options.ca, cert: '', key: '', ...options.nodes });
-    this.#front = new Front({ context, authentication, plainPaths: new PlainPaths(plain), nodes });
+    this.#nodes = new NodeConnector({ read }, { ca: options.ca, cert: '', key: '', ...options.nodes });
+    this.#front = new Front({ context, authentication, plainPaths: new PlainPaths(plain), nodes: this.#nodes });
   }
 
   /** Writes what a fresh cluster lacks, and what a newer version adds; nothing on a settled one. */
@@ -136,6 +138,12 @@ export class ApiServer {
     const { clock: own, machineClock: clock = own, log } = this.#deps;
     this.#listener = await Listener.open({ front: this.#front, clock, log }, options);
     return this.#listener.port;
+  }
+
+  /** Renewed certificates: for whoever connects from now on, and towards nodes. PEM. */
+  useCertificates({ serving, nodes }: { serving: KeyPair; nodes: KeyPair }): void {
+    this.#listener?.setCertificate(serving);
+    this.#nodes.useCertificate(nodes);
   }
 
   async close(): Promise<void> {

@@ -32,20 +32,27 @@ export class Listener {
   readonly #servers: Http2SecureServer[] = [];
   readonly #sockets = new Set<TLSSocket>();
   readonly #clock: Clock;
+  readonly #ca: string;
   #port = 0;
 
-  private constructor(clock: Clock) {
+  private constructor(clock: Clock, ca: string) {
     this.#clock = clock;
+    this.#ca = ca;
   }
 
   static async open(deps: ListenerDeps, options: ListenerOptions): Promise<Listener> {
-    const listener = new Listener(deps.clock);
+    const listener = new Listener(deps.clock, options.ca);
     for (const host of options.hosts) await listener.#listen(deps, options, host);
     return listener;
   }
 
   get port(): number {
     return this.#port;
+  }
+
+  /** The certificate was renewed: new connections get it, those that stand go on. PEM. */
+  setCertificate({ cert, key }: { cert: string; key: string }): void {
+    for (const server of this.#servers) server.setSecureContext({ cert, key, ca: this.#ca });
   }
 
   async close(): Promise<void> {

@@ -41,11 +41,16 @@ const nodePaths: Record<string, string> = {
 /** Carries log, exec, attach and port-forward requests to the node of a pod, byte by byte. */
 export class NodeConnector {
   readonly #read: ObjectReader;
-  readonly #tls: NodeConnectorOptions;
+  #tls: NodeConnectorOptions;
 
   constructor(deps: { read: ObjectReader }, options: NodeConnectorOptions) {
     this.#read = deps.read;
     this.#tls = options;
+  }
+
+  /** This server's own certificate was renewed. */
+  useCertificate({ cert, key }: { cert: string; key: string }): void {
+    this.#tls = { ...this.#tls, cert, key };
   }
 
   /** A plain request: logs. */

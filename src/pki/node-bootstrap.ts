@@ -1,12 +1,11 @@
 import { join } from 'node:path';
 import { canonicalIp } from './certificate.ts';
 import type { KeyPair } from './issue.ts';
-import { NodeCertificate, type NodeCertificateDeps } from './node-certificate.ts';
-import type { RequestClient } from './obtain-certificate.ts';
+import { NodeCertificate, type NodeCertificateDeps, type RequestConnection } from './node-certificate.ts';
 
 export interface NodeCertificatesDeps extends Omit<NodeCertificateDeps, 'onRenewed' | 'clientFor'> {
   /** A client with this node's client certificate; with the join token while it has none that is valid. */
-  clientFor(certificate: KeyPair | undefined): RequestClient;
+  clientFor(certificate: KeyPair | undefined): RequestConnection;
   /** A certificate was renewed: connections made from now on should use it. */
   onRenewed(purpose: 'client' | 'serving', pair: KeyPair): void;
 }

@@ -7,15 +7,24 @@ import { readText } from './files.ts';
 import type { KeyPair } from './issue.ts';
 import { obtainCertificate, type RequestClient, type WantedCertificate } from './obtain-certificate.ts';
 
+/** A client for one request; closed when that is done. */
+export interface RequestConnection {
+  client: RequestClient;
+  close(): void;
+}
+
 export interface NodeCertificateDeps {
   /** A client with the given certificate, or with the join token when there is none that is valid. */
-  clientFor(current: KeyPair | undefined): RequestClient;
+  clientFor(current: KeyPair | undefined): RequestConnection;
   clock: Clock;
   rng: Rng;
   log: Logger;
   /** A renewed certificate: the next connections use it. */
   onRenewed(pair: KeyPair): void;
 }
+
+/** Dates are compared this often: a timer for a day far away would not notice that the machine slept. */
+const checkMs = 60_000;
 
 /** A certificate of this node that is never allowed to run out: read from its file, or obtained, then renewed in time. */
 export class NodeCertificate {
@@ -42,18 +51,31 @@ export class NodeCertificate {
     this.#cancelTimer?.();
   }
 
-  #obtain(current: KeyPair | undefined): Promise<KeyPair> {
+  async #obtain(current: KeyPair | undefined): Promise<KeyPair> {
     const { clock, clientFor } = this.#deps;
-    return obtainCertificate({ client: clientFor(current), clock, signal: this.#abort.signal }, this.#wanted);
+    const { client, close } = clientFor(current);
+    try {
+      return await obtainCertificate({ client, clock, signal: this.#abort.signal }, this.#wanted);
+    } finally {
+      close();
+    }
   }
 
   #scheduleRenewal(pair: KeyPair): void {
-    const { clock, rng } = this.#deps;
-    const delayMs = renewalTimeMs(pair.cert, rng) - clock.now();
-    this.#cancelTimer = clock.after(delayMs, () => void this.#renew(pair, 1));
+    this.#renewAt(renewalTimeMs(pair.cert, this.#deps.rng), { current: pair, attempt: 1 });
   }
 
-  async #renew(current: KeyPair, attempt: number): Promise<void> {
+  #renewAt(dueMs: number, renewal: { current: KeyPair; attempt: number }): void {
+    const { clock } = this.#deps;
+    const leftMs = dueMs - clock.now();
+    const check = () => {
+      if (clock.now() < dueMs) this.#renewAt(dueMs, renewal);
+      else void this.#renew(renewal);
+    };
+    this.#cancelTimer = clock.after(Math.min(leftMs, checkMs), check, { background: true });
+  }
+
+  async #renew({ current, attempt }: { current: KeyPair; attempt: number }): Promise<void> {
     const { clock, log, onRenewed } = this.#deps;
     try {
       const pair = await this.#obtain(isValid(current.cert, clock) ? current : undefined);
@@ -63,7 +85,7 @@ export class NodeCertificate {
       if (this.#abort.signal.aborted) return;
       log.warn({ file: this.#wanted.file, attempt, error: String(error) }, 'certificate renewal failed');
       const delayMs = backoffMs(attempt, { baseMs: 10_000, maxMs: 600_000 });
-      this.#cancelTimer = clock.after(delayMs, () => void this.#renew(current, attempt + 1));
+      this.#renewAt(clock.now() + delayMs, { current, attempt: attempt + 1 });
     }
   }
 }

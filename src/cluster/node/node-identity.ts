@@ -21,14 +21,20 @@ export interface NodeIdentity {
 const firstPauseMs = 50;
 const maxPauseMs = 5000;
 
-/** From a URL, a token and the hash of a CA to a client with the node's own certificate; the token is needed once. */
-export async function obtainIdentity(deps: NodeDeps, options: NodeOptions): Promise<NodeIdentity> {
+/**
+ * From a URL, a token and the hash of a CA to a client with the node's own certificate; the token is needed once, and again
+ * only by a node that has slept until its certificate ran out. `onServing` is called with each renewed serving certificate.
+ */
+export async function obtainIdentity(
+  deps: NodeDeps,
+  options: NodeOptions,
+  onServing: (pair: KeyPair) => void,
+): Promise<NodeIdentity> {
   const { clock, rng, log } = deps;
   const dir = join(options.dir, 'pki');
   const ca = await knownCa(deps, options, join(dir, 'ca.crt'));
   const token = options.token ?? (options.tokenFile ? (await readFile(options.tokenFile, 'utf8')).trim() : undefined);
   const base = { server: options.server, ca, userAgent: 'knarr-node' };
-  const helpers: HttpsTransport[] = [];
   let transport: HttpsTransport | undefined;
   const certificates = new NodeCertificates(
     {
@@ -37,18 +43,17 @@ export async function obtainIdentity(deps: NodeDeps, options: NodeOptions): Prom
       log,
       clientFor(current) {
         const helper = new HttpsTransport(deps, { ...base, credentials: current ?? { token } });
-        helpers.push(helper);
-        return createClient(helper);
+        return { client: createClient(helper), close: () => helper.close() };
       },
       onRenewed(purpose: 'client' | 'serving', pair: KeyPair) {
         if (purpose === 'client') transport?.useCredentials(pair);
+        else onServing(pair);
       },
     },
     { nodeName: options.name, dir },
   );
   const own = await certificates.client();
   transport = new HttpsTransport(deps, { ...base, credentials: own });
-  for (const helper of helpers.splice(0)) helper.close();
   return { ca, transport, certificates };
 }
 

@@ -9,6 +9,7 @@ import { connectContainerd } from '../../cri/containerd-client.ts';
 import { type Containerd, ensureContainerd } from '../../cri/containerd-process.ts';
 import type { RunCommand } from '../../host/command.ts';
 import { startKubelet } from '../../kubelet/kubelet.ts';
+import type { KeyPair } from '../../pki/issue.ts';
 import { ensureFormat, nodeFormat } from '../folder-format.ts';
 import { ensureBaseImages } from '../images/base-images.ts';
 import { startLogRotation } from '../log-rotation.ts';
@@ -52,7 +53,11 @@ const apiServerName = 'kube-apiserver-kubelet-client';
 export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<RunningNode> {
   const { clock, rng, log, run } = deps;
   await ensureFormat(options.dir, nodeFormat);
-  const [containerd, identity] = await Promise.all([startRuntime(deps, options), obtainIdentity(deps, options)]);
+  let useServing = (_pair: KeyPair) => {};
+  const [containerd, identity] = await Promise.all([
+    startRuntime(deps, options),
+    obtainIdentity(deps, options, (pair) => useServing(pair)),
+  ]);
   const stopRotation = startLogRotation({ clock, log }, [containerd.paths.log]);
   const { transport, certificates, ca } = identity;
   const client = createClient(transport);
@@ -88,6 +93,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
       },
     },
   );
+  useServing = (pair) => kubelet.setCertificate({ ...pair, clientCa: ca });
   return {
     async stop() {
       stopRotation();

@@ -8,13 +8,13 @@ import type { Rng } from '../../base/rng.ts';
 import { createClient } from '../../client/typed-client.ts';
 import type { Client } from '../../client/client.ts';
 import { startControllers } from '../../controllers/controllers.ts';
-import { type ClusterPki, ensureClusterPki } from '../../pki/cluster-pki.ts';
+import type { ClusterPki } from '../../pki/cluster-pki.ts';
 import { readText, writeSecret } from '../../pki/files.ts';
 import { generateJoinToken, joinTokenSecret, joinTokenText, parseJoinToken } from '../../pki/join-token.ts';
-import { renderKubeconfig } from '../../pki/kubeconfig.ts';
 import { startScheduler } from '../../scheduler/scheduler.ts';
 import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
-import { clusterDomain, type ClusterLayout, contextNameOf } from '../layout.ts';
+import { clusterDomain, type ClusterLayout } from '../layout.ts';
+import { keepCertificatesValid, serverPki, writeKubeconfig } from './server-certificates.ts';
 
 export interface ServerDeps {
   clock: Clock;
@@ -33,12 +33,7 @@ export interface RunningServer {
 export async function startServer(deps: ServerDeps, layout: ClusterLayout): Promise<RunningServer> {
   const { clock, rng, log } = deps;
   const { network } = layout;
-  const pki = await ensureClusterPki(layout.pkiDir, {
-    clock,
-    clusterName: layout.name,
-    addresses: [network.hostAddress],
-    serviceAddress: network.kubernetesAddress,
-  });
+  const pki = await serverPki(layout, clock);
   const api = await ApiServer.start(
     { journal: new LmdbJournal(layout.stateDir), clock, rng, log, onFatal: deps.onFatal },
     {
@@ -69,6 +64,9 @@ export async function startServer(deps: ServerDeps, layout: ClusterLayout): Prom
     ca: pki.ca.cert,
   });
   await writeKubeconfig(layout, pki);
+  const onRenewed = ({ apiserver, kubeletClient }: ClusterPki) =>
+    api.useCertificates({ serving: apiserver, nodes: kubeletClient });
+  const stopRenewal = keepCertificatesValid({ clock, log, onRenewed }, layout, pki);
   const controllers = startControllers(
     {
       clientFor: (name: string) => clientFor(serviceAccountUser('kube-system', name), name),
@@ -86,6 +84,7 @@ export async function startServer(deps: ServerDeps, layout: ClusterLayout): Prom
   return {
     port,
     async stop() {
+      stopRenewal();
       scheduler.stop();
       controllers.stop();
       await api.close();
@@ -107,16 +106,4 @@ async function ensureJoinToken(client: Client, layout: ClusterLayout, rng: Rng):
   await client.create(secrets, secret).catch((error: unknown) => {
     if (!isAlreadyExists(error)) throw error;
   });
-}
-
-/** The administrator's kubeconfig; written when the server answers, so that its presence means something. */
-async function writeKubeconfig(layout: ClusterLayout, pki: ClusterPki): Promise<void> {
-  const text = renderKubeconfig({
-    clusterName: contextNameOf(layout.name),
-    server: `https://127.0.0.1:${layout.apiPort}`,
-    caPem: pki.ca.cert,
-    userName: 'kubernetes-admin',
-    credential: { cert: pki.admin.cert, key: pki.admin.key },
-  });
-  if ((await readText(layout.kubeconfig)) !== text) await writeSecret(layout.kubeconfig, text);
 }

@@ -102,6 +102,7 @@ const until = (condition: () => boolean) =>
   );
 
 const file = () => join(dir, 'kubelet.pem');
+const connection = (client: ReturnType<typeof clientAs>) => ({ client, close() {} });
 const joiner = () => clientAs('system:bootstrap:abcdef', 'system:bootstrappers');
 
 describe('a node', () => {
@@ -138,7 +139,7 @@ describe('a node', () => {
     await admin.update(nodes, { ...(await admin.get(nodes, { name: 'n1' })), status } as Node, {
       subresource: 'status',
     });
-    const clientFor = (pair?: KeyPair) => (pair ? clientAs('system:node:n1', 'system:nodes') : joiner());
+    const clientFor = (pair?: KeyPair) => connection(pair ? clientAs('system:node:n1', 'system:nodes') : joiner());
     const deps = { clientFor, clock, rng: seededRng(4), log: silentLog, onRenewed() {} };
     const certificates = new NodeCertificates(deps, { nodeName: 'n1', dir });
     await settled(certificates.client());
@@ -153,7 +154,7 @@ describe('a node', () => {
     const deps = {
       clientFor(current: KeyPair | undefined) {
         asked.push(current);
-        return current ? clientAs('system:node:n1', 'system:nodes') : joiner();
+        return connection(current ? clientAs('system:node:n1', 'system:nodes') : joiner());
       },
       clock,
       rng: seededRng(3),
@@ -164,7 +165,10 @@ describe('a node', () => {
     const first = await settled(certificate.start());
     expect(asked).toEqual([undefined]);
     const dueMs = renewalTimeMs(first.cert, { next: () => 1, bytes: () => new Uint8Array() }) - clock.now();
-    await clock.advance(dueMs);
+    clock.reset(clock.now() + dueMs - 1);
+    await clock.advance(0);
+    expect(renewed).toEqual([]);
+    await clock.advance(60_000);
     await until(() => renewed.length > 0);
     expect(asked).toEqual([undefined, first]);
     expect(inspectCertificate(renewed[0]?.cert as string).notAfterMs).toBeGreaterThan(
@@ -174,6 +178,39 @@ describe('a node', () => {
     const again = new NodeCertificate(deps, { purpose: 'client', nodeName: 'n1', file: file() });
     expect(await again.start()).toEqual(renewed[0]);
     again.stop();
+  });
+});
+
+describe('a node that has slept over the end of its certificates', () => {
+  it('asks with the join token again, and for its serving certificate as itself', async () => {
+    const status = { addresses: [{ type: 'InternalIP', address: '172.30.0.11' }] };
+    await admin.create(nodes, { metadata: { name: 'n1' }, status } as never);
+    await admin.update(nodes, { ...(await admin.get(nodes, { name: 'n1' })), status } as Node, {
+      subresource: 'status',
+    });
+    const isValid = ({ cert }: KeyPair) => inspectCertificate(cert).notAfterMs > clock.now();
+    const asked: string[] = [];
+    const renewed = new Map<string, KeyPair>();
+    const deps = {
+      clientFor(pair: KeyPair | undefined) {
+        asked.push(pair ? (isValid(pair) ? 'itself' : 'itself, expired') : 'token');
+        return connection(pair ? clientAs('system:node:n1', 'system:nodes') : joiner());
+      },
+      clock,
+      rng: seededRng(4),
+      log: silentLog,
+      onRenewed: (purpose: string, pair: KeyPair) => void renewed.set(purpose, pair),
+    };
+    const certificates = new NodeCertificates(deps, { nodeName: 'n1', dir });
+    await settled(certificates.client());
+    await settled(certificates.serving(['172.30.0.11']));
+    expect(asked.splice(0)).toEqual(['token', 'itself']);
+    clock.reset(clock.now() + 400 * 24 * hourMs);
+    await clock.advance(60_000);
+    await until(() => renewed.size === 2);
+    expect(asked).toContain('token');
+    expect([...renewed.values()].every(isValid)).toBe(true);
+    certificates.stop();
   });
 });
 
