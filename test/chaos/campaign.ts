@@ -48,15 +48,19 @@ export class Campaign {
    * when every writer has lost it.
    */
   async writeUntil(end: () => Promise<unknown>): Promise<void> {
-    const run = String(this.#rounds++);
-    const clients = await Promise.all(Array.from({ length: 4 }, async () => (await this.#admin()).client));
-    const writers = new Writers({ ledger: this.ledger, rng: this.rng, run, keysPerConnection: 4 });
     const wanted = this.ledger.acknowledged + 20 + Math.floor(this.rng.next() * 200);
-    const written = writers.run(clients);
+    const written = this.write();
     while (this.ledger.acknowledged < wanted) await Promise.race([written, sleep(realClock, 1)]);
     await sleep(realClock, this.rng.next() * 5);
     await end();
     await written;
+  }
+
+  /** Writes over several connections until all of them are lost. */
+  async write(): Promise<void> {
+    const run = String(this.#rounds++);
+    const clients = await Promise.all(Array.from({ length: 4 }, async () => (await this.#admin()).client));
+    await new Writers({ ledger: this.ledger, rng: this.rng, run, keysPerConnection: 4 }).run(clients);
     this.#closeAll();
   }
 

@@ -27,6 +27,7 @@ export interface Exit {
 export class ServerProcess {
   readonly layout: ClusterLayout;
   readonly #home: string;
+  readonly #isHomeOurs: boolean;
   #child: ChildProcess | undefined;
   #exit: Promise<Exit> = Promise.resolve({ code: 0, signal: null });
 
@@ -35,13 +36,14 @@ export class ServerProcess {
     await outputOf(runCommand, { program: join(root, 'knarr'), args: ['--version'] });
     const server = new ServerProcess(options);
     const { name, index } = server.layout;
-    mkdirSync(server.layout.dir, { recursive: true });
+    mkdirSync(server.layout.logDir, { recursive: true });
     writeFileSync(server.layout.identityFile, JSON.stringify({ format: 1, name, index }));
     await runCommand({ program: 'ip', args: ['address', 'add', server.#address, 'dev', 'lo'] });
     return server;
   }
 
   private constructor({ index, home }: ServerOptions) {
+    this.#isHomeOurs = home === undefined;
     this.#home = home ?? mkdtempSync(join(tmpdir(), 'knarr-chaos-'));
     this.layout = layoutOf({ name: 'crash', index, home: this.#home });
   }
@@ -51,7 +53,7 @@ export class ServerProcess {
   }
 
   get #logFile(): string {
-    return `${tmpdir()}/knarr-chaos-${this.layout.index}.log`;
+    return join(this.layout.logDir, 'server.log');
   }
 
   /** Ends when the process does. */
@@ -62,7 +64,7 @@ export class ServerProcess {
   /** Starts it; one that still runs is killed first. */
   async start(env: Record<string, string> = {}): Promise<void> {
     await this.kill();
-    const log = openSync(this.#logFile, 'w');
+    const log = openSync(this.#logFile, 'a');
     const child = spawn(process.execPath, [join(root, 'dist/knarr.js'), 'server', '--cluster', this.layout.name], {
       stdio: ['ignore', log, log],
       env: { PATH: process.env.PATH, KNARR_HOME: this.#home, KNARR_ROOT: root, ...env },
@@ -106,7 +108,6 @@ export class ServerProcess {
   async dispose(): Promise<void> {
     await this.kill();
     await runCommand({ program: 'ip', args: ['address', 'delete', this.#address, 'dev', 'lo'] });
-    rmSync(this.#home, { recursive: true, force: true });
-    rmSync(this.#logFile, { force: true });
+    rmSync(this.#isHomeOurs ? this.#home : this.layout.dir, { recursive: true, force: true });
   }
 }

@@ -31,14 +31,13 @@ const unknown: string[] = ['ServiceUnavailable', 'Timeout'] satisfies StatusReas
 /** Connections that write without pause until the server is gone, each key by one of them. */
 export class Writers {
   readonly #load: Load;
-  #stopped = false;
   #tokens = 0;
 
   constructor(load: Load) {
     this.#load = load;
   }
 
-  /** Resolves when every connection is lost or `stop` was called. */
+  /** Resolves when every connection is lost. */
   async run(clients: readonly Client[]): Promise<void> {
     const loops = clients.flatMap((client, connection) =>
       Array.from({ length: this.#load.keysPerConnection }, (_, i) => this.#follow(client, `w${connection}-${i}`)),
@@ -46,12 +45,8 @@ export class Writers {
     await Promise.all(loops);
   }
 
-  stop(): void {
-    this.#stopped = true;
-  }
-
   async #follow(client: Client, key: string): Promise<void> {
-    while (!this.#stopped) {
+    while (true) {
       try {
         await this.#step(client, key);
       } catch (error) {
