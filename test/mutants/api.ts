@@ -1,0 +1,69 @@
+import type { Mutant } from './mutant.ts';
+
+const quantityTest = 'src/api/meta/quantity.test.ts';
+
+export const api: Mutant[] = [
+  {
+    bug: 'a finer amount than the smallest unit is cut off',
+    file: 'src/api/meta/quantity.ts',
+    find: 'return value < 0n ? quotient - 1n : quotient + 1n;',
+    replace: 'return quotient;',
+    test: { file: quantityTest, name: 'is written' },
+  },
+  {
+    bug: 'Ki is a thousand',
+    file: 'src/api/meta/quantity.ts',
+    find: "return { format: 'BinarySI', base: 2n, exponent: binary };",
+    replace: "return { format: 'BinarySI', base: 10n, exponent: binary * 0.3 };",
+    test: { file: quantityTest, name: 'compares and adds exactly' },
+  },
+  {
+    bug: 'an empty selector selects nothing',
+    file: 'src/api/meta/label-selector.ts',
+    find: 'if (!selector) return selectsNothing;',
+    replace: 'if (!selector?.matchLabels) return selectsNothing;',
+    test: { file: 'src/api/meta/label-selector.test.ts', name: 'selects nothing without a selector and everything' },
+  },
+  {
+    bug: 'notin wants the label to be there',
+    file: 'src/api/meta/label-selector.ts',
+    find: 'return value === undefined || !values.includes(value);',
+    replace: 'return value !== undefined && !values.includes(value);',
+    test: { file: 'src/api/meta/label-selector.test.ts', name: '' },
+  },
+  {
+    bug: 'apply takes fields from other managers without being forced',
+    file: 'src/api/meta/apply-conflict.ts',
+    find: '`${causes.length} conflicts:',
+    replace: '`${causes.length} conflict:',
+    test: { file: 'src/api/meta/replay.test.ts', name: '' },
+  },
+  {
+    bug: 'a controller may have a second one beside it',
+    file: 'src/api/meta/object-meta.ts',
+    find: "'uid',\n  'creationTimestamp',",
+    replace: "'creationTimestamp',",
+    test: { file: 'src/api/meta/object-meta.test.ts', name: 'keeps identity' },
+  },
+  {
+    bug: 'an object on its way out takes new finalizers',
+    file: 'src/api/meta/object-meta.ts',
+    find: 'if (old.deletionTimestamp) errors.push',
+    replace: 'if (!old.deletionTimestamp) errors.push',
+    test: { file: 'src/api/meta/object-meta.test.ts', name: 'takes no further finalizers' },
+  },
+  {
+    bug: 'a Deployment may change its selector',
+    file: 'src/api/validation/rules.ts',
+    find: "'deployments.apps': { validate: validateDeployment, validateUpdate: validateSelectorUpdate },",
+    replace: "'deployments.apps': { validate: validateDeployment },",
+    test: { file: 'src/api/validation/update.test.ts', name: 'Deployment keeps its selector' },
+  },
+  {
+    bug: 'an immutable ConfigMap changes',
+    file: 'src/api/validation/rules.ts',
+    find: 'configmaps: { validate: validateConfigMap, validateUpdate: validateConfigMapUpdate },',
+    replace: 'configmaps: { validate: validateConfigMap },',
+    test: { file: 'src/api/validation/update.test.ts', name: 'immutable ConfigMaps and Secrets stay so' },
+  },
+];

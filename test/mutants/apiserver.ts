@@ -1,0 +1,78 @@
+import type { Mutant } from './mutant.ts';
+
+const admissionTest = 'src/apiserver/admission/admission.test.ts';
+const authorizerTest = 'src/apiserver/authz/authorizer.test.ts';
+const transportTest = 'test/integration/transport.test.ts';
+
+export const apiserver: Mutant[] = [
+  {
+    bug: 'a binding in one namespace grants in all',
+    file: 'src/apiserver/authz/rbac.ts',
+    find: "resource.startsWith('rolebindings.') ? (object.metadata.namespace ?? '') : ''",
+    replace: "''",
+    test: { file: authorizerTest, name: 'allows what a role of the namespace says' },
+  },
+  {
+    bug: 'a deleted binding goes on granting',
+    file: 'src/apiserver/authz/rbac.ts',
+    find: '      byBinding?.delete(key);',
+    replace: '',
+    test: { file: authorizerTest, name: 'follows changed and deleted bindings' },
+  },
+  {
+    bug: 'everybody is a master',
+    file: 'src/apiserver/authz/authorizer.ts',
+    find: 'if (user.groups.includes(mastersGroup))',
+    replace: 'if (user.groups.length > 0)',
+    test: { file: authorizerTest, name: 'allows what a role of the namespace says' },
+  },
+  {
+    bug: 'a namespace that ends takes new objects',
+    file: 'src/apiserver/admission/namespace-lifecycle.ts',
+    find: "if (namespace.metadata.deletionTimestamp || namespace.status?.phase === 'Terminating')",
+    replace: 'if (!namespace)',
+    test: { file: admissionTest, name: 'wants a namespace that is there and stays' },
+  },
+  {
+    bug: 'a node gets tokens of pods on other nodes',
+    file: 'src/apiserver/admission/node-restriction-pods.ts',
+    find: "if (pod.spec.nodeName !== node)\n    throw refused(context, 'node requested token bound",
+    replace: "if (!pod.spec.nodeName)\n    throw refused(context, 'node requested token bound",
+    test: { file: admissionTest, name: 'gives it tokens of its own pods only' },
+  },
+  {
+    bug: 'a pod gets a token that it does not want',
+    file: 'src/apiserver/admission/service-account.ts',
+    find: 'pod.spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true',
+    replace: 'account.automountServiceAccountToken ?? true',
+    test: { file: admissionTest, name: 'leaves out the token where it is not wanted' },
+  },
+  {
+    bug: 'an object is deleted although it is not the one that was meant',
+    file: 'src/apiserver/verbs/delete.ts',
+    find: 'if (uid && uid !== old.metadata.uid) {',
+    replace: 'if (uid === old.metadata.uid && !uid) {',
+    test: { file: transportTest, name: 'deletes with preconditions' },
+  },
+  {
+    bug: 'an object goes before its finalizers',
+    file: 'src/apiserver/verbs/delete.ts',
+    find: 'if (grace === 0 && finalizers.length === 0)',
+    replace: 'if (grace === 0)',
+    test: { file: transportTest, name: 'keeps an object until its finalizers are gone' },
+  },
+  {
+    bug: 'an update of an old version overwrites the newer one',
+    file: 'src/apiserver/verbs/update.ts',
+    find: 'if (metadata.resourceVersion !== old.metadata.resourceVersion)',
+    replace: 'if (Number(metadata.resourceVersion) > Number(old.metadata.resourceVersion))',
+    test: { file: transportTest, name: 'refuses an update of a version that is not the newest' },
+  },
+  {
+    bug: 'a write that changes nothing makes a version',
+    file: 'src/apiserver/verbs/update.ts',
+    find: 'if (isUnchanged(endpoint, object, old)) return',
+    replace: 'if (isUnchanged(endpoint, object, old) && dryRun) return',
+    test: { file: transportTest, name: 'makes no new version when nothing changes' },
+  },
+];

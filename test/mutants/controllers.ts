@@ -1,0 +1,50 @@
+import type { Mutant } from './mutant.ts';
+
+const rolloutTest = 'src/controllers/deployment/rollout.test.ts';
+const replicasTest = 'src/controllers/replicaset/replicas.test.ts';
+const garbageTest = 'src/controllers/garbage/collection.test.ts';
+
+export const controllers: Mutant[] = [
+  {
+    bug: 'a rollout takes more pods away than it may',
+    file: 'src/controllers/deployment/rolling.ts',
+    find: 'replicasOf(r.deployment) - maxUnavailable(r.deployment);',
+    replace: '0;',
+    test: { file: rolloutTest, name: 'rolls within its limits' },
+  },
+  {
+    bug: 'the dearest pods are deleted first',
+    file: 'src/controllers/replicaset/deletion-rank.ts',
+    find: 'if (x !== y) return x < y ? -1 : 1;',
+    replace: 'if (x !== y) return x < y ? 1 : -1;',
+    test: { file: replicasTest, name: 'deletes the pods that are missed least' },
+  },
+  {
+    bug: 'pods that have failed count',
+    file: 'src/controllers/replicaset/replicas.ts',
+    find: 'const active = claimed.filter(isPodActive);',
+    replace: 'const active = claimed;',
+    test: { file: replicasTest, name: 'replaces a pod that is deleted or has failed' },
+  },
+  {
+    bug: 'what has an owner left is collected with it',
+    file: 'src/controllers/garbage/collection.ts',
+    find: 'if (gone.length < ownerReferences.length)',
+    replace: 'if (gone.length < 0)',
+    test: { file: garbageTest, name: 'only forgets the owners that are gone' },
+  },
+  {
+    bug: 'an owner that the cache has not seen yet counts as gone',
+    file: 'src/controllers/garbage/collection.ts',
+    find: 'await live(client, informer.resource, keyText(key));',
+    replace: 'undefined;',
+    test: { file: garbageTest, name: 'but not one whose owner is only new' },
+  },
+  {
+    bug: 'an owner goes before the dependents that block it',
+    file: 'src/controllers/garbage/collection.ts',
+    find: 'r.uid === uid && r.blockOwnerDeletion) === true;',
+    replace: 'r.uid === uid && r.blockOwnerDeletion) === undefined;',
+    test: { file: garbageTest, name: 'foreground: the owner waits' },
+  },
+];

@@ -1,0 +1,34 @@
+import type { Mutant } from './mutant.ts';
+
+const queueTest = 'src/scheduler/queue.test.ts';
+
+export const scheduler: Mutant[] = [
+  {
+    bug: 'the youngest pod goes first',
+    file: 'src/scheduler/queue.ts',
+    find: '|| a.order - b.order)',
+    replace: '|| b.order - a.order)',
+    test: { file: queueTest, name: 'gives pods out by priority, then by age' },
+  },
+  {
+    bug: 'a parked pod comes back for any event',
+    file: 'src/scheduler/queue.ts',
+    find: 'this.#options.eventsOf(plugin).includes(event)',
+    replace: 'this.#options.eventsOf(plugin).length > 0',
+    test: { file: queueTest, name: 'brings a parked pod back for an event its plugin cares for' },
+  },
+  {
+    bug: 'a gated pod is given out',
+    file: 'src/scheduler/queue.ts',
+    find: 'const isGated = (pod: Pod): boolean => (pod.spec.schedulingGates ?? []).length > 0;',
+    replace: 'const isGated = (pod: Pod): boolean => (pod.spec.schedulingGates ?? []).length > 1;',
+    test: { file: queueTest, name: 'holds gated pods until the last gate falls' },
+  },
+  {
+    bug: 'a pod is given out again while it is being bound',
+    file: 'src/scheduler/queue.ts',
+    find: "      entry.place = 'trying';",
+    replace: '',
+    test: { file: queueTest, name: 'does not give out a pod again whose attempt is not over' },
+  },
+];

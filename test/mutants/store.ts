@@ -1,0 +1,77 @@
+import type { Mutant } from './mutant.ts';
+
+const journalTest = 'src/store/lmdb/lmdb-journal.test.ts';
+const storeTest = 'src/store/store.test.ts';
+
+export const store: Mutant[] = [
+  {
+    bug: 'the journal acknowledges before it has flushed',
+    file: 'src/store/lmdb/lmdb-journal.ts',
+    find: 'overlappingSync: false, encoding',
+    replace: 'overlappingSync: false, noSync: true, encoding',
+    test: { file: 'test/chaos/power-cut.test.ts', name: 'a power cut at any moment' },
+  },
+  {
+    bug: 'writes are acknowledged before the journal has them',
+    file: 'src/store/store.ts',
+    find: '        await this.#journal.append(changes,',
+    replace: '        void this.#journal.append(changes,',
+    test: { file: storeTest, name: 'shows a write to writers at once and to readers when it is on disk' },
+  },
+  {
+    bug: 'a failed flush is taken for a success',
+    file: 'src/store/store.ts',
+    find: '      this.#failed = true;',
+    replace: '      this.#flushing = false;',
+    test: { file: storeTest, name: 'acknowledges nothing after a failed flush' },
+  },
+  {
+    bug: 'trimmed records stay in the journal',
+    file: 'src/store/lmdb/lmdb-journal.ts',
+    find: 'for (const revision of trim.drop)',
+    replace: 'for (const revision of trim.drop.slice(1))',
+    test: { file: journalTest, name: 'forgets what is trimmed' },
+  },
+  {
+    bug: 'the newest revision is forgotten with its object',
+    file: 'src/store/lmdb/lmdb-journal.ts',
+    find: "this.#meta.put('revision', last.version.revision)",
+    replace: "this.#meta.put('revision', 0)",
+    test: { file: journalTest, name: 'remembers the newest revision although its object is gone' },
+  },
+  {
+    bug: 'the first event after a version is left out when a watch resumes',
+    file: 'src/store/event-ring.ts',
+    find: 'revision > revision) high = middle',
+    replace: 'revision > revision + 1) high = middle',
+    test: { file: storeTest, name: 'a watch over a list equals a later list' },
+  },
+  {
+    bug: 'a watch from before the window gets what is left of it',
+    file: 'src/store/event-ring.ts',
+    find: 'if (revision < events.since) return undefined;',
+    replace: '',
+    test: { file: storeTest, name: 'resumes a watch after a restart, and refuses' },
+  },
+  {
+    bug: 'an object that leaves a selection is not shown as deleted',
+    file: 'src/store/watchers.ts',
+    find: 'return before ? { type',
+    replace: 'return !previous ? { type',
+    test: { file: storeTest, name: 'tells watchers with selectors of objects that enter and leave' },
+  },
+  {
+    bug: 'a deletion keeps the revision of the last write',
+    file: 'src/store/store.ts',
+    find: 'const version = atRevision(previous, ++this.#headRevision);',
+    replace: 'const version = { ...previous, revision: ++this.#headRevision };',
+    test: { file: storeTest, name: 'gives deletions the revision at which they happened' },
+  },
+  {
+    bug: 'the second page of a list shows the present',
+    file: 'src/store/replica.ts',
+    find: 'if (!older.has(event.version.key)) older.set',
+    replace: 'if (older.size < 0) older.set',
+    test: { file: storeTest, name: 'lists in pages at one revision' },
+  },
+];
