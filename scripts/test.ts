@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { installPrerequisites, missingPrerequisites } from '../src/cluster/prerequisites.ts';
+import { installPrerequisites, missingPrerequisites, prerequisites } from '../src/cluster/prerequisites.ts';
 import { runCommand } from '../src/host/command.ts';
 import { type TestTally, runVitest } from './run-vitest.ts';
 
@@ -16,6 +16,12 @@ interface Layer {
   args: string[];
   limitSeconds: number;
 }
+
+/** What tests use beyond what a cluster needs. */
+const testPrerequisites = [
+  { anyOf: ['/usr/bin/gcc'], debianPackage: 'gcc', why: 'builds the faulty disk' },
+  { anyOf: ['/usr/include/stdio.h'], debianPackage: 'libc6-dev', why: 'builds the faulty disk' },
+];
 
 const layers: Layer[] = [
   { name: 'unit', args: ['run'], limitSeconds: 300 },
@@ -32,7 +38,7 @@ const allowed = allowedSkips();
 const isAllowed = (id: string): boolean => allowed.some((line) => line.startsWith(`${id}: `));
 
 if (process.getuid?.() !== 0) throw new Error('./knarr test makes networks and containers: run it as root');
-await installPrerequisites(await missingPrerequisites(), runCommand);
+await installPrerequisites(await missingPrerequisites([...prerequisites, ...testPrerequisites]), runCommand);
 process.env.KNARR_TEST_LONG = isLong ? '1' : '';
 const total: TestTally = { passed: 0, failed: 0, skipped: [], failures: [] };
 for (const { name, args, limitSeconds } of layers) {
@@ -42,6 +48,17 @@ for (const { name, args, limitSeconds } of layers) {
   total.failed += tally.failed;
   total.skipped.push(...tally.skipped);
   total.failures.push(...tally.failures);
+}
+if (isLong) {
+  console.log('\n== planted bugs');
+  const { exitCode, stdout } = await runCommand({
+    program: process.execPath,
+    args: [...process.execArgv, join(root, 'scripts/mutants.ts')],
+  });
+  console.log(stdout);
+  total.passed += exitCode === 0 ? 1 : 0;
+  if (exitCode !== 0) total.failures.push('npm run mutants: a planted bug was not caught');
+  total.failed = total.failures.length;
 }
 const unexplained = total.skipped
   .filter((id) => !isAllowed(id))

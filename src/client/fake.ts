@@ -52,6 +52,8 @@ export class FakeTransport implements Transport {
   fail: (call: ApiCall) => StatusError | undefined = () => undefined;
   /** How late watchers hear of changes. */
   watchDelayMs = 0;
+  /** Watches hear nothing of these resources (`configmaps`) for now. */
+  readonly silent = new Set<string>();
   readonly #clock: Clock;
   readonly #rng: Rng;
   readonly #objects = new Map<string, Map<string, Stored>>();
@@ -285,6 +287,7 @@ export class FakeTransport implements Transport {
       return watcher.end(expired(`too old resource version: ${watcher.next - 1} (${this.#oldest})`));
     }
     const changes = this.#changes.filter((c) => c.version >= watcher.next && watcher.accepts(c.resource));
+    if (changes.some((c) => this.silent.has(c.resource))) return;
     watcher.next = this.#version + 1;
     if (changes.length > 0) watcher.deliver(changes);
   }

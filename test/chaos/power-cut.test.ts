@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { realClock, sleep } from '../../src/base/clock.ts';
 import { Campaign, isLong, seed } from './campaign.ts';
 import { type Fault, FaultyDisk, parseLog, undoOf } from './faulty-disk.ts';
 import { ServerProcess } from './server-process.ts';
@@ -39,7 +40,8 @@ describe('a disk that can fail', () => {
       await campaign.writeUntil(() => {
         if (!moment) return server.kill();
         disk.fault(moment);
-        return server.exit;
+        // A journal that never flushes would wait for ever.
+        return Promise.race([server.exit, sleep(realClock, 5000).then(() => server.kill())]);
       });
       disk.fault(undefined);
       const blocks = disk.cutPower(cut < moments.length ? undefined : rng);

@@ -33,13 +33,13 @@ export const api: Mutant[] = [
   },
   {
     bug: 'apply takes fields from other managers without being forced',
-    file: 'src/api/meta/apply-conflict.ts',
-    find: '`${causes.length} conflicts:',
-    replace: '`${causes.length} conflict:',
+    file: 'src/api/meta/apply.ts',
+    find: 'if (request.force || conflicts.length === 0) return;',
+    replace: 'if (!request.force || conflicts.length === 0) return;',
     test: { file: 'src/api/meta/replay.test.ts', name: '' },
   },
   {
-    bug: 'a controller may have a second one beside it',
+    bug: 'an update may give an object another uid',
     file: 'src/api/meta/object-meta.ts',
     find: "'uid',\n  'creationTimestamp',",
     replace: "'creationTimestamp',",

@@ -25,10 +25,10 @@ export const scheduler: Mutant[] = [
     test: { file: queueTest, name: 'holds gated pods until the last gate falls' },
   },
   {
-    bug: 'a pod is given out again while it is being bound',
+    bug: 'a parked pod that no event brings back waits for ever',
     file: 'src/scheduler/queue.ts',
-    find: "      entry.place = 'trying';",
-    replace: '',
-    test: { file: queueTest, name: 'does not give out a pod again whose attempt is not over' },
+    find: 'const leftoverMs = 5 * 60_000;',
+    replace: 'const leftoverMs = 500 * 60_000;',
+    test: { file: queueTest, name: 'tries everything again after five minutes' },
   },
 ];

@@ -26,17 +26,17 @@ export const store: Mutant[] = [
     test: { file: storeTest, name: 'acknowledges nothing after a failed flush' },
   },
   {
-    bug: 'trimmed records stay in the journal',
+    bug: 'the journal does not remember how far it was trimmed',
     file: 'src/store/lmdb/lmdb-journal.ts',
-    find: 'for (const revision of trim.drop)',
-    replace: 'for (const revision of trim.drop.slice(1))',
+    find: "this.#meta.put('compacted', trim.compacted)",
+    replace: "this.#meta.put('compacted', 0)",
     test: { file: journalTest, name: 'forgets what is trimmed' },
   },
   {
-    bug: 'the newest revision is forgotten with its object',
-    file: 'src/store/lmdb/lmdb-journal.ts',
-    find: "this.#meta.put('revision', last.version.revision)",
-    replace: "this.#meta.put('revision', 0)",
+    bug: 'the newest revision is forgotten with its object, and given again',
+    file: 'src/store/replay.ts',
+    find: 'let revision = compacted;',
+    replace: 'let revision = 0;',
     test: { file: journalTest, name: 'remembers the newest revision although its object is gone' },
   },
   {
@@ -44,7 +44,7 @@ export const store: Mutant[] = [
     file: 'src/store/event-ring.ts',
     find: 'revision > revision) high = middle',
     replace: 'revision > revision + 1) high = middle',
-    test: { file: storeTest, name: 'a watch over a list equals a later list' },
+    test: { file: storeTest, name: 'resumes a watch after a restart, and refuses' },
   },
   {
     bug: 'a watch from before the window gets what is left of it',

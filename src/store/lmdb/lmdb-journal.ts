@@ -30,7 +30,7 @@ export class LmdbJournal implements Journal {
     // Written once: with a full disk an old state can still be read.
     if (format !== stateFormat) await flushed([this.#meta.put('format', stateFormat)]);
     const log = this.#log.getRange({}).map(({ key, value }) => decodeRecord(key, value));
-    return replay(log, { compacted: this.#meta.get('compacted') ?? 0, revision: this.#meta.get('revision') ?? 0 });
+    return replay(log, this.#meta.get('compacted') ?? 0);
   }
 
   async append(changes: readonly Change[], trim: Trim): Promise<void> {
@@ -39,9 +39,6 @@ export class LmdbJournal implements Journal {
       for (const change of changes) writes.push(this.#log.put(change.version.revision, encodeRecord(change)));
       for (const revision of trim.drop) writes.push(this.#log.remove(revision));
       if (trim.drop.length > 0) writes.push(this.#meta.put('compacted', trim.compacted));
-      const last = changes.at(-1);
-      // Only deletions can leave the log without its newest revision once they are trimmed.
-      if (last) writes.push(this.#meta.put('revision', last.version.revision));
     });
     await flushed([batch, ...writes]);
   }
