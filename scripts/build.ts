@@ -5,10 +5,14 @@ import { build } from 'esbuild';
 
 const root = join(import.meta.dirname, '..');
 const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-const outfile = join(root, 'dist/knarr.js');
+/** Each appears whole or not at all. */
+const outputs = ['testing', 'knarr'].map((name) => [
+  join(root, `dist/${name}.partial.js`),
+  join(root, `dist/${name}.js`),
+]);
 
 await build({
-  entryPoints: [join(root, 'src/bin/knarr.ts')],
+  entryPoints: [join(root, 'src/bin/knarr.ts'), join(root, 'src/testing/testing.ts')],
   outdir: join(root, 'dist'),
   entryNames: '[name].partial',
   chunkNames: 'chunk-[hash]',
@@ -26,7 +30,9 @@ await build({
   },
   logLevel: 'warning',
 });
-// The program appears whole or not at all, and newer than its sources.
-renameSync(join(root, 'dist/knarr.partial.js'), outfile);
+// Newer than their sources.
 const now = new Date();
-utimesSync(outfile, now, now);
+for (const [partial = '', whole = ''] of outputs) {
+  renameSync(partial, whole);
+  utimesSync(whole, now, now);
+}

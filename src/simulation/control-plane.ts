@@ -35,8 +35,6 @@ export interface ControlPlaneOptions {
   schedulerPlugins?: readonly SchedulerPlugin[];
 }
 
-export type Component = 'apiserver' | 'controllers' | 'scheduler';
-
 /** Room for 32,768 nodes; nothing is ever routed. */
 const network = {
   serviceCidr: '10.96.0.0/16',

@@ -7,7 +7,7 @@ export class ClusterNodes {
   readonly #nodes: () => HollowNodes;
   readonly #client: Client;
 
-  /** `nodes`: the set of the day; a reset makes another. */
+  /** `nodes`: the set of the day; a reset makes another. @internal */
   constructor(nodes: () => HollowNodes, client: Client) {
     this.#nodes = nodes;
     this.#client = client;

@@ -9,7 +9,7 @@ import type { Client } from '../client/client.ts';
 import { Informer, type InformerOptions } from '../client/informer.ts';
 import { createClient } from '../client/typed-client.ts';
 import { renderKubeconfig } from '../pki/kubeconfig.ts';
-import type { Component } from '../simulation/control-plane.ts';
+import type { Component } from '../simulation/component.ts';
 import type { ActiveFault, Fault } from '../simulation/faults.ts';
 import { rngFor } from '../simulation/seed.ts';
 import { driveUntil, settle } from '../simulation/settle.ts';
@@ -20,6 +20,7 @@ import { applyManifests, type Manifests } from './manifests.ts';
 import type { WaitOptions } from './options.ts';
 import { explainWait, WaitError } from './wait-error.ts';
 
+/** @internal */
 export interface ClusterDeps {
   world: World;
   machineClock: Clock;
@@ -34,6 +35,12 @@ export interface SettleOptions {
   within?: Duration;
   /** Gives up after this much of the cluster's time; 1 h unless told. */
   timeout?: Duration;
+}
+
+/** A state of a cluster; only the cluster that gave it can come back to it. */
+export interface ClusterSnapshot {
+  /** The cluster's time then; epoch milliseconds. */
+  readonly nowMs: number;
 }
 
 /** Who a client is. `admin` may do everything. */
@@ -53,6 +60,7 @@ export class Cluster {
   #start: WorldSnapshot | undefined;
   #kubeconfig: Promise<string> | undefined;
 
+  /** @internal */
   constructor(deps: ClusterDeps) {
     this.#deps = deps;
     this.#world = deps.world;
@@ -152,13 +160,13 @@ export class Cluster {
   }
 
   /** The state of everything, to come back to. Settle first: what is half done would be done again. */
-  snapshot(): WorldSnapshot {
+  snapshot(): ClusterSnapshot {
     return this.#world.snapshot();
   }
 
   /** Back to a snapshot, or to how the cluster was when it started. Informers and kubeconfigs stay valid. */
-  async reset(to?: WorldSnapshot): Promise<void> {
-    const target = to ?? this.#start;
+  async reset(to?: ClusterSnapshot): Promise<void> {
+    const target = (to ?? this.#start) as WorldSnapshot | undefined;
     if (!target) throw new Error('the cluster has not started yet');
     await this.#world.reset(target);
     await Promise.all(Array.from(this.#informers, (informer) => informer.synced));
@@ -180,7 +188,7 @@ export class Cluster {
     await this.stop();
   }
 
-  /** Called once by `startCluster`: what `reset` comes back to. */
+  /** Called once by `startCluster`: what `reset` comes back to. @internal */
   markStart(): void {
     this.#start = this.#world.snapshot();
   }

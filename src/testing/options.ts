@@ -1,6 +1,6 @@
 import type { Duration } from '../base/duration.ts';
 import type { Behaviour } from '../simulation/hollow/behaviour.ts';
-import type { HollowNodeSpec } from '../simulation/hollow/hollow-node.ts';
+import type { HollowNodeSpec } from '../simulation/hollow/node-spec.ts';
 
 /** What nodes of a cluster under test are like. Nothing runs on them: they are hollow. */
 export interface NodeOptions extends Partial<Pick<HollowNodeSpec, 'labels' | 'taints' | 'capacity' | 'events'>> {

@@ -9,8 +9,8 @@ export type { Informer, InformerHandler, InformerOptions } from '../client/infor
 export type { ActiveFault, Fault } from '../simulation/faults.ts';
 export type { Behaviour, BehaviourMatch, Span } from '../simulation/hollow/behaviour.ts';
 export { builtInBehaviours } from '../simulation/hollow/behaviours.ts';
-export type { WorldSnapshot as ClusterSnapshot } from '../simulation/world.ts';
-export { Cluster, type Identity, type SettleOptions } from './cluster.ts';
+export type { Component } from '../simulation/component.ts';
+export { Cluster, type ClusterSnapshot, type Identity, type SettleOptions } from './cluster.ts';
 export type { Manifests } from './manifests.ts';
 export type { ClusterOptions, NodeOptions, WaitOptions } from './options.ts';
 export { startCluster } from './start-cluster.ts';

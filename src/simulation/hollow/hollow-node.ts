@@ -1,5 +1,5 @@
 import { leases, nodes, pods } from '../../api/generated/resources.ts';
-import type { Lease, Node, Pod, Taint } from '../../api/generated/types.ts';
+import type { Lease, Node, Pod } from '../../api/generated/types.ts';
 import { isAlreadyExists, isNotFound } from '../../api/meta/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
@@ -15,6 +15,7 @@ import type { PodState } from '../../kubelet/worker/state.ts';
 import type { Behaviour } from './behaviour.ts';
 import { HollowPod } from './hollow-pod.ts';
 import { hollowLabels, hollowStatus } from './node-object.ts';
+import type { HollowNodeSpec } from './node-spec.ts';
 import { PodAddresses } from './pod-addresses.ts';
 
 export interface HollowNodeDeps {
@@ -24,17 +25,6 @@ export interface HollowNodeDeps {
   rng: Rng;
   log: Logger;
   behaviours: readonly Behaviour[];
-}
-
-export interface HollowNodeSpec {
-  name: string;
-  address: string;
-  labels?: Record<string, string>;
-  taints?: readonly Taint[];
-  /** Quantities by resource name: what the node offers. */
-  capacity?: Record<string, string>;
-  /** Whether pods' events are written. */
-  events?: boolean;
 }
 
 const leaseNamespace = 'kube-node-lease';

@@ -6,7 +6,8 @@ import type { Client } from '../../client/client.ts';
 import type { PodState } from '../../kubelet/worker/state.ts';
 import { rngFor } from '../seed.ts';
 import type { Behaviour } from './behaviour.ts';
-import { HollowNode, type HollowNodeSpec } from './hollow-node.ts';
+import { HollowNode } from './hollow-node.ts';
+import type { HollowNodeSpec } from './node-spec.ts';
 
 export interface HollowNodesDeps {
   clientFor(user: UserInfo, name: string): Client;

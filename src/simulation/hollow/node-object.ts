@@ -1,7 +1,7 @@
 import type { NodeStatus } from '../../api/generated/types.ts';
 import { timeText } from '../../kubelet/status/time-text.ts';
 import { kubeletVersion } from '../../kubelet/node/node-object.ts';
-import type { HollowNodeSpec } from './hollow-node.ts';
+import type { HollowNodeSpec } from './node-spec.ts';
 
 /** A common machine; generous, so that small tests never run out of room. */
 const defaultCapacity = { cpu: '32', memory: '128Gi', 'ephemeral-storage': '500Gi', pods: '110' };

@@ -1,0 +1,13 @@
+import type { Taint } from '../../api/generated/types.ts';
+
+/** What a hollow node is like. */
+export interface HollowNodeSpec {
+  name: string;
+  address: string;
+  labels?: Record<string, string>;
+  taints?: readonly Taint[];
+  /** Quantities by resource name: what the node offers; 32 CPUs, 128Gi and 110 pods unless told. */
+  capacity?: Record<string, string>;
+  /** Whether the pods' events are written; true unless told. */
+  events?: boolean;
+}
