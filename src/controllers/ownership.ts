@@ -40,6 +40,8 @@ export interface Claim<T extends KubeObject, O extends KubeObject> {
   selector: LabelSelector | undefined;
   /** Asked beside the selector. */
   filter?: (object: T) => boolean;
+  /** Set on adoption, taken away on release. */
+  finalizer?: string;
   client: Client;
 }
 
@@ -68,11 +70,11 @@ export async function claim<T extends KubeObject, O extends KubeObject>(c: Claim
 }
 
 async function adopt<T extends KubeObject, O extends KubeObject>(c: Claim<T, O>, orphan: T): Promise<T[]> {
-  const { uid, resourceVersion, ownerReferences = [] } = orphan.metadata;
+  const { ownerReferences = [], finalizers = [] } = orphan.metadata;
+  const added = c.finalizer === undefined ? {} : { finalizers: [...new Set([...finalizers, c.finalizer])] };
   const references = [...ownerReferences, controllerReference(c.ownerResource, c.owner)];
-  const body = { metadata: { uid, resourceVersion, ownerReferences: references } };
   try {
-    return [await c.client.patch(c.resource, keyOf(orphan), { type: 'merge', body })];
+    return [await patchMeta(c, orphan, { ownerReferences: references, ...added })];
   } catch (error) {
     if (isNotFound(error) || isConflict(error)) return [];
     throw error;
@@ -80,12 +82,21 @@ async function adopt<T extends KubeObject, O extends KubeObject>(c: Claim<T, O>,
 }
 
 async function release<T extends KubeObject, O extends KubeObject>(c: Claim<T, O>, object: T): Promise<void> {
-  const { uid, resourceVersion, ownerReferences = [] } = object.metadata;
+  const { ownerReferences = [], finalizers = [] } = object.metadata;
   const references = ownerReferences.filter((o) => o.uid !== c.owner.metadata.uid);
-  const body = { metadata: { uid, resourceVersion, ownerReferences: references.length > 0 ? references : null } };
+  const kept = finalizers.filter((f) => f !== c.finalizer);
+  const taken = kept.length === finalizers.length ? {} : { finalizers: kept.length > 0 ? kept : null };
   try {
-    await c.client.patch(c.resource, keyOf(object), { type: 'merge', body });
+    await patchMeta(c, object, { ownerReferences: references.length > 0 ? references : null, ...taken });
   } catch (error) {
     if (!isNotFound(error) && !isInvalid(error) && !isConflict(error)) throw error;
   }
+}
+
+function patchMeta<T extends KubeObject, O extends KubeObject>(c: Claim<T, O>, object: T, change: object): Promise<T> {
+  const { uid, resourceVersion } = object.metadata;
+  return c.client.patch(c.resource, keyOf(object), {
+    type: 'merge',
+    body: { metadata: { uid, resourceVersion, ...change } },
+  });
 }

@@ -1,9 +1,9 @@
-/** `0-2,5` and back: how an indexed Job tells which of its indexes are done. */
-export function parseIndexes(text = ''): Set<number> {
+/** `0-2,5` and back: how an indexed Job tells which of its indexes are done. Those from `end` on are left out. */
+export function parseIndexes(text = '', end = Number.POSITIVE_INFINITY): Set<number> {
   const indexes = new Set<number>();
   for (const part of text.split(',').filter((p) => p !== '')) {
     const [first = 0, last = first] = part.split('-').map(Number);
-    for (let i = first; i <= last; i++) indexes.add(i);
+    for (let i = first; i <= last && i < end; i++) indexes.add(i);
   }
   return indexes;
 }

@@ -1,5 +1,7 @@
 import type { Job, JobCondition, JobStatus } from '../../api/generated/types.ts';
 import { timeText } from '../time-text.ts';
+import { hasLimitPerIndex } from './job-pods.ts';
+import { metSuccessRule } from './success-policy.ts';
 import type { Tally } from './tally.ts';
 
 export interface Outcome {
@@ -8,34 +10,53 @@ export interface Outcome {
   message: string;
 }
 
-export const isTrue = (job: Job, type: string): boolean =>
-  job.status?.conditions?.some((c) => c.type === type && c.status === 'True') === true;
-export const isFinished = (job: Job): boolean => isTrue(job, 'Complete') || isTrue(job, 'Failed');
+const trueCondition = (job: Job, type: string): JobCondition | undefined =>
+  job.status?.conditions?.find((c) => c.type === type && c.status === 'True');
+export const isFinished = (job: Job): boolean =>
+  trueCondition(job, 'Complete') !== undefined || trueCondition(job, 'Failed') !== undefined;
+
+const complete = (reason: string, message: string): Outcome => ({ type: 'Complete', reason, message });
+const failed = (reason: string, message: string): Outcome => ({ type: 'Failed', reason, message });
 
 /** How a job ends, once that is certain; what stands in the status already is not taken back. */
 export function outcomeOf(job: Job, t: Tally, nowMs: number): Outcome | undefined {
-  const { spec } = job;
-  const target = job.status?.conditions?.find((c) => c.type === 'FailureTarget' && c.status === 'True');
-  if (target) return { type: 'Failed', reason: target.reason ?? '', message: target.message ?? '' };
-  const met = isTrue(job, 'SuccessCriteriaMet') || isComplete(job, t);
-  if (met) {
-    const message = 'Reached expected number of succeeded pods';
-    return { type: 'Complete', reason: 'CompletionsReached', message };
-  }
-  if (t.failed > (spec.backoffLimit ?? 6) || isPastRestarts(job, t)) {
-    const message = 'Job has reached the specified backoff limit';
-    return { type: 'Failed', reason: 'BackoffLimitExceeded', message };
-  }
-  if (msUntilDeadline(job, nowMs) === 0) {
-    const message = 'Job was active longer than specified deadline';
-    return { type: 'Failed', reason: 'DeadlineExceeded', message };
-  }
-  return undefined;
+  return decided(job) ?? failure(job, t, nowMs) ?? success(job, t);
 }
 
-function isComplete({ spec }: Job, t: Tally): boolean {
-  if (spec.completions === undefined) return t.succeeded > 0 && t.active.length === 0;
-  return t.succeeded >= spec.completions;
+export function decided(job: Job): Outcome | undefined {
+  const met = trueCondition(job, 'SuccessCriteriaMet');
+  if (met) return complete(met.reason ?? '', met.message ?? '');
+  const target = trueCondition(job, 'FailureTarget');
+  return target && failed(target.reason ?? '', target.message ?? '');
+}
+
+function failure(job: Job, t: Tally, nowMs: number): Outcome | undefined {
+  if (t.fatal !== undefined) return failed('PodFailurePolicy', t.fatal);
+  if (t.failed > (job.spec.backoffLimit ?? 6) || isPastRestarts(job, t)) {
+    return failed('BackoffLimitExceeded', 'Job has reached the specified backoff limit');
+  }
+  if (msUntilDeadline(job, nowMs) === 0) {
+    return failed('DeadlineExceeded', 'Job was active longer than specified deadline');
+  }
+  return hasLimitPerIndex(job) ? failureOfIndexes(job, t) : undefined;
+}
+
+function failureOfIndexes({ spec }: Job, t: Tally): Outcome | undefined {
+  const count = t.failedIndexes.size;
+  if (spec.maxFailedIndexes !== undefined && count > spec.maxFailedIndexes) {
+    return failed('MaxFailedIndexesExceeded', 'Job has exceeded the specified maximal number of failed indexes');
+  }
+  if (count === 0 || count + t.succeededIndexes.size < (spec.completions ?? 0)) return undefined;
+  return failed('FailedIndexes', 'Job has failed indexes');
+}
+
+function success(job: Job, t: Tally): Outcome | undefined {
+  const rule = metSuccessRule(job, t.succeededIndexes);
+  if (rule !== undefined) return complete('SuccessPolicy', rule);
+  const { completions } = job.spec;
+  const isComplete = completions === undefined ? t.succeeded > 0 : t.succeeded >= completions;
+  if (!isComplete || t.active.length > 0) return undefined;
+  return complete('CompletionsReached', 'Reached expected number of succeeded pods');
 }
 
 /** With restartPolicy OnFailure the kubelet tries again in the same pod: its restarts are the failures. */

@@ -10,7 +10,7 @@ import { type ControllerContext, defineController, done, requeueAfter, watch } f
 import { sameJson } from '../same-json.ts';
 import { matchesSelector } from '../label-match.ts';
 import { podFromTemplate } from '../pod-template.ts';
-import { rankForDeletion } from './deletion-rank.ts';
+import { rankForDeletion } from '../deletion-rank.ts';
 import { replicaSetStatus } from './status.ts';
 
 /** Creations and deletions per look at one ReplicaSet at most; the rest follows in the next. */

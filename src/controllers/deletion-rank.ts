@@ -1,5 +1,5 @@
-import type { Pod } from '../../api/generated/types.ts';
-import { isPodReady, podCondition } from '../pod-state.ts';
+import type { Pod } from '../api/generated/types.ts';
+import { isPodReady, podCondition } from './pod-state.ts';
 
 /**
  * The pods in the order in which they are missed least: without a node, pending, not ready, cheap by annotation, on the
