@@ -3,6 +3,7 @@ import type { GroupVersions, Kind } from '../../api/kind.ts';
 import type { PublishedType } from '../../api/object-type.ts';
 import type { SchemaTable } from '../../api/schema/table.ts';
 import type { Flavor, JsonSchema } from './flavor.ts';
+import { headOf, pathDocument, schemaDocument } from './protobuf.ts';
 import { type PathContext, listTypeOf, pathsOf } from './paths.ts';
 import { referencesOf, typeSchema } from './type-schema.ts';
 
@@ -81,58 +82,66 @@ function neededTypes({ table, types, custom }: ApiModel, kinds: readonly Kind[])
   return needed;
 }
 
-const entry = (key: string, value: unknown): string => `${JSON.stringify(key)}:${JSON.stringify(value)}`;
+type Entry = [name: string, value: JsonSchema];
 
-/** Schemas as `"name":{…}`, in order of their names. */
-export function* schemaEntries(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<string> {
+/** Schemas, in order of their names. */
+export function* schemaEntries(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<Entry> {
   const lists = new Map(kinds.filter(isStored).map((kind) => [listTypeOf(kind), kind]));
   for (const name of [...neededTypes(model, kinds), ...lists.keys()].sort()) {
     const listed = lists.get(name);
     const custom = model.custom.get(name);
-    if (listed) yield entry(name, listSchema(flavor, listed));
-    else if (custom) yield entry(name, flavor.version === 3 ? custom.v3 : custom.v2);
+    if (listed) yield [name, listSchema(flavor, listed)];
+    else if (custom) yield [name, flavor.version === 3 ? custom.v3 : custom.v2];
     else {
       const schema = typeSchema(flavor, model.table, name);
       const known = gvks(model, name);
-      if (schema) yield entry(name, known ? { ...schema, 'x-kubernetes-group-version-kind': known } : schema);
+      if (schema) yield [name, known ? { ...schema, 'x-kubernetes-group-version-kind': known } : schema];
     }
   }
 }
 
-/** Paths as `"path":{…}`. */
-export function* pathEntries(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<string> {
+export function* pathEntries(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<Entry> {
   const context: PathContext = {
     flavor,
     table: model.table,
     typeOf: (group, version, kind) => model.types.get(`${group}/${version}/${kind}`),
   };
-  for (const kind of kinds) for (const [path, item] of pathsOf(context, kind)) yield entry(path, item);
+  for (const kind of kinds) yield* pathsOf(context, kind);
 }
 
-function* commaSeparated(entries: Iterable<string>): Generator<string> {
-  let first = true;
-  for (const text of entries) {
-    yield first ? text : `,${text}`;
-    first = false;
+/** Members of a JSON object, as `"name":{…},"name":{…}`. */
+function* members(entries: Iterable<Entry>): Generator<string> {
+  let comma = '';
+  for (const [name, value] of entries) {
+    yield `${comma}${JSON.stringify(name)}:${JSON.stringify(value)}`;
+    comma = ',';
   }
 }
 
-const info = entry('info', { title: 'Kubernetes', version: gitVersion });
+const about = { title: 'Kubernetes', version: gitVersion };
+const info = `"info":${JSON.stringify(about)}`;
 
 /** The OpenAPI 3 document of one group version, in pieces. */
 export function* documentV3(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<string> {
   yield `{"openapi":"3.0.0",${info},"paths":{`;
-  yield* commaSeparated(pathEntries(flavor, model, kinds));
+  yield* members(pathEntries(flavor, model, kinds));
   yield '},"components":{"schemas":{';
-  yield* commaSeparated(schemaEntries(flavor, model, kinds));
+  yield* members(schemaEntries(flavor, model, kinds));
   yield '}}}\n';
 }
 
 /** The OpenAPI 2 document of everything, in pieces. */
 export function* documentV2(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<string> {
   yield `{"swagger":"2.0",${info},"paths":{`;
-  yield* commaSeparated(pathEntries(flavor, model, kinds));
+  yield* members(pathEntries(flavor, model, kinds));
   yield '},"definitions":{';
-  yield* commaSeparated(schemaEntries(flavor, model, kinds));
+  yield* members(schemaEntries(flavor, model, kinds));
   yield '}}\n';
+}
+
+/** The same as protobuf, in pieces that are documents themselves. */
+export function* documentV2Protobuf(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<Buffer> {
+  yield headOf(about);
+  for (const [path, item] of pathEntries(flavor, model, kinds)) yield pathDocument(path, item);
+  for (const [name, schema] of schemaEntries(flavor, model, kinds)) yield schemaDocument(name, schema);
 }

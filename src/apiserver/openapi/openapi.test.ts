@@ -165,11 +165,6 @@ describe('OpenAPI 2', () => {
     expect(document.definitions['io.k8s.api.core.v1.Container'].properties.name).toEqual({ type: 'string' });
     expect(document.paths['/api/v1/nodes'].post.parameters[0]).toMatchObject({ name: 'body', in: 'body' });
   });
-
-  it('is not offered as protobuf', async () => {
-    const accept = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
-    await expect(openApi({ path: '/openapi/v2', accept })).rejects.toThrow(StatusError);
-  });
 });
 
 it.each(['/openapi', '/openapi/v3/apis/nosuch/v1', '/openapi/v2/x', '/api/v1'])('has nothing at %s', async (path) => {

@@ -10,9 +10,10 @@ import { groupsOf } from '../discovery/discovery.ts';
 import type { PublishedType } from '../../api/object-type.ts';
 import { gitVersion } from '../discovery/version.ts';
 import type { Registry } from '../registry.ts';
-import { type ApiModel, documentV2, documentV3, modelOf } from './document.ts';
+import { type ApiModel, documentV2, documentV2Protobuf, documentV3, modelOf } from './document.ts';
 import { openapi2, openapi3 } from './flavor.ts';
 import { rootOf } from './paths.ts';
+import { protobufAccept, protobufType } from './protobuf.ts';
 
 export interface OpenApiRequest {
   path: string;
@@ -43,27 +44,26 @@ export interface OpenApiOptions {
   custom?: ReadonlyMap<string, PublishedType>;
 }
 
-/** What one list of kinds can take over from another: documents by their hash, and what never changes of the hash. */
+/** What one list of kinds can take over from another: documents by their hash and format, and what never changes of the hash. */
 interface Kept {
   seed: string;
-  built: Map<string, Promise<Buffer>>;
+  built: Map<string, Map<string, Promise<Buffer>>>;
 }
 
-/** Text made in one turn of the event loop: about a millisecond's worth. */
-const turnCharacters = 32 * 1024;
+/** Text or bytes made in one turn of the event loop: about a millisecond's worth. */
+const turnSize = 32 * 1024;
 
 /** Joins pieces to bytes, giving way to others between turns. */
-async function assemble(pieces: Iterable<string>): Promise<Buffer> {
+async function assemble(pieces: Iterable<string | Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  let text = '';
+  let turn = 0;
   for (const piece of pieces) {
-    text += piece;
-    if (text.length < turnCharacters) continue;
-    chunks.push(Buffer.from(text));
-    text = '';
+    chunks.push(typeof piece === 'string' ? Buffer.from(piece) : piece);
+    turn += piece.length;
+    if (turn < turnSize) continue;
+    turn = 0;
     await nextTurn();
   }
-  chunks.push(Buffer.from(text));
   return Buffer.concat(chunks);
 }
 
@@ -116,15 +116,18 @@ class Documents {
     return kinds && this.#once(key, () => documentV3(openapi3, this.#model, kinds));
   }
 
-  everything(): Promise<Buffer> {
-    return this.#once('v2', () => documentV2(openapi2, this.#model, [...this.#kinds.values()].flat()));
+  everything(format: 'json' | 'protobuf'): Promise<Buffer> {
+    const write = format === 'json' ? documentV2 : documentV2Protobuf;
+    return this.#once('v2', () => write(openapi2, this.#model, [...this.#kinds.values()].flat()), format);
   }
 
-  #once(key: string, pieces: () => Iterable<string>): Promise<Buffer> {
+  #once(key: string, pieces: () => Iterable<string | Buffer>, format = 'json'): Promise<Buffer> {
     const hash = this.hash(key);
-    const built = this.#kept.built.get(hash) ?? assemble(pieces());
+    const built = this.#kept.built.get(hash) ?? new Map<string, Promise<Buffer>>();
     this.#kept.built.set(hash, built);
-    return built;
+    const document = built.get(format) ?? assemble(pieces());
+    built.set(format, document);
+    return document;
   }
 
   /** Forgets what belongs to other lists of kinds. */
@@ -163,6 +166,15 @@ async function groupVersion(
   return asked === undefined ? answer : { ...answer, cacheControl: 'public, immutable' };
 }
 
+async function everything(documents: Documents, accept: string | undefined): Promise<OpenApiAnswer> {
+  const etag = `"${documents.hash('v2')}"`;
+  const [best] = parseAccept(accept);
+  if (best?.type === protobufAccept || best?.type === protobufType)
+    return { code: 200, body: await documents.everything('protobuf'), contentType: protobufType, etag };
+  requireJson(accept);
+  return { code: 200, body: await documents.everything('json'), contentType, etag };
+}
+
 /** OpenAPI over a list of kinds. A changed list means a new one. */
 export function createOpenApi(kinds: readonly Kind[] = servedKinds, options: OpenApiOptions = {}): OpenApi {
   return answering(new Documents(kinds, options, { seed: '', built: new Map() }));
@@ -192,9 +204,8 @@ function answering(documents: Documents): OpenApi {
     if (version === 'v2' && rest.length > 0) return undefined;
     const key = rest.join('/');
     if (key !== '' && !documents.keys().includes(key)) return undefined;
+    if (version === 'v2') return everything(documents, accept);
     requireJson(accept);
-    if (version === 'v2')
-      return { code: 200, body: await documents.everything(), contentType, etag: `"${documents.hash('v2')}"` };
     return key === '' ? index(documents) : groupVersion(documents, key, hash);
   };
 }
