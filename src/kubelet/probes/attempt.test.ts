@@ -45,6 +45,9 @@ describe('an attempt', () => {
     expect((await attempt({ httpGet: { port, path: '/slow' }, timeoutSeconds: 0.05 })).output).toContain(
       'context deadline exceeded',
     );
+    expect((await attempt({ httpGet: { port: 1, path: '/x' } })).output).toBe(
+      'Get "http://127.0.0.1:1/x": dial tcp 127.0.0.1:1: connect: connection refused',
+    );
     expect((await attempt({ httpGet: { port: 'none' } })).output).toContain("couldn't find port");
   });
 

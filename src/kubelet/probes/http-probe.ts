@@ -2,6 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import type { HTTPGetAction } from '../../api/generated/types.ts';
 import type { Clock } from '../../base/clock.ts';
+import { dialError } from './dial-error.ts';
 
 export interface HttpGetInput {
   action: HTTPGetAction;
@@ -41,7 +42,8 @@ export async function httpGet(input: HttpGetInput, clock: Clock): Promise<{ stat
         cause: error,
       });
     }
-    throw new Error(`Get "${url.href}": ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+    const why = dialError(error, host, url.port || port);
+    throw new Error(`Get "${url.href}": ${why.message}`, { cause: error });
   } finally {
     cancel();
   }

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import type { Clock } from '../../base/clock.ts';
+import { dialError } from './dial-error.ts';
 
 /** Resolves when a connection could be made; it is closed at once. */
 export function connectTcp(input: { host: string; port: number; timeoutMs: number }, clock: Clock): Promise<void> {
@@ -14,9 +15,6 @@ export function connectTcp(input: { host: string; port: number; timeoutMs: numbe
     };
     const cancel = clock.after(timeoutMs, () => done(new Error(`dial tcp ${host}:${port}: i/o timeout`)));
     socket.on('connect', () => done());
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      const refused = error.code === 'ECONNREFUSED';
-      done(refused ? new Error(`dial tcp ${host}:${port}: connect: connection refused`, { cause: error }) : error);
-    });
+    socket.on('error', (error) => done(dialError(error, host, port)));
   });
 }

@@ -46,7 +46,8 @@ async function resolveWithin(base: string, subPath: string): Promise<string> {
     existing = dirname(existing);
   }
   const inner = relative(base, real);
-  if (inner.startsWith('..') || isAbsolute(inner)) throw new Error(`subPath "${subPath}" is not within the volume`);
+  // `..2981` is a name like any other: the folders of volumes that mirror API objects begin so.
+  if (inner === '..' || inner.startsWith('../')) throw new Error(`subPath "${subPath}" is not within the volume`);
   if (missing.length > 0) await makeWithin(base, inner, missing);
   return join(inner, ...missing);
 }

@@ -7,6 +7,7 @@ import { seededRng } from '../../base/rng.ts';
 import { VirtualClock } from '../../base/virtual-clock.ts';
 import type { Client } from '../../client/client.ts';
 import { type Command, runCommand } from '../../host/command.ts';
+import { writeAtomically } from './atomic-writer.ts';
 import { mountSubPath } from './sub-path.ts';
 import { TokenSource } from './token-source.ts';
 import { volumeKinds } from './volumes.ts';
@@ -138,6 +139,13 @@ describe('subPath', () => {
     await mount('real/made/deep');
     expect(mounted[1]).toBe(join(dir, 'volume/real/made/deep'));
     expect((await stat(join(dir, 'target'))).isDirectory()).toBe(true);
+  });
+
+  it('mounts a file of a volume that mirrors an object, whose names lead into a folder that begins with dots', async () => {
+    const volume = join(dir, 'volume');
+    await writeAtomically(volume, new Map([['file', { data: Buffer.from('x'), mode: 0o644 }]]), { rng });
+    await mount('file');
+    expect(mounted[0]).toMatch(/\/volume\/\.\.[a-z0-9]+\/file$/);
   });
 
   it('never leads out of the volume', async () => {
