@@ -1,3 +1,4 @@
+import { scaleView } from '../api/autoscaling/scale.ts';
 import { partialMetadata, partialMetadataList, table, type IncludeObject } from '../api/meta/table.ts';
 import { groupVersion, type KubeObject } from '../api/resource.ts';
 import type { StoreEvent } from '../store/version.ts';
@@ -19,16 +20,18 @@ export function encodeAnswer(context: ApiContext, request: ApiRequest, answer: A
   }
   if (answer.type === 'object') {
     const object = answer.object as KubeObject;
-    return [json(encoding.as && object.kind !== 'Status' ? viewed(view, object) : object)];
+    const ownView = object.kind === 'Scale' ? { ...view, ...scaleView } : view;
+    return [json(encoding.as && object.kind !== 'Status' ? viewed(ownView, object) : object)];
   }
   if (answer.type === 'watch') throw new Error('a watch has no body of its own');
   return encodeList(context, request, answer, view);
 }
 
 type ListAnswer = Answer & { type: 'list' };
-type View = ReturnType<typeof viewOf>;
+/** What a representation is made from. */
+type View = Parameters<typeof table>[0] & { version: Encoding['version']; as: Encoding['as'] };
 
-function viewOf(context: ApiContext, request: ApiRequest, encoding: Encoding) {
+function viewOf(context: ApiContext, request: ApiRequest, encoding: Encoding): View {
   const { kind, strategy } = request.endpoint;
   const includeObject = (request.query.get('includeObject') || 'Metadata') as IncludeObject;
   return { kind, strategy, includeObject, nowMs: context.clock.now(), version: encoding.version, as: encoding.as };

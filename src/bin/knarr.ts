@@ -11,7 +11,10 @@ const isService = ['server', 'node'].includes(process.argv[2] ?? '');
 const level = process.env.KNARR_LOG ?? (isService ? 'info' : 'warn');
 const log = pino({ level, base: undefined }, pino.destination({ fd: 2, sync: false }));
 
-process.exitCode = await runCli(process.argv.slice(2), {
+const exit = (code: number): void => log.flush(() => process.exit(code));
+
+// Ends for good: a failed start leaves connections open, and whoever supervises it waits for the end.
+const code = await runCli(process.argv.slice(2), {
   clock: realClock,
   rng: machineRng,
   log,
@@ -20,11 +23,10 @@ process.exitCode = await runCli(process.argv.slice(2), {
   env: process.env,
   stdout: process.stdout,
   stderr: process.stderr,
-  exit: (code) => {
-    log.flush(() => process.exit(code));
-  },
+  exit,
   onStopSignal: (stop) => {
     process.once('SIGTERM', stop);
     process.once('SIGINT', stop);
   },
 });
+exit(code);

@@ -1,17 +1,19 @@
 /**
  * A session: commands with what they say, as the recorded transcripts have it.
  *
- *     # a note
+ *     ## a note
  *     > cm.yaml            the file that the next commands read: the lines below, up to the next command
- *     $ kubectl ARGS       words, with quotes as in a shell
+ *     $ [NAME=VALUE] kubectl ARGS       words, with quotes as in a shell
  *     --- exit N           0 when it is left out
  *     --- stdin | stdout | stderr
  *
  * What differs from run to run is written `<age>`, `<time>`, `<rand>`, `<uid>`, `<rv>`, `<ip>`, `<id>`, `<n>`, `<jwt>` or `<any>`
- * (the rest of a line); a line `...` stands for any lines. The width of columns does not count.
+ * (the rest of a line); a line `...` stands for any lines. The width of columns and the number of
+ * empty lines do not count.
  */
 export interface SessionStep {
   args: string[];
+  env: Record<string, string>;
   files: Record<string, string>;
   stdin: string;
   exit: number;
@@ -29,9 +31,13 @@ export function parseSession(text: string): SessionStep[] {
     const file = /^> (\S+)$/.exec(line)?.[1];
     const block = blocks.find((name) => line === `--- ${name}`);
     const exit = /^--- exit (\d+)$/.exec(line)?.[1];
+    const command = /^\$ ((?:\w+=\S+ )*)kubectl ?(.*)$/.exec(line);
     const step = steps.at(-1);
-    if (line.startsWith('$ kubectl ')) {
-      steps.push({ args: words(line.slice('$ kubectl '.length)), files, exit: 0, stdin: '', stdout: '', stderr: '' });
+    if (command) {
+      const env = Object.fromEntries(words(command[1] ?? '').map((pair) => pair.split('=', 2) as [string, string]));
+      const written = Object.entries(files).map(([name, text]) => [name, `${text.trimEnd()}\n`]);
+      const said = { exit: 0, stdin: '', stdout: '', stderr: '' };
+      steps.push({ args: words(command[2] ?? ''), env, files: Object.fromEntries(written), ...said });
       files = {};
       append = () => undefined;
     } else if (file) {
@@ -40,7 +46,7 @@ export function parseSession(text: string): SessionStep[] {
       append = (more) => (into[file] += `${more}\n`);
     } else if (block && step) append = (more) => (step[block] += `${more}\n`);
     else if (exit && step) step.exit = Number(exit);
-    else if (!line.startsWith('# ')) append(line);
+    else if (!line.startsWith('## ')) append(line);
   }
   return steps;
 }
@@ -78,7 +84,8 @@ const plain = (text: string): string[] =>
   text
     .trimEnd()
     .split('\n')
-    .map((line) => line.trimEnd().replace(/(\S)(?: {2,}|\t)(?=\S)/g, '$1  '));
+    .map((line) => line.trimEnd().replace(/(\S)(?: {2,}|\t)(?=\S)/g, '$1  '))
+    .filter((line, i, lines) => line !== '' || lines[i - 1] !== '');
 
 /**
  * The actual text with each line that matches written as it is expected, so that only what differs shows in a comparison of

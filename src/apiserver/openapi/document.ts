@@ -91,7 +91,7 @@ export function* schemaEntries(flavor: Flavor, model: ApiModel, kinds: readonly 
     const listed = lists.get(name);
     const custom = model.custom.get(name);
     if (listed) yield [name, listSchema(flavor, listed)];
-    else if (custom) yield [name, flavor.version === 3 ? custom.v3 : custom.v2];
+    else if (custom) yield [name, (flavor.version === 3 ? custom.v3 : custom.v2) as JsonSchema];
     else {
       const schema = typeSchema(flavor, model.table, name);
       const known = gvks(model, name);

@@ -61,13 +61,23 @@ export async function obtainIdentity(
 async function knownCa({ clock, log }: NodeDeps, options: NodeOptions, file: string): Promise<string> {
   const known = await readText(file);
   if (known) return known;
+  return persistently({ clock, log }, async () => {
+    const ca = await discoverCa(options.server, options.caHash);
+    await writePublic(file, ca);
+    return ca;
+  });
+}
+
+/** Asks until the server answers: both may start at the same time, or the server may be down when a node is restarted. */
+export async function persistently<T>(
+  { clock, log }: Pick<NodeDeps, 'clock' | 'log'>,
+  ask: () => Promise<T>,
+): Promise<T> {
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, maxPauseMs)) {
     try {
-      const ca = await discoverCa(options.server, options.caHash);
-      await writePublic(file, ca);
-      return ca;
+      return await ask();
     } catch (error) {
-      log.info({ server: options.server, why: String(error) }, 'the server does not answer yet');
+      log.info({ why: String(error) }, 'the server does not answer yet');
       await sleep(clock, pauseMs);
     }
   }

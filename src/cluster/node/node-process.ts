@@ -13,7 +13,7 @@ import type { KeyPair } from '../../pki/issue.ts';
 import { ensureFormat, nodeFormat } from '../folder-format.ts';
 import { ensureBaseImages } from '../images/base-images.ts';
 import { startLogRotation } from '../log-rotation.ts';
-import { obtainIdentity } from './node-identity.ts';
+import { obtainIdentity, persistently } from './node-identity.ts';
 import { networkFacts, startNodeNetwork } from './node-network.ts';
 
 export interface NodeDeps {
@@ -61,7 +61,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
   const stopRotation = startLogRotation({ clock, log }, [containerd.paths.log]);
   const { transport, certificates, ca } = identity;
   const client = createClient(transport);
-  const network = await networkFacts(client);
+  const network = await persistently(deps, () => networkFacts(client));
   const informers = informersFor(client, { clock, rng, log });
   const nodeNetwork = await startNodeNetwork(
     { informers, run, clock, rng, log },

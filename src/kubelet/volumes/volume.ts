@@ -31,6 +31,8 @@ export interface VolumeInput {
  */
 export interface VolumeKind {
   readonly name: string;
+  /** Containers never write to it, whatever their mount says: its content mirrors objects. */
+  readonly mirrors?: boolean;
   handles(volume: Volume): boolean;
   /** Makes it ready; answers the path on the node to mount. Throws in words for the FailedMount event. */
   prepare(input: VolumeInput, deps: VolumeDeps): Promise<string>;
