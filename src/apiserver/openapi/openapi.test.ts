@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { servedKinds } from '../../api/generated/kinds.ts';
 import { schemaTable } from '../../api/generated/schema.ts';
-import { StatusError } from '../../api/meta/status-error.ts';
 import { createOpenApi } from './openapi.ts';
 
 const openApi = createOpenApi();
