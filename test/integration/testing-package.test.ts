@@ -40,7 +40,18 @@ describe('knarr/testing as a package', () => {
 
   it('in a context of its own, without dynamic import, as Jest gives it', async () => {
     const module = { exports: {} as typeof Testing };
-    const names = ['Buffer', 'URL', 'URLSearchParams', 'AbortController', 'AbortSignal', 'TextEncoder', 'TextDecoder'];
+    // Jest shares these with its tests, and nothing else of the outer realm.
+    const names = [
+      'ArrayBuffer',
+      'Uint8Array',
+      'Buffer',
+      'URL',
+      'URLSearchParams',
+      'AbortController',
+      'AbortSignal',
+      'TextEncoder',
+      'TextDecoder',
+    ];
     const more = [
       'setTimeout',
       'clearTimeout',
