@@ -13,7 +13,7 @@ export default defineConfig({
           name: 'machine',
           root,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**'],
+          exclude: ['test/e2e/**', 'test/scenarios/**'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,

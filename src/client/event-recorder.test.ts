@@ -37,6 +37,27 @@ describe('BroadcastingRecorder', () => {
     ]);
   });
 
+  it('keeps apart what several recorders say of one object in the same millisecond', async () => {
+    const { clock, transport, recorder, all, pod } = setUp();
+    const client = createClient(transport);
+    const sources = [
+      { component: 'default-scheduler' },
+      { component: 'kubelet', host: 'n1' },
+      { component: 'kubelet', host: 'n2' },
+    ];
+    for (const source of sources) {
+      new BroadcastingRecorder({ client, clock, log: silentLog }, source).event(
+        pod,
+        'Normal',
+        'Said',
+        source.component,
+      );
+    }
+    recorder.event(pod, 'Normal', 'Said', 'too');
+    await clock.advance(0);
+    expect(await all()).toHaveLength(4);
+  });
+
   it('counts equal events on one object', async () => {
     const { clock, recorder, all, pod } = setUp();
     for (let i = 0; i < 3; i++) {

@@ -3,6 +3,7 @@ import { events } from '../api/generated/resources.ts';
 import { isNotFound, StatusError } from '../api/meta/status-error.ts';
 import type { KubeObject } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
+import { fnv1a } from '../base/hash.ts';
 import type { Logger } from '../base/log.ts';
 import { type Correlated, EventCorrelator } from './event-correlator.ts';
 import type { Client } from './client.ts';
@@ -36,7 +37,7 @@ export class BroadcastingRecorder implements EventRecorder {
   readonly #waiting: Event[] = [];
   #isWriting = false;
   #isStopped = false;
-  #sequence = 0;
+  #sequence: number;
   #dropped = 0;
   #cancelRetry: () => void = () => {};
 
@@ -44,6 +45,7 @@ export class BroadcastingRecorder implements EventRecorder {
     this.#deps = deps;
     this.#source = source;
     this.#correlator = new EventCorrelator(deps.clock);
+    this.#sequence = fnv1a(`${source.component} ${source.host ?? ''}`) % 1_000_000;
   }
 
   event(about: KubeObject | ObjectReference, type: EventType, reason: string, message: string): void {
@@ -66,7 +68,8 @@ export class BroadcastingRecorder implements EventRecorder {
   #make(involvedObject: ObjectReference, what: { type: EventType; reason: string; message: string }): Event {
     const nowMs = this.#deps.clock.now();
     const now = `${new Date(nowMs).toISOString().slice(0, 19)}Z`;
-    // Nanoseconds as Kubernetes has them; the clock's milliseconds are filled up so that two names never meet.
+    // Nanoseconds as Kubernetes has them. The clock's milliseconds are filled up so that names do not meet: each recorder
+    // counts from a place of its own.
     const stamp = BigInt(nowMs) * 1_000_000n + BigInt(this.#sequence++ % 1_000_000);
     return {
       metadata: {

@@ -1,3 +1,4 @@
+import { fnv1a } from '../base/hash.ts';
 import type { PodTemplateSpec } from '../api/generated/types.ts';
 import { sameJson } from './same-json.ts';
 
@@ -18,12 +19,6 @@ export const isSameTemplate = (a: PodTemplateSpec | undefined, b: PodTemplateSpe
 export function withoutHash(template: PodTemplateSpec | undefined): PodTemplateSpec {
   const { [hashLabel]: _, ...labels } = template?.metadata?.labels ?? {};
   return { ...template, metadata: { ...(template?.metadata as { name: string }), labels } };
-}
-
-function fnv1a(text: string): number {
-  let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(text)) hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
-  return hash;
 }
 
 /** Members in order, null and absent alike. */
