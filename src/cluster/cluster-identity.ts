@@ -32,7 +32,8 @@ export async function findCluster(home: string, name: string): Promise<ClusterLa
 /** Names and indexes of all clusters of this machine, also of those that a newer knarr has made. */
 export async function listClusters(home: string): Promise<{ name: string; index: number }[]> {
   const entries = await readdir(home, { withFileTypes: true }).catch(() => []);
-  const folders = entries.filter((entry) => entry.isDirectory());
+  // What is being restored does not count yet.
+  const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith('.'));
   const found = await Promise.all(folders.map(({ name }) => readIdentity(home, name)));
   return found.filter((file) => file !== undefined).sort((a, b) => a.index - b.index);
 }

@@ -37,7 +37,7 @@ describe('the DNS server', () => {
     upstreamAnswers = (q) => ({ answers: [{ type: 'A', name: q.name, ttl: 300, data: '203.0.113.5' }] });
     const upstream = await startUpstream();
     const deps = { clock: realClock, rng: seededRng(3), log: silentLog };
-    const forwarder = new Forwarder(deps, { upstreams: [{ address, port: upstream }], timeoutMs: 50 });
+    const forwarder = new Forwarder(deps, { upstreams: async () => [{ address, port: upstream }], timeoutMs: 50 });
     records = {
       ...someRecords,
       isReady: true,

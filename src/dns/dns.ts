@@ -22,8 +22,8 @@ export interface DnsOptions {
   clusterDomain: string;
   /** The cluster DNS address; it is added to `lo` while the server runs. */
   address: string;
-  /** Addresses of the servers for all other names; see `upstreamsOf`. */
-  upstreams: readonly string[];
+  /** Addresses of the servers for all other names, now; see `followResolvConf`. */
+  upstreams: () => Promise<readonly string[]>;
   /** 53 unless told; 0 takes a free one. */
   port?: number;
   /** 5 unless told. */
@@ -46,7 +46,7 @@ export interface DnsServer {
 export async function startDns(deps: DnsDeps, options: DnsOptions): Promise<DnsServer> {
   const { informers, run, clock, rng, log } = deps;
   const { clusterDomain: domain, address, port = 53, ttlSeconds = 5, ownBlocks = [] } = options;
-  const upstreams = options.upstreams.map((upstream) => ({ address: upstream, port: 53 }));
+  const upstreams = async () => (await options.upstreams()).map((upstream) => ({ address: upstream, port: 53 }));
   const forwarder = new Forwarder({ clock, rng, log }, { upstreams });
   const records = informerRecords(informers);
   const zone = { domain, address, ttlSeconds, ownBlocks };
@@ -56,7 +56,7 @@ export async function startDns(deps: DnsDeps, options: DnsOptions): Promise<DnsS
   await onLo('replace');
   try {
     const listener = await listen({ resolver, clock }, { address, port });
-    log.info({ address, port: listener.port, upstreams: options.upstreams }, 'cluster DNS listens');
+    log.info({ address, port: listener.port, upstreams: await options.upstreams() }, 'cluster DNS listens');
     return {
       port: listener.port,
       async stop() {

@@ -13,7 +13,8 @@ export interface ForwarderDeps {
 }
 
 export interface ForwarderOptions {
-  upstreams: readonly Upstream[];
+  /** Asked anew for every question: a machine that moves has other servers. */
+  upstreams: () => Promise<readonly Upstream[]>;
   /** Per server and attempt; resolvers in pods give up after 5 s. */
   timeoutMs?: number;
 }
@@ -28,7 +29,7 @@ export class UpstreamError extends Error {}
 /** Asks the world's name servers for names that are not the cluster's. Same questions at the same time are asked once. */
 export class Forwarder {
   readonly #deps: ForwarderDeps;
-  readonly #upstreams: readonly Upstream[];
+  readonly #upstreams: ForwarderOptions['upstreams'];
   readonly #timeoutMs: number;
   readonly #cache: AnswerCache;
   readonly #inFlight = new Map<string, Promise<Buffer>>();
@@ -62,9 +63,10 @@ export class Forwarder {
 
   async #ask(query: Query): Promise<Buffer> {
     const { rng, log } = this.#deps;
+    const upstreams = await this.#upstreams();
     let last: Buffer | undefined;
     for (let round = 0; round < rounds; round++) {
-      for (const upstream of this.#upstreams) {
+      for (const upstream of upstreams) {
         // Fresh for every attempt: a forger would have to guess it, and the port, each time.
         const message = writeQuery(Buffer.from(rng.bytes(2)).readUInt16BE(), query);
         const answer = await this.#attempt(upstream, message).catch((error: unknown) => {
@@ -76,7 +78,7 @@ export class Forwarder {
       }
       if (last) return last;
     }
-    throw new UpstreamError(`no answer from ${this.#upstreams.length} servers`);
+    throw new UpstreamError(`no answer from ${upstreams.length} servers`);
   }
 
   async #attempt(upstream: Upstream, message: Buffer): Promise<Buffer> {

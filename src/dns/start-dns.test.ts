@@ -34,7 +34,7 @@ describe('startDns', () => {
   ) =>
     startDns(
       { informers, run, clock: realClock, rng: seededRng(1), log: silentLog },
-      { clusterDomain: 'cluster.local', address: '127.0.0.1', upstreams: [], port: 0 },
+      { clusterDomain: 'cluster.local', address: '127.0.0.1', upstreams: async () => [], port: 0 },
     ).then((dns) => ({ dns, informers }));
 
   async function ask(port: number, name: string, type: RecordType = 'A'): Promise<unknown[]> {

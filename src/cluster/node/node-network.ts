@@ -6,11 +6,10 @@ import type { Client } from '../../client/client.ts';
 import type { Informers } from '../../client/informers.ts';
 import type { ContainerdPaths } from '../../cri/containerd-config.ts';
 import { type DnsServer, startDns } from '../../dns/dns.ts';
-import { upstreamsOf } from '../../dns/resolv-conf.ts';
+import { followResolvConf } from '../../dns/resolv-conf.ts';
 import type { RunCommand } from '../../host/command.ts';
 import { Overlay } from '../../overlay/overlay.ts';
 import { execRoutes } from '../../overlay/routes.ts';
-import { readText } from '../../pki/files.ts';
 import { execRemoveFlows } from '../../proxy/flows.ts';
 import { execNft } from '../../proxy/nft-exec.ts';
 import { ServiceProxy } from '../../proxy/proxy.ts';
@@ -97,7 +96,7 @@ async function nodeDns({ informers, run, clock, rng, log }: NetworkDeps, facts: 
     {
       clusterDomain: facts.clusterDomain,
       address: facts.dnsAddress,
-      upstreams: upstreamsOf((await readText('/etc/resolv.conf')) ?? '', facts.dnsAddress),
+      upstreams: followResolvConf({ clock }, { ownAddress: facts.dnsAddress }),
       ownBlocks: [facts.podCidr, facts.serviceCidr],
     },
   );
