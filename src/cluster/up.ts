@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodes as nodesResource } from '../api/generated/resources.ts';
+import type { Node } from '../api/generated/types.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
@@ -178,13 +179,22 @@ interface NodeStart {
 
 async function startNode(deps: UpDeps, { layout, admin, service }: NodeStart): Promise<ServiceStart> {
   const name = service.name.slice('node-'.length);
+  const beganMs = deps.clock.now();
   const start = await startService(layout, service, deps.clock);
+  const sinceMs = start.was === 'running' ? 0 : beganMs;
   const asked = eventually(deps.clock, { what: `node ${name} to be Ready`, timeoutMs: 120_000 }, async () => {
-    const node = await admin.client.get(nodesResource, { name });
-    return node.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') || undefined;
+    return isReadySince(await admin.client.get(nodesResource, { name }), sinceMs) || undefined;
   });
   await explained(asked, layout, service);
   return start;
+}
+
+/** What the agent of before has said of a node that it was ready does not count. */
+export function isReadySince({ status }: Node, sinceMs: number): boolean {
+  const ready = status.conditions?.find(({ type }) => type === 'Ready');
+  // The API's times are whole seconds.
+  const saidMs = Date.parse(ready?.lastHeartbeatTime ?? '') + 999;
+  return ready?.status === 'True' && saidMs >= sinceMs;
 }
 
 /** A wait that failed says where the reason is to be found. */
