@@ -14,6 +14,7 @@ import type { ClusterLayout } from '../layout.ts';
 import { backup } from './backup.ts';
 import { type BackupManifest, BrokenBackupError } from './manifest.ts';
 import { restore, verifyBackup } from './restore.ts';
+import { pairWriterProgram } from './test-pair-writer.ts';
 
 describe('a backup', () => {
   const dir = mkdtempSync(join(tmpdir(), 'knarr-backup-test-'));
@@ -30,8 +31,7 @@ describe('a backup', () => {
     mkdirSync(join(layout.dir, 'nodes/n2'));
     writeFileSync(layout.tokenFile, 'abcdef.0123456789abcdef\n', { mode: 0o600 });
     mkdirSync(join(dir, 'out'));
-    const program = join(import.meta.dirname, 'test-pair-writer.ts');
-    const args = ['--import', 'tsx', program, layout.stateDir];
+    const args = ['--import', 'tsx', '--input-type=module', '-e', pairWriterProgram(layout.stateDir)];
     writer = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(writer.stdout as NodeJS.ReadableStream, 'data');
     manifest = await backup(deps, layout, file);
