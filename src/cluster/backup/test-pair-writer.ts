@@ -5,7 +5,10 @@ import { toBytes } from '../../store/version.ts';
 export const pairWriterProgram = (folder: string): string =>
   `import { writePairs } from ${JSON.stringify(import.meta.filename)}; await writePairs(${JSON.stringify(folder)});`;
 
-/** Writes two objects with the same number in one append, over and over; says `writing` after the first ten. */
+/**
+ * Writes two objects with the same number in one append, over and over; says `writing` after the first ten.
+ * @public called by the other process
+ */
 export async function writePairs(folder: string): Promise<never> {
   const journal = new LmdbJournal(folder);
   let { revision } = await journal.load();
