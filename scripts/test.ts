@@ -38,7 +38,7 @@ const allowed = allowedSkips();
 const isAllowed = (id: string): boolean => allowed.some((line) => line.startsWith(`${id}: `));
 
 if (process.getuid?.() !== 0) throw new Error('./knarr test makes networks and containers: run it as root');
-await installPrerequisites(await missingPrerequisites([...prerequisites, ...testPrerequisites]), runCommand);
+await installPrerequisites(await missingPrerequisites([...prerequisites, ...testPrerequisites]), { run: runCommand });
 process.env.KNARR_TEST_LONG = isLong ? '1' : '';
 const total: TestTally = { passed: 0, failed: 0, skipped: [], failures: [] };
 for (const { name, args, limitSeconds } of layers) {

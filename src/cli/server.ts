@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import { startLogRotation } from '../cluster/log-rotation.ts';
 import { documented, withCluster } from './options.ts';
-import { existingCluster, type Surroundings } from './surroundings.ts';
+import { CommandFailure, existingCluster, type Surroundings } from './surroundings.ts';
 
 /** `knarr server`: the control plane, in the foreground. `up` runs it under supervision. */
 export function serverCommand(at: Surroundings): Command {
@@ -22,7 +22,10 @@ async function runServer(at: Surroundings, cluster: string): Promise<void> {
     log.error({ err: error }, 'the journal failed: nothing more may be acknowledged');
     at.exit(70);
   };
-  const server = await startServer({ clock: at.clock, rng: at.rng, log, onFatal }, layout);
+  const server = await startServer({ clock: at.clock, rng: at.rng, log, onFatal }, layout).catch((error: unknown) => {
+    log.error({ err: error }, 'the server could not start');
+    throw new CommandFailure(error instanceof Error ? error.message : String(error), { cause: error });
+  });
   startLogRotation({ clock: at.clock, log }, at.env.KNARR_LOG_FILE ? [at.env.KNARR_LOG_FILE] : []);
   log.info({ port: server.port, version: at.version }, 'serving');
   await new Promise<void>((resolve) => at.onStopSignal(resolve));

@@ -7,6 +7,7 @@ import type { Client } from '../client/client.ts';
 import { HttpsTransport } from '../client/https.ts';
 import { createClient } from '../client/typed-client.ts';
 import type { ClusterLayout } from './layout.ts';
+import { StepFailure } from './step-failure.ts';
 
 export interface AdminClient {
   client: Client;
@@ -37,7 +38,7 @@ export async function adminClient(
   return { client: createClient(transport, { fieldManager: 'knarr' }), transport, close: () => transport.close() };
 }
 
-/** Tries `attempt` until it gives something or `timeoutMs` has passed; then throws with the last error. */
+/** Tries `attempt` until it gives something or `timeoutMs` has passed; then throws with the last error. A `StepFailure` is final. */
 export async function eventually<T>(
   clock: Clock,
   { what, timeoutMs }: { what: string; timeoutMs: number },
@@ -50,6 +51,7 @@ export async function eventually<T>(
       const result = await attempt();
       if (result !== undefined) return result;
     } catch (error) {
+      if (error instanceof StepFailure) throw error;
       why = error;
     }
     if (clock.now() > deadline) {

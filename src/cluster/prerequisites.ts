@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import type { RunCommand } from '../host/command.ts';
+import { StepFailure } from './step-failure.ts';
 
 /** A program or file that a cluster needs, and the Debian package that brings it. */
 export interface Prerequisite {
@@ -21,6 +22,8 @@ export const prerequisites: Prerequisite[] = [
   // The portmap plugin of hostPorts writes its rules with it.
   { anyOf: inPath('iptables'), debianPackage: 'iptables', why: 'carries host ports' },
   { anyOf: inPath('nsenter'), debianPackage: 'util-linux', why: 'enters network namespaces' },
+  { anyOf: inPath('flock'), debianPackage: 'util-linux', why: 'lets one command at a time at a cluster' },
+  { anyOf: inPath('unzip'), debianPackage: 'unzip', why: 'unpacks kubectl' },
   { anyOf: ['/usr/lib/cni/ptp'], debianPackage: 'containernetworking-plugins', why: 'connects pods' },
   { anyOf: ['/usr/bin/catatonit'], debianPackage: 'catatonit', why: 'is the pause container' },
   { anyOf: ['/bin/busybox'], debianPackage: 'busybox-static', why: 'is the demo image' },
@@ -40,14 +43,18 @@ export async function missingPrerequisites(list: Prerequisite[] = prerequisites)
   return list.filter((_, i) => !present[i]);
 }
 
-/** Installs missing packages with apt-get. Throws with the command to run by hand where there is none. */
-export async function installPrerequisites(missing: Prerequisite[], run: RunCommand): Promise<void> {
+/** Installs missing packages with apt-get. Throws `StepFailure` with the command to run by hand where that does not work. */
+export async function installPrerequisites(
+  missing: Prerequisite[],
+  { run, aptGet = '/usr/bin/apt-get' }: { run: RunCommand; aptGet?: string },
+): Promise<void> {
   if (missing.length === 0) return;
   const packages = [...new Set(missing.map((p) => p.debianPackage))];
-  const byHand = `apt-get install --no-install-recommends ${packages.join(' ')}`;
-  const needs = missing.map((p) => `${p.debianPackage} (${p.why})`).join(', ');
-  if (!(await exists('/usr/bin/apt-get'))) {
-    throw new Error(`missing: ${needs}. Install them with your package manager; on Debian: ${byHand}`);
+  const needs = `missing: ${missing.map((p) => `${p.debianPackage} (${p.why})`).join(', ')}`;
+  const byHand = `apt-get update && apt-get install --no-install-recommends ${packages.join(' ')}`;
+  if (!(await exists(aptGet))) {
+    const next = `install them with your package manager (on Debian: ${byHand}), then run ./knarr up again`;
+    throw new StepFailure(needs, { next });
   }
   const env = ['DEBIAN_FRONTEND=noninteractive'];
   const apt = (...args: string[]) => run({ program: 'env', args: [...env, 'apt-get', '-q', '-y', ...args] });
@@ -58,5 +65,8 @@ export async function installPrerequisites(missing: Prerequisite[], run: RunComm
     await apt('update');
     result = await install();
   }
-  if (result.exitCode !== 0) throw new Error(`${byHand}: exit code ${result.exitCode}: ${result.stderr.trim()}`);
+  if (result.exitCode === 0) return;
+  const why = result.stderr.trim().split('\n').slice(-3).join(' ');
+  const next = `try ${byHand}, then run ./knarr up again`;
+  throw new StepFailure(`${needs}; apt-get could not install it: ${why}`, { next });
 }

@@ -8,6 +8,8 @@ it('of a log, warnings, errors and what programs say are worth showing', () => {
     '{"level":50,"err":{"message":"disk full"},"msg":"the journal failed"}',
     '{"level":50,"msg":"plain"}',
     '',
+    '    at async runCli (file:///knarr.js:1:2)',
+    'Node.js v20.20.2',
     'Segmentation fault',
     '{broken',
   ].join('\n');

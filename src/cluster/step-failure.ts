@@ -29,7 +29,7 @@ export async function failureWithLog(error: unknown, logFile: string, next: stri
 
 /** The last lines of a log that are worth showing: warnings and errors of ours, and whatever else a program has said. */
 export function tellingLines(text: string, count: number): string[] {
-  const lines = text.split('\n').filter((line) => line.trim() !== '');
+  const lines = text.split('\n').filter((line) => line.trim() !== '' && !/^\s+at |^Node\.js v/.test(line));
   return lines.flatMap(tellingLine).slice(-count);
 }
 

@@ -66,7 +66,7 @@ export async function up(deps: UpDeps, options: UpOptions): Promise<UpResult> {
   const missing = await missingPrerequisites();
   const what = missing.map((p) => p.debianPackage).join(' ');
   const title = what ? `prerequisites: installing ${what}` : 'prerequisites: all there';
-  await steps.run(title, () => installPrerequisites(missing, run));
+  await steps.run(title, () => installPrerequisites(missing, { run }));
   const onWait = () => steps.note(`another command is at work on cluster ${options.cluster}: waiting for it`);
   return withCluster({ home: options.home, name: options.cluster, onWait }, (layout) => {
     return bringUp(deps, layout, options);
@@ -143,21 +143,19 @@ async function refuseNewerState(layout: ClusterLayout, names: readonly string[])
 const commandFor = (verb: string, { name }: ClusterLayout): string => `./knarr ${verb} --cluster ${name}`;
 
 async function startServer(deps: UpDeps, layout: ClusterLayout, service: Service): Promise<ServiceStart> {
-  const { clock } = deps;
   await refuseTakenPort(layout);
-  const start = await startService(layout, service, clock);
-  const asked = eventually(clock, { what: 'the API server', timeoutMs: 60_000 }, async () => {
+  const start = await startService(layout, service, deps.clock);
+  await untilAnswers(deps, { layout, service, what: 'the API server', timeoutMs: 60_000 }, async () => {
     await stat(layout.kubeconfig);
     const admin = await adminClient(layout, deps);
     try {
       const answer = await admin.transport.raw('GET', '/readyz');
       answer.stream.resume();
-      return answer.status === 200 ? true : undefined;
+      return answer.status === 200;
     } finally {
       admin.close();
     }
   });
-  await explained(asked, layout, service);
   return start;
 }
 
@@ -182,10 +180,9 @@ async function startNode(deps: UpDeps, { layout, admin, service }: NodeStart): P
   const beganMs = deps.clock.now();
   const start = await startService(layout, service, deps.clock);
   const sinceMs = start.was === 'running' ? 0 : beganMs;
-  const asked = eventually(deps.clock, { what: `node ${name} to be Ready`, timeoutMs: 120_000 }, async () => {
-    return isReadySince(await admin.client.get(nodesResource, { name }), sinceMs) || undefined;
+  await untilAnswers(deps, { layout, service, what: `node ${name} to be Ready`, timeoutMs: 120_000 }, async () => {
+    return isReadySince(await admin.client.get(nodesResource, { name }), sinceMs);
   });
-  await explained(asked, layout, service);
   return start;
 }
 
@@ -197,10 +194,34 @@ export function isReadySince({ status }: Node, sinceMs: number): boolean {
   return ready?.status === 'True' && saidMs >= sinceMs;
 }
 
-/** A wait that failed says where the reason is to be found. */
-async function explained(asked: Promise<unknown>, layout: ClusterLayout, service: Service): Promise<void> {
-  await asked.catch(async (error: unknown) => {
-    const next = `${commandFor('status', layout)} shows what runs; ${commandFor('down', layout)} and ${commandFor('up', layout)} start it again, with all its state`;
-    throw await failureWithLog(error, logFile(layout, service.name), next);
+/** So many ends in a row are no accident. */
+const maxEnds = 3;
+
+interface Wait {
+  layout: ClusterLayout;
+  service: Service;
+  what: string;
+  timeoutMs: number;
+}
+
+/** Waits for a service; fails early when its program ends again and again, and says where the reason is to be found. */
+async function untilAnswers(
+  { clock }: UpDeps,
+  { layout, service, what, timeoutMs }: Wait,
+  answers: () => Promise<boolean>,
+): Promise<void> {
+  const next = `${commandFor('status', layout)} shows what runs; ${commandFor('down', layout)} and ${commandFor('up', layout)} start it again, with all its state`;
+  const log = logFile(layout, service.name);
+  let pid: number | undefined;
+  let ends = 0;
+  const attempt = async () => {
+    const now = (await serviceStatus(layout, service.name)).pid ?? pid;
+    if (pid !== undefined && now !== pid) ends += 1;
+    pid = now;
+    if (ends >= maxEnds) throw await failureWithLog(new Error(`${service.name} ends at its start`), log, next);
+    return (await answers()) || undefined;
+  };
+  await eventually(clock, { what, timeoutMs }, attempt).catch(async (error: unknown) => {
+    throw await failureWithLog(error, log, next);
   });
 }
