@@ -57,6 +57,8 @@ export interface WatchHandle {
  */
 export interface Client {
   get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey): Promise<T>;
+  /** GET of a subresource with a kind of its own: `scale`. */
+  getSubresource<B>(resource: Resource, key: ObjectKey, subresource: string): Promise<B>;
   list<T extends KubeObject>(resource: Resource<T>, options?: ListOptions): Promise<List<T>>;
   watch<T extends KubeObject>(resource: Resource<T>, options: WatchOptions, sink: WatchSink<T>): WatchHandle;
   create<T extends KubeObject>(resource: Resource<T>, object: Manifest<T>, options?: WriteOptions): Promise<T>;

@@ -20,6 +20,7 @@ export function createClient(transport: Transport, options: ClientOptions = {}):
 
   return {
     get: (resource, key) => call({ verb: 'get', resource, key, query: {} }),
+    getSubresource: (resource, key, subresource) => call({ verb: 'get', resource, key, subresource, query: {} }),
     list: (resource, o = {}) => call({ verb: 'list', resource, key: scopeOf(o), query: listQuery(o) }),
     watch: (resource, o, sink) =>
       transport.watch({ resource, key: scopeOf(o), query: watchQuery(o) }, sink as Parameters<Transport['watch']>[1]),

@@ -12,6 +12,8 @@ import { clusterRoleAggregation } from './clusterrole/aggregation.ts';
 import { cronJobSchedule } from './cronjob/schedule.ts';
 import { daemonSetPods } from './daemonset/pods.ts';
 import { deploymentRollout } from './deployment/rollout.ts';
+import { disruptionBudget } from './disruption/budget.ts';
+import { disruptionStaleTarget } from './disruption/stale-target.ts';
 import { endpointSliceService } from './endpointslice/service.ts';
 import { endpointsService } from './endpoints/service.ts';
 import { garbageCollection } from './garbage/collection.ts';
@@ -24,6 +26,7 @@ import { nodePodCidr } from './node/pod-cidr.ts';
 import { nodeTaintEviction } from './node/taint-eviction.ts';
 import { podGarbage } from './pod/garbage.ts';
 import { replicaSetReplicas } from './replicaset/replicas.ts';
+import { replicationControllerReplicas } from './replicationcontroller/replicas.ts';
 import { type ControllerDefinition, ControllerLoop, type ReconcileReport } from './runtime.ts';
 import { serviceAccountDefault } from './serviceaccount/default.ts';
 import { statefulSetReplicas } from './statefulset/replicas.ts';
@@ -51,8 +54,11 @@ export const controllers = ({ rootCaPem, podCidr, authority }: ControllerOptions
   clusterRoleAggregation,
   deploymentRollout,
   replicaSetReplicas,
+  replicationControllerReplicas,
   statefulSetReplicas,
   daemonSetPods,
+  disruptionBudget,
+  disruptionStaleTarget,
   endpointSliceService,
   endpointsService,
   cronJobSchedule,

@@ -32,6 +32,9 @@ export class TrackedClient implements Client {
   get<T extends KubeObject>(resource: Resource<T>, key: ObjectKey) {
     return this.#client.get(resource, key);
   }
+  getSubresource<B>(resource: Resource, key: ObjectKey, subresource: string): Promise<B> {
+    return this.#client.getSubresource(resource, key, subresource);
+  }
   list<T extends KubeObject>(resource: Resource<T>, options?: Parameters<Client['list']>[1]) {
     return this.#client.list(resource, options);
   }

@@ -32,7 +32,7 @@ const podOf = async (index: number): Promise<Pod> => {
   return found;
 };
 async function end(pod: Pod, exitCode: number): Promise<void> {
-  const finishedAt = `${new Date(plane.clock.now()).toISOString().slice(0, 19)}Z`;
+  const finishedAt = `${plane.cluster.now.toISOString().slice(0, 19)}Z`;
   const state = { terminated: { exitCode, finishedAt, reason: exitCode ? 'Error' : 'Completed' } };
   const status = { name: 'main', state, image: 'i', imageID: 'i', ready: false, restartCount: 0 };
   await plane.setPodStatus(pod, { phase: exitCode ? 'Failed' : 'Succeeded', containerStatuses: [status] });

@@ -1,120 +1,47 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { events, nodes, pods } from '../../../src/api/generated/resources.ts';
 import type { Pod, PodCondition, PodStatus } from '../../../src/api/generated/types.ts';
 import { type KubeObject, keyOf, type ObjectKey, type Resource } from '../../../src/api/resource.ts';
-import { ApiServer } from '../../../src/apiserver/api-server.ts';
-import { allAuthenticated, mastersGroup, serviceAccountUser } from '../../../src/apiserver/authn/user-info.ts';
-import { type Logger, silentLog } from '../../../src/base/log.ts';
-import { seededRng } from '../../../src/base/rng.ts';
-import { VirtualClock } from '../../../src/base/virtual-clock.ts';
 import type { Client } from '../../../src/client/client.ts';
-import { createClient } from '../../../src/client/typed-client.ts';
-import { startControllers, type StartOptions } from '../../../src/controllers/controllers.ts';
-import { ensureClusterPki } from '../../../src/pki/cluster-pki.ts';
-import { MemoryJournal } from '../../../src/store/memory-journal.ts';
+import type { Cluster } from '../../../src/testing/cluster.ts';
+import { startCluster } from '../../../src/testing/start-cluster.ts';
 
-const startMs = Date.UTC(2026, 0, 1);
-const timeText = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
-
-async function startApi(folder: string, clock: VirtualClock): Promise<ApiServer> {
-  const serviceAddress = '10.96.0.1';
-  const pki = await ensureClusterPki(folder, { clock, clusterName: 'test', addresses: ['127.0.0.1'], serviceAddress });
-  const onFatal = (error: unknown) => {
-    throw error;
-  };
-  return ApiServer.start(
-    { journal: new MemoryJournal(), clock, rng: seededRng(1), log: silentLog, onFatal },
-    {
-      serviceCidr: '10.96.0.0/16',
-      ca: pki.ca.cert,
-      tokenKey: pki.serviceAccount.key,
-      facts: {
-        caPem: pki.ca.cert,
-        serverUrl: 'https://127.0.0.1:6443',
-        endpointAddress: '172.30.0.254',
-        endpointPort: 6443,
-        serviceAddress,
-        serviceCidr: '10.96.0.0/16',
-        podCidr: '10.244.0.0/16',
-        dnsAddress: '10.96.0.10',
-        clusterDomain: 'cluster.local',
-      },
-    },
-  );
-}
+const timeText = (date: Date): string => `${date.toISOString().slice(0, 19)}Z`;
 
 /**
- * The real API server (validation, defaults, admission, RBAC) and controllers with nothing but their own roles, on a
- * virtual clock, without nodes: the hands of a scheduler and of kubelets are this object's. Its pods run nowhere.
+ * A cluster in this process (real API server, controllers with nothing but their own roles, virtual clock) where the test
+ * itself is the scheduler and the kubelets: it says step by step what becomes of pods. They run nowhere.
  */
 export class Plane {
-  readonly clock = new VirtualClock(startMs);
-  /** Warnings of the controllers: refusals by RBAC and validation show here. */
-  readonly warnings: string[] = [];
+  /** Warnings from inside: refusals by RBAC and validation show here. */
+  readonly warnings: string[];
   readonly admin: Client;
+  readonly cluster: Cluster;
   /** Asked of each pod that is not ready yet. */
   mayRun: (pod: Pod) => boolean = () => true;
-  readonly #folder: string;
-  readonly #api: ApiServer;
-  readonly #options: StartOptions;
-  #running: { stop(): void } = { stop: () => {} };
-  /** The newest version of a write by a controller that was no event. */
   #lastIp = 0;
 
-  static async start(options: StartOptions): Promise<Plane> {
-    const folder = mkdtempSync(join(tmpdir(), 'plane-'));
-    const clock = new VirtualClock(startMs);
-    const plane = new Plane(folder, await startApi(folder, clock), { clock, options });
-    await plane.#startControllers();
+  static async start({ only }: { only?: readonly string[] } = {}): Promise<Plane> {
+    const warnings: string[] = [];
+    const onLog = (line: string) => warnings.push(line);
+    const cluster = await startCluster({ clock: 'virtual', nodes: 0, scheduler: false, controllers: only, onLog });
+    const plane = new Plane(cluster, warnings);
     await plane.settle();
     return plane;
   }
 
-  private constructor(
-    folder: string,
-    api: ApiServer,
-    { clock, options }: { clock: VirtualClock; options: StartOptions },
-  ) {
-    this.#folder = folder;
-    this.#api = api;
-    this.clock = clock;
-    this.#options = options;
-    this.admin = createClient(api.transportFor({ name: 'admin', groups: [mastersGroup, allAuthenticated] }, 'test'));
+  private constructor(cluster: Cluster, warnings: string[]) {
+    this.cluster = cluster;
+    this.warnings = warnings;
+    this.admin = cluster.client;
   }
 
-  async stop(): Promise<void> {
-    this.#running.stop();
-    await this.#api.close();
-    rmSync(this.#folder, { recursive: true });
-  }
-
-  async #startControllers(): Promise<void> {
-    const manager = { name: 'system:kube-controller-manager', groups: [allAuthenticated] };
-    const log: Logger = {
-      ...silentLog,
-      warn: (fields, message) => this.warnings.push(`${message} ${JSON.stringify(fields)}`),
-      child: () => log,
-    };
-    const running = startControllers(
-      {
-        clientFor: (name) => createClient(this.#api.transportFor(serviceAccountUser('kube-system', name), name)),
-        cacheClient: createClient(this.#api.transportFor(manager, 'kube-controller-manager')),
-        clock: this.clock,
-        rng: seededRng(2),
-        log,
-      },
-      this.#options,
-    );
-    this.#running = running;
-    await this.settle();
-    await running.synced;
+  stop(): Promise<void> {
+    return this.cluster.stop();
   }
 
   /** Lets time pass; everything due happens. */
   settle(ms = 1000): Promise<void> {
-    return this.clock.advance(ms);
+    return this.cluster.advance(`${ms}ms`);
   }
 
   async list<T extends KubeObject>(resource: Resource<T>, namespace = 'default'): Promise<T[]> {
@@ -147,7 +74,7 @@ export class Plane {
     const condition: PodCondition = {
       type: 'Ready',
       status: ready ? 'True' : 'False',
-      lastTransitionTime: timeText(this.clock.now()),
+      lastTransitionTime: timeText(this.cluster.now),
     };
     const podIP = pod.status?.podIP ?? `10.244.0.${++this.#lastIp % 250}`;
     await this.setPodStatus(pod, { phase: 'Running', podIP, podIPs: [{ ip: podIP }], conditions: [condition] });
@@ -200,8 +127,7 @@ export class Plane {
   async writesOfRestart(resources: readonly Resource[]): Promise<string[]> {
     await this.settle();
     const before = await this.#versions(resources);
-    this.#running.stop();
-    await this.#startControllers();
+    await this.cluster.restart('controllers');
     await this.settle(5000);
     const after = await this.#versions(resources);
     const keys = new Set([...before.keys(), ...after.keys()]);
