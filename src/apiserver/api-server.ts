@@ -1,12 +1,15 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
+import { isAlreadyExists, isConflict, isNotFound } from '../api/meta/status-error.ts';
 import { type KubeObject, keyOf } from '../api/resource.ts';
 import type { Transport } from '../client/transport.ts';
 import { createClient } from '../client/typed-client.ts';
 import type { KeyPair } from '../pki/issue.ts';
 import type { Journal } from '../store/journal.ts';
-import { Store } from '../store/store.ts';
+import { openStore } from '../store/open-store.ts';
+import type { SharedJournal } from '../store/shared-journal.ts';
+import type { Store } from '../store/store.ts';
 import { Admission } from './admission/admission.ts';
 import { Authentication } from './authn/authentication.ts';
 import { TokenIssuer } from './authn/token-issuer.ts';
@@ -29,7 +32,8 @@ import { Registry } from './registry.ts';
 import { AddressAllocator } from './service-addresses.ts';
 
 export interface ApiServerDeps {
-  journal: Journal;
+  /** Where the state is kept: of this server alone, or shared with others. */
+  journal: Journal | SharedJournal;
   clock: Clock;
   /** What sockets go by, when the cluster's own clock is another one. */
   machineClock?: Clock;
@@ -70,8 +74,9 @@ export class ApiServer {
 
   /** Opens the state, and fills a fresh one with what every cluster has. */
   static async start(deps: ApiServerDeps, options: ApiServerOptions): Promise<ApiServer> {
-    const store = await Store.open(deps.journal, { onFatal: deps.onFatal, windowBytes: options.historyBytes });
+    const store = await openStore(deps.journal, { onFatal: deps.onFatal, windowBytes: options.historyBytes });
     const server = new ApiServer(store, deps, options);
+    await server.context.addresses.adopt();
     await server.#bootstrap(options.facts);
     return server;
   }
@@ -117,9 +122,14 @@ export class ApiServer {
     const writes = bootstrapWrites(bootstrapObjects(facts), this.context.read);
     const isNamespace = (write: BootstrapWrite) => write.resource.resource === 'namespaces';
     const take = async ({ verb, resource, object }: BootstrapWrite): Promise<void> => {
-      if (verb === 'create') await client.create(resource, object);
-      else if (verb === 'update') await client.update(resource, object);
-      else await client.delete(resource, keyOf(object));
+      try {
+        if (verb === 'create') await client.create(resource, object);
+        else if (verb === 'update') await client.update(resource, object);
+        else await client.delete(resource, keyOf(object));
+      } catch (error) {
+        // Another server has just done the same.
+        if (!isAlreadyExists(error) && !isConflict(error) && !isNotFound(error)) throw error;
+      }
     };
     for (const verb of ['delete', 'create', 'update'] as const) {
       const due = writes.filter((write) => write.verb === verb);

@@ -1,4 +1,5 @@
-import { StatusError } from '../api/meta/status-error.ts';
+import { staleObject, StatusError } from '../api/meta/status-error.ts';
+import { StaleError } from '../store/store.ts';
 import { type Attributes, requiredField, type ResourceAttributes } from './authz/attributes.ts';
 import { forbidden } from './authz/forbidden.ts';
 import type { UserInfo } from './authn/user-info.ts';
@@ -67,7 +68,27 @@ export function attributesOf(request: ApiRequest): ResourceAttributes {
 export async function handle(context: ApiContext, request: ApiRequest): Promise<Answer> {
   authorize(context, request.user, attributesOf(request));
   if (request.endpoint.warning) request.warn(request.endpoint.warning);
-  return handlerOf(request)(context, request);
+  const handler = handlerOf(request);
+  const fresh = wantsNewest(request) ? context.store.fresh() : undefined;
+  if (fresh) await fresh;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await handler(context, request);
+    } catch (error) {
+      if (!(error instanceof StaleError)) throw error;
+      // Another server was first; this one has seen by what, and decides anew.
+      if (attempt === maxStaleAttempts) throw staleObject(request.endpoint.kind, request.name);
+    }
+  }
+}
+
+/** How often a request is decided anew because another server changed what it was based on: each time somebody got through. */
+const maxStaleAttempts = 100;
+
+/** All but reads that take what this server has, and watches that say from where on. */
+function wantsNewest({ verb, query }: ApiRequest): boolean {
+  const version = query.get('resourceVersion') ?? '';
+  return verb === 'watch' ? version === '' : version !== '0';
 }
 
 function handlerOf(request: ApiRequest): Handler {

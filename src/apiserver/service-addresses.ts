@@ -6,6 +6,7 @@ import { formatIPv4, type IPv4Block, parseBlock, parseIPv4 } from '../base/ipv4.
 import type { Clock } from '../base/clock.ts';
 import { type Rng, uuid } from '../base/rng.ts';
 import type { Store, Write } from '../store/store.ts';
+import { toBytes } from '../store/version.ts';
 import { timestamp } from './context.ts';
 import type { ObjectCodec } from './object-codec.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -31,23 +32,30 @@ interface Deps {
 
 /**
  * Cluster IPs and node ports. An address is taken by writing its IPAddress object (KEP-1880) in the same commit as the
- * service, so that no address is ever held by nobody or by two. Node ports are an index over the services.
+ * service, so that no address is ever held by nobody or by two. A node port is taken the same way, by a record that no
+ * client sees.
  */
 export class AddressAllocator {
   readonly #deps: Deps;
   readonly #first: number;
   readonly #size: number;
-  readonly #nodePorts = new Map<number, string>();
 
   constructor(deps: Deps, options: { serviceCidr: string }) {
     this.#deps = deps;
     const block = parseBlock(options.serviceCidr) as IPv4Block;
     this.#first = block.first;
     this.#size = block.size;
-    for (const version of deps.store.all('services')) {
-      const service = deps.objects.read<Service>(version);
-      for (const port of portsOf(service)) this.#nodePorts.set(port, version.key);
-    }
+  }
+
+  /** Takes the node ports of services that a server wrote which did not keep records of them. */
+  async adopt(): Promise<void> {
+    const { store, objects } = this.#deps;
+    const missing = [...store.all('services')].flatMap((version) =>
+      portsOf(objects.read<Service>(version))
+        .filter((port) => this.#portHolder(port) === undefined)
+        .map((port) => portWrite(port, version.key)),
+    );
+    if (missing.length > 0) await store.commit(missing);
   }
 
   /** Fills in the addresses of a service that is about to be written; the writes that take them go into its commit. */
@@ -56,16 +64,14 @@ export class AddressAllocator {
     const service = object as Service;
     const before = old as Service | undefined;
     const writes = this.#claimAddress(service, before, dryRun);
-    this.#claimPorts(service, before, dryRun);
-    return writes;
+    return [...writes, ...this.#claimPorts(service, before, dryRun)];
   }
 
   /** Gives the addresses of a service that goes away back. */
   release(endpoint: Endpoint, object: KubeObject): Write[] {
     if (endpoint.resource !== 'services') return [];
     const service = object as Service;
-    for (const port of portsOf(service)) this.#nodePorts.delete(port);
-    return this.#releaseAddress(service.spec.clusterIP);
+    return [...this.#releaseAddress(service.spec.clusterIP), ...this.#releasePorts(service, portsOf(service))];
   }
 
   #claimAddress(service: Service, before: Service | undefined, dryRun: boolean): Write[] {
@@ -155,7 +161,18 @@ export class AddressAllocator {
     return [{ remove: { resource: groupResource(ipaddresses), key: address } }];
   }
 
-  #claimPorts(service: Service, before: Service | undefined, dryRun: boolean): void {
+  /** The service (`namespace/name`) that has the port. */
+  #portHolder(port: number): string | undefined {
+    return this.#deps.store.head(nodePorts, String(port))?.uid;
+  }
+
+  #releasePorts(service: Service, ports: readonly number[]): Write[] {
+    const key = keyText(keyOf(service));
+    const held = [...new Set(ports)].filter((port) => this.#portHolder(port) === key);
+    return held.map((port) => ({ remove: { resource: nodePorts, key: String(port) } }));
+  }
+
+  #claimPorts(service: Service, before: Service | undefined, dryRun: boolean): Write[] {
     const { spec } = service;
     const key = keyText(keyOf(service));
     const held = before ? portsOf(before) : [];
@@ -164,10 +181,11 @@ export class AddressAllocator {
     const taken = new Set<number>();
     if (wants) for (const port of spec.ports ?? []) this.#claimPort(service, { port, before, taken });
     else if (spec.type === 'ClusterIP') for (const port of spec.ports ?? []) port.nodePort = undefined;
-    if (dryRun) return;
-    const now = portsOf(service);
-    for (const port of held) if (!now.includes(port)) this.#nodePorts.delete(port);
-    for (const port of now) this.#nodePorts.set(port, key);
+    if (dryRun) return [];
+    const now = new Set(portsOf(service));
+    const dropped = held.filter((port) => !now.has(port));
+    const fresh = [...now].filter((port) => this.#portHolder(port) !== key);
+    return [...this.#releasePorts(service, dropped), ...fresh.map((port) => portWrite(port, key))];
   }
 
   /** Ports of one service with different protocols may share a number. */
@@ -190,7 +208,7 @@ export class AddressAllocator {
         `provided port is not in the valid range. The range of valid ports is ${nodePortRange.first}-${nodePortRange.last}`,
       );
     }
-    const holder = this.#nodePorts.get(port.nodePort);
+    const holder = this.#portHolder(port.nodePort);
     if (holder !== undefined && holder !== key) throw refuse('provided port is already allocated');
     taken.add(port.nodePort);
   }
@@ -200,7 +218,7 @@ export class AddressAllocator {
     const start = Math.floor(this.#deps.rng.next() * span);
     for (let i = 0; i < span; i++) {
       const port = nodePortRange.first + ((start + i) % span);
-      if (!this.#nodePorts.has(port) && !taken.has(port)) return port;
+      if (this.#portHolder(port) === undefined && !taken.has(port)) return port;
     }
     throw refuseService(service, {
       type: 'InternalError',
@@ -209,6 +227,22 @@ export class AddressAllocator {
     });
   }
 }
+
+/** The resource of the records of node ports; the holder is in the place of the uid. */
+const nodePorts = 'nodeports';
+
+const portWrite = (port: number, holder: string): Write => ({
+  put: {
+    resource: nodePorts,
+    key: String(port),
+    encode: (revision) => ({
+      uid: holder,
+      labels: undefined,
+      fields: undefined,
+      bytes: toBytes(JSON.stringify({ metadata: { name: String(port), resourceVersion: String(revision) } })),
+    }),
+  },
+});
 
 const portsOf = (service: Service): number[] =>
   (service.spec.ports ?? []).flatMap((port) => (port.nodePort ? [port.nodePort] : []));

@@ -6,6 +6,8 @@ import { RpcError, rpcErrorFrom } from './rpc-error.ts';
 export interface CallOptions {
   /** Milliseconds until the call is given up with `DeadlineExceeded`; streams without one have no end. */
   timeoutMs?: number;
+  /** A call made while there is no connection waits for one instead of failing. */
+  waitForReady?: boolean;
   /** gRPC metadata. */
   headers?: Record<string, string>;
 }
@@ -99,7 +101,7 @@ function credentialsFor({ tls }: GrpcTarget): grpc.ChannelCredentials {
 }
 
 function metadata(options: CallOptions): grpc.Metadata {
-  const result = new grpc.Metadata();
+  const result = new grpc.Metadata({ waitForReady: options.waitForReady ?? false });
   for (const [key, value] of Object.entries(options.headers ?? {})) result.set(key, value);
   return result;
 }

@@ -99,6 +99,11 @@ export class Replica {
     return event;
   }
 
+  /** Nothing more happened up to this revision. */
+  advance(revision: number): void {
+    if (revision > this.#revision) this.#revision = revision;
+  }
+
   /** Shrinks the window to its bound; the revisions it returns can be dropped from the journal. */
   trim(): number[] {
     return this.#ring.trim();

@@ -1,9 +1,8 @@
-import type { Change, Journal } from './journal.ts';
-import { type ListQuery, type Page, Replica } from './replica.ts';
-import { atRevision, type StoreEvent, type Version } from './version.ts';
-import { selected, type StoreWatchQuery, type StoreWatchSink, Watchers } from './watchers.ts';
+import type { ListQuery, Page } from './replica.ts';
+import type { Version } from './version.ts';
+import type { StoreWatchQuery, StoreWatchSink } from './watchers.ts';
 
-/** One object to write. `encode` is called once, with the revision that the object gets. */
+/** One object to write. `encode` may be called more than once, each time with a revision. */
 export interface Put {
   resource: string;
   key: string;
@@ -15,164 +14,50 @@ export type Write = { put: Put } | { remove: { resource: string; key: string } }
 export interface StoreOptions {
   /** How many bytes of recent events are kept for watches to resume from. */
   windowBytes?: number;
-  /** A flush failed: the process must end, since nothing more may be acknowledged. */
+  /** The journal can no longer be trusted or followed: the process must end, nothing more may be acknowledged. */
   onFatal: (error: unknown) => void;
 }
 
-const defaultWindowBytes = 64 * 2 ** 20;
+export const defaultWindowBytes = 64 * 2 ** 20;
+
+/** Another server changed an object between the writer's look at `head` and its commit: look again. */
+export class StaleError extends Error {
+  override readonly name = 'StaleError';
+}
 
 /**
- * The replica with its write path. Writers see `head`, the newest state including what is not on disk yet, so that a
- * read-modify-write within one turn needs no lock; readers and watchers see only what is durable. Writes that arrive while
- * a flush runs are committed together by the next one.
+ * The state and the way to change it. `local-store.ts` is the one of a server that is alone, `shared-store.ts` the one of
+ * servers that share a journal. All reads are from memory.
  */
-export class Store {
-  readonly #journal: Journal;
-  readonly #options: StoreOptions;
-  readonly #replica: Replica;
-  readonly #watchers = new Watchers();
-  /** Newest changes that are not on disk yet. */
-  readonly #head = new Map<string, Change>();
-  #headRevision: number;
-  #queue: { changes: Change[]; done: () => void }[] = [];
-  #flushing = false;
-  #failed = false;
-  #drained: (() => void)[] = [];
-  #dropped: number[] = [];
-
-  static async open(journal: Journal, options: StoreOptions): Promise<Store> {
-    const replica = new Replica(await journal.load(), { windowBytes: options.windowBytes ?? defaultWindowBytes });
-    return new Store(journal, replica, options);
-  }
-
-  private constructor(journal: Journal, replica: Replica, options: StoreOptions) {
-    this.#journal = journal;
-    this.#replica = replica;
-    this.#options = options;
-    this.#headRevision = replica.revision;
-  }
-
-  /** The newest durable revision. */
-  get revision(): number {
-    return this.#replica.revision;
-  }
-
+export interface Store {
+  /** The newest durable revision that this server has seen. */
+  readonly revision: number;
   /** No watch can start before this revision. */
-  get compacted(): number {
-    return this.#replica.compacted;
-  }
-
+  readonly compacted: number;
   /** The durable version. */
-  get(resource: string, key: string): Version | undefined {
-    return this.#replica.get(resource, key);
-  }
-
-  /** The newest version, durable or not: what a writer bases its change on. */
-  head(resource: string, key: string): Version | undefined {
-    const change = this.#head.get(`${resource} ${key}`);
-    if (change) return change.deleted ? undefined : change.version;
-    return this.#replica.get(resource, key);
-  }
-
-  list(resource: string, query: ListQuery = {}): Page {
-    return this.#replica.list(resource, query);
-  }
-
-  all(resource: string): Iterable<Version> {
-    return this.#replica.all(resource);
-  }
-
-  count(resource: string): number {
-    return this.#replica.count(resource);
-  }
-
-  resources(): IterableIterator<string> {
-    return this.#replica.resources();
-  }
-
+  get(resource: string, key: string): Version | undefined;
+  /** The newest version known: what a writer bases its change on. */
+  head(resource: string, key: string): Version | undefined;
+  list(resource: string, query?: ListQuery): Page;
+  all(resource: string): Iterable<Version>;
+  count(resource: string): number;
+  resources(): IterableIterator<string>;
   /**
    * Watches from after `revision`: what was missed comes first, in the same turn. Throws `CompactedError` when the window
    * no longer reaches that far.
    */
-  watch(query: StoreWatchQuery, revision: number, sink: StoreWatchSink): () => void {
-    const missed: StoreEvent[] = [];
-    for (const event of this.#replica.eventsAfter(query.resource, revision)) {
-      const seen = selected(event, query);
-      if (seen) missed.push(seen);
-    }
-    const stop = this.#watchers.add(query, sink);
-    if (missed.length > 0) sink(missed);
-    return stop;
-  }
-
+  watch(query: StoreWatchQuery, revision: number, sink: StoreWatchSink): () => void;
   /**
-   * Commits writes together. They take effect for `head` at once, in order; the promise resolves with the new versions
-   * (for a removal: the last one, at the revision of its deletion) when they are on disk.
+   * Resolves when reads see everything that was acknowledged by any server before the call; undefined when they do
+   * already. Rejects when that cannot be known now.
    */
-  commit(writes: readonly Write[]): Promise<Version[]> {
-    if (this.#failed) return new Promise(() => {});
-    const changes = writes.map((write) => ('put' in write ? this.#put(write.put) : this.#remove(write.remove)));
-    const versions = changes.map((change) => change.version);
-    return new Promise((resolve) => {
-      this.#queue.push({ changes, done: () => resolve(versions) });
-      if (!this.#flushing) void this.#flush();
-    });
-  }
-
+  fresh(): Promise<void> | undefined;
+  /**
+   * Commits writes together, all or none, each based on what `head` is at the call. Resolves with the new versions (for a
+   * removal: the last one, at the revision of its deletion) when they are durable and reads see them. Rejects with
+   * `StaleError` when another server was first.
+   */
+  commit(writes: readonly Write[]): Promise<Version[]>;
   /** Waits for the running writes and closes the journal. No write may follow. */
-  async close(): Promise<void> {
-    if (this.#flushing) await new Promise<void>((resolve) => this.#drained.push(resolve));
-    await this.#journal.close();
-  }
-
-  #put(put: Put): Change {
-    const previous = this.head(put.resource, put.key);
-    const revision = ++this.#headRevision;
-    const version: Version = { resource: put.resource, key: put.key, revision, ...put.encode(revision) };
-    return this.#propose({ version, deleted: false, previous: previous?.revision });
-  }
-
-  #remove(remove: { resource: string; key: string }): Change {
-    const previous = this.head(remove.resource, remove.key);
-    if (!previous) throw new Error(`${remove.resource} ${remove.key} is not there to remove`);
-    const version = atRevision(previous, ++this.#headRevision);
-    return this.#propose({ version, deleted: true, previous: previous.revision });
-  }
-
-  #propose(change: Change): Change {
-    this.#head.set(`${change.version.resource} ${change.version.key}`, change);
-    return change;
-  }
-
-  async #flush(): Promise<void> {
-    this.#flushing = true;
-    try {
-      // Everything that the current turn still writes joins the first group.
-      await Promise.resolve();
-      while (this.#queue.length > 0) {
-        const group = this.#queue;
-        this.#queue = [];
-        const changes = group.flatMap((entry) => entry.changes);
-        await this.#journal.append(changes, { compacted: this.#replica.compacted, drop: this.#dropped });
-        this.#publish(changes);
-        for (const entry of group) entry.done();
-      }
-    } catch (error) {
-      this.#failed = true;
-      this.#options.onFatal(error);
-      return;
-    }
-    this.#flushing = false;
-    for (const drained of this.#drained.splice(0)) drained();
-  }
-
-  #publish(changes: Change[]): void {
-    const events = changes.map((change) => this.#replica.apply(change.version, change.deleted));
-    for (const change of changes) {
-      const id = `${change.version.resource} ${change.version.key}`;
-      if (this.#head.get(id) === change) this.#head.delete(id);
-    }
-    this.#dropped = this.#replica.trim();
-    this.#watchers.publish(events);
-  }
+  close(): Promise<void>;
 }

@@ -51,3 +51,12 @@ export function atRevision(version: Version, revision: number): Version {
   version.bytes.copy(bytes, start + text.length, end);
   return { ...version, revision, bytes };
 }
+
+/** What a shared journal can say of a deleted object. */
+export const goneAt = (at: Pick<Version, 'resource' | 'key' | 'revision'>): Version => ({
+  ...at,
+  uid: '',
+  labels: undefined,
+  fields: undefined,
+  bytes: Buffer.alloc(0),
+});

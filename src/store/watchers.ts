@@ -1,3 +1,4 @@
+import type { Replica } from './replica.ts';
 import { atRevision, nameOf, namespaceOf, type StoreEvent, type Version } from './version.ts';
 
 export interface StoreWatchQuery {
@@ -94,6 +95,17 @@ export class Watchers {
       watcher.pending = [];
       watcher.sink = () => {};
     };
+  }
+
+  /** As `add`, with what happened after `revision` first. Throws `CompactedError` when that is no longer known. */
+  follow(
+    replica: Replica,
+    { query, revision, sink }: { query: StoreWatchQuery; revision: number; sink: StoreWatchSink },
+  ): () => void {
+    const missed = replica.eventsAfter(query.resource, revision).flatMap((event) => selected(event, query) ?? []);
+    const stop = this.add(query, sink);
+    if (missed.length > 0) sink(missed);
+    return stop;
   }
 
   publish(events: StoreEvent[]): void {

@@ -3,7 +3,7 @@ import { type Database, open, type RootDatabase } from 'lmdb';
 import { nextTurn } from '../../base/clock.ts';
 import type { Change, Journal, Loaded, Trim } from '../journal.ts';
 import { replay } from '../replay.ts';
-import { decodeRecord, encodeRecord } from './record.ts';
+import { decodeRecord, encodeRecord } from '../record.ts';
 import { stateFormat } from './state-format.ts';
 
 /**

@@ -1,5 +1,5 @@
-import type { Change } from '../journal.ts';
-import type { Version } from '../version.ts';
+import type { Change } from './journal.ts';
+import type { Version } from './version.ts';
 
 interface Header {
   r: string;
