@@ -3,7 +3,7 @@ import type { Change, Journal, Trim } from './journal.ts';
 import { MemoryJournal } from './memory-journal.ts';
 import { CompactedError } from './replica.ts';
 import { LocalStore } from './local-store.ts';
-import { keysOf, put, remove, storeContract } from './store.contract.ts';
+import { keysOf, put, storeContract } from './store.contract.ts';
 import type { StoreEvent } from './version.ts';
 
 const fatal = (error: unknown) => {
