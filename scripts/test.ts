@@ -2,10 +2,11 @@
  * `./knarr test`: all tests of this machine, in layers, the cheap ones first. Ends with the count of tests, the skips and
  * `N passed, N failed`. `--long` adds what takes too long for every day.
  */
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { installPrerequisites, missingPrerequisites, prerequisites } from '../src/cluster/prerequisites.ts';
 import { runCommand } from '../src/host/command.ts';
+import { leftovers, takeSnapshot } from './clean-machine.ts';
 import { type TestTally, runVitest } from './run-vitest.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -34,12 +35,26 @@ function allowedSkips(): string[] {
   return lines.filter((line) => line.trim() !== '' && !line.startsWith('#'));
 }
 
+/** What is on the machine now and was not before, the run's own folder included, which goes now. */
+async function leftBehind(): Promise<string[]> {
+  const left = leftovers(before, await takeSnapshot());
+  // Node's tools keep caches there.
+  const files = readdirSync(temporary).filter((name) => !/^(tsx-|node-compile-cache|v8-compile-cache)/.test(name));
+  rmSync(temporary, { recursive: true, force: true });
+  return [...left, ...files.map((name) => `file: ${join(temporary, name)}`)].map((what) => `left behind: ${what}`);
+}
+
 const allowed = allowedSkips();
 const isAllowed = (id: string): boolean => allowed.some((line) => line.startsWith(`${id}: `));
 
 if (process.getuid?.() !== 0) throw new Error('./knarr test makes networks and containers: run it as root');
 await installPrerequisites(await missingPrerequisites([...prerequisites, ...testPrerequisites]), { run: runCommand });
 process.env.KNARR_TEST_LONG = isLong ? '1' : '';
+// A folder of the run's own: what a test leaves in it is known to be ours.
+const temporary = mkdtempSync('/tmp/kt-');
+process.env.TMPDIR = temporary;
+const before = await takeSnapshot();
+
 const total: TestTally = { passed: 0, failed: 0, skipped: [], failures: [] };
 for (const { name, args, limitSeconds } of layers) {
   console.log(`\n== ${name} tests`);
@@ -60,6 +75,8 @@ if (isLong) {
   if (exitCode !== 0) total.failures.push('npm run mutants: a planted bug was not caught');
   total.failed = total.failures.length;
 }
+total.failures.push(...(await leftBehind()));
+total.failed = total.failures.length;
 const unexplained = total.skipped
   .filter((id) => !isAllowed(id))
   .map((id) => `${id}: skipped without a line in test/skips.txt`);

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../base/clock.ts';
@@ -59,6 +58,7 @@ export async function removeLeftovers({ paths, cgroup, shimGraceMs }: Leftovers,
   await removeShims(paths.socket, deps.clock, shimGraceMs);
   const left = cgroup ? await removeCgroups(cgroup, deps.clock) : [];
   await removeCniResults(paths);
+  await removeShimSockets(paths);
   await removeTree(paths.dir);
   if (left.length > 0) throw new Error(`cgroups still in use: ${left.slice(0, 5).join(', ')}`);
 }
@@ -68,18 +68,19 @@ async function removeShims(socket: string, clock: Clock, graceMs: number): Promi
   const shims = () => findProcesses((args) => args[args.indexOf('-address') + 1] === socket);
   const gone = async () => (await shims()).length === 0;
   if (await settled(clock, graceMs, gone)) return;
-  for (const { pid, args } of await shims()) {
-    signal(pid, 'SIGKILL');
-    await rm(shimSocket(socket, args[args.indexOf('-id') + 1] ?? ''), { force: true });
-  }
+  for (const { pid } of await shims()) signal(pid, 'SIGKILL');
   if (!(await settled(clock, 2000, gone))) throw new Error(`shims of ${socket} do not end`);
 }
 
-/** Where containerd's shims listen: named by a hash of socket, namespace and sandbox (containerd/runtime/v2/shim). */
-const shimSocket = (socket: string, id: string): string =>
-  `/run/containerd/s/${createHash('sha256')
-    .update(join(socket, 'k8s.io', id))
-    .digest('hex')}`;
+/** Sockets of shims, of those too that were killed: the bundle of each container says where its shim listens. */
+async function removeShimSockets(paths: ContainerdPaths): Promise<void> {
+  const bundles = join(paths.state, 'io.containerd.runtime.v2.task/k8s.io');
+  for (const id of await readdir(bundles).catch(() => [])) {
+    const address = await readFile(join(bundles, id, 'address'), 'utf8').catch(() => '');
+    const socket = /^unix:\/\/(\/run\/containerd\/s\/[0-9a-f]+)$/.exec(address.trim())?.[1];
+    if (socket) await rm(socket, { force: true });
+  }
+}
 
 /** libcni's cache; the folder cannot be configured in containerd 1.6, so several runtimes share it. */
 const cniResults = '/var/lib/cni/results';

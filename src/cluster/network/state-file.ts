@@ -1,4 +1,4 @@
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { writePublic } from '../../pki/files.ts';
 
@@ -37,11 +37,12 @@ export async function rememberOnce(path: string, value: string): Promise<void> {
   }
 }
 
-/** What was remembered, once. */
-export async function takeRemembered(path: string): Promise<string | undefined> {
-  const value = await readIfThere(path);
+export const readRemembered = readIfThere;
+
+/** Forgets the value, and the folder with it when nothing else is in there. */
+export async function forget(path: string): Promise<void> {
   await rm(path, { force: true });
-  return value;
+  await rmdir(dirname(path)).catch(() => {});
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

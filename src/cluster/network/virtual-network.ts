@@ -9,7 +9,7 @@ import {
   type VirtualNode,
 } from './layout.ts';
 import { type ObservedLink, type ObservedNetwork, ownNodeNamespaces, planDown, planUp, type Step } from './plan.ts';
-import { readState, rememberOnce, takeRemembered, writeState } from './state-file.ts';
+import { forget, readRemembered, readState, rememberOnce, writeState } from './state-file.ts';
 
 export interface VirtualNetworkDeps {
   /** Runs programs in the host's network namespace, as root. */
@@ -139,8 +139,11 @@ export class VirtualNetwork {
   }
 
   async #restoreForwarding(): Promise<void> {
-    const before = await takeRemembered(this.#forwardingFile);
-    if (before !== undefined) await this.#take({ do: 'sysctl', values: { 'net.ipv4.ip_forward': before } });
+    const before = await readRemembered(this.#forwardingFile);
+    if (before === undefined) return;
+    await this.#take({ do: 'sysctl', values: { 'net.ipv4.ip_forward': before } });
+    // Last, so that an interrupted `down` can be repeated.
+    await forget(this.#forwardingFile);
   }
 }
 

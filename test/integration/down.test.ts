@@ -1,0 +1,47 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { nodeDir } from '../../src/cluster/layout.ts';
+import { signal } from '../../src/host/recorded-process.ts';
+import { RealCluster } from './real-cluster.ts';
+import { shimSockets } from './shim-sockets.ts';
+
+describe('knarr down', () => {
+  let cluster: RealCluster;
+  let index: number;
+  const files = () => `file: /var/lib/knarr/${cluster.name}`;
+
+  beforeAll(async () => {
+    cluster = await RealCluster.prepare('ktdown');
+    await cluster.knarr('up');
+    index = (await cluster.layout()).index;
+  }, 240_000);
+  afterAll(() => cluster.dispose(), 120_000);
+
+  it('leaves the state and nothing else', async () => {
+    expect((await cluster.leftovers(index)).filter((line) => line.startsWith('process: ')).length).toBeGreaterThan(4);
+    await cluster.knarr('down');
+    expect((await cluster.leftovers(index)).filter((line) => !line.startsWith(files()))).toEqual([]);
+    expect(await cluster.leftovers(index)).toContain(files());
+  }, 120_000);
+
+  it('--purge leaves nothing, also after kill -9 of everything', async () => {
+    await cluster.knarr('up');
+    expect(readFileSync(cluster.kubeconfig, 'utf8')).toContain(cluster.name);
+    // Their names do not say whose they are.
+    const sockets = shimSockets(join(nodeDir(await cluster.layout(), 'node1'), 'containerd'));
+    expect(sockets.filter((path) => existsSync(path)).length).toBeGreaterThan(2);
+    const processes = await cluster.processes();
+    for (const { pid } of processes) signal(pid, 'SIGKILL');
+    const killed = processes.map(({ args }) => args.join(' ')).join(' | ');
+    for (const part of ['run/server.pid', 'server --cluster', 'node --cluster', 'containerd -c', 'containerd-shim'])
+      expect(killed).toContain(part);
+    // The processes in pods go on without anybody.
+    expect((await cluster.leftovers(index)).filter((line) => line.includes('catatonit')).length).toBeGreaterThan(0);
+    await cluster.knarr('down', '--purge');
+    expect(await cluster.leftovers(index)).toEqual([]);
+    expect(sockets.filter((path) => existsSync(path))).toEqual([]);
+    // It held nothing but this cluster.
+    expect(existsSync(cluster.kubeconfig)).toBe(false);
+  }, 240_000);
+});
