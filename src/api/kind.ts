@@ -4,6 +4,8 @@ export interface Column {
   type: string;
   format?: string;
   priority?: number;
+  /** Absent: what columns of its name show. */
+  description?: string;
 }
 
 export interface Subresource {

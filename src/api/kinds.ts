@@ -1,4 +1,5 @@
 import * as admissionregistration from './admissionregistration/columns.ts';
+import { customResourceDefinition } from './apiextensions/definition.ts';
 import { apiService } from './apiregistration/columns.ts';
 import { storageVersion } from './apiserverinternal/columns.ts';
 import { controllerRevision, deployment, replicaSet, statefulSet } from './apps/columns.ts';
@@ -50,6 +51,7 @@ export const strategies: Record<string, Strategy> = {
   serviceaccounts: core.serviceAccount,
   services: service,
   'apiservices.apiregistration.k8s.io': apiService,
+  'customresourcedefinitions.apiextensions.k8s.io': customResourceDefinition,
   'controllerrevisions.apps': controllerRevision,
   'daemonsets.apps': daemonSet,
   'deployments.apps': deployment,

@@ -21,6 +21,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   /** Keeps what an update may not change (beyond status/spec separation, which the registry does). */
   prepareForUpdate?(object: T, old: Readonly<T>): void;
   prepareForStatusUpdate?(object: T, old: Readonly<T>): void;
+  /** Marks an object that is deleted, where that is not what it is for other kinds. `now` is RFC 3339 in seconds. */
+  markDeleted?(object: T, now: string): void;
   /** Rules of the spec; metadata, required fields and enums are checked before. */
   validate?(object: T): FieldError[];
   /** Rules that hold only when an object is made; run after `validate`. */

@@ -18,6 +18,8 @@ import { Authorizer, observedResources } from './authz/authorizer.ts';
 import { type BootstrapWrite, bootstrapObjects, bootstrapWrites } from './bootstrap/bootstrap.ts';
 import type { ClusterFacts } from './bootstrap/cluster-objects.ts';
 import type { ApiContext } from './context.ts';
+import { noConversion } from './crd/conversion.ts';
+import { CustomResources } from './crd/custom-resources.ts';
 import { discoveryOf } from './discovery/discovery.ts';
 import { Front } from './front.ts';
 import { Health } from './health.ts';
@@ -27,6 +29,7 @@ import { NodeConnector, type NodeConnectorOptions } from './node-connector.ts';
 import { ObjectCodec } from './object-codec.ts';
 import { storeReader } from './object-reader.ts';
 import { openApiOf } from './openapi/openapi.ts';
+import { handle } from './pipeline.ts';
 import { PlainPaths } from './plain-paths.ts';
 import { Registry } from './registry.ts';
 import { AddressAllocator } from './service-addresses.ts';
@@ -70,6 +73,7 @@ export class ApiServer {
   readonly #nodes: NodeConnector;
   readonly #deps: ApiServerDeps;
   readonly #checkWrites: boolean;
+  readonly #customResources: CustomResources;
   #listener: Listener | undefined;
 
   /** Opens the state, and fills a fresh one with what every cluster has. */
@@ -78,6 +82,7 @@ export class ApiServer {
     const server = new ApiServer(store, deps, options);
     await server.context.addresses.adopt();
     await server.#bootstrap(options.facts);
+    server.#customResources.start();
     return server;
   }
 
@@ -112,6 +117,13 @@ export class ApiServer {
     this.health.add('ping', () => true);
     const { context } = this;
     const plain = { context, discovery: discoveryOf(registry), openapi: openApiOf(registry), health: this.health };
+    this.#customResources = new CustomResources({
+      ...context,
+      client: createClient(this.transportFor(operator, 'kube-apiserver')),
+      deleteAll: (resource) => deleteAll(context, resource),
+      conversionOf: () => noConversion,
+      rulesOf: () => undefined,
+    });
     this.#nodes = new NodeConnector({ read }, { ca: options.ca, cert: '', key: '', ...options.nodes });
     this.#front = new Front({ context, authentication, plainPaths: new PlainPaths(plain), nodes: this.#nodes });
   }
@@ -158,8 +170,26 @@ export class ApiServer {
 
   async close(): Promise<void> {
     await this.#listener?.close();
+    this.#customResources.stop();
     await this.context.store.close();
   }
+}
+
+/** Deletes what is left of a resource whose definition goes, as any client would. */
+async function deleteAll(context: ApiContext, resource: string): Promise<void> {
+  const endpoint = context.registry.added().find((added) => added.resource === resource);
+  if (!endpoint) return;
+  await handle(context, {
+    verb: 'deletecollection',
+    endpoint,
+    subresource: '',
+    namespace: '',
+    name: '',
+    query: new URLSearchParams(),
+    user: operator,
+    userAgent: 'kube-apiserver',
+    warn: () => {},
+  });
 }
 
 /** The authorizer decides from what is durable: it follows the store like any watcher. */

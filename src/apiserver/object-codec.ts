@@ -85,9 +85,13 @@ const metaOrder: (keyof ObjectMeta)[] = [
 
 /** kind, apiVersion, metadata in its canonical order, then the rest as the codec left it. */
 export function canonical(endpoint: Endpoint, object: KubeObject, resourceVersion: string | undefined): KubeObject {
-  const { kind = endpoint.kind.kind, apiVersion = groupVersion(endpoint.kind), metadata: _metadata, ...rest } = object;
-  const metadata = canonicalMeta(object.metadata, resourceVersion);
-  return { kind, apiVersion, metadata, ...rest } as KubeObject;
+  const { kind = endpoint.kind.kind, apiVersion = groupVersion(endpoint.kind) } = object;
+  return canonicalObject({ ...object, kind, apiVersion }, resourceVersion);
+}
+
+export function canonicalObject(object: KubeObject, resourceVersion: string | undefined): KubeObject {
+  const { kind, apiVersion, metadata, ...rest } = object;
+  return { kind, apiVersion, metadata: canonicalMeta(metadata, resourceVersion), ...rest } as KubeObject;
 }
 
 export function canonicalMeta(meta: ObjectMeta, resourceVersion: string | undefined): ObjectMeta {

@@ -31,7 +31,7 @@ const nameFormats: Record<string, NameFormat> = {
 
 const maxAnnotationBytes = 262_144;
 
-type NamedKind = Pick<Kind, 'group' | 'resource' | 'namespaced'>;
+type NamedKind = Pick<Kind, 'group' | 'resource' | 'namespaced'> & { stability?: string };
 
 const nameFormatOf = (kind: NamedKind): NameFormat => nameFormats[groupResource(kind)] ?? dns1123Subdomain;
 
@@ -55,7 +55,7 @@ export function validateObjectMeta(kind: NamedKind, metadata: ObjectMeta, path =
   return [
     ...errors,
     ...validateSharedMeta(metadata, path),
-    ...validateFinalizers(metadata.finalizers ?? [], child(path, 'finalizers')),
+    ...validateFinalizers(kind, metadata.finalizers ?? [], child(path, 'finalizers')),
   ];
 }
 
@@ -67,7 +67,7 @@ function validateNamespace(kind: NamedKind, namespace: string | undefined, path:
 
 /** The rules of metadata on update. */
 export function validateObjectMetaUpdate(
-  _kind: NamedKind,
+  kind: NamedKind,
   metadata: ObjectMeta,
   old: Readonly<ObjectMeta>,
 ): FieldError[] {
@@ -80,7 +80,7 @@ export function validateObjectMetaUpdate(
   for (const member of immutable)
     if ((metadata[member] ?? '') !== (old[member] ?? ''))
       errors.push(invalidValue(`metadata.${member}`, metadata[member] ?? null, 'field is immutable'));
-  const finalizers = (metadata.finalizers ?? []).flatMap((f, i) => standardFinalizer(f, `metadata.finalizers[${i}]`));
+  const finalizers = standardFinalizers(kind, metadata.finalizers ?? [], 'metadata.finalizers');
   return [...errors, ...validateSharedMeta(metadata, 'metadata'), ...finalizers];
 }
 
@@ -110,6 +110,14 @@ const validateSharedMeta = (metadata: ObjectMeta, path: string): FieldError[] =>
   ...validateAnnotations(metadata.annotations, child(path, 'annotations')),
   ...validateOwners(metadata.ownerReferences ?? [], child(path, 'ownerReferences')),
   ...validateManagedFields(metadata.managedFields ?? [], child(path, 'managedFields')),
+];
+
+/** The rules of metadata inside of another object: what is not there is not asked for. */
+export const validateEmbeddedMeta = (metadata: Partial<ObjectMeta>, path: string): FieldError[] => [
+  ...(metadata.name ? dns1123Subdomain(metadata.name) : []).map((text) =>
+    invalidValue(child(path, 'name'), metadata.name, text),
+  ),
+  ...validateSharedMeta(metadata as ObjectMeta, path),
 ];
 
 /** Labels: every key and value of a map. */
@@ -158,19 +166,27 @@ function validateOwner(owner: OwnerReference, path: string): FieldError[] {
   return errors;
 }
 
-const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+const wellKnownFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
+
+/** Groups, besides custom ones, whose finalizers may have any qualified name. */
+const freeFinalizers = new Set(['apiextensions.k8s.io', 'apiregistration.k8s.io', 'admissionregistration.k8s.io']);
+
+const standardFinalizers = (kind: NamedKind, finalizers: string[], path: string): FieldError[] =>
+  kind.stability === 'custom' || freeFinalizers.has(kind.group)
+    ? []
+    : finalizers.flatMap((f, i) => standardFinalizer(f, `${path}[${i}]`));
 
 function standardFinalizer(finalizer: string, path: string): FieldError[] {
-  if (finalizer.includes('/') || standardFinalizers.has(finalizer)) return [];
+  if (finalizer.includes('/') || wellKnownFinalizers.has(finalizer)) return [];
   const text = 'name is neither a standard finalizer name nor is it fully qualified';
   return [invalidValue(path, finalizer, text)];
 }
 
-function validateFinalizers(finalizers: string[], path: string): FieldError[] {
+function validateFinalizers(kind: NamedKind, finalizers: string[], path: string): FieldError[] {
   const errors = finalizers.flatMap((f) => qualifiedName(f).map((text) => invalidValue(path, f, text)));
   if (finalizers.includes('orphan') && finalizers.includes('foregroundDeletion'))
     errors.push(invalidValue(path, finalizers, 'finalizer orphan and foregroundDeletion cannot be both set'));
-  errors.push(...finalizers.flatMap((f, i) => standardFinalizer(f, `${path}[${i}]`)));
+  errors.push(...standardFinalizers(kind, finalizers, path));
   return errors;
 }
 

@@ -44,7 +44,7 @@ export const tableColumns = (kind: Pick<Kind, 'columns'>): ColumnDefinition[] =>
     name: column.name,
     type: column.type,
     format: column.format ?? '',
-    description: columnDescription(column.name),
+    description: column.description ?? columnDescription(column.name),
     priority: column.priority ?? 0,
   }));
 

@@ -1,3 +1,8 @@
+import {
+  validateDefinition,
+  validateDefinitionStatus,
+  validateDefinitionUpdate,
+} from '../apiextensions/validate-definition.ts';
 import type { Strategy } from '../strategy.ts';
 import { validateAutoscaler } from './autoscaling.ts';
 import { validateClaim, validateClaimUpdate } from './claim.ts';
@@ -99,6 +104,11 @@ const table: Record<string, RulesOf> = {
   'cronjobs.batch': { validate: validateCronJob, validateCreate: validateCronJobCreate },
   'csidrivers.storage.k8s.io': { validate: validateCsiDriver, validateUpdate: validateCsiDriverUpdate },
   'csinodes.storage.k8s.io': { validate: validateCsiNode },
+  'customresourcedefinitions.apiextensions.k8s.io': {
+    validate: validateDefinition,
+    validateUpdate: validateDefinitionUpdate,
+    validateStatusUpdate: validateDefinitionStatus,
+  },
   'endpointslices.discovery.k8s.io': { validate: validateEndpointSlice, validateUpdate: validateEndpointSliceUpdate },
   'horizontalpodautoscalers.autoscaling': { validate: validateAutoscaler },
   'ingressclasses.networking.k8s.io': { validate: validateIngressClass, validateUpdate: validateIngressClassUpdate },

@@ -79,6 +79,7 @@ function markDeleted(
   { old, options }: { old: KubeObject; options: DeleteOptions },
 ): 'unchanged' | 'gone' | KubeObject {
   if (endpoint.resource === 'namespaces') return markNamespace(context, old as Namespace);
+  if (endpoint.strategy.markDeleted) return markAsKind(context, endpoint, old);
   const grace = gracePeriod(endpoint, old, options);
   const finalizers = finalizersAfter(endpoint, old, options);
   if (grace === 0 && finalizers.length === 0) return 'gone';
@@ -97,6 +98,14 @@ function markDeleted(
       generation: metadata.generation && !already ? metadata.generation + 1 : metadata.generation,
     },
   };
+}
+
+/** An object whose kind has its own way to end. */
+function markAsKind(context: ApiContext, { strategy }: Endpoint, old: KubeObject): 'unchanged' | 'gone' | KubeObject {
+  if (old.metadata.deletionTimestamp) return old.metadata.finalizers?.length ? 'unchanged' : 'gone';
+  const object = structuredClone(old);
+  strategy.markDeleted?.(object, timestamp(context.clock.now()));
+  return object;
 }
 
 /** A namespace ends in two steps: it terminates, and goes when its content and its finalizers are gone. */

@@ -16,7 +16,7 @@ export function servingSink({ representation }: Endpoint, sink: AnswerWatchSink)
   /** At once as long as nothing is waited for. */
   const inOrder = (step: () => void | Promise<void>): void => {
     const pending = before ? before.then(step) : step();
-    if (!pending) return;
+    if (!(pending instanceof Promise)) return;
     const settled: Promise<void> = pending
       .catch((error: unknown) => sink.end(error))
       .then(() => {

@@ -95,7 +95,8 @@ function checkPreconditions(request: ApiRequest, object: KubeObject, old: KubeOb
     parseResourceVersion(metadata.resourceVersion);
     if (metadata.resourceVersion !== old.metadata.resourceVersion) throw staleObject(kind, request.name);
   } else if (!kind.unconditionalUpdate && request.verb === 'update') {
-    throw invalid(kind, request.name, [
+    // Kubernetes names the resource, not the kind, in this message alone.
+    throw invalid({ group: kind.group, kind: kind.resource }, request.name, [
       {
         type: 'FieldValueInvalid',
         field: 'metadata.resourceVersion',

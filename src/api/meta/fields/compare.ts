@@ -62,6 +62,7 @@ class Walk {
     if (shape.kind === 'struct') {
       const field = shape.fields.get(name);
       if (field) this.#at(field.step, field.shape, before, after);
+      else if (shape.others) this.#at(`f:${name}`, shape.others, before, after);
     } else this.#at(`f:${name}`, shape.kind === 'map' ? shape.element : shape, before, after);
   }
 

@@ -15,7 +15,7 @@ export const elementOf = (shape: ListShape): Shape => (shape.kind === 'set' ? le
 
 /** The step and shape of an object's member. What a struct does not know is as deep as it is. */
 export function memberOf(shape: Shape, name: string): FieldShape {
-  if (shape.kind === 'struct') return shape.fields.get(name) ?? { step: `f:${name}`, shape: leaf };
+  if (shape.kind === 'struct') return shape.fields.get(name) ?? { step: `f:${name}`, shape: shape.others ?? leaf };
   return { step: `f:${name}`, shape: shape.kind === 'map' ? shape.element : shape };
 }
 
@@ -99,7 +99,7 @@ export function atSchema(shape: Shape, set: FieldSet | undefined): FieldSet | un
 }
 
 export function shapeBelow(shape: Shape, step: string): Shape {
-  if (shape.kind === 'struct') return shape.steps.get(step) ?? leaf;
+  if (shape.kind === 'struct') return shape.steps.get(step) ?? shape.others ?? leaf;
   if (step.startsWith('f:')) return shape.kind === 'map' ? shape.element : shape;
   return isListShape(shape) ? elementOf(shape) : leaf;
 }

@@ -14,7 +14,13 @@ export interface FieldShape {
 export type Shape =
   | { kind: 'leaf' }
   | { kind: 'deduced' }
-  | { kind: 'struct'; fields: ReadonlyMap<string, FieldShape>; steps: ReadonlyMap<string, Shape> }
+  | {
+      kind: 'struct';
+      fields: ReadonlyMap<string, FieldShape>;
+      steps: ReadonlyMap<string, Shape>;
+      /** Members that are not among the fields; absent: there are none. */
+      others?: Shape;
+    }
   | { kind: 'map'; element: Shape }
   | { kind: 'set' }
   | { kind: 'list'; keys: readonly ListKey[]; element: Shape };

@@ -10,19 +10,10 @@ import { type Shape, shapeOf } from './shape.ts';
 /** Refuses a configuration that does not fit its type: unknown fields, wrong kinds of values, elements named twice. */
 export function checkConfig(schema: Schema, type: string, config: KubeObject): void {
   if (!schema.type(type)) return;
-  const check = new Check(schema);
-  check.struct(type, config as unknown as Record<string, unknown>, []);
-  check.lists(shapeOf(schema, type), config, []);
-  if (check.errors.length === 0) return;
-  const list = check.errors.length === 1 ? check.errors[0] : `errors:\n${check.errors.map((e) => `  ${e}`).join('\n')}`;
-  throw new StatusError({
-    kind: 'Status',
-    apiVersion: 'v1',
-    metadata: {},
-    status: 'Failure',
-    message: `failed to create typed patch object (${nameOf(config)}): ${list}`,
-    code: 500,
-  });
+  const misfits = new Misfits();
+  new Check(schema, misfits).struct(type, config as unknown as Record<string, unknown>, []);
+  misfits.checkLists(shapeOf(schema, type), config, []);
+  misfits.refuse(config);
 }
 
 function nameOf({ metadata, apiVersion = '', kind }: KubeObject): string {
@@ -47,11 +38,12 @@ const scalarKinds: Record<string, string> = {
 const shown: Record<string, string> = { number: 'numeric (int or float)' };
 
 class Check {
-  readonly errors: string[] = [];
   readonly #schema: Schema;
+  readonly #misfits: Misfits;
 
-  constructor(schema: Schema) {
+  constructor(schema: Schema, misfits: Misfits) {
     this.#schema = schema;
+    this.#misfits = misfits;
   }
 
   struct(type: string, value: Record<string, unknown>, path: string[]): void {
@@ -59,7 +51,7 @@ class Check {
     for (const name of Object.keys(value)) {
       const at = [...path, `f:${name}`];
       const field: FieldSchema | undefined = fields.get(name);
-      if (!field) this.#error(at, 'field not declared in schema');
+      if (!field) this.#misfits.undeclared(at);
       else this.#value(field.t, value[name], at);
     }
   }
@@ -70,30 +62,57 @@ class Check {
     if (kind === 'scalar') return this.#scalar(this.#schema.resolve(type), value, path);
     const element = this.#schema.element(type) ?? '';
     if (kind === 'list') {
-      if (!Array.isArray(value)) return this.#error(path, `expected list, got ${goSyntax(value)}`);
+      if (!Array.isArray(value)) return this.#misfits.expected('list', value, path);
       value.forEach((item, i) => this.#value(element, item, [...path, `i:${i}`]));
-    } else if (!isJsonObject(value)) this.#error(path, `expected map, got ${goSyntax(value)}`);
+    } else if (!isJsonObject(value)) this.#misfits.expected('map', value, path);
     else if (kind === 'struct') this.struct(type, value, path);
     else for (const name of Object.keys(value)) this.#value(element, value[name], [...path, `f:${name}`]);
   }
 
   #scalar(type: string, value: unknown, path: string[]): void {
     const expected = scalarKinds[type];
-    if (expected && typeof value !== expected) {
-      this.#error(path, `expected ${shown[expected] ?? expected}, got ${goSyntax(value)}`);
-    }
+    if (expected && typeof value !== expected) this.#misfits.expected(shown[expected] ?? expected, value, path);
+  }
+}
+
+/** What does not fit in a configuration, in the words of structured-merge-diff. */
+export class Misfits {
+  readonly #errors: string[] = [];
+
+  undeclared(path: string[]): void {
+    this.#error(path, 'field not declared in schema');
+  }
+
+  /** `kind`: `list`, `map`, `string`, … */
+  expected(kind: string, value: unknown, path: string[]): void {
+    this.#error(path, `expected ${kind}, got ${goSyntax(value)}`);
+  }
+
+  /** Throws when something was found. */
+  refuse(config: KubeObject): void {
+    const [first, ...rest] = this.#errors;
+    if (first === undefined) return;
+    const list = rest.length === 0 ? first : `errors:\n${this.#errors.map((e) => `  ${e}`).join('\n')}`;
+    throw new StatusError({
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: `failed to create typed patch object (${nameOf(config)}): ${list}`,
+      code: 500,
+    });
   }
 
   /** Associative lists: every element has its keys, no two have the same. */
-  lists(shape: Shape, value: unknown, path: string[]): void {
+  checkLists(shape: Shape, value: unknown, path: string[]): void {
     if (isListShape(shape)) {
       if (Array.isArray(value)) this.#items(shape, value, path);
     } else if (isJsonObject(value) && shape.kind === 'struct') {
       for (const [name, field] of shape.fields) {
-        if (value[name] !== undefined) this.lists(field.shape, value[name], [...path, field.step]);
+        if (value[name] !== undefined) this.checkLists(field.shape, value[name], [...path, field.step]);
       }
     } else if (isJsonObject(value) && shape.kind === 'map') {
-      for (const name of Object.keys(value)) this.lists(shape.element, value[name], [...path, `f:${name}`]);
+      for (const name of Object.keys(value)) this.checkLists(shape.element, value[name], [...path, `f:${name}`]);
     }
   }
 
@@ -105,12 +124,12 @@ class Check {
       const step = stepOf(shape, item);
       if (seen.has(step)) this.#error(path, `duplicate entries for key ${pathText([step])}`);
       seen.add(step);
-      this.lists(elementOf(shape), item, [...path, step]);
+      this.checkLists(elementOf(shape), item, [...path, step]);
     });
   }
 
   #error(path: string[], text: string): void {
-    this.errors.push(`${pathText(path)}: ${text}`);
+    this.#errors.push(`${pathText(path)}: ${text}`);
   }
 }
 
