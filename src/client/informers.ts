@@ -6,6 +6,8 @@ import { Informer, type InformerDeps, type InformerOptions } from './informer.ts
 export interface Informers {
   /** May be called after `start` too: the informer then starts at once. */
   informer<T extends KubeObject>(resource: Resource<T>, options?: InformerOptions): Informer<T>;
+  /** Ends an informer whose resource is no longer served; the next one who asks gets another. */
+  release(informer: Informer): void;
   start(): void;
   stop(): void;
   /** Resolves when every informer asked for so far has its first list. */
@@ -26,6 +28,10 @@ export function informersFor(client: Client, deps: Omit<InformerDeps, 'client'>)
         if (started) informer.start();
       }
       return informer as unknown as Informer<T>;
+    },
+    release(informer) {
+      informer.stop();
+      for (const [key, known] of all) if (known === informer) all.delete(key);
     },
     start() {
       if (started) return;

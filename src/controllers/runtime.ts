@@ -41,6 +41,8 @@ export interface ControllerContext {
   recorder: EventRecorder;
   /** Shared by all controllers. */
   informer<T extends KubeObject>(resource: Resource<T>, options?: InformerOptions): Informer<T>;
+  /** A watch that begins while the controller runs; the returned function ends it, and the informer with it. */
+  watch(watch: Watch): () => void;
   /** For work that no watch announces. */
   enqueue(key: string, afterMs?: number): void;
 }
@@ -110,6 +112,7 @@ export class ControllerLoop {
       log,
       recorder: deps.recorder,
       informer: (resource, options) => this.#informer(resource, options),
+      watch: (added) => this.#watchLate(added),
       enqueue: (key, afterMs = 0) => this.#queue.addAfter(key, afterMs),
     });
     this.synced = this.#start(definition.workers ?? 5);
@@ -128,18 +131,32 @@ export class ControllerLoop {
   }
 
   async #start(workers: number): Promise<void> {
-    for (const { informer, keysOf, isWorth } of this.#setup.watches) {
-      const add = (object: KubeObject) => keysOf(object).forEach((key) => this.#queue.add(key));
-      const updated = (old: KubeObject, object: KubeObject) => {
-        if (isWorth && !isWorth(old, object)) return;
-        add(old);
-        add(object);
-      };
-      this.#unhook.push(informer.addHandler({ added: add, updated, deleted: add }));
-    }
+    for (const watched of this.#setup.watches) this.#unhook.push(this.#hook(watched));
     // A half-filled cache looks like objects that are missing.
     await Promise.all(Array.from(this.#used.values(), (informer) => informer.synced));
     for (let i = 0; i < workers; i++) void this.#work();
+  }
+
+  #hook({ informer, keysOf, isWorth }: Watch): () => void {
+    const add = (object: KubeObject) => keysOf(object).forEach((key) => this.#queue.add(key));
+    const updated = (old: KubeObject, object: KubeObject) => {
+      if (isWorth && !isWorth(old, object)) return;
+      add(old);
+      add(object);
+    };
+    return informer.addHandler({ added: add, updated, deleted: add });
+  }
+
+  #watchLate(watched: Watch): () => void {
+    const { group, resource } = watched.informer.resource;
+    const unhook = this.#hook(watched);
+    this.#unhook.push(unhook);
+    return () => {
+      unhook();
+      this.#unhook.splice(this.#unhook.indexOf(unhook), 1);
+      this.#used.delete(`${group}/${resource}`);
+      this.#deps.informers.release(watched.informer);
+    };
   }
 
   async #work(): Promise<void> {

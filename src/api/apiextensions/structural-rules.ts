@@ -92,9 +92,10 @@ function metadataRules(schema: Structural, level: Level, path: string): FieldErr
   return errors;
 }
 
-function saysOnlyNames({ type: _, description: _d, properties = {}, ...rest }: Structural): boolean {
+function saysOnlyNames(metadata: Structural): boolean {
+  const { properties = {} } = metadata;
   return (
-    Object.keys(rest).length === 0 &&
+    Object.keys(metadata).every((word) => ['type', 'description', 'properties'].includes(word)) &&
     Object.keys(properties).every((name) => name === 'name' || name === 'generateName')
   );
 }

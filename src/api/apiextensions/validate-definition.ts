@@ -95,7 +95,7 @@ const closedSet = (path: string, value: string | undefined, allowed: string[]): 
   !value ? [required(path)] : allowed.includes(value) ? [] : [notSupported(path, value, allowed)];
 
 function validateVersions(spec: CustomResourceDefinitionSpec): FieldError[] {
-  const { versions = [] } = spec;
+  const { versions } = spec;
   const errors = versions.flatMap((version, i) =>
     version.schema?.openAPIV3Schema
       ? []

@@ -2,8 +2,8 @@ import type { OwnerReference } from '../../api/generated/types.ts';
 import { isNotFound } from '../../api/meta/status-error.ts';
 import { groupVersion, type KubeObject, keyOf, keyText, parseKey, type Resource } from '../../api/resource.ts';
 import type { Client } from '../../client/client.ts';
-import { defineController, done, watch } from '../runtime.ts';
-import { sameJson } from '../same-json.ts';
+import { defineController, done } from '../runtime.ts';
+import { CustomGraph } from './custom-graph.ts';
 import { keyOfOwner, OwnerGraph } from './owner-graph.ts';
 
 const foreground = 'foregroundDeletion';
@@ -22,9 +22,11 @@ export const garbageCollection = defineController({
   workers: 20,
   setup(context) {
     const graph = new OwnerGraph(context);
+    const custom = new CustomGraph(graph, context);
 
     async function reconcile(key: string, client: Client) {
       const [name = '', where = ''] = key.split(' ');
+      if (custom.follows(key)) return done;
       const informer = graph.informers.get(name);
       const object = informer?.get(where);
       if (!informer || !object) return done;
@@ -82,18 +84,11 @@ export const garbageCollection = defineController({
     }
 
     return {
-      watches: [...graph.informers.values()].map((informer) =>
-        watch(informer, (object) => graph.keysAround(informer, object), isWorth),
-      ),
+      watches: [...custom.watches, custom.definitions],
       reconcile,
     };
   },
 });
-
-const isWorth = (old: KubeObject, object: KubeObject): boolean =>
-  old.metadata.deletionTimestamp !== object.metadata.deletionTimestamp ||
-  !sameJson(old.metadata.ownerReferences, object.metadata.ownerReferences) ||
-  !sameJson(old.metadata.finalizers, object.metadata.finalizers);
 
 interface Item {
   client: Client;

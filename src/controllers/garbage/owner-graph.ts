@@ -15,18 +15,41 @@ export class OwnerGraph {
   readonly informers = new Map<string, Informer>();
   readonly #byKind = new Map<string, Informer>();
 
+  readonly #context: Pick<ControllerContext, 'informer'>;
+
   constructor(context: Pick<ControllerContext, 'informer'>) {
-    for (const resource of collectable()) {
-      const informer = context.informer(resource);
-      informer.addIndex('owner', (o) => o.metadata.ownerReferences?.map((r) => r.uid) ?? []);
-      this.informers.set(groupResource(resource), informer);
-      this.#byKind.set(`${resource.group}/${resource.kind}`, informer);
-    }
+    this.#context = context;
+    for (const resource of collectable()) this.add(resource);
+  }
+
+  /** Takes a resource in: its objects own and are owned from now on. */
+  add(resource: Resource): Informer {
+    const informer = this.#context.informer(resource);
+    informer.addIndex('owner', (o) => o.metadata.ownerReferences?.map((r) => r.uid) ?? []);
+    this.informers.set(groupResource(resource), informer);
+    this.#byKind.set(`${resource.group}/${resource.kind}`, informer);
+    return informer;
+  }
+
+  remove(resource: Resource): void {
+    this.informers.delete(groupResource(resource));
+    this.#byKind.delete(`${resource.group}/${resource.kind}`);
   }
 
   /** Undefined for a kind that this server does not know. */
   informerOf({ apiVersion, kind }: OwnerReference): Informer | undefined {
     return this.#byKind.get(`${apiVersion.includes('/') ? apiVersion.split('/')[0] : ''}/${kind}`);
+  }
+
+  /** Objects with an owner of this kind, whether it exists or not. */
+  keysOwnedBy({ group, kind }: Resource): string[] {
+    const isOwner = (ref: OwnerReference) => ref.kind === kind && ref.apiVersion.startsWith(`${group}/`);
+    return [...this.informers.values()].flatMap((informer) =>
+      informer
+        .list()
+        .filter(({ metadata }) => metadata.ownerReferences?.some(isOwner))
+        .map((object) => graphKey(informer, object)),
+    );
   }
 
   dependentsOf(uid = ''): Dependent[] {

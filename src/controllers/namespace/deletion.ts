@@ -1,9 +1,10 @@
 import { servedKinds } from '../../api/generated/kinds.ts';
-import { namespaces, pods } from '../../api/generated/resources.ts';
-import type { Namespace, NamespaceCondition } from '../../api/generated/types.ts';
+import { customresourcedefinitions, namespaces, pods } from '../../api/generated/resources.ts';
+import type { CustomResourceDefinition, Namespace, NamespaceCondition } from '../../api/generated/types.ts';
 import { isConflict, isNotFound, StatusError } from '../../api/meta/status-error.ts';
 import { groupResource, type KubeObject, keyOf, type Resource } from '../../api/resource.ts';
 import type { Client } from '../../client/client.ts';
+import { customResourceOf } from '../custom-resource.ts';
 import { defineController, done, requeueAfter, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
 import { timeText } from '../time-text.ts';
@@ -27,6 +28,7 @@ export const namespaceDeletion = defineController({
   workers: 10,
   setup(context) {
     const all = context.informer(namespaces);
+    const definitions = context.informer(customresourcedefinitions);
     return {
       watches: [watch(all, (ns) => (ns.metadata.deletionTimestamp ? [ns.metadata.name] : []))],
       async reconcile(key, client) {
@@ -35,7 +37,7 @@ export const namespaceDeletion = defineController({
         const namespace = await ignoringNotFound(client.get(namespaces, { name: key }));
         if (!namespace || namespace.metadata.uid !== cached.metadata.uid) return done;
         if (!namespace.spec?.finalizers?.includes('kubernetes')) return done;
-        const remains = await empty(client, key);
+        const remains = await empty(client, key, contentResources(definitions.list()));
         const told = await writeConditions(client, namespace, { remains, nowMs: context.clock.now() });
         if (remains.objects.size > 0 || remains.errors.length > 0) return requeueAfter(recheckMs);
         const finalizers = told.spec?.finalizers?.filter((f) => f !== 'kubernetes') ?? [];
@@ -48,7 +50,7 @@ export const namespaceDeletion = defineController({
 });
 
 /** Every resource with a place in a namespace; pods last but not least: what makes pods goes before them. */
-function contentResources(): Resource[] {
+function contentResources(definitions: readonly CustomResourceDefinition[]): Resource[] {
   const seen = new Set<string>();
   const wanted = servedKinds.filter((kind) => {
     const isContent = kind.namespaced && kind.verbs.includes('delete') && kind.verbs.includes('list');
@@ -57,15 +59,16 @@ function contentResources(): Resource[] {
     return true;
   });
   const isPods = (r: { group: string; resource: string }) => groupResource(r) === groupResource(pods);
-  return [...wanted.filter((k) => !isPods(k)), ...wanted.filter(isPods)];
+  const custom = definitions.flatMap((definition) => customResourceOf(definition) ?? []).filter((r) => r.namespaced);
+  return [...custom, ...wanted.filter((k) => !isPods(k)), ...wanted.filter(isPods)];
 }
 
 /** The same objects as core/v1 events. */
 const isAlias = (k: { group: string; resource: string }) => k.group === 'events.k8s.io' || k.group === 'metrics.k8s.io';
 
-async function empty(client: Client, namespace: string): Promise<Remains> {
+async function empty(client: Client, namespace: string, content: Resource[]): Promise<Remains> {
   const remains: Remains = { objects: new Map(), finalizers: new Map(), errors: [] };
-  for (const resource of contentResources()) {
+  for (const resource of content) {
     try {
       await deleteAll(client, namespace, resource);
       for (const object of await listAll(client, namespace, resource)) note(remains, resource, object);

@@ -66,8 +66,8 @@ export class Plane {
   }
 
   async setPodStatus(pod: Pod, status: Partial<PodStatus>): Promise<void> {
-    const live = await this.admin.get(pods, keyOf(pod));
-    await this.admin.update(pods, { ...live, status: { ...live.status, ...status } }, { subresource: 'status' });
+    // Controllers write at the same time: only what a kubelet says is sent.
+    await this.admin.patch(pods, keyOf(pod), { type: 'merge', body: { status } }, { subresource: 'status' });
   }
 
   async setPodReady(pod: Pod, ready = true): Promise<void> {
