@@ -1,5 +1,7 @@
+import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { startLogRotation } from '../cluster/log-rotation.ts';
+import type { EtcdJournalOptions } from '../store/etcd/etcd-journal.ts';
 import { documented, withCluster } from './options.ts';
 import { CommandFailure, existingCluster, type Surroundings } from './surroundings.ts';
 
@@ -7,14 +9,36 @@ import { CommandFailure, existingCluster, type Surroundings } from './surroundin
 export function serverCommand(at: Surroundings): Command {
   const command = new Command('server')
     .description('run the control plane of a cluster in the foreground (up does it for you)')
-    .action(({ cluster }: { cluster: string }) => runServer(at, cluster));
+    .option('--etcd <urls>', 'keep the state in etcd, shared with other servers: its members, with commas between')
+    .option('--etcd-ca <file>', 'CA of the members (PEM)')
+    .option('--etcd-cert <file>', 'certificate for the members (PEM)')
+    .option('--etcd-key <file>', 'key of that certificate (PEM)')
+    .option('--etcd-prefix <prefix>', 'what the keys of this cluster begin with', '/knarr')
+    .action((flags: ServerFlags) => runServer(at, flags));
   return documented(withCluster(command), {
-    examples: ['./knarr server --cluster two'],
+    examples: ['./knarr server --cluster two', './knarr server --etcd https://10.0.0.5:2379 --etcd-ca etcd-ca.crt'],
     exits: ['noCluster', 'newer'],
   });
 }
 
-async function runServer(at: Surroundings, cluster: string): Promise<void> {
+interface ServerFlags {
+  cluster: string;
+  etcd?: string;
+  etcdCa?: string;
+  etcdCert?: string;
+  etcdKey?: string;
+  etcdPrefix: string;
+}
+
+async function etcdOptions(flags: ServerFlags): Promise<EtcdJournalOptions | undefined> {
+  if (!flags.etcd) return undefined;
+  const pem = async (file: string | undefined) => file && readFile(file, 'utf8');
+  const [ca, cert, key] = await Promise.all([pem(flags.etcdCa), pem(flags.etcdCert), pem(flags.etcdKey)]);
+  return { endpoints: flags.etcd.split(','), tls: ca ? { ca, cert, key } : undefined, prefix: flags.etcdPrefix };
+}
+
+async function runServer(at: Surroundings, flags: ServerFlags): Promise<void> {
+  const { cluster } = flags;
   const layout = await existingCluster(at, cluster);
   const { startServer } = await import('../cluster/server/server-process.ts');
   const log = at.log.child({ cluster });
@@ -22,7 +46,8 @@ async function runServer(at: Surroundings, cluster: string): Promise<void> {
     log.error({ err: error }, 'the journal failed: nothing more may be acknowledged');
     at.exit(70);
   };
-  const server = await startServer({ clock: at.clock, rng: at.rng, log, onFatal }, layout).catch((error: unknown) => {
+  const deps = { clock: at.clock, rng: at.rng, log, onFatal };
+  const server = await startServer(deps, layout, { etcd: await etcdOptions(flags) }).catch((error: unknown) => {
     log.error({ err: error }, 'the server could not start');
     throw new CommandFailure(error instanceof Error ? error.message : String(error), { cause: error });
   });

@@ -1,5 +1,14 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  closeSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realClock } from '../../src/base/clock.ts';
@@ -16,6 +25,10 @@ export interface ServerOptions {
   index: number;
   /** Folder of the cluster; a fresh temporary one when absent. */
   home?: string;
+  /** More flags for the program. */
+  args?: string[];
+  /** A server of the same cluster: this one gets its CA and keys. */
+  joins?: ServerProcess;
 }
 
 export interface Exit {
@@ -27,6 +40,7 @@ export interface Exit {
 export class ServerProcess {
   readonly layout: ClusterLayout;
   readonly #home: string;
+  readonly #args: string[];
   readonly #isHomeOurs: boolean;
   #child: ChildProcess | undefined;
   #exit: Promise<Exit> = Promise.resolve({ code: 0, signal: null });
@@ -42,10 +56,12 @@ export class ServerProcess {
     return server;
   }
 
-  private constructor({ index, home }: ServerOptions) {
+  private constructor({ index, home, args = [], joins }: ServerOptions) {
+    this.#args = args;
     this.#isHomeOurs = home === undefined;
     this.#home = home ?? mkdtempSync(join(tmpdir(), 'knarr-chaos-'));
     this.layout = layoutOf({ name: 'crash', index, home: this.#home });
+    if (joins) copyTrust(joins.layout.pkiDir, this.layout.pkiDir);
   }
 
   get #address(): string {
@@ -65,10 +81,14 @@ export class ServerProcess {
   async start(env: Record<string, string> = {}): Promise<void> {
     await this.kill();
     const log = openSync(this.#logFile, 'a');
-    const child = spawn(process.execPath, [join(root, 'dist/knarr.js'), 'server', '--cluster', this.layout.name], {
-      stdio: ['ignore', log, log],
-      env: { PATH: process.env.PATH, KNARR_HOME: this.#home, KNARR_ROOT: root, ...env },
-    });
+    const child = spawn(
+      process.execPath,
+      [join(root, 'dist/knarr.js'), 'server', '--cluster', this.layout.name, ...this.#args],
+      {
+        stdio: ['ignore', log, log],
+        env: { PATH: process.env.PATH, KNARR_HOME: this.#home, KNARR_ROOT: root, ...env },
+      },
+    );
     closeSync(log);
     this.#child = child;
     this.#exit = new Promise((resolve) => child.once('exit', (code, signal) => resolve({ code, signal })));
@@ -110,4 +130,10 @@ export class ServerProcess {
     await runCommand({ program: 'ip', args: ['address', 'delete', this.#address, 'dev', 'lo'] });
     rmSync(this.#isHomeOurs ? this.#home : this.layout.dir, { recursive: true, force: true });
   }
+}
+
+/** What every server of a cluster has in common. */
+function copyTrust(from: string, to: string): void {
+  mkdirSync(to, { recursive: true });
+  for (const file of ['ca.crt', 'ca.key', 'sa.key', 'sa.pub']) copyFileSync(join(from, file), join(to, file));
 }

@@ -1,19 +1,20 @@
+import { hostname } from 'node:os';
 import { secrets } from '../../api/generated/resources.ts';
 import { isAlreadyExists } from '../../api/meta/status-error.ts';
 import { ApiServer } from '../../apiserver/api-server.ts';
-import { allAuthenticated, mastersGroup, serviceAccountUser, type UserInfo } from '../../apiserver/authn/user-info.ts';
+import { allAuthenticated, mastersGroup, type UserInfo } from '../../apiserver/authn/user-info.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import type { Rng } from '../../base/rng.ts';
+import { type Rng, uuid } from '../../base/rng.ts';
 import { createClient } from '../../client/typed-client.ts';
 import type { Client } from '../../client/client.ts';
-import { startControllers } from '../../controllers/controllers.ts';
 import type { ClusterPki } from '../../pki/cluster-pki.ts';
 import { readText, writeSecret } from '../../pki/files.ts';
 import { generateJoinToken, joinTokenSecret, joinTokenText, parseJoinToken } from '../../pki/join-token.ts';
-import { startScheduler } from '../../scheduler/scheduler.ts';
+import { EtcdJournal, type EtcdJournalOptions } from '../../store/etcd/etcd-journal.ts';
 import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
 import { clusterDomain, type ClusterLayout } from '../layout.ts';
+import { startControlLoops } from './control-loops.ts';
 import { keepCertificatesValid, serverPki, writeKubeconfig } from './server-certificates.ts';
 
 export interface ServerDeps {
@@ -29,13 +30,23 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+export interface ServerOptions {
+  /** Where the state is when several servers share it; without it, in the cluster's folder. */
+  etcd?: EtcdJournalOptions;
+}
+
 /** What `knarr server` is: API server, controllers and scheduler in one process, each under its own name. */
-export async function startServer(deps: ServerDeps, layout: ClusterLayout): Promise<RunningServer> {
+export async function startServer(
+  deps: ServerDeps,
+  layout: ClusterLayout,
+  { etcd }: ServerOptions = {},
+): Promise<RunningServer> {
   const { clock, rng, log } = deps;
   const { network } = layout;
   const pki = await serverPki(layout, clock);
+  const journal = etcd ? new EtcdJournal({ clock, log }, etcd) : new LmdbJournal(layout.stateDir);
   const api = await ApiServer.start(
-    { journal: new LmdbJournal(layout.stateDir), clock, rng, log, onFatal: deps.onFatal },
+    { journal, clock, rng, log, onFatal: deps.onFatal },
     {
       serviceCidr: network.serviceCIDR,
       ca: pki.ca.cert,
@@ -67,26 +78,16 @@ export async function startServer(deps: ServerDeps, layout: ClusterLayout): Prom
   const onRenewed = ({ apiserver, kubeletClient }: ClusterPki) =>
     api.useCertificates({ serving: apiserver, nodes: kubeletClient });
   const stopRenewal = keepCertificatesValid({ clock, log, onRenewed }, layout, pki);
-  const controllers = startControllers(
-    {
-      clientFor: (name: string) => clientFor(serviceAccountUser('kube-system', name), name),
-      cacheClient: clientFor(controllerManager, 'kube-controller-manager'),
-      clock,
-      rng,
-      log,
-    },
+  const loops = startControlLoops(
+    { clientFor, clock, rng, log },
     { rootCaPem: pki.ca.cert, podCidr: network.podCIDR, authority: pki.ca },
-  );
-  const scheduler = startScheduler(
-    { client: clientFor(schedulerUser, 'kube-scheduler'), clock, rng, log: log.child({ component: 'scheduler' }) },
-    {},
+    etcd && `${hostname()}_${uuid(rng)}`,
   );
   return {
     port,
     async stop() {
       stopRenewal();
-      scheduler.stop();
-      controllers.stop();
+      loops.stop();
       await api.close();
     },
   };
@@ -94,8 +95,6 @@ export async function startServer(deps: ServerDeps, layout: ClusterLayout): Prom
 
 /** The part of the program that sets the cluster up; nothing else of it runs with this name. */
 const operator: UserInfo = { name: 'system:knarr-server', groups: [mastersGroup, allAuthenticated] };
-const controllerManager: UserInfo = { name: 'system:kube-controller-manager', groups: [allAuthenticated] };
-const schedulerUser: UserInfo = { name: 'system:kube-scheduler', groups: [allAuthenticated] };
 
 /** The token by which the nodes of this machine join; made once, kept in a file that only root reads. */
 async function ensureJoinToken(client: Client, layout: ClusterLayout, rng: Rng): Promise<void> {
