@@ -65,38 +65,46 @@ export async function ensureCluster(home: string, name: string): Promise<Cluster
   return withHome(home, async () => {
     const present = await findCluster(home, name);
     if (present) return present;
-    const taken = new Set((await listClusters(home)).map((cluster) => cluster.index));
-    const index = Array.from({ length: maxClusters }, (_, i) => i).find((i) => !taken.has(i));
-    if (index === undefined)
-      throw new Error(`there are ${maxClusters} clusters on this machine already, the most there can be`);
-    const layout = layoutOf({ name, index, home });
+    const layout = layoutOf({ name, index: await freeIndex(home), home });
     await writeIdentity(layout.dir, layout);
     return layout;
   });
 }
 
-/** Makes a prepared folder a cluster. Rejects when there is one of this name, or one that has its networks. */
-export async function placeCluster({
-  home,
-  name,
-  index,
-  prepared,
-}: {
+interface PlaceOptions {
   home: string;
   name: string;
+  /** The index that it has if nobody else has it. */
   index: number;
+  /** The folder that becomes the cluster's. */
   prepared: string;
-}): Promise<ClusterLayout> {
+}
+
+/** Makes a prepared folder a cluster; `finish` gets its layout before it has its name. Rejects when there is one of this name. */
+export async function placeCluster(
+  { home, name, index: wanted, prepared }: PlaceOptions,
+  finish: (layout: ClusterLayout) => Promise<void>,
+): Promise<ClusterLayout> {
   refuseName(name);
   return withHome(home, async () => {
     if (await findCluster(home, name)) throw new Error(`there is a cluster "${name}" on this machine already`);
-    const owner = (await listClusters(home)).find((cluster) => cluster.index === index);
-    if (owner) throw new Error(`its networks are those of cluster "${owner.name}" of this machine`);
+    const index = await freeIndex(home, wanted);
     const layout = layoutOf({ name, index, home });
+    await finish(layout);
     await writeIdentity(prepared, layout);
     await rename(prepared, layout.dir);
     return layout;
   });
+}
+
+/** An index that no cluster has: the wanted one, if it is free. */
+async function freeIndex(home: string, wanted?: number): Promise<number> {
+  const taken = new Set((await listClusters(home)).map((cluster) => cluster.index));
+  if (wanted !== undefined && !taken.has(wanted)) return wanted;
+  const index = Array.from({ length: maxClusters }, (_, i) => i).find((i) => !taken.has(i));
+  if (index === undefined)
+    throw new Error(`there are ${maxClusters} clusters on this machine already, the most there can be`);
+  return index;
 }
 
 const writeIdentity = (dir: string, { name, index }: ClusterLayout): Promise<void> => {

@@ -30,6 +30,7 @@ describe('a backup', () => {
     await ensureFormat(join(layout.dir, 'nodes/node1'), 1);
     mkdirSync(join(layout.dir, 'nodes/n2'));
     writeFileSync(layout.tokenFile, 'abcdef.0123456789abcdef\n', { mode: 0o600 });
+    writeFileSync(layout.networkFile, JSON.stringify({ format: 1, index: 0, ordinals: { n2: 2 } }));
     mkdirSync(join(dir, 'out'));
     const args = ['--import', 'tsx', '--input-type=module', '-e', pairWriterProgram(layout.stateDir)];
     writer = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
@@ -87,10 +88,17 @@ describe('a backup', () => {
     expect(statSync(join(home, 'a')).mode & 0o777).toBe(0o700);
   });
 
-  it('is not restored over a cluster, nor beside one with its networks', async () => {
-    await expect(restore(file, { home: join(dir, 'home'), cluster: 'a' })).rejects.toThrow('there is a cluster "a"');
-    await expect(restore(file, { home: join(dir, 'home'), cluster: 'b' })).rejects.toThrow('those of cluster "a"');
-    expect(readdirSync(join(dir, 'home'))).toEqual(['a']);
+  it('is not restored over a cluster, and beside one with its networks gets others', async () => {
+    const home = join(dir, 'home');
+    await expect(restore(file, { home, cluster: 'a' })).rejects.toThrow('there is a cluster "a"');
+    await restore(file, { home, cluster: 'b' });
+    expect(await findCluster(home, 'b')).toMatchObject({ index: 1, network: { serviceCIDR: '10.97.0.0/16' } });
+    expect(JSON.parse(readFileSync(join(home, 'b/network.json'), 'utf8'))).toEqual({
+      format: 1,
+      index: 1,
+      ordinals: { n2: 2 },
+    });
+    expect(readdirSync(home).sort()).toEqual(['a', 'b']);
   });
 
   /** The archive with another content, restored. */

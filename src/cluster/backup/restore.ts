@@ -9,6 +9,9 @@ import { extract } from 'tar-stream';
 import { inspectState } from '../../store/lmdb/state-copy.ts';
 import { placeCluster } from '../cluster-identity.ts';
 import { ensureFormat, nodeFormat } from '../folder-format.ts';
+import type { ClusterLayout } from '../layout.ts';
+import { layoutOf as networkLayoutOf } from '../network/layout.ts';
+import { readState, writeState } from '../network/state-file.ts';
 import {
   type BackupFile,
   type BackupManifest,
@@ -17,6 +20,8 @@ import {
   manifestName,
   parseManifest,
 } from './manifest.ts';
+import { moveState } from './move-state.ts';
+import { translation } from './readdress.ts';
 
 export interface RestoreOptions {
   /** Folder of all clusters. */
@@ -26,7 +31,8 @@ export interface RestoreOptions {
 
 /**
  * Makes a cluster from a backup: unpacks it beside the clusters, checks every file and reads the whole state, and only then
- * gives it its name. `up` starts it. Rejects when there is a cluster of this name, or one that has its networks.
+ * gives it its name. `up` starts it. It has the networks it had, or, beside a cluster that has these, others: then services,
+ * nodes and pods have the same addresses but for the part that names the network. Rejects when there is a cluster of this name.
  */
 export async function restore(file: string, options: RestoreOptions): Promise<BackupManifest> {
   const { home, cluster } = options;
@@ -36,11 +42,26 @@ export async function restore(file: string, options: RestoreOptions): Promise<Ba
     const manifest = await unpack(file, work);
     await checkState(file, work, manifest);
     for (const node of manifest.nodes) await ensureFormat(join(work, 'nodes', node), nodeFormat);
-    await placeCluster({ home, name: cluster, index: manifest.index, prepared: work });
+    await placeCluster({ home, name: cluster, index: manifest.index, prepared: work }, async (layout) => {
+      if (layout.index !== manifest.index) await moveNetworks(work, manifest, layout);
+    });
     return manifest;
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+/** Another cluster has the networks that the backup was taken in: objects and the node's places move to free ones. */
+async function moveNetworks(
+  work: string,
+  { cluster, index }: BackupManifest,
+  { network, index: to }: ClusterLayout,
+): Promise<void> {
+  const from = networkLayoutOf({ name: cluster, index, nodes: [] });
+  await moveState(join(work, 'state'), translation(from, network));
+  const file = join(work, 'network.json');
+  const state = await readState(file);
+  if (state) await writeState(file, { ...state, index: to });
 }
 
 /** Checks a backup without restoring it. */
