@@ -1,6 +1,7 @@
 import { type KubeObject, keyOf, keyText } from '../../api/resource.ts';
 import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
-import { Store, type Write } from '../../store/store.ts';
+import { LocalStore } from '../../store/local-store.ts';
+import type { Write } from '../../store/store.ts';
 import { toBytes, type Version } from '../../store/version.ts';
 import { addressedResources, readdressed, type Translate } from './readdress.ts';
 
@@ -14,7 +15,7 @@ export async function moveState(folder: string, translate: Translate): Promise<n
     fail = reject;
   });
   failure.catch(() => {});
-  const store = await Store.open(new LmdbJournal(folder), { onFatal: fail });
+  const store = await LocalStore.open(new LmdbJournal(folder), { onFatal: fail });
   const writes = addressedResources.flatMap((resource) =>
     [...store.all(resource)].flatMap((version) => moved(version, translate)),
   );
