@@ -74,6 +74,7 @@ export class RunningKubectl {
   readonly exited: Promise<number>;
   readonly #child: ChildProcessWithoutNullStreams;
   #looks: (() => void)[] = [];
+  #ended = false;
 
   constructor(child: ChildProcessWithoutNullStreams) {
     this.#child = child;
@@ -83,7 +84,12 @@ export class RunningKubectl {
     child.stdin.on('error', () => undefined);
     this.exited = new Promise((resolve, reject) => {
       child.on('error', reject);
-      child.on('close', (code) => this.#said(() => resolve(code ?? -1)));
+      child.on('close', (code) =>
+        this.#said(() => {
+          this.#ended = true;
+          resolve(code ?? -1);
+        }),
+      );
     });
   }
 
@@ -96,15 +102,17 @@ export class RunningKubectl {
   }
 
   /** Resolves as soon as standard output contains `text`; rejects when the command ends without it. */
-  async says(text: string | RegExp): Promise<void> {
-    let ended = false;
-    void this.exited.then(() => (ended = true));
+  async says(text: string): Promise<void> {
     for (;;) {
-      if (typeof text === 'string' ? this.stdout.includes(text) : text.test(this.stdout)) return;
-      if (ended) throw new Error(`ended without saying ${text}: ${this.stdout}${this.stderr}`);
-      await new Promise<void>((resolve) => this.#looks.push(resolve));
-      await Promise.resolve();
+      if (this.stdout.includes(text)) return;
+      if (this.#ended) throw new Error(`ended without saying ${text}: ${this.stdout}${this.stderr}`);
+      await this.more();
     }
+  }
+
+  /** Resolves when it has said something more, or has ended. */
+  more(): Promise<void> {
+    return this.#ended ? Promise.resolve() : new Promise((resolve) => this.#looks.push(resolve));
   }
 
   /** Ends it as a person would, with an interrupt. */

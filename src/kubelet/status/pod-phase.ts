@@ -35,7 +35,8 @@ function runningPhase(pod: Pod, works: ContainerWork[]): PodPhase {
   if (!apps.every(hasRun)) return 'Pending';
   if (apps.some((work) => work.current?.state === 'running')) return 'Running';
   const { restartPolicy } = pod.spec;
-  const willRun = apps.some((work) => work.current && shouldRestart(pod, work.role, work.current));
+  // Between its creation and its start a container has no exit code to judge by, though its last life had one.
+  const willRun = apps.some((work) => isAlive(work) || (work.current && shouldRestart(pod, work.role, work.current)));
   if (willRun || restartPolicy === 'Always') return 'Running';
   return apps.every((work) => endedWith(work, (code) => code === 0)) ? 'Succeeded' : 'Failed';
 }

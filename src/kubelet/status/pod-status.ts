@@ -15,8 +15,8 @@ export function podStatus(state: PodState, context: { nowMs: number; hostIps: re
   const phase = podPhase(state);
   const of = (...roles: ContainerRole[]) => statuses(state, roles);
   const initStatuses = of('init', 'sidecar');
-  const appStatuses = of('app');
-  const ephemeralStatuses = of('ephemeral');
+  const appStatuses = byName(of('app'));
+  const ephemeralStatuses = byName(of('ephemeral'));
   const isRejected = termination?.isRejected ?? false;
   const { reason, message } = reasonOf(state, phase);
   const ips = ipsOf(state, context.hostIps);
@@ -37,6 +37,9 @@ export function podStatus(state: PodState, context: { nowMs: number; hostIps: re
     ...(ephemeralStatuses.length === 0 ? {} : { ephemeralContainerStatuses: ephemeralStatuses }),
   };
 }
+
+/** Init containers stand in the order they run, all others by their names: so clients know it. */
+const byName = (list: ContainerStatus[]): ContainerStatus[] => list.sort((a, b) => (a.name < b.name ? -1 : 1));
 
 /** What the kubelet does not compute but must not lose. */
 function kept(old: PodStatus | undefined): PodStatus {

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import type { Pod } from '../../api/generated/types.ts';
+import { workFor } from '../worker/records.ts';
+import type { ContainerWork, PodState, RuntimeContainer } from '../worker/state.ts';
+import { podPhase } from './pod-phase.ts';
+import { podStatus } from './pod-status.ts';
+
+const container = (name: string, more: Partial<RuntimeContainer>): RuntimeContainer => ({
+  id: `id-${name}`,
+  name,
+  attempt: 0,
+  sandboxId: 's',
+  state: 'running',
+  createdAtMs: 1,
+  startedAtMs: 2,
+  finishedAtMs: 0,
+  exitCode: 0,
+  reason: '',
+  message: '',
+  image: 'image',
+  imageId: 'sha256:1',
+  specHash: '',
+  ...more,
+});
+
+function stateOf(restartPolicy: Pod['spec']['restartPolicy'], works: Partial<ContainerWork>[]): PodState {
+  const containers = Object.fromEntries(
+    works.map((work, i) => {
+      const name = work.name ?? `c${i}`;
+      return [name, { ...workFor(name, 'app'), postStart: 'done' as const, ...work }];
+    }),
+  );
+  const spec = { restartPolicy, containers: Object.keys(containers).map((name) => ({ name })) };
+  const pod: Pod = { metadata: { name: 'p' }, spec, status: {} };
+  return { pod, containers, stage: 'syncing', isInitialized: true, startTimeMs: 0, status: {} } as unknown as PodState;
+}
+
+describe('the phase', () => {
+  const failed = container('c0', { state: 'exited', exitCode: 1 });
+
+  it('is Running while a container that failed is made again', () => {
+    for (const restartPolicy of ['OnFailure', 'Always'] as const) {
+      const made = container('c0', { state: 'created', attempt: 1 });
+      expect(podPhase(stateOf(restartPolicy, [{ current: failed }]))).toBe('Running');
+      expect(podPhase(stateOf(restartPolicy, [{ previous: failed, current: made }]))).toBe('Running');
+    }
+  });
+
+  it('is what the last exit codes say when nothing runs again', () => {
+    const done = container('c0', { state: 'exited', exitCode: 0 });
+    expect(podPhase(stateOf('OnFailure', [{ previous: failed, current: done }]))).toBe('Succeeded');
+    expect(podPhase(stateOf('Never', [{ current: failed }, { current: done }]))).toBe('Failed');
+  });
+});
+
+it('containers stand in the order of their names', () => {
+  const names = ['web', 'app', 'logger'];
+  const state = stateOf(
+    'Always',
+    names.map((name) => ({ name, current: container(name, {}) })),
+  );
+  const { containerStatuses = [] } = podStatus(state, { nowMs: 0, hostIps: [] });
+  expect(containerStatuses.map(({ name }) => name)).toEqual(['app', 'logger', 'web']);
+});

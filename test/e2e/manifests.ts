@@ -1,0 +1,29 @@
+/** Short forms for the objects that the tests make. */
+export const busybox = 'knarr.local/busybox:1';
+export const demo = 'knarr.local/demo:1';
+
+/** A container that runs a shell script. */
+export const sh = (name: string, script: string, more: object = {}) => ({
+  name,
+  image: busybox,
+  command: ['sh', '-c', script],
+  ...more,
+});
+
+/** A pod that ends quickly when it is deleted. */
+export const pod = (name: string, spec: object, metadata: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name, ...metadata },
+  spec: { terminationGracePeriodSeconds: 1, ...spec },
+});
+
+export const service = (name: string, spec: object) => ({
+  apiVersion: 'v1',
+  kind: 'Service',
+  metadata: { name },
+  spec,
+});
+
+/** Objects as one document for `kubectl apply -f -`. */
+export const listOf = (items: object[]): string => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });

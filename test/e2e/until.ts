@@ -1,0 +1,34 @@
+import type { Kubectl } from './kubectl.ts';
+
+/** Longer than anything that is waited for; what never comes fails with what there is instead. */
+const limitMs = 60_000;
+
+/** The object as soon as it is so. It is watched, not asked for again and again; it must exist. */
+export async function until<T>(kubectl: Kubectl, name: string, is: (object: T) => boolean): Promise<T> {
+  const watch = kubectl.start(['get', name, '-o', 'json', '--watch']);
+  const timer = setTimeout(() => void watch.stop(), limitMs);
+  let last = '';
+  try {
+    for (;;) {
+      const [document, rest] = firstDocument(watch.stdout.slice(last.length)) ?? [];
+      if (document === undefined) {
+        const said = watch.stdout.length;
+        await watch.more();
+        if (watch.stdout.length === said) throw new Error(`${name} was never so: ${last.slice(-4000)}${watch.stderr}`);
+        continue;
+      }
+      last = watch.stdout.slice(0, watch.stdout.length - (rest?.length ?? 0));
+      const object = JSON.parse(document) as T;
+      if (is(object)) return object;
+    }
+  } finally {
+    clearTimeout(timer);
+    await watch.stop();
+  }
+}
+
+/** kubectl writes indented objects one after the other: the first one, and what follows. */
+function firstDocument(text: string): [document: string, rest: string] | undefined {
+  const end = text.indexOf('\n}\n');
+  return end < 0 ? undefined : [text.slice(0, end + 2), text.slice(end + 3)];
+}
