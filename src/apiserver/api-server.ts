@@ -25,6 +25,7 @@ import { Front } from './front.ts';
 import { Health } from './health.ts';
 import { inProcessTransport } from './in-process.ts';
 import { Listener, type ListenerOptions } from './listener.ts';
+import { BackendProxy } from './backend-proxy.ts';
 import { NodeConnector, type NodeConnectorOptions } from './node-connector.ts';
 import { ObjectCodec } from './object-codec.ts';
 import { storeReader } from './object-reader.ts';
@@ -125,7 +126,9 @@ export class ApiServer {
       rulesOf: () => undefined,
     });
     this.#nodes = new NodeConnector({ read }, { ca: options.ca, cert: '', key: '', ...options.nodes });
-    this.#front = new Front({ context, authentication, plainPaths: new PlainPaths(plain), nodes: this.#nodes });
+    const proxy = new BackendProxy({ read, rng, tls: () => this.#nodes.tls });
+    const plainPaths = new PlainPaths(plain);
+    this.#front = new Front({ context, authentication, plainPaths, nodes: this.#nodes, proxy });
   }
 
   /** Writes what a fresh cluster lacks, and what a newer version adds; nothing on a settled one. */

@@ -10,6 +10,7 @@ import type { ApiContext } from './context.ts';
 import { encodeAnswer } from './encode.ts';
 import { Inflight } from './flowcontrol/inflight.ts';
 import { type Encoding, negotiate } from './negotiate.ts';
+import type { BackendProxy } from './backend-proxy.ts';
 import type { NodeConnector } from './node-connector.ts';
 import { notFoundPage, type PlainPaths } from './plain-paths.ts';
 import { attributesOf, authorize, handle, methodNotAllowed } from './pipeline.ts';
@@ -23,6 +24,7 @@ export interface FrontDeps {
   authentication: Authentication;
   plainPaths: PlainPaths;
   nodes: NodeConnector;
+  proxy: BackendProxy;
 }
 
 /** Subresources that are streams to and from a node. */
@@ -51,18 +53,19 @@ export class Front {
 
   /** An HTTP/1.1 upgrade: exec, attach and port-forward. Throws like a handler; the caller writes the error. */
   async upgrade(request: HttpRequest, socket: TLSSocket, head: Buffer): Promise<void> {
-    const { context, nodes } = this.#deps;
+    const { context, nodes, proxy } = this.#deps;
     const user = await this.#user(request);
     const { path, query } = urlOf(request);
     const at = parseResourcePath(context.registry, path);
     if (!at?.endpoint || !connecting.has(at.subresource)) throw noSuchResource();
     const apiRequest = this.#connectRequest(request, { at, query, user });
     authorize(context, user, attributesOf(apiRequest));
+    if (at.subresource === 'proxy') return proxy.upgrade(apiRequest, { request, socket, head });
     await nodes.upgrade(apiRequest, at, { request, socket, head });
   }
 
   async #serve(request: HttpRequest, response: HttpResponse): Promise<void> {
-    const { context, plainPaths, nodes } = this.#deps;
+    const { context, plainPaths, nodes, proxy } = this.#deps;
     const { path, query } = urlOf(request);
     const user = await this.#user(request);
     const at = parseResourcePath(context.registry, path);
@@ -71,6 +74,7 @@ export class Front {
     if (connecting.has(at.subresource) && at.endpoint.subresources.has(at.subresource)) {
       const apiRequest = this.#connectRequest(request, { at, query, user });
       authorize(context, user, attributesOf(apiRequest));
+      if (at.subresource === 'proxy') return proxy.serve(apiRequest, { request, response });
       return nodes.serve(apiRequest, at, { request, response });
     }
     const verb = verbOf(request, at, query);

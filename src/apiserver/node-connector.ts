@@ -11,6 +11,7 @@ import { noSuchResource } from './built-in-endpoints.ts';
 import { type ApiRequest, flag } from './request.ts';
 import { type HttpResponse, write } from './respond.ts';
 import type { ResourcePath } from './router.ts';
+import { upgradeHead } from './upgrade-head.ts';
 
 export interface NodeConnectorOptions {
   /** How this server proves to a node who it is. PEM. */
@@ -46,6 +47,11 @@ export class NodeConnector {
   constructor(deps: { read: ObjectReader }, options: NodeConnectorOptions) {
     this.#read = deps.read;
     this.#tls = options;
+  }
+
+  /** How this server shows itself to nodes now. */
+  get tls(): NodeConnectorOptions {
+    return this.#tls;
   }
 
   /** This server's own certificate was renewed. */
@@ -182,32 +188,6 @@ function containerOf(request: ApiRequest, pod: Pod): string {
   const shown = all.join(' ');
   throw badRequest(`a container name must be specified for pod ${metadata.name}, choose one of: [${shown}]`);
 }
-
-/** What is between the client and this server only, or says of a body, which an upgrade has none of. */
-const ownHeaders = new Set(['host', 'authorization', 'content-length', 'transfer-encoding', 'expect', 'cookie']);
-/** How a browser sends a bearer token: as a subprotocol. */
-const tokenProtocol = 'base64url.bearer.authorization.k8s.io.';
-
-function upgradeHead(incoming: HttpRequest, { host, port, path }: Target): string {
-  const authority = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
-  const lines = [`${incoming.method} ${path} HTTP/1.1`, `Host: ${authority}`];
-  const { rawHeaders } = incoming;
-  for (let i = 0; i < rawHeaders.length; i += 2) {
-    const [name = '', value = ''] = rawHeaders.slice(i, i + 2);
-    const lowerName = name.toLowerCase();
-    if (ownHeaders.has(lowerName) || lowerName.startsWith('impersonate-')) continue;
-    const shown = lowerName === 'sec-websocket-protocol' ? withoutToken(value) : value;
-    if (shown !== '') lines.push(`${name}: ${shown}`);
-  }
-  return `${lines.join('\r\n')}\r\n\r\n`;
-}
-
-const withoutToken = (protocols: string): string =>
-  protocols
-    .split(',')
-    .map((protocol) => protocol.trim())
-    .filter((protocol) => !protocol.startsWith(tokenProtocol))
-    .join(', ');
 
 async function textOf(stream: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = [];
