@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -30,6 +30,16 @@ describe('a recorded process', () => {
   it('has its start time after a name that may look like anything', () => {
     const fields = Array.from({ length: 30 }, (_, i) => String(i + 3));
     expect(startTimeOf(`7 (a) b) ${fields.join(' ')}`)).toBe('22');
+  });
+
+  it('is unknown after a restart of the machine', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'knarr-record-'));
+    const file = join(dir, 'pid');
+    await writeFile(file, '7 22 00000000-0000-0000-0000-000000000000\n');
+    expect(await readIdentity(file)).toBeUndefined();
+    await writeFile(file, '7 22\n');
+    expect(await readIdentity(file)).toEqual({ pid: 7, startTime: '22' });
+    await rm(dir, { recursive: true });
   });
 
   it('is unknown without a whole record', async () => {

@@ -14,12 +14,17 @@ export interface ProcessIdentity {
  * there is no moment in which the program runs and is not recorded.
  */
 export const recordAndExec =
-  'read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ start _ </proc/$$/stat && echo "$$ $start" >"$1" && shift && exec "$@"';
+  'read -r _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ start _ </proc/$$/stat && read -r boot </proc/sys/kernel/random/boot_id && echo "$$ $start $boot" >"$1" && shift && exec "$@"';
 
+/** What was recorded since this machine has started: before that, the same numbers were somebody else. */
 export async function readIdentity(pidFile: string): Promise<ProcessIdentity | undefined> {
   const text = await readFile(pidFile, 'utf8').catch(() => '');
-  const match = /^(\d+) (\d+)\n$/.exec(text);
-  return match ? { pid: Number(match[1]), startTime: match[2] as string } : undefined;
+  // Records of older versions have no boot.
+  const match = /^(\d+) (\d+)(?: (\S+))?\n$/.exec(text);
+  if (!match) return undefined;
+  const [, pid, startTime, boot] = match;
+  if (boot && boot !== (await readFile('/proc/sys/kernel/random/boot_id', 'utf8')).trim()) return undefined;
+  return { pid: Number(pid), startTime: startTime as string };
 }
 
 /** Field 22 of the text of /proc/PID/stat. The program's name in field 2 may hold spaces and parentheses. */
