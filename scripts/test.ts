@@ -29,6 +29,9 @@ const layers: Layer[] = [
   { name: 'unit', args: ['run'], limitSeconds: 300 },
   { name: 'machine', args: ['run', '--config', 'test/vitest.config.ts'], limitSeconds: isLong ? 6 * 3600 : 1500 },
 ];
+// Guests in software emulation take the better part of an hour.
+if (isLong)
+  layers.push({ name: 'guest', args: ['run', '--config', 'test/vm/vitest.config.ts'], limitSeconds: 2 * 3600 });
 
 /** Tests that may be skipped: `file > name: reason (issue)`, one a line. Any other skip fails the run. */
 function allowedSkips(): string[] {

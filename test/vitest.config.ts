@@ -13,7 +13,7 @@ export default defineConfig({
           name: 'machine',
           root,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/e2e/**', 'test/scenarios/**'],
+          exclude: ['test/e2e/**', 'test/scenarios/**', 'test/vm/**'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,

@@ -27,6 +27,7 @@ export const prerequisites: Prerequisite[] = [
   { anyOf: ['/usr/lib/cni/ptp'], debianPackage: 'containernetworking-plugins', why: 'connects pods' },
   { anyOf: ['/usr/bin/catatonit'], debianPackage: 'catatonit', why: 'is the pause container' },
   { anyOf: ['/bin/busybox'], debianPackage: 'busybox-static', why: 'is the demo image' },
+  { anyOf: inPath('unzip'), debianPackage: 'unzip', why: 'unpacks kubectl' },
 ];
 
 const exists = (path: string): Promise<boolean> =>

@@ -1,0 +1,15 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+/** Guests in software emulation: one at a time, and with patience. `npx vitest run --config test/vm/vitest.config.ts`. */
+export default defineConfig({
+  test: {
+    root: fileURLToPath(new URL('../..', import.meta.url)),
+    include: ['test/vm/**/*.test.ts'],
+    fileParallelism: false,
+    testTimeout: 900_000,
+    hookTimeout: 1_200_000,
+    // What a guest says is shown when it says it.
+    disableConsoleIntercept: true,
+  },
+});
