@@ -5,12 +5,15 @@ import { downCommand } from './down.ts';
 import { exitCodes } from './exit-codes.ts';
 import { explain } from './explain.ts';
 import { imageCommand } from './image.ts';
+import { installCommand } from './install.ts';
 import { kubectlCommand } from './kubectl.ts';
+import { bootCommand, haltCommand } from './machine-start-stop.ts';
 import { nodeCommand } from './node.ts';
 import { restoreCommand } from './restore.ts';
 import { serverCommand } from './server.ts';
 import { statusCommand } from './status.ts';
 import type { Surroundings } from './surroundings.ts';
+import { uninstallCommand } from './uninstall.ts';
 import { upCommand } from './up.ts';
 import { versionCommand } from './version.ts';
 
@@ -25,11 +28,16 @@ const commands: CommandFactory[] = [
   imageCommand,
   backupCommand,
   restoreCommand,
+  installCommand,
+  uninstallCommand,
   serverCommand,
   nodeCommand,
   completionCommand,
   versionCommand,
 ];
+
+/** Those that systemd runs, not people. */
+const hiddenCommands: CommandFactory[] = [bootCommand, haltCommand];
 
 /** Runs one command line; resolves with the exit code. */
 export async function runCli(args: string[], at: Surroundings): Promise<number> {
@@ -61,6 +69,7 @@ export function createProgram(at: Surroundings, finish: (code: number) => void):
     .configureOutput({ writeOut: (text) => at.stdout.write(text), writeErr: (text) => at.stderr.write(text) })
     .addHelpText('after', firstSteps);
   for (const make of commands) program.addCommand(inherit(program, make(at, finish)));
+  for (const make of hiddenCommands) program.addCommand(inherit(program, make(at, finish)), { hidden: true });
   // Looks at all the others.
   program.addCommand(inherit(program, completeCommand(at, program)), { hidden: true });
   return program;

@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { NewerFormatError } from '../cluster/folder-format.ts';
 import { startLogRotation } from '../cluster/log-rotation.ts';
+import { notifyReady } from './notify.ts';
 import { documented, withCluster } from './options.ts';
 import { CommandFailure, type Surroundings } from './surroundings.ts';
 
@@ -47,6 +48,7 @@ async function runNode(at: Surroundings, flags: NodeFlags): Promise<void> {
   });
   startLogRotation({ clock: at.clock, log }, at.env.KNARR_LOG_FILE ? [at.env.KNARR_LOG_FILE] : []);
   log.info({ server: flags.server, version: at.version }, 'node agent runs');
+  await notifyReady(at, `node ${flags.name} of ${flags.server}`);
   await new Promise<void>((resolve) => at.onStopSignal(resolve));
   await node.stop();
   at.exit(0);

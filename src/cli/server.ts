@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { startLogRotation } from '../cluster/log-rotation.ts';
 import type { EtcdJournalOptions } from '../store/etcd/etcd-journal.ts';
+import { notifyReady } from './notify.ts';
 import { documented, withCluster } from './options.ts';
 import { CommandFailure, existingCluster, type Surroundings } from './surroundings.ts';
 
@@ -53,6 +54,7 @@ async function runServer(at: Surroundings, flags: ServerFlags): Promise<void> {
   });
   startLogRotation({ clock: at.clock, log }, at.env.KNARR_LOG_FILE ? [at.env.KNARR_LOG_FILE] : []);
   log.info({ port: server.port, version: at.version }, 'serving');
+  await notifyReady(at, `serving on port ${server.port}`);
   await new Promise<void>((resolve) => at.onStopSignal(resolve));
   await server.stop();
   at.exit(0);

@@ -18,7 +18,7 @@ const namespace = 'default';
 const labels = { app: name };
 const replicas = 3;
 const port = 8080;
-const timeoutMs = 120_000;
+const timeoutMs = 240_000;
 
 const deployment: Manifest<Deployment> = {
   metadata: { name, namespace, labels },

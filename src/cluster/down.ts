@@ -11,7 +11,7 @@ import { type ClusterLayout, nodeDir } from './layout.ts';
 import { localNodes } from './local-nodes.ts';
 import { nodeServiceName, serverServiceName } from './services.ts';
 import type { Steps } from './steps.ts';
-import { stopService } from './supervisor.ts';
+import { supervisionOf } from './supervision.ts';
 import { virtualNetwork } from './up.ts';
 
 interface DownDeps {
@@ -21,12 +21,19 @@ interface DownDeps {
   steps: Steps;
 }
 
+interface DownOptions {
+  /** Removes the cluster's state, too. */
+  purge: boolean;
+  /** Takes the cluster away from systemd; without it, systemd starts it with the machine. */
+  forgetUnits?: boolean;
+}
+
 /** Ends everything of a cluster that runs; its state stays, unless purged, and `up` brings the same cluster back. */
-export async function down(deps: DownDeps, layout: ClusterLayout, options: { purge: boolean }): Promise<void> {
+export async function down(deps: DownDeps, layout: ClusterLayout, options: DownOptions): Promise<void> {
   const onWait = () => deps.steps.note(`another command is at work on cluster ${layout.name}: waiting for it`);
   try {
     await withFolderLock(layout.dir, { onWait }, async () => {
-      await stopAll(deps, layout);
+      await stopAll(deps, layout, options);
       if (options.purge) await purge(deps, layout);
     });
   } catch (error) {
@@ -35,18 +42,24 @@ export async function down(deps: DownDeps, layout: ClusterLayout, options: { pur
   }
 }
 
-async function stopAll(deps: DownDeps, layout: ClusterLayout): Promise<void> {
-  const { steps, clock } = deps;
+async function stopAll(
+  deps: DownDeps,
+  layout: ClusterLayout,
+  { purge: isPurged, forgetUnits }: DownOptions,
+): Promise<void> {
+  const { steps } = deps;
+  const supervision = await supervisionOf(deps, layout);
   for (const name of await localNodes(layout)) {
     await steps.run(`node ${name}: stopped`, async () => {
-      await stopService(layout, nodeServiceName(name), clock);
+      await supervision.stop(nodeServiceName(name));
       const dir = nodeDir(layout, name);
       await purgeContainerd({ dir: `${dir}/containerd`, cgroup: `/knarr-${layout.name}/${name}` }, deps);
       await unmountBelow(dir);
     });
   }
-  await steps.run('server: stopped', () => stopService(layout, serverServiceName, clock));
+  await steps.run('server: stopped', () => supervision.stop(serverServiceName));
   await steps.run('network: removed', () => virtualNetwork(deps, layout).down());
+  await supervision.finish({ forget: isPurged || forgetUnits === true });
 }
 
 async function purge(deps: DownDeps, layout: ClusterLayout): Promise<void> {

@@ -21,7 +21,7 @@ export const nodeServiceName = (node: string): string => `node-${node}`;
 /** `knarr server`, as it is supervised. */
 export function serverService(layout: ClusterLayout, program: Program): Service {
   const command = [...program.command, 'server', '--cluster', layout.name];
-  return { name: serverServiceName, command, build: program.build, env: environment(layout, program) };
+  return { name: serverServiceName, command, build: program.build, env: serviceEnvironment(layout, program) };
 }
 
 /** `knarr node` in the node's network namespace, as it is supervised. The cluster's CA must be there. */
@@ -34,11 +34,11 @@ export async function nodeService(layout: ClusterLayout, program: Program, place
     ...['--cluster', layout.name, '--server', layout.apiUrl, '--token-file', layout.tokenFile, '--ca-hash', hash],
     ...['--name', name, '--dir', nodeDir(layout, name), '--address', address, '--image-cache', layout.imageCacheDir],
   ];
-  return { name: nodeServiceName(name), command, build: program.build, env: environment(layout, program) };
+  return { name: nodeServiceName(name), command, build: program.build, env: serviceEnvironment(layout, program) };
 }
 
 /** The environment of our services: only what they read. */
-const environment = (layout: ClusterLayout, program: Program): Record<string, string> => ({
+export const serviceEnvironment = (layout: ClusterLayout, program: Program): Record<string, string> => ({
   KNARR_HOME: layout.home,
   KNARR_ROOT: program.root,
 });

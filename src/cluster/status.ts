@@ -5,13 +5,14 @@ import type { Node, Pod } from '../api/generated/types.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
+import type { RunCommand } from '../host/command.ts';
 import { expiresSoon, inspectCertificate, splitPem } from '../pki/certificate.ts';
 import { readText } from '../pki/files.ts';
 import { type AdminClient, adminClient } from './admin-client.ts';
 import { type ClusterLayout, nodeDir } from './layout.ts';
 import { localNodes } from './local-nodes.ts';
 import { nodeServiceName, serverServiceName } from './services.ts';
-import { logFile, serviceStatus } from './supervisor.ts';
+import { type Supervision, supervisionOf } from './supervision.ts';
 
 /** Everything `status` knows of a cluster; the JSON of `--output json`. */
 export interface ClusterStatus {
@@ -69,13 +70,15 @@ export interface StatusDeps {
   clock: Clock;
   rng: Rng;
   log: Logger;
+  run: RunCommand;
 }
 
 /** Looks at processes, files and, when it answers, the API. Never throws for what is broken: it says so. */
 export async function clusterStatus(deps: StatusDeps, layout: ClusterLayout): Promise<ClusterStatus> {
   const names = await localNodes(layout);
+  const supervision = await supervisionOf(deps, layout);
   const services = await Promise.all(
-    [serverServiceName, ...names.map(nodeServiceName)].map((name) => serviceReport(layout, name)),
+    [serverServiceName, ...names.map(nodeServiceName)].map((name) => serviceReport(supervision, name)),
   );
   const certificates = await certificateReports(layout, names, deps.clock);
   const api = await askServer(deps, layout);
@@ -113,9 +116,9 @@ export async function clusterStatus(deps: StatusDeps, layout: ClusterLayout): Pr
   };
 }
 
-async function serviceReport(layout: ClusterLayout, name: string): Promise<ServiceReport> {
-  const { running, pid, build } = await serviceStatus(layout, name);
-  return { name, running, pid, version: build?.version, log: logFile(layout, name) };
+async function serviceReport(supervision: Supervision, name: string): Promise<ServiceReport> {
+  const { running, pid, build } = await supervision.status(name);
+  return { name, running, pid, version: build?.version, log: supervision.logOf(name) };
 }
 
 interface ServerAnswers {

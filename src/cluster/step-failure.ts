@@ -1,7 +1,6 @@
-import { readFile } from 'node:fs/promises';
-
 /** A step of a command failed; says where to read more and what to try next. */
 export class StepFailure extends Error {
+  /** A file, or the command that shows the log. */
   readonly logFile: string | undefined;
   /** The last lines of the log that say something. */
   readonly logLines: string[];
@@ -19,12 +18,11 @@ export class StepFailure extends Error {
 const shownLines = 5;
 
 /** Puts the end of a log into the error of what was waited for. */
-export async function failureWithLog(error: unknown, logFile: string, next: string): Promise<StepFailure> {
+export function failureWithLog(error: unknown, log: { name: string; text: string }, next: string): StepFailure {
   if (error instanceof StepFailure) return error;
-  const text = await readFile(logFile, 'utf8').catch(() => '');
-  const logLines = tellingLines(text.slice(-65_536), shownLines);
+  const logLines = tellingLines(log.text.slice(-65_536), shownLines);
   const message = error instanceof Error ? error.message : String(error);
-  return new StepFailure(message, { logFile, logLines, next, cause: error });
+  return new StepFailure(message, { logFile: log.name, logLines, next, cause: error });
 }
 
 /** The last lines of a log that are worth showing: warnings and errors of ours, and whatever else a program has said. */

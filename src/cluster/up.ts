@@ -22,14 +22,8 @@ import { installPrerequisites, missingPrerequisites } from './prerequisites.ts';
 import { nodeService, type Program, serverService, serverServiceName } from './services.ts';
 import { failureWithLog, StepFailure } from './step-failure.ts';
 import type { Steps } from './steps.ts';
-import {
-  isServiceCurrent,
-  logFile,
-  type Service,
-  type ServiceStart,
-  serviceStatus,
-  startService,
-} from './supervisor.ts';
+import { type Supervision, supervisionOf } from './supervision.ts';
+import type { Service, ServiceStart } from './supervisor.ts';
 
 export interface UpDeps {
   clock: Clock;
@@ -79,18 +73,26 @@ async function bringUp(deps: UpDeps, layout: ClusterLayout, options: UpOptions):
   const present = await localNodes(layout);
   const names = present.length > 0 ? present : ['node1'];
   const isNew = !existsSync(join(layout.stateDir, 'data.mdb'));
+  const supervision = await supervisionOf(deps, layout);
   const server = serverService(layout, program);
-  if (!(await isServiceCurrent(layout, server))) await refuseNewerState(layout, names);
+  if (!(await supervision.isCurrent(server))) await refuseNewerState(layout, names);
   const network = await steps.run('network', () =>
     virtualNetwork(deps, layout).up({ index: layout.index, nodes: names }),
   );
   const starts: ServiceStart[] = [];
   const wasStarted = (start: ServiceStart) => startText(start, program.build);
-  starts.push(await steps.run(`server ${layout.apiUrl}`, () => startServer(deps, layout, server), wasStarted));
+  starts.push(
+    await steps.run(
+      `server ${layout.apiUrl}`,
+      () => startServer(deps, { layout, supervision, service: server }),
+      wasStarted,
+    ),
+  );
   const admin = await adminClient(layout, deps);
   try {
     for (const place of network.nodes) {
-      const start = async () => startNode(deps, { layout, admin, service: await nodeService(layout, program, place) });
+      const start = async () =>
+        startNode(deps, admin, { layout, supervision, service: await nodeService(layout, program, place) });
       starts.push(await steps.run(`node ${place.name} ${place.address}`, start, wasStarted));
     }
     const context = await addUserContext(deps, layout, options.userKubeconfig);
@@ -142,10 +144,17 @@ async function refuseNewerState(layout: ClusterLayout, names: readonly string[])
 
 const commandFor = (verb: string, { name }: ClusterLayout): string => `./knarr ${verb} --cluster ${name}`;
 
-async function startServer(deps: UpDeps, layout: ClusterLayout, service: Service): Promise<ServiceStart> {
-  await refuseTakenPort(layout);
-  const start = await startService(layout, service, deps.clock);
-  await untilAnswers(deps, { layout, service, what: 'the API server', timeoutMs: 60_000 }, async () => {
+interface Supervised {
+  layout: ClusterLayout;
+  supervision: Supervision;
+  service: Service;
+}
+
+async function startServer(deps: UpDeps, at: Supervised): Promise<ServiceStart> {
+  const { layout, supervision, service } = at;
+  await refuseTakenPort(layout, supervision);
+  const start = await supervision.start(service);
+  await untilAnswers(deps, { ...at, what: 'the API server', timeoutMs: 180_000 }, async () => {
     await stat(layout.kubeconfig);
     const admin = await adminClient(layout, deps);
     try {
@@ -160,8 +169,8 @@ async function startServer(deps: UpDeps, layout: ClusterLayout, service: Service
 }
 
 /** A server of ours may have the port; anybody else is named instead of waited for. */
-async function refuseTakenPort(layout: ClusterLayout): Promise<void> {
-  if ((await serviceStatus(layout, serverServiceName)).running) return;
+async function refuseTakenPort(layout: ClusterLayout, supervision: Supervision): Promise<void> {
+  if ((await supervision.status(serverServiceName)).running) return;
   const owner = await portOwner(layout.apiPort);
   if (owner === undefined) return;
   throw new StepFailure(`port ${layout.apiPort} is in use by ${owner}`, {
@@ -169,18 +178,13 @@ async function refuseTakenPort(layout: ClusterLayout): Promise<void> {
   });
 }
 
-interface NodeStart {
-  layout: ClusterLayout;
-  admin: AdminClient;
-  service: Service;
-}
-
-async function startNode(deps: UpDeps, { layout, admin, service }: NodeStart): Promise<ServiceStart> {
+async function startNode(deps: UpDeps, admin: AdminClient, at: Supervised): Promise<ServiceStart> {
+  const { supervision, service } = at;
   const name = service.name.slice('node-'.length);
   const beganMs = deps.clock.now();
-  const start = await startService(layout, service, deps.clock);
+  const start = await supervision.start(service);
   const sinceMs = start.was === 'running' ? 0 : beganMs;
-  await untilAnswers(deps, { layout, service, what: `node ${name} to be Ready`, timeoutMs: 120_000 }, async () => {
+  await untilAnswers(deps, { ...at, what: `node ${name} to be Ready`, timeoutMs: 240_000 }, async () => {
     return isReadySince(await admin.client.get(nodesResource, { name }), sinceMs);
   });
   return start;
@@ -197,9 +201,7 @@ export function isReadySince({ status }: Node, sinceMs: number): boolean {
 /** So many ends in a row are no accident. */
 const maxEnds = 3;
 
-interface Wait {
-  layout: ClusterLayout;
-  service: Service;
+interface Wait extends Supervised {
   what: string;
   timeoutMs: number;
 }
@@ -207,21 +209,24 @@ interface Wait {
 /** Waits for a service; fails early when its program ends again and again, and says where the reason is to be found. */
 async function untilAnswers(
   { clock }: UpDeps,
-  { layout, service, what, timeoutMs }: Wait,
+  { layout, supervision, service, what, timeoutMs }: Wait,
   answers: () => Promise<boolean>,
 ): Promise<void> {
   const next = `${commandFor('status', layout)} shows what runs; ${commandFor('down', layout)} and ${commandFor('up', layout)} start it again, with all its state`;
-  const log = logFile(layout, service.name);
+  const failure = async (error: unknown) => {
+    const log = { name: supervision.logOf(service.name), text: await supervision.readLog(service.name) };
+    return failureWithLog(error, log, next);
+  };
   let pid: number | undefined;
   let ends = 0;
   const attempt = async () => {
-    const now = (await serviceStatus(layout, service.name)).pid ?? pid;
+    const now = (await supervision.status(service.name)).pid ?? pid;
     if (pid !== undefined && now !== pid) ends += 1;
     pid = now;
-    if (ends >= maxEnds) throw await failureWithLog(new Error(`${service.name} ends at its start`), log, next);
+    if (ends >= maxEnds) throw await failure(new Error(`${service.name} ends at its start`));
     return (await answers()) || undefined;
   };
   await eventually(clock, { what, timeoutMs }, attempt).catch(async (error: unknown) => {
-    throw await failureWithLog(error, log, next);
+    throw await failure(error);
   });
 }

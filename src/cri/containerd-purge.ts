@@ -64,7 +64,7 @@ export async function removeLeftovers({ paths, cgroup, shimGraceMs }: Leftovers,
 }
 
 /** A shim of ours names our socket in its arguments. Told by its containerd it ends by itself; without one it stays for ever. */
-async function removeShims(socket: string, clock: Clock, graceMs: number): Promise<void> {
+export async function removeShims(socket: string, clock: Clock, graceMs: number): Promise<void> {
   const shims = () => findProcesses((args) => args[args.indexOf('-address') + 1] === socket);
   const gone = async () => (await shims()).length === 0;
   if (await settled(clock, graceMs, gone)) return;

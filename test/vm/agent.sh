@@ -1,6 +1,8 @@
 #!/bin/bash
 # Runs in the guest: takes commands from the port, one a line, `ID BASE64-OF-SCRIPT`, and answers each line that a script says
 # with `ID|line` and its end with `ID!exit-code`. Several run side by side.
+# The port may come after us.
+until [ -c /dev/virtio-ports/vm.commands ]; do sleep 0.1; done
 exec 3<>/dev/virtio-ports/vm.commands
 echo 'ready' >&3
 while read -r id script; do

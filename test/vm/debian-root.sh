@@ -31,6 +31,7 @@ Description=Runs the commands of the test outside
 [Service]
 ExecStart=/usr/local/sbin/vm-agent
 KillMode=process
+Restart=always
 Environment=HOME=/root
 [Install]
 WantedBy=multi-user.target
