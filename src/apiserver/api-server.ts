@@ -21,6 +21,7 @@ import type { ApiContext } from './context.ts';
 import { noConversion } from './crd/conversion.ts';
 import { CustomResources } from './crd/custom-resources.ts';
 import { discoveryOf } from './discovery/discovery.ts';
+import { EventExpiry } from './event-expiry.ts';
 import { Front } from './front.ts';
 import { Health } from './health.ts';
 import { inProcessTransport } from './in-process.ts';
@@ -71,6 +72,7 @@ export class ApiServer {
   readonly context: ApiContext;
   readonly health: Health;
   readonly #front: Front;
+  readonly #eventExpiry: EventExpiry;
   readonly #nodes: NodeConnector;
   readonly #deps: ApiServerDeps;
   readonly #checkWrites: boolean;
@@ -84,6 +86,7 @@ export class ApiServer {
     await server.context.addresses.adopt();
     await server.#bootstrap(options.facts);
     server.#customResources.start();
+    server.#eventExpiry.start();
     return server;
   }
 
@@ -118,6 +121,7 @@ export class ApiServer {
     this.health.add('ping', () => true);
     const { context } = this;
     const plain = { context, discovery: discoveryOf(registry), openapi: openApiOf(registry), health: this.health };
+    this.#eventExpiry = new EventExpiry(context);
     this.#customResources = new CustomResources({
       ...context,
       client: createClient(this.transportFor(operator, 'kube-apiserver')),
@@ -174,6 +178,7 @@ export class ApiServer {
   async close(): Promise<void> {
     await this.#listener?.close();
     this.#customResources.stop();
+    this.#eventExpiry.stop();
     await this.context.store.close();
   }
 }
