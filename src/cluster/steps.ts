@@ -64,7 +64,7 @@ export class Steps {
 
   #draw(text: string, began: number): void {
     // Longer than the terminal is wide, the line could not be taken back.
-    const width = Math.max((this.#out.columns ?? 80) - 14, 20);
+    const width = Math.max((this.#out.columns || 80) - 14, 20);
     const time = secondsText((this.#clock.now() - began) / 1000);
     this.#out.write(`\r\u001b[K  … ${text.slice(0, width)} ${time}`);
   }

@@ -29,7 +29,7 @@ export async function setup(project: TestProject): Promise<void> {
   await teardown();
   try {
     await mkdir(scratch, { recursive: true });
-    await knarr('up', '--no-demo');
+    await knarr('up', '--no-demo', '--no-kubeconfig');
     project.provide('kubeconfig', `${home}/${cluster}/admin.kubeconfig`);
     project.provide('kubectl', await findKubectl(root, { run: runCommand }));
     project.provide('scratch', scratch);

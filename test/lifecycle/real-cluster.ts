@@ -6,7 +6,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClusterStatus } from '../../src/cluster/status.ts';
 import { containerdPaths } from '../../src/cri/containerd-config.ts';
-import { readIdentity } from '../../src/host/recorded-process.ts';
+import { findProcesses, readIdentity } from '../../src/host/recorded-process.ts';
+import { leftovers, type Snapshot, takeSnapshot } from '../../scripts/clean-machine.ts';
+import { findCluster } from '../../src/cluster/cluster-identity.ts';
+import type { ClusterLayout } from '../../src/cluster/layout.ts';
 
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 const home = process.env.KNARR_HOME ?? '/var/lib/knarr';
@@ -41,19 +44,32 @@ export class RealCluster {
   readonly dir: string;
   readonly userHome: string;
   readonly #options: RealClusterOptions;
+  readonly #before: Snapshot | undefined;
 
-  constructor(name: string, options: RealClusterOptions = {}) {
+  constructor(name: string, options: RealClusterOptions = {}, before?: Snapshot) {
     this.name = name;
     this.dir = join(home, name);
     this.userHome = mkdtempSync(join(tmpdir(), `knarr-${name}-`));
     this.#options = options;
+    this.#before = before;
+  }
+
+  /** One that can tell what it leaves behind: looks at the machine before anything is there. */
+  static async watched(name: string): Promise<RealCluster> {
+    const before = await takeSnapshot();
+    return new RealCluster(name, {}, before);
+  }
+
+  /** The user's kubeconfig: not that of whoever runs the tests. */
+  get kubeconfig(): string {
+    return join(this.userHome, '.kube/config');
   }
 
   /** Runs `knarr COMMAND … --cluster NAME`, whatever comes of it. */
   run(command: string, ...args: string[]): Promise<CommandOutcome> {
     const { enter = [], program = [join(root, 'knarr')], env } = this.#options;
     const words = [...enter, ...program, command, '--cluster', this.name, ...args];
-    return runToEnd(words, { HOME: this.userHome, ...env });
+    return runToEnd(words, { HOME: this.userHome, KUBECONFIG: '', ...env });
   }
 
   /** Like `run`, but rejects unless the exit code is 0; resolves with standard output. */
@@ -91,9 +107,30 @@ export class RealCluster {
     return pids;
   }
 
+  async layout(): Promise<ClusterLayout> {
+    const layout = await findCluster(home, this.name);
+    if (!layout) throw new Error(`there is no cluster ${this.name}`);
+    return layout;
+  }
+
+  /** Processes with the cluster in their arguments: supervisors, server, agents, containerd, shims; not those in pods. */
+  processes(): Promise<{ pid: number; args: string[] }[]> {
+    const own = (arg: string) => arg === this.name || arg.includes(`${this.dir}/`);
+    return findProcesses((args) => args.some(own));
+  }
+
+  /** What is on the machine now, was not before, and has the cluster's name. Other clusters may come and go meanwhile. */
+  async leftovers(index: number): Promise<string[]> {
+    if (!this.#before) throw new Error('only a watched cluster knows what was there before');
+    const left = leftovers(this.#before, await takeSnapshot());
+    const marks = [this.name, `kn${index}-`];
+    return left.filter((line) => marks.some((mark) => line.includes(mark)) && !line.includes(this.userHome));
+  }
+
+  /** Whatever the test did, the cluster goes. */
   async purge(): Promise<void> {
     await this.ok('down', '--purge');
-    rmSync(this.userHome, { recursive: true });
+    rmSync(this.userHome, { recursive: true, force: true });
   }
 }
 

@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 import type { Clock } from '../../base/clock.ts';
 import { readText, writeSecret } from '../../pki/files.ts';
 import { type ClusterLayout, contextNameOf } from '../layout.ts';
-import { type ContextEntry, hasContext, mergeContext, withoutContext } from './merge.ts';
+import { type ContextEntry, currentContext, hasContext, mergeContext, withoutContext } from './merge.ts';
 import { changeKubeconfig, removeEmptyFolder } from './user-file.ts';
 
 /** A kubeconfig of a person that has a context of this cluster. */
@@ -12,6 +12,8 @@ interface MergedFile {
   path: string;
   /** There was no such file before. */
   created: boolean;
+  /** The current context before ours; it is that again when ours goes. */
+  previous?: string;
 }
 
 const recordFile = (layout: ClusterLayout): string => join(layout.dir, 'kubeconfigs.json');
@@ -27,8 +29,9 @@ export async function addContext(layout: ClusterLayout, path: string, deps: { cl
   const files = await mergedFiles(layout);
   const entry = await contextEntry(layout);
   if (!files.some((file) => file.path === path)) {
-    const created = (await readText(path)) === undefined;
-    await writeSecret(recordFile(layout), `${JSON.stringify([...files, { path, created }])}\n`);
+    const text = await readText(path);
+    const file: MergedFile = { path, created: text === undefined, previous: currentContext(text ?? '') };
+    await writeSecret(recordFile(layout), `${JSON.stringify([...files, file])}\n`);
   }
   await changeKubeconfig(path, deps, (text) => mergeContext(text, entry));
 }
@@ -46,9 +49,9 @@ export async function refreshContexts(layout: ClusterLayout, deps: { clock: Cloc
 export async function removeContexts(layout: ClusterLayout, deps: { clock: Clock }): Promise<string[]> {
   const files = await mergedFiles(layout);
   const name = contextNameOf(layout.name);
-  for (const { path, created } of files) {
+  for (const { path, created, previous } of files) {
     if ((await readText(path)) === undefined) continue;
-    await changeKubeconfig(path, deps, (text) => withoutContext(text, name) ?? (created ? undefined : ''));
+    await changeKubeconfig(path, deps, (text) => withoutContext(text, name, previous) ?? (created ? undefined : ''));
     if (created) await removeEmptyFolder(path);
   }
   return files.map(({ path }) => path);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
-import { type ContextEntry, mergeContext, NotAKubeconfigError, withoutContext } from './merge.ts';
+import { type ContextEntry, currentContext, mergeContext, NotAKubeconfigError, withoutContext } from './merge.ts';
 
 const entry: ContextEntry = {
   name: 'knarr',
@@ -57,6 +57,11 @@ describe('mergeContext', () => {
     for (const line of other.split('\n')) if (!line.startsWith('current-context')) expect(lines).toContain(line);
     expect(parse(merged)['current-context']).toBe('knarr');
     expect(withoutContext(merged, 'knarr')).toBe(other.replace('current-context: work', 'current-context: ""'));
+    expect(withoutContext(merged, 'knarr', 'work')).toBe(other);
+    expect(withoutContext(merged, 'knarr', 'gone')).toBe(withoutContext(merged, 'knarr'));
+    const elsewhere = merged.replace('current-context: knarr', 'current-context: work');
+    expect(withoutContext(elsewhere, 'knarr', 'gone')).toBe(other);
+    expect(currentContext(other)).toBe('work');
   });
 
   it('changes nothing the second time, and only what is ours when a certificate was renewed', () => {

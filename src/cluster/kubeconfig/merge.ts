@@ -42,8 +42,16 @@ export function mergeContext(text: string, entry: ContextEntry): string {
 
 export const hasContext = (text: string, name: string): boolean => find(read(text), 'contexts', name) !== undefined;
 
-/** The text without the context, its cluster and its user; undefined when nothing of anybody is left in it. */
-export function withoutContext(text: string, name: string): string | undefined {
+export function currentContext(text: string): string | undefined {
+  const name = read(text).get('current-context');
+  return typeof name === 'string' && name !== '' ? name : undefined;
+}
+
+/**
+ * The text without the context, its cluster and its user; undefined when nothing of anybody is left in it. `previous` becomes
+ * the current context in its place, if it is still there.
+ */
+export function withoutContext(text: string, name: string, previous?: string): string | undefined {
   const document = read(text);
   let found = false;
   for (const list of lists) {
@@ -54,7 +62,8 @@ export function withoutContext(text: string, name: string): string | undefined {
     found = true;
   }
   if (document.get('current-context') === name) {
-    document.set('current-context', '');
+    const isThere = previous !== undefined && find(document, 'contexts', previous) !== undefined;
+    document.set('current-context', isThere ? previous : '');
     found = true;
   }
   if (lists.every((list) => sizeOf(document.get(list)) === 0)) return undefined;

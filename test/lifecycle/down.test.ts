@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodeDir } from '../../src/cluster/layout.ts';
 import { signal } from '../../src/host/recorded-process.ts';
 import { RealCluster } from './real-cluster.ts';
-import { shimSockets } from './shim-sockets.ts';
+import { shimSockets } from '../integration/shim-sockets.ts';
 
 describe('knarr down', () => {
   let cluster: RealCluster;
@@ -12,21 +12,21 @@ describe('knarr down', () => {
   const files = () => `file: /var/lib/knarr/${cluster.name}`;
 
   beforeAll(async () => {
-    cluster = await RealCluster.prepare('ktdown');
-    await cluster.knarr('up');
+    cluster = await RealCluster.watched('ktdown');
+    await cluster.ok('up');
     index = (await cluster.layout()).index;
   }, 240_000);
-  afterAll(() => cluster.dispose(), 120_000);
+  afterAll(() => cluster.purge(), 120_000);
 
   it('leaves the state and nothing else', async () => {
     expect((await cluster.leftovers(index)).filter((line) => line.startsWith('process: ')).length).toBeGreaterThan(4);
-    await cluster.knarr('down');
+    await cluster.ok('down');
     expect((await cluster.leftovers(index)).filter((line) => !line.startsWith(files()))).toEqual([]);
     expect(await cluster.leftovers(index)).toContain(files());
   }, 120_000);
 
   it('--purge leaves nothing, also after kill -9 of everything', async () => {
-    await cluster.knarr('up');
+    await cluster.ok('up');
     expect(readFileSync(cluster.kubeconfig, 'utf8')).toContain(cluster.name);
     // Their names do not say whose they are.
     const sockets = shimSockets(join(nodeDir(await cluster.layout(), 'node1'), 'containerd'));
@@ -38,7 +38,7 @@ describe('knarr down', () => {
       expect(killed).toContain(part);
     // The processes in pods go on without anybody.
     expect((await cluster.leftovers(index)).filter((line) => line.includes('catatonit')).length).toBeGreaterThan(0);
-    await cluster.knarr('down', '--purge');
+    await cluster.ok('down', '--purge');
     expect(await cluster.leftovers(index)).toEqual([]);
     expect(sockets.filter((path) => existsSync(path))).toEqual([]);
     // It held nothing but this cluster.
