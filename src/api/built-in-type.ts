@@ -1,11 +1,11 @@
 import type { Kind } from './kind.ts';
 import { fieldModel } from './meta/fields/model.ts';
-import { badRequest } from './meta/status-error.ts';
 import { applyStrategicMerge } from './meta/strategic-merge.ts';
 import type { ObjectType } from './object-type.ts';
 import { groupVersion, type KubeObject } from './resource.ts';
 import { applyDefaults } from './schema/defaults.ts';
-import { schema } from './schema/schema.ts';
+import { DecodeError } from './schema/decode-error.ts';
+import { isRegistered, schema } from './schema/schema.ts';
 import type { Strategy } from './strategy.ts';
 
 /** The type of a built-in kind: everything from the schema table. */
@@ -27,17 +27,27 @@ export function builtInType(kind: Kind, strategy: Strategy): ObjectType {
   };
 }
 
+/** Go's package of a group's internal types, as conversion errors name it. */
+const goPackage = (group: string): string => group.split('.')[0] || 'core';
+
+const scheme = 'k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30';
+
 /** A body may leave kind and apiVersion out; if it has them, they must be the kind's. */
-function checkKind(expected: Kind, body: unknown): void {
-  const { kind, apiVersion } = (body ?? {}) as KubeObject;
-  const version = groupVersion(expected);
-  if ((kind ?? expected.kind) === expected.kind && (apiVersion ?? version) === version) return;
-  const shownVersion = String(apiVersion ?? version)
-    .split('/')
-    .at(-1);
-  throw badRequest(
-    kind !== expected.kind && kind
-      ? `${kind} in version "${shownVersion}" cannot be handled as a ${expected.kind}: converting (${shownVersion}.${kind}) to (${expected.kind}): unknown conversion`
-      : `${expected.kind} in version "${shownVersion}" cannot be handled as a ${expected.kind}: no kind "${expected.kind}" is registered for version "${apiVersion}"`,
-  );
+function checkKind(wanted: Kind, body: unknown): void {
+  const given = (body ?? {}) as KubeObject;
+  const { kind = wanted.kind, apiVersion = groupVersion(wanted) } = given;
+  if (kind === wanted.kind && apiVersion === groupVersion(wanted)) return;
+  throw unconvertible(wanted, { kind, apiVersion });
+}
+
+/** The refusal of a body that is of another kind, known or not. */
+export function unconvertible(
+  wanted: { group: string; kind: string },
+  { kind, apiVersion }: { kind: string; apiVersion: string },
+): DecodeError {
+  const version = String(apiVersion).split('/').at(-1);
+  const why = isRegistered(apiVersion, kind)
+    ? `converting (${version}.${kind}) to (${goPackage(wanted.group)}.${wanted.kind}): unknown conversion`
+    : `no kind "${kind}" is registered for version "${apiVersion}" in scheme "${scheme}"`;
+  return new DecodeError(`${kind} in version "${version}" cannot be handled as a ${wanted.kind}`, why);
 }

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { badRequest, StatusError } from '../api/meta/status-error.ts';
 import { duplicateFields } from '../api/schema/duplicates.ts';
+import { jsonKind } from '../api/schema/cursor.ts';
 import { jsonSyntaxError } from '../api/schema/json-syntax.ts';
 import { decodeProtobuf } from '../api/schema/protobuf-decode.ts';
 import type { PatchType } from '../client/client.ts';
@@ -63,14 +64,12 @@ export async function parseBody(request: HttpRequest, bytes: Buffer, endpoint: E
   const type = mediaType(request);
   const patchType = patchTypesOf(endpoint)[type];
   if (request.method === 'PATCH' && !patchType) {
-    const accepted = Object.keys(patchTypesOf(endpoint)).join(', ');
-    throw StatusError.of(
-      'UnsupportedMediaType',
-      `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
-    );
+    // Kubernetes' router refuses it, before anybody looks at what the kind would take.
+    throw StatusError.of('UnsupportedMediaType', '415: Unsupported Media Type', {});
   }
   if (bytes.length === 0) return { value: undefined, patchType };
-  if (type === 'application/yaml' || patchType === 'apply') return { ...(await parseYaml(bytes, kind)), patchType };
+  if (type === 'application/yaml' || patchType === 'apply')
+    return { value: await parseYaml(bytes, kind, patchType), patchType };
   if (type === 'application/vnd.kubernetes.protobuf') return { value: decodeProtobuf(bytes), patchType };
   if (type !== '' && type !== 'application/json' && !patchType) {
     throw StatusError.of(
@@ -81,37 +80,66 @@ export async function parseBody(request: HttpRequest, bytes: Buffer, endpoint: E
   const text = bytes.toString('utf8');
   try {
     const value: unknown = JSON.parse(text);
-    return { value, patchType, duplicates: patchType ? [] : duplicateFields(text) };
+    if (!patchType && request.method !== 'DELETE') requireObject(value, kind, bytes);
+    return { value, patchType, duplicates: duplicateFields(text) };
   } catch (error) {
     if (error instanceof StatusError) throw error;
     const why = jsonSyntaxError(text);
-    if (patchType) throw badRequest(why);
-    throw unrecognized(kind, `json parse error: ${why} (${shownBody(text)})`);
+    if (patchType) throw badRequest(`error decoding patch: ${why}`);
+    throw unrecognized(kind, `couldn't get version/kind; json parse error: ${why}`, bytes);
   }
 }
 
-/** Only the beginning of a large body is shown. */
-const maxShownBody = 1024;
-const shownBody = (text: string): string =>
-  text.length > maxShownBody ? `${text.slice(0, maxShownBody)} [truncated ${text.length - maxShownBody} chars]` : text;
+const typeMetaStruct =
+  'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
 
-const unrecognized = (kind: string, why: string): StatusError =>
-  badRequest(`the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; ${why}`);
+/** An object of the API is a JSON object, and its apiVersion has at most one slash. Throws BadRequest. */
+function requireObject(value: unknown, kind: string, bytes: Buffer): void {
+  if (typeof value !== 'object' || Array.isArray(value)) {
+    const why = `json: cannot unmarshal ${jsonKind(value)} into Go value of type ${typeMetaStruct}`;
+    throw unrecognized(kind, `couldn't get version/kind; json parse error: ${why}`, bytes);
+  }
+  const apiVersion = (value as { apiVersion?: unknown } | null)?.apiVersion;
+  if (typeof apiVersion === 'string' && apiVersion.split('/').length > 2) {
+    throw unrecognized(kind, `unexpected GroupVersion string: ${apiVersion}`, bytes);
+  }
+}
+
+/** How much of a body an error shows, in bytes. */
+const maxSummary = 30;
+
+function summary(bytes: Buffer): string {
+  if (bytes.length === 0) return '<empty>';
+  const head = bytes.subarray(0, maxSummary);
+  return `${head.toString(bytes[0] === 0x7b ? 'utf8' : 'hex')}${bytes.length > maxSummary ? ' ...' : ''}`;
+}
+
+const unrecognized = (kind: string, why: string, bytes: Buffer): StatusError =>
+  badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${summary(bytes)})`);
 
 /** YAML as Kubernetes reads it: JSON's types, no dates. JSON is YAML, too, and much faster to read as itself. */
-async function parseYaml(bytes: Buffer, kind: string): Promise<{ value: unknown }> {
+async function parseYaml(bytes: Buffer, kind: string, patchType: PatchType | undefined): Promise<unknown> {
   const text = bytes.toString('utf8');
   if (text.trimStart().startsWith('{')) {
     try {
-      return { value: JSON.parse(text) };
+      return JSON.parse(text);
     } catch {
       // A flow mapping that is YAML but not JSON.
     }
   }
   const { parse } = await import('yaml');
   try {
-    return { value: parse(text, { version: '1.2', schema: 'core', maxAliasCount: 100 }) };
+    return parse(text, { version: '1.2', schema: 'core', maxAliasCount: 100 });
   } catch (error) {
-    throw unrecognized(kind, `error converting YAML to JSON: yaml: ${(error as Error).message}`);
+    const why = `yaml: ${yamlError(error as Error)}`;
+    if (patchType) throw badRequest(`error decoding YAML: error converting YAML to JSON: ${why}`);
+    throw unrecognized(kind, why, bytes);
   }
+}
+
+/** The first line of the parser's message, with the place first as Go's parser has it. */
+function yamlError(error: Error & { linePos?: { line: number }[] }): string {
+  const line = error.linePos?.[0]?.line;
+  const what = (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
+  return line ? `line ${line}: ${what}` : what;
 }

@@ -1,6 +1,6 @@
 import type { TLSSocket } from 'node:tls';
 import { StatusError } from '../api/meta/status-error.ts';
-import type { StoreEvent } from '../store/version.ts';
+import { hasProtobuf } from '../api/schema/protobuf-encode.ts';
 import type { Authentication } from './authn/authentication.ts';
 import { impersonate } from './authn/impersonation.ts';
 import type { UserInfo } from './authn/user-info.ts';
@@ -8,14 +8,17 @@ import { type HttpRequest, parseBody, readBody } from './body.ts';
 import { noSuchResource } from './built-in-endpoints.ts';
 import type { ApiContext } from './context.ts';
 import { encodeAnswer } from './encode.ts';
+import type { Endpoint } from './endpoint.ts';
+import type { SharedEvents } from './event-encoder.ts';
 import { Inflight } from './flowcontrol/inflight.ts';
-import { type Encoding, negotiate } from './negotiate.ts';
 import type { BackendProxy } from './backend-proxy.ts';
+import { type Encoding, negotiate, type Offer } from './negotiate.ts';
 import type { NodeConnector } from './node-connector.ts';
 import { notFoundPage, type PlainPaths } from './plain-paths.ts';
 import { attributesOf, authorize, handle, methodNotAllowed } from './pipeline.ts';
 import { type Answer, type ApiRequest, flag, type Verb } from './request.ts';
 import { type HttpResponse, send, sendError } from './respond.ts';
+import { isStored } from './registry.ts';
 import { parseResourcePath, type ResourcePath } from './router.ts';
 import { sendWatch } from './watch-response.ts';
 
@@ -34,8 +37,7 @@ const connecting = new Set(['exec', 'attach', 'portforward', 'log', 'proxy']);
 export class Front {
   readonly #deps: FrontDeps;
   readonly #inflight = new Inflight();
-  /** Encoded events, shared by all watchers. */
-  readonly #events = new WeakMap<StoreEvent, Buffer>();
+  readonly #events: SharedEvents = { json: new WeakMap(), protobuf: new WeakMap() };
 
   constructor(deps: FrontDeps) {
     this.#deps = deps;
@@ -78,7 +80,7 @@ export class Front {
       return nodes.serve(apiRequest, at, { request, response });
     }
     const verb = verbOf(request, at, query);
-    const encoding = negotiate(request.headers.accept, { transforms: true, yaml: verb !== 'watch' });
+    const encoding = negotiate(request.headers.accept, offerOf(at.endpoint, at.subresource, verb));
     const release = verb === 'watch' ? () => {} : this.#inflight.enter(verb);
     try {
       await this.#resource(request, response, { at, query, user, verb, encoding });
@@ -125,15 +127,8 @@ export class Front {
     response: HttpResponse,
     { apiRequest, answer, encoding }: { apiRequest: ApiRequest; answer: Answer; encoding: Encoding },
   ): Promise<void> {
-    const chunks = encodeAnswer(this.#deps.context, apiRequest, answer, encoding);
-    const code = 'code' in answer ? answer.code : 200;
-    if (encoding.format === 'json') return send(request, response, { code, type: 'application/json', chunks });
-    const { stringify } = await import('yaml');
-    const text = stringify(JSON.parse(Buffer.concat(chunks).toString('utf8')), {
-      version: '1.1',
-      sortMapEntries: true,
-    });
-    return send(request, response, { code, type: 'application/yaml', chunks: [Buffer.from(text)] });
+    const { type, chunks } = await encodeAnswer(this.#deps.context, apiRequest, answer, encoding);
+    return send(request, response, { code: 'code' in answer ? answer.code : 200, type, chunks });
   }
 
   /** What is not served is Forbidden before it is NotFound, so that names cannot be probed. */
@@ -175,6 +170,15 @@ export class Front {
   }
 }
 
+/** Subresources that are objects of another kind, which has no printer columns. */
+const withoutTable = new Set(['eviction', 'binding', 'token']);
+
+const offerOf = (endpoint: Endpoint, subresource: string, verb: Verb): Offer => ({
+  watch: verb === 'watch',
+  table: !withoutTable.has(subresource),
+  protobuf: hasProtobuf(endpoint.kind.type),
+});
+
 const connectVerbs: Record<string, Verb> = {
   GET: 'get',
   POST: 'create',
@@ -195,11 +199,11 @@ function verbOf(request: HttpRequest, at: ResourcePath, query: URLSearchParams):
   const one = at.name !== '';
   switch (request.method) {
     case 'GET':
-    case 'HEAD':
       if (at.watch || (!one && flag(query, 'watch'))) return 'watch';
       return one ? 'get' : 'list';
     case 'POST':
       if (one && !at.subresource) throw methodNotAllowed();
+      if (at.endpoint?.kind.namespaced && !at.namespace && isStored(at.endpoint)) throw methodNotAllowed();
       return 'create';
     case 'PUT':
     case 'PATCH':
@@ -212,7 +216,7 @@ function verbOf(request: HttpRequest, at: ResourcePath, query: URLSearchParams):
   }
 }
 
-const hasBody = (request: HttpRequest): boolean => request.method !== 'GET' && request.method !== 'HEAD';
+const hasBody = (request: HttpRequest): boolean => request.method !== 'GET';
 
 function requireBody(request: ApiRequest): void {
   if (request.body !== undefined || request.verb === 'delete' || request.verb === 'deletecollection') return;

@@ -4,11 +4,19 @@ import { connect, type TLSSocket } from 'node:tls';
 import { nodes, pods } from '../api/generated/resources.ts';
 import type { Node, Pod } from '../api/generated/types.ts';
 import { splice } from '../streams/splice.ts';
-import { badRequest, internalError, notFound, StatusError } from '../api/meta/status-error.ts';
+import { forbidden, invalidValue } from '../api/meta/field-error.ts';
+import {
+  badRequest,
+  type FieldError,
+  internalError,
+  invalid,
+  notFound,
+  StatusError,
+} from '../api/meta/status-error.ts';
 import type { HttpRequest } from './body.ts';
 import type { ObjectReader } from './object-reader.ts';
 import { noSuchResource } from './built-in-endpoints.ts';
-import { type ApiRequest, flag } from './request.ts';
+import { type ApiRequest, flag, queryNumber } from './request.ts';
 import { type HttpResponse, write } from './respond.ts';
 import type { ResourcePath } from './router.ts';
 import { upgradeHead } from './upgrade-head.ts';
@@ -66,9 +74,15 @@ export class NodeConnector {
     { request: incoming, response }: { request: HttpRequest; response: HttpResponse },
   ): Promise<void> {
     if (request.subresource !== 'log') {
-      if (nodePaths[request.subresource]) throw badRequest('Upgrade request required');
-      throw noSuchResource();
+      if (!nodePaths[request.subresource]) throw noSuchResource();
+      this.#target(request);
+      throw badRequest('Upgrade request required');
     }
+    const pod = this.#pod(request);
+    checkLogOptions(request);
+    containerOf(request, pod);
+    // A pod that runs nowhere yet has said nothing.
+    if (!pod.spec.nodeName) return noContent(response);
     const target = this.#target(request);
     const answer = await this.#ask(target, { incoming, response });
     if (answer.statusCode !== 200) throw nodeError(answer.statusCode ?? 500, await textOf(answer));
@@ -132,9 +146,14 @@ export class NodeConnector {
     });
   }
 
-  #target(request: ApiRequest): Target {
+  #pod(request: ApiRequest): Pod {
     const pod = this.#read.get<Pod>(pods, request.namespace, request.name);
     if (!pod) throw notFound(pods, request.name);
+    return pod;
+  }
+
+  #target(request: ApiRequest): Target {
+    const pod = this.#pod(request);
     const container = request.subresource === 'portforward' ? '' : containerOf(request, pod);
     if (!pod.spec.nodeName) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
     const node = this.#read.get<Node>(nodes, '', pod.spec.nodeName);
@@ -146,6 +165,28 @@ export class NodeConnector {
     const path = `/${parts.map((part) => encodeURIComponent(part as string)).join('/')}`;
     return { host, port, path: `${path}?${nodeQuery(request)}` };
   }
+}
+
+function noContent(response: HttpResponse): void {
+  write(response, 204, {});
+  (response as ServerResponse).end();
+}
+
+/** Numbers of PodLogOptions, and the smallest that they may be. */
+const logNumbers = { tailLines: 0, limitBytes: 1, sinceSeconds: 1 };
+
+/** The rules of PodLogOptions. */
+function checkLogOptions({ query, name }: ApiRequest): void {
+  const errors: FieldError[] = [];
+  for (const [option, least] of Object.entries(logNumbers)) {
+    const value = queryNumber(query, option);
+    if (value === undefined || value >= least) continue;
+    errors.push(invalidValue(option, value, `must be greater than ${least === 0 ? 'or equal to 0' : '0'}`));
+  }
+  if (query.has('sinceSeconds') && query.has('sinceTime')) {
+    errors.push(forbidden('[]', 'at most one of `sinceTime` or `sinceSeconds` may be specified'));
+  }
+  if (errors.length > 0) throw invalid({ group: '', kind: 'PodLogOptions' }, name, errors);
 }
 
 /** Of PodExecOptions and PodAttachOptions, as the kubelet calls them. */

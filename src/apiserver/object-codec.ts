@@ -1,20 +1,21 @@
 import type { ObjectMeta } from '../api/generated/types.ts';
 import { groupVersion, type KubeObject } from '../api/resource.ts';
+import { encodeMessage } from '../api/schema/protobuf-encode.ts';
 import type { Put } from '../store/store.ts';
 import { toBytes, type Version } from '../store/version.ts';
 import type { Endpoint, FieldPath } from './endpoint.ts';
 
-/** Keeps the most recently used objects: two generations, the older one dropped when the younger is full. */
-class RecentObjects {
-  #young = new Map<Version, KubeObject>();
-  #old = new Map<Version, KubeObject>();
+/** Keeps what was made of the most recently used versions: two generations, the older one dropped when the younger is full. */
+class Recent<T> {
+  #young = new Map<Version, T>();
+  #old = new Map<Version, T>();
   readonly #half: number;
 
   constructor(limit: number) {
     this.#half = limit / 2;
   }
 
-  get(version: Version): KubeObject | undefined {
+  get(version: Version): T | undefined {
     const young = this.#young.get(version);
     if (young) return young;
     const old = this.#old.get(version);
@@ -22,7 +23,7 @@ class RecentObjects {
     return old;
   }
 
-  set(version: Version, object: KubeObject): void {
+  set(version: Version, object: T): void {
     if (this.#young.size >= this.#half) {
       this.#old = this.#young;
       this.#young = new Map();
@@ -31,12 +32,16 @@ class RecentObjects {
   }
 }
 
+const defaults = { cachedObjects: 32_768, cachedMessages: 8192 };
+
 /** Between stored bytes and objects: each version is decoded at most once while it is in use. */
 export class ObjectCodec {
-  readonly #recent: RecentObjects;
+  readonly #recent: Recent<KubeObject>;
+  readonly #messages: Recent<Uint8Array>;
 
-  constructor(options: { cachedObjects: number } = { cachedObjects: 32_768 }) {
-    this.#recent = new RecentObjects(options.cachedObjects);
+  constructor(options: { cachedObjects: number; cachedMessages: number } = defaults) {
+    this.#recent = new Recent(options.cachedObjects);
+    this.#messages = new Recent(options.cachedMessages);
   }
 
   /** The frozen object of a version. */
@@ -46,6 +51,15 @@ export class ObjectCodec {
     const object = deepFreeze(JSON.parse(version.bytes.toString('utf8')) as T);
     this.#recent.set(version, object);
     return object;
+  }
+
+  /** The protobuf message of a version, without its envelope. */
+  message(endpoint: Endpoint, version: Version): Uint8Array {
+    const known = this.#messages.get(version);
+    if (known) return known;
+    const message = encodeMessage(endpoint.kind.type, this.read(version));
+    this.#messages.set(version, message);
+    return message;
   }
 
   /**

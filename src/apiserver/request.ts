@@ -1,3 +1,5 @@
+import { quoted } from '../api/meta/field-error.ts';
+import { badRequest } from '../api/meta/status-error.ts';
 import type { PatchType, WatchHandle } from '../client/client.ts';
 import type { StoreEvent, Version } from '../store/version.ts';
 import type { UserInfo } from './authn/user-info.ts';
@@ -39,10 +41,20 @@ export interface AnswerWatchSink {
   end(error?: unknown): void;
 }
 
-/** The value of a boolean query parameter, as Go's `strconv.ParseBool` reads it; absent is false. */
+/** A boolean query parameter: only its absence, `false` and `0` mean false (apimachinery's conversion). */
 export function flag(query: URLSearchParams, name: string): boolean {
   const value = query.get(name);
-  return value !== null && value !== '' && !['0', 'f', 'F', 'false', 'False', 'FALSE'].includes(value);
+  return value !== null && value !== '0' && value.toLowerCase() !== 'false';
+}
+
+/** A whole number of the query; absent or empty is undefined. Throws BadRequest in Go's words. */
+export function queryNumber(query: URLSearchParams, name: string): number | undefined {
+  const value = query.get(name);
+  if (value === null || value === '') return undefined;
+  if (!/^[+-]?\d+$/.test(value)) throw badRequest(`strconv.ParseInt: parsing ${quoted(value)}: invalid syntax`);
+  const number = Number(value);
+  if (Math.abs(number) > 2 ** 63) throw badRequest(`strconv.ParseInt: parsing ${quoted(value)}: value out of range`);
+  return number;
 }
 
 export const storeKey = (request: { namespace: string; name: string }): string =>

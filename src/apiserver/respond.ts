@@ -1,9 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
 import { constants, createGzip } from 'node:zlib';
+import type { Status } from '../api/generated/types.ts';
+import type { KubeObject } from '../api/resource.ts';
 import { internalError, StatusError } from '../api/meta/status-error.ts';
 import type { HttpRequest } from './body.ts';
-import { byteLength } from './encode.ts';
+import { byteLength, yamlOf } from './encode.ts';
+import { protobufObject } from './encode-protobuf.ts';
+import { errorFormat, mediaTypes } from './negotiate.ts';
 
 export type HttpResponse = ServerResponse | Http2ServerResponse;
 
@@ -54,7 +58,16 @@ export function sendError(request: HttpRequest, response: HttpResponse, error: u
   }
   if (status.code === 401) response.setHeader('www-authenticate', 'Bearer realm="knarr"');
   if (status.details?.retryAfterSeconds) response.setHeader('retry-after', String(status.details.retryAfterSeconds));
-  return sendJson(request, response, status.code ?? 500, status);
+  return sendStatus(request, response, status);
+}
+
+/** In the format that the client takes for the object. */
+async function sendStatus(request: HttpRequest, response: HttpResponse, status: Status): Promise<void> {
+  const format = errorFormat(request.headers.accept);
+  const code = status.code ?? 500;
+  if (format === 'json') return sendJson(request, response, code, status);
+  const chunk = format === 'yaml' ? await yamlOf(status) : protobufObject(status as unknown as KubeObject);
+  return send(request, response, { code, type: mediaTypes[format], chunks: [chunk] });
 }
 
 /** HTTP/2 has no status text, and its compatibility API is typed apart: one place for the difference. */

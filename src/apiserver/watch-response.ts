@@ -1,18 +1,17 @@
 import type { ServerResponse } from 'node:http';
-import { StatusError } from '../api/meta/status-error.ts';
-import { internalError } from '../api/meta/status-error.ts';
+import type { Status } from '../api/generated/types.ts';
+import { internalError, StatusError } from '../api/meta/status-error.ts';
 import type { WatchHandle } from '../client/client.ts';
-import type { StoreEvent } from '../store/version.ts';
 import type { ApiContext } from './context.ts';
-import { EventEncoder } from './encode.ts';
-import type { Encoding } from './negotiate.ts';
+import { EventEncoder, type SharedEvents } from './event-encoder.ts';
+import { type Encoding, mediaTypes } from './negotiate.ts';
 import type { Answer, ApiRequest } from './request.ts';
 import { type HttpResponse, write } from './respond.ts';
 
 /** A watcher that is this far behind is cut off; it resumes from the last version it saw. */
 const maxBufferedBytes = 16 * 2 ** 20;
 
-/** Streams a watch: one JSON document a line, all events of a commit in one write. */
+/** Streams a watch: one JSON document a line or one protobuf frame after the other, all events of a commit in one write. */
 export function sendWatch(
   context: ApiContext,
   response: HttpResponse,
@@ -20,7 +19,7 @@ export function sendWatch(
     request: ApiRequest;
     answer: Answer & { type: 'watch' };
     encoding: Encoding;
-    shared: WeakMap<StoreEvent, Buffer>;
+    shared: SharedEvents;
   },
 ): void {
   const { request, answer, encoding, shared } = watch;
@@ -31,7 +30,7 @@ export function sendWatch(
   const begin = () => {
     if (started) return;
     started = true;
-    write(response, 200, { 'content-type': 'application/json;stream=watch', 'cache-control': 'no-cache, private' });
+    write(response, 200, { 'content-type': contentType(encoding), 'cache-control': 'no-cache, private' });
     out.flushHeaders?.();
   };
   const push = (bytes: Buffer) => {
@@ -43,9 +42,9 @@ export function sendWatch(
   response.on('close', () => handle?.stop());
   handle = answer.start({
     events: (events) => push(Buffer.concat(events.map((event) => encoder.encode(event)))),
-    bookmark: (revision, initialEnd) => push(encoder.bookmark(request.endpoint, revision, initialEnd)),
+    bookmark: (revision, initialEnd) => push(encoder.bookmark(revision, initialEnd)),
     end: (error) => {
-      if (error) push(errorEvent(error));
+      if (error) push(encoder.error(statusOf(error)));
       out.end();
     },
   });
@@ -53,7 +52,8 @@ export function sendWatch(
   if (out.destroyed) handle.stop();
 }
 
-function errorEvent(error: unknown): Buffer {
-  const { status } = error instanceof StatusError ? error : internalError(error);
-  return Buffer.from(`${JSON.stringify({ type: 'ERROR', object: status })}\n`);
-}
+/** JSON streams are told apart by nothing but their being streams (as upstream). */
+const contentType = ({ format }: Encoding): string =>
+  format === 'protobuf' ? `${mediaTypes.protobuf};stream=watch` : mediaTypes.json;
+
+const statusOf = (error: unknown): Status => (error instanceof StatusError ? error : internalError(error)).status;

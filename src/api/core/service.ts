@@ -13,7 +13,39 @@ const externalIp: CellRule<Service> = ({ spec, status }) => {
 const portText = ({ port, nodePort, protocol }: ServicePort): string =>
   nodePort ? `${port}:${nodePort}/${protocol}` : `${port}/${protocol}`;
 
+const hasClusterIp = ({ spec }: Readonly<Service>): boolean =>
+  spec.type !== 'ExternalName' && spec.clusterIP !== 'None';
+const hasNodePorts = ({ spec }: Readonly<Service>): boolean =>
+  spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
+
+/** A writer that leaves out what was allocated keeps it; `clusterIP` alone changes the first of `clusterIPs`. */
+function keepAllocated(service: Service, old: Readonly<Service>): void {
+  const { spec } = service;
+  if (spec.clusterIP !== old.spec.clusterIP && spec.clusterIPs?.join() === old.spec.clusterIPs?.join()) {
+    if (spec.clusterIP) spec.clusterIPs = [spec.clusterIP, ...(spec.clusterIPs ?? []).slice(1)];
+    else spec.clusterIPs = undefined;
+  }
+  if (hasClusterIp(service) && hasClusterIp(old)) {
+    spec.clusterIP ||= old.spec.clusterIP;
+    if (!spec.clusterIPs?.length && spec.clusterIP === old.spec.clusterIP) spec.clusterIPs = old.spec.clusterIPs;
+  }
+  if (hasNodePorts(service) && hasNodePorts(old)) keepNodePorts(spec.ports ?? [], old.spec.ports ?? []);
+  if (spec.externalTrafficPolicy === 'Local' && old.spec.externalTrafficPolicy === 'Local') {
+    spec.healthCheckNodePort ||= old.spec.healthCheckNodePort;
+  }
+}
+
+function keepNodePorts(ports: ServicePort[], old: readonly ServicePort[]): void {
+  const taken = new Set(ports.map(({ nodePort }) => nodePort));
+  for (const port of ports) {
+    const before = old.find(({ port: number, protocol }) => number === port.port && protocol === port.protocol);
+    if (port.nodePort || !before?.nodePort || taken.has(before.nodePort)) continue;
+    port.nodePort = before.nodePort;
+  }
+}
+
 export const service = defineStrategy<Service>({
+  prepareForUpdate: keepAllocated,
   cells: columns<Service>({
     Name: name,
     Type: field('spec.type'),

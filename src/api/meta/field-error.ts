@@ -3,8 +3,14 @@ import type { FieldError } from './status-error.ts';
 /** The path of a member (`spec.containers`); an empty path is the object itself. */
 export const child = (path: string, name: string): string => (path ? `${path}.${name}` : name);
 
-/** Go's `%q` for the texts that occur in API objects. */
-export const quoted = (text: string): string => JSON.stringify(text);
+/** Go's `%q`: control characters have two hexadecimal digits where JSON has four. */
+export const quoted = (text: string): string =>
+  JSON.stringify(text).replace(/\\u00([0-9a-f]{2})/g, (whole, digits: string, at: number, all: string) =>
+    // An escaped backslash before `u` is text, not an escape.
+    /(?:^|[^\\])(?:\\\\)*$/.test(all.slice(0, at)) ? (named[digits] ?? `\\x${digits}`) : whole,
+  );
+
+const named: Record<string, string> = { '07': '\\a', '0b': '\\v' };
 
 /** A value as error messages show it: strings quoted, numbers and booleans bare, the rest as JSON. */
 export function shown(value: unknown): string {

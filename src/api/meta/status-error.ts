@@ -67,14 +67,27 @@ const details = (r: GroupResource, name: string): Status['details'] => ({
 export const notFound = (r: GroupResource, name: string): StatusError =>
   StatusError.of('NotFound', `${groupResource(r)} "${name}" not found`, details(r, name));
 
-export const alreadyExists = (r: GroupResource, name: string): StatusError =>
-  StatusError.of('AlreadyExists', `${groupResource(r)} "${name}" already exists`, details(r, name));
+/** `deleting`: what is there is on its way out. */
+export const alreadyExists = (r: GroupResource, name: string, deleting = false): StatusError =>
+  StatusError.of(
+    'AlreadyExists',
+    `${deleting ? 'object is being deleted: ' : ''}${groupResource(r)} "${name}" already exists`,
+    details(r, name),
+  );
 
 export const conflict = (r: GroupResource, name: string, why: string): StatusError =>
   StatusError.of(
     'Conflict',
     `Operation cannot be fulfilled on ${groupResource(r)} "${name}": ${why}`,
     details(r, name),
+  );
+
+/** Every generated name that was tried is taken. */
+export const nameConflict = (r: GroupResource, name: string): StatusError =>
+  StatusError.of(
+    'AlreadyExists',
+    `${groupResource(r)} "${name}" already exists, the server was not able to generate a unique name for the object`,
+    { ...details(r, name), retryAfterSeconds: 1 },
   );
 
 /** The object moved on since the writer read it. */

@@ -101,5 +101,6 @@ export const partialMetadataList = (
   kind: 'PartialObjectMetadataList',
   apiVersion: `meta.k8s.io/${version}`,
   metadata,
-  items: objects.map((object) => partialMetadata(object, version)),
+  // Go leaves an empty list nil here.
+  items: objects.length > 0 ? objects.map((object) => partialMetadata(object, version)) : null,
 });

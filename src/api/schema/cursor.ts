@@ -69,7 +69,8 @@ export class Cursor {
   }
 }
 
-function jsonKind(value: unknown): string {
+/** The kind of a JSON value as Go's decoder names it. */
+export function jsonKind(value: unknown): string {
   if (Array.isArray(value)) return 'array';
   switch (typeof value) {
     case 'boolean':

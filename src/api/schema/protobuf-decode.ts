@@ -58,8 +58,8 @@ const typesByKind = new Map(
   }),
 );
 
-/** Options are sent under the version of whatever they are for. */
-function typeOf(apiVersion: string, kind: string): string | undefined {
+/** The type of a kind; options are sent under the version of whatever they are for. */
+export function typeOf(apiVersion: string, kind: string): string | undefined {
   const slash = apiVersion.indexOf('/');
   const group = slash < 0 ? '' : apiVersion.slice(0, slash);
   const own = typesByKind.get(`${group} ${apiVersion.slice(slash + 1)} ${kind}`);

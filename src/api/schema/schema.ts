@@ -84,3 +84,11 @@ export function createSchema(table: SchemaTable): Schema {
 
 /** The schema of the built-in API. Immutable data; codecs are compiled into it on first use. */
 export const schema: Schema = createSchema(schemaTable);
+
+const registered = new Set(schema.types().flatMap((name) => schema.type(name)?.gvk?.join('/') ?? []));
+
+/** Whether a kind of that apiVersion exists in the built-in API, served or not. */
+export function isRegistered(apiVersion: string, kind: string): boolean {
+  const slash = apiVersion.indexOf('/');
+  return registered.has(`${slash < 0 ? `/${apiVersion}` : apiVersion}/${kind}`);
+}

@@ -29,7 +29,7 @@ export function validateConfigMap({ data, binaryData }: ConfigMap): FieldError[]
     errors.push(...keyFormatted(keyed('binaryData', key), key, configMapKey));
     bytes += decodedBytes(value);
   }
-  if (bytes > maxBytes) errors.push(tooLong('', maxBytes));
+  if (bytes > maxBytes) errors.push(tooLong('[]', maxBytes));
   return errors;
 }
 

@@ -1,6 +1,7 @@
 import type { Binding, Pod } from '../../api/generated/types.ts';
 import { conflict, StatusError } from '../../api/meta/status-error.ts';
 import { type ApiContext, timestamp } from '../context.ts';
+import type { Endpoint } from '../endpoint.ts';
 import type { Answer, ApiRequest } from '../request.ts';
 import { modify } from './update.ts';
 
@@ -9,7 +10,9 @@ export async function bind(context: ApiContext, request: ApiRequest): Promise<An
   const binding = request.body as Binding;
   const name = request.name || binding?.metadata?.name;
   const node = target(binding);
-  await modify(context, { ...request, verb: 'patch', name, subresource: 'binding' }, ({ object }) => {
+  const pods = context.registry.find('', 'v1', 'pods') as Endpoint;
+  const write: ApiRequest = { ...request, endpoint: pods, verb: 'patch', name, subresource: 'binding' };
+  await modify(context, write, ({ object }) => {
     const pod = structuredClone(object) as Pod;
     const refuse = (why: string) => conflict({ group: '', resource: 'pods/binding' }, name, why);
     if (binding.metadata?.uid && binding.metadata.uid !== pod.metadata.uid) {

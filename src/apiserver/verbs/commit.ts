@@ -28,7 +28,9 @@ export function validateChanged(
 ): void {
   const { object, old, subresource } = change;
   const { strategy } = endpoint;
-  const errors = validateObjectMetaUpdate(endpoint.kind, object.metadata, old.metadata);
+  // Kubernetes checks metadata for all kinds and again for each: its errors come twice among the causes.
+  const metaErrors = validateObjectMetaUpdate(endpoint.kind, object.metadata, old.metadata);
+  const errors = [...metaErrors, ...metaErrors];
   if (subresource === 'status') errors.push(...(strategy.validateStatusUpdate?.(object, old) ?? []));
   else errors.push(...(strategy.validate?.(object) ?? []));
   if (wholeObject.has(subresource)) errors.push(...(strategy.validateUpdate?.(object, old) ?? []));

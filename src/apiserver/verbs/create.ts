@@ -1,4 +1,4 @@
-import { alreadyExists, badRequest, invalid, StatusError } from '../../api/meta/status-error.ts';
+import { alreadyExists, invalid, nameConflict, StatusError } from '../../api/meta/status-error.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { randomSuffix, uuid } from '../../base/rng.ts';
 import { type ApiContext, timestamp } from '../context.ts';
@@ -26,9 +26,10 @@ export async function createObject(context: ApiContext, request: ApiRequest, obj
   const { dryRun } = checkWriteOptions(request);
   if (object.metadata.resourceVersion) throw rvOnCreate();
   const admission = { verb: 'create' as const, request, object, old: undefined, dryRun };
+  // What admission and the strategy fill in belongs to nobody.
+  recordManagers(context, request, { object, old: undefined });
   await context.admission.admit(admission);
   prepare(context, request, object);
-  recordManagers(context, request, { object, old: undefined });
   const generated = !object.metadata.name && object.metadata.generateName;
   for (let attempt = 1; ; attempt++) {
     if (generated) object.metadata.name = generateName(context, object.metadata.generateName as string);
@@ -38,11 +39,15 @@ export async function createObject(context: ApiContext, request: ApiRequest, obj
       ? `${object.metadata.namespace}/${object.metadata.name}`
       : object.metadata.name;
     const stored = await endpoint.representation.store(object);
-    if (!context.store.head(endpoint.resource, key)) {
+    const taken = context.store.head(endpoint.resource, key);
+    if (!taken) {
       const also = context.addresses.claim(endpoint, { object, old: undefined, dryRun });
       return commitObject(context, request, { key, object, stored, dryRun, code: 201, also });
     }
-    if (!generated || attempt === maxNameAttempts) throw alreadyExists(endpoint.kind, object.metadata.name);
+    if (generated && attempt < maxNameAttempts) continue;
+    if (object.metadata.generateName) throw nameConflict(endpoint.kind, object.metadata.name);
+    const deleting = context.objects.read(taken).metadata.deletionTimestamp !== undefined;
+    throw alreadyExists(endpoint.kind, object.metadata.name, deleting);
   }
 }
 
@@ -75,6 +80,8 @@ function generateName(context: ApiContext, base: string): string {
   return base.slice(0, maxGeneratedName - suffixLength) + randomSuffix(context.rng, suffixLength);
 }
 
+/** Kubernetes answers this with 500 and no reason. */
 function rvOnCreate(): StatusError {
-  return badRequest('resourceVersion should not be set on objects to be created');
+  const message = 'resourceVersion should not be set on objects to be created';
+  return new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: 500 });
 }

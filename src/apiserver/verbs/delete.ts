@@ -26,7 +26,7 @@ export async function deleteObject(context: ApiContext, request: ApiRequest): Pr
   if (context.store.head(endpoint.resource, key) !== version) return deleteObject(context, request);
   const marked = markDeleted(context, endpoint, { old: context.objects.read(version), options });
   if (marked === 'unchanged') return { type: 'version', code: 200, version: await served(endpoint, version) };
-  if (marked === 'gone') return remove(context, request, { key, old, dryRun });
+  if (marked === 'gone') return remove(context, request, { key, version, old, dryRun });
   if (dryRun)
     return { type: 'object', code: 200, object: canonical(endpoint, marked, marked.metadata.resourceVersion) };
   const put = context.objects.put(endpoint, key, { object: marked, stored: marked });
@@ -151,17 +151,48 @@ function propagation(endpoint: Endpoint, present: string[], options: DeleteOptio
 async function remove(
   context: ApiContext,
   request: ApiRequest,
-  { key, old, dryRun }: { key: string; old: KubeObject; dryRun: boolean },
+  { key, version, old, dryRun }: { key: string; version: Version; old: KubeObject; dryRun: boolean },
 ): Promise<Answer> {
   const { endpoint } = request;
+  const { resource } = endpoint;
+  if (endpoint.kind.gracefulDelete) return end(context, request, { key, old, dryRun });
   if (!dryRun) {
     const released = context.addresses.release(endpoint, old);
-    const [version] = await context.store.commit([{ remove: { resource: endpoint.resource, key } }, ...released]);
-    if (endpoint.returnsDeleted)
-      return { type: 'version', code: 200, version: await served(endpoint, version as Version) };
+    await context.store.commit([{ remove: { resource, key } }, ...released]);
   }
-  const { group, resource } = endpoint.kind;
-  const details = { name: request.name, ...(group ? { group } : {}), kind: resource, uid: old.metadata.uid };
+  if (endpoint.returnsDeleted) return { type: 'version', code: 200, version: await served(endpoint, version) };
+  const { group, resource: name } = endpoint.kind;
+  const details = { name: request.name, ...(group ? { group } : {}), kind: name, uid: old.metadata.uid };
   const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
   return { type: 'object', code: 200, object: status };
+}
+
+/** What could have had time is seen ending at once before it goes. */
+async function end(
+  context: ApiContext,
+  { endpoint }: ApiRequest,
+  { key, old, dryRun }: { key: string; old: KubeObject; dryRun: boolean },
+): Promise<Answer> {
+  const now = timestamp(context.clock.now());
+  const { metadata } = old;
+  const already = metadata.deletionTimestamp !== undefined;
+  const ended: KubeObject = {
+    ...old,
+    metadata: {
+      ...metadata,
+      deletionTimestamp: now,
+      deletionGracePeriodSeconds: 0,
+      generation: metadata.generation && !already ? metadata.generation + 1 : metadata.generation,
+    },
+  };
+  if (dryRun) return { type: 'object', code: 200, object: canonical(endpoint, ended, metadata.resourceVersion) };
+  const { store } = context;
+  const { resource } = endpoint;
+  const [stored] = await store.commit([{ put: context.objects.put(endpoint, key, { object: ended, stored: ended }) }]);
+  // Another write may have seen it finished, and taken it away.
+  const rest = store.head(resource, key);
+  if (rest?.uid === metadata.uid) {
+    await store.commit([{ remove: { resource, key } }, ...context.addresses.release(endpoint, old)]);
+  }
+  return { type: 'version', code: 200, version: await served(endpoint, stored as Version) };
 }

@@ -4,10 +4,12 @@ import { type ApiContext, timestamp } from '../context.ts';
 import { type Answer, type ApiRequest, storeKey } from '../request.ts';
 import { deleteObject } from './delete.ts';
 import { spendBudget } from './disruption-budget.ts';
+import { checkKindOf } from './request-body.ts';
 import { modify } from './update.ts';
 
 /** POST pods/NAME/eviction: a deletion that a disruption budget may refuse (policy/v1 Eviction). */
 export async function evict(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  checkKindOf(request.body, { group: 'policy', kind: 'Eviction' });
   const eviction = request.body as Eviction;
   if (eviction?.metadata?.name && eviction.metadata.name !== request.name) {
     throw badRequest('name in URL does not match name in Eviction object');

@@ -1,7 +1,10 @@
+import { quoted } from '../../api/meta/field-error.ts';
 import { badRequest, type FieldError, invalid, StatusError } from '../../api/meta/status-error.ts';
+import { jsonSyntaxError } from '../../api/schema/json-syntax.ts';
 import { CompactedError, type Page } from '../../store/replica.ts';
 import type { ApiContext } from '../context.ts';
-import type { Answer, ApiRequest } from '../request.ts';
+import { type Answer, type ApiRequest, queryNumber } from '../request.ts';
+import { reached } from './reached.ts';
 import { deleteMatching } from './delete.ts';
 import { deleteOptions } from './delete-options.ts';
 import { parseResourceVersion } from './request-body.ts';
@@ -16,12 +19,18 @@ interface Position {
 
 /** GET of a collection: one revision, whole or in pages. */
 export async function list(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  const { query } = request;
   checkListOptions(request);
   const selection = selectionOf(context, request);
-  const limit = Number(request.query.get('limit') ?? 0) || 0;
-  const token = request.query.get('continue') ?? '';
+  const token = query.get('continue') ?? '';
   const position = token ? parseContinue(token) : undefined;
-  const revision = position ? position.revision : exactRevision(request);
+  const version = query.get('resourceVersion') ?? '';
+  if (token && version !== '' && version !== '0') {
+    throw badRequest('specifying resource version is not allowed when using continue');
+  }
+  // What comes from a cache (any version will do) comes whole.
+  const limit = version === '0' && !token ? 0 : Math.max(0, queryNumber(query, 'limit') ?? 0);
+  const revision = position ? position.revision : await revisionOf(context, request, limit);
   const page = readPage(context, request, { selection, limit, revision, after: position?.after });
   const versions = await request.endpoint.representation.serve(page.versions);
   const answer: Answer = { type: 'list', revision: page.revision, versions };
@@ -66,17 +75,37 @@ function continueTooOld(revision: number, after: string): StatusError {
   return error;
 }
 
-/** The revision to list at; undefined: the newest, which is never older than any that a client has seen. */
-function exactRevision(request: ApiRequest): number | undefined {
+/**
+ * The revision to list at; undefined: the newest. A version that is still to come is waited for, for a little while.
+ * With a limit, an unqualified version means exactly that one (a rule older than resourceVersionMatch).
+ */
+async function revisionOf(context: ApiContext, request: ApiRequest, limit: number): Promise<number | undefined> {
   const text = request.query.get('resourceVersion') ?? '';
-  if (text === '') return undefined;
+  if (text === '' || text === '0') return undefined;
   const revision = parseResourceVersion(text);
-  return request.query.get('resourceVersionMatch') === 'Exact' ? revision : undefined;
+  const match = request.query.get('resourceVersionMatch') ?? '';
+  const exact = match === 'Exact' || (match === '' && limit > 0);
+  if (exact && revision > context.store.revision) throw futureRevision();
+  await reached(context, revision);
+  return exact ? revision : undefined;
 }
+
+/** etcd's words, with 500 and no reason. */
+const futureRevision = (): StatusError =>
+  new StatusError({
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Failure',
+    message: 'etcdserver: mvcc: required revision is a future revision',
+    code: 500,
+  });
 
 /** The rules for resourceVersion, resourceVersionMatch and continue together (KEP-1904). */
 export function checkListOptions(request: ApiRequest): void {
   const { query } = request;
+  queryNumber(query, 'limit');
+  queryNumber(query, 'timeoutSeconds');
   const match = query.get('resourceVersionMatch') ?? '';
   const version = query.get('resourceVersion') ?? '';
   const errors: FieldError[] = [];
@@ -115,5 +144,16 @@ function parseContinue(token: string): Position {
   } catch {
     // Not one of ours: said below.
   }
-  throw badRequest('continue key is not valid: the continue token is malformed');
+  throw badRequest(`invalid continue token: continue key is not valid: ${whyInvalid(token)}`);
+}
+
+function whyInvalid(token: string): string {
+  const text = Buffer.from(token, 'base64url').toString('latin1');
+  try {
+    const { v } = JSON.parse(text) as { v?: unknown };
+    if (v !== 'meta.k8s.io/v1') return `server does not recognize this encoded version ${quoted(String(v ?? ''))}`;
+    return 'incorrect encoded start resourceVersion (version meta.k8s.io/v1)';
+  } catch {
+    return jsonSyntaxError(text);
+  }
 }

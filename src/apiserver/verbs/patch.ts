@@ -2,19 +2,23 @@ import { goText } from '../../api/meta/json.ts';
 import { applyPatch } from '../../api/meta/apply.ts';
 import { applyJsonPatch } from '../../api/meta/json-patch.ts';
 import { applyMergePatch } from '../../api/meta/merge-patch.ts';
-import { badRequest, invalid, notFound, StatusError } from '../../api/meta/status-error.ts';
+import { invalidValue } from '../../api/meta/field-error.ts';
+import { badRequest, conflict, invalid, notFound, StatusError } from '../../api/meta/status-error.ts';
 import type { ObjectType } from '../../api/object-type.ts';
-import type { KubeObject } from '../../api/resource.ts';
+import { groupVersion, type KubeObject } from '../../api/resource.ts';
+import { jsonKind } from '../../api/schema/cursor.ts';
 import { DecodeError } from '../../api/schema/decode-error.ts';
+import { isRegistered } from '../../api/schema/schema.ts';
 import type { ApiContext } from '../context.ts';
 import { ownershipTime, resetPaths } from '../field-managers.ts';
 import { type Answer, type ApiRequest, flag, storeKey } from '../request.ts';
 import { createObject } from './create.ts';
-import { checkIdentity, decodeObject } from './request-body.ts';
+import { checkIdentity, checkWriteOptions, decodeObject } from './request-body.ts';
 import { modify } from './update.ts';
 
 /** PATCH in its four kinds. */
 export async function patch(context: ApiContext, request: ApiRequest): Promise<Answer> {
+  checkWriteOptions(request);
   if (request.patchType === 'apply') return apply(context, request);
   return modify(context, request, ({ object: old }) => {
     const object = decodePatched(request, patched(request, old, request.endpoint.type));
@@ -29,18 +33,26 @@ function decodePatched(request: ApiRequest, document: object): KubeObject {
     return decodeObject(request, request.endpoint, document);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
-    const shown = request.patchType === 'strategic' ? goText(request.body) : JSON.stringify(document);
-    const message = `Invalid value: ${JSON.stringify(shown)}: ${error.detail}`;
-    throw invalid({ group: '', kind: '' }, '', [{ type: 'FieldValueInvalid', field: 'patch', message }]);
+    const shown = request.patchType === 'strategic' ? goText(request.body) : sortedText(document);
+    throw invalid({ group: '', kind: '' }, '', [invalidValue('patch', shown, error.detail)]);
   }
 }
+
+/** Go's patch library sorts the members of what it has taken apart. */
+const sortedText = (document: object): string =>
+  JSON.stringify(Object.fromEntries(Object.entries(document).sort(([a], [b]) => (a < b ? -1 : 1))));
 
 /** What a patch makes of a document; the document stays as it is. */
 export function patched(request: ApiRequest, old: object, type: Pick<ObjectType, 'mergeStrategically'>): object {
   const { body, patchType } = request;
   if (patchType === 'json') return applyJsonPatch(old, body) as object;
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
-    throw badRequest('the patch must be a JSON object');
+  if (typeof body !== 'object' || Array.isArray(body)) {
+    const why = `json: cannot unmarshal ${jsonKind(body)} into Go value of type map[string]interface {}`;
+    throw badRequest(patchType === 'merge' ? `error decoding patch: ${why}` : why);
+  }
+  if (body === null) {
+    if (patchType === 'merge') throw badRequest('Invalid JSON Patch');
+    return old;
   }
   if (patchType === 'merge') return applyMergePatch(old, body) as object;
   if (!type.mergeStrategically) {
@@ -53,12 +65,7 @@ export function patched(request: ApiRequest, old: object, type: Pick<ObjectType,
 async function apply(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const { endpoint } = request;
   const config = decodeApplied(request);
-  const manager = request.query.get('fieldManager');
-  if (!manager) {
-    throw invalid({ group: 'meta.k8s.io', kind: 'PatchOptions' }, '', [
-      { type: 'FieldValueRequired', field: 'fieldManager', message: 'Required value: is required for apply patch' },
-    ]);
-  }
+  const manager = request.query.get('fieldManager') as string;
   const merge = (live: KubeObject | undefined) => {
     const merged = applyPatch(endpoint.type.fields, {
       live,
@@ -76,17 +83,39 @@ async function apply(context: ApiContext, request: ApiRequest): Promise<Answer> 
   if (context.store.head(endpoint.resource, storeKey(request)))
     return modify(context, request, (at) => merge(at.object));
   if (request.subresource) throw notFound(endpoint.kind, request.name);
-  if (config.metadata.uid) throw notFound(endpoint.kind, request.name);
+  const { uid } = config.metadata;
+  if (uid) {
+    const why = `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`;
+    throw conflict(endpoint.kind, request.name, why);
+  }
   return createObject(context, request, merge(undefined));
 }
 
-/** An applied configuration must name its kind, and may not bring managed fields of its own. */
+/** An applied configuration must name its kind and version, and may not bring managed fields of its own. */
 function decodeApplied(request: ApiRequest): KubeObject {
   const body = request.body as KubeObject;
-  if (typeof body !== 'object' || body === null) throw badRequest('the applied configuration must be an object');
-  if (!body.apiVersion || !body.kind) throw badRequest("Object 'Kind' is missing in the applied configuration");
+  if (typeof body !== 'object' || body === null || Array.isArray(body)) {
+    throw badRequest('the applied configuration must be an object');
+  }
+  const expected = groupVersion(request.endpoint.kind);
+  const { apiVersion = '', kind = '' } = body;
+  if (apiVersion !== expected) {
+    throw badRequest(
+      `Incorrect version specified in apply patch. Specified patch version: ${apiVersion}, expected: ${expected}`,
+    );
+  }
+  if (kind !== request.endpoint.kind.kind) throw uncreatable(kind, apiVersion);
   if (body.metadata?.managedFields) throw badRequest('metadata.managedFields must be nil');
   const metadata = { ...body.metadata, name: body.metadata?.name ?? request.name };
   if (request.endpoint.kind.namespaced) metadata.namespace ??= request.namespace;
   return { ...body, metadata };
+}
+
+/** A kind that has no type here, or another than the object's: Kubernetes answers with 500 and no reason. */
+function uncreatable(kind: string, apiVersion: string): StatusError {
+  const gvk = `${apiVersion.includes('/') ? apiVersion : `/${apiVersion}`}, Kind=${kind}`;
+  const message = isRegistered(apiVersion, kind)
+    ? `failed to merge config: expected objects of the same type, but got ${gvk}`
+    : `failed to create typed patch object: no corresponding type for ${gvk}`;
+  return new StatusError({ kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, code: 500 });
 }

@@ -1,4 +1,7 @@
-import { badRequest, invalid, StatusError } from '../../api/meta/status-error.ts';
+import { unconvertible } from '../../api/built-in-type.ts';
+import { forbidden, notSupported, quoted, required } from '../../api/meta/field-error.ts';
+import { validateFieldManager } from '../../api/meta/object-meta.ts';
+import { badRequest, type FieldError, invalid, StatusError } from '../../api/meta/status-error.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { DecodeError } from '../../api/schema/decode-error.ts';
 import type { Endpoint } from '../endpoint.ts';
@@ -10,11 +13,7 @@ function fieldValidation(request: ApiRequest): 'Strict' | 'Warn' | 'Ignore' {
   if (mode === '') return 'Warn';
   if (mode === 'Strict' || mode === 'Warn' || mode === 'Ignore') return mode;
   throw invalid({ group: 'meta.k8s.io', kind: optionsKind(request) }, '', [
-    {
-      type: 'FieldValueNotSupported',
-      field: 'fieldValidation',
-      message: `Unsupported value: "${mode}": supported values: "Ignore", "Strict", "Warn"`,
-    },
+    notSupported('fieldValidation', mode, ['Ignore', 'Strict', 'Warn']),
   ]);
 }
 
@@ -23,35 +22,19 @@ export const optionsKind = (request: ApiRequest): string =>
     request.verb as string
   ] ?? 'UpdateOptions';
 
-/** The options that every write shares, checked: dryRun and fieldManager. */
+/** The options that every write shares, checked: dryRun, fieldManager, force. */
 export function checkWriteOptions(request: ApiRequest): { dryRun: boolean } {
-  const errors = [];
-  const dryRun = request.query.getAll('dryRun');
-  if (dryRun.some((value) => value !== 'All')) {
-    const shown = `[]string{${dryRun.map((value) => JSON.stringify(value)).join(', ')}}`;
-    errors.push({
-      type: 'FieldValueNotSupported',
-      field: 'dryRun',
-      message: `Unsupported value: ${shown}: supported values: "All"`,
-    });
-  }
-  const manager = request.query.get('fieldManager') ?? '';
-  if (Buffer.byteLength(manager) > 128) {
-    errors.push({
-      type: 'FieldValueTooLong',
-      field: 'fieldManager',
-      message: 'Too long: may not be more than 128 bytes',
-    });
-  }
-  // oxlint-disable-next-line no-control-regex -- the rule is about control characters
-  const unprintable = /[\u0000-\u001f\u007f]/.exec(manager);
-  if (unprintable) {
-    const code = unprintable[0].charCodeAt(0).toString(16).toUpperCase().padStart(4, '0');
-    errors.push({
-      type: 'FieldValueInvalid',
-      field: 'fieldManager',
-      message: `Invalid value: ${JSON.stringify(manager)}: invalid character U+${code} (at position ${unprintable.index})`,
-    });
+  const { query } = request;
+  const errors: FieldError[] = [];
+  const dryRun = query.getAll('dryRun');
+  if (dryRun.some((value) => value !== 'All')) errors.push(notSupported('dryRun', dryRun, ['All']));
+  const manager = query.get('fieldManager') ?? '';
+  errors.push(...validateFieldManager(manager, 'fieldManager'));
+  if (request.verb === 'patch' && request.patchType) {
+    if (request.patchType !== 'apply' && query.has('force')) {
+      errors.push(forbidden('force', 'may not be specified for non-apply patch'));
+    }
+    if (request.patchType === 'apply' && !manager) errors.push(required('fieldManager', 'is required for apply patch'));
   }
   if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: optionsKind(request) }, '', errors);
   return { dryRun: dryRun.length > 0 };
@@ -72,6 +55,13 @@ export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unkn
   }
   if (mode === 'Warn') for (const text of strange) request.warn(text);
   return endpoint.type.defaults(object);
+}
+
+/** The body of a subresource, which has a kind of its own. */
+export function checkKindOf(body: unknown, wanted: { group: string; kind: string }): void {
+  const { kind, apiVersion = 'v1' } = (body ?? {}) as KubeObject;
+  if (kind === undefined || kind === wanted.kind) return;
+  throw unconvertible(wanted, { kind, apiVersion });
 }
 
 /** Name and namespace of a body against those of the URL, which wins where the body is silent. */
@@ -111,7 +101,7 @@ export function parseResourceVersion(text: string): number {
     apiVersion: 'v1',
     metadata: {},
     status: 'Failure',
-    message: `strconv.ParseUint: parsing "${text}": invalid syntax`,
+    message: `resourceVersion: Invalid value: ${quoted(text)}: strconv.ParseUint: parsing ${quoted(text)}: invalid syntax`,
     code: 500,
   });
 }

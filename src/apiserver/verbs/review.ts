@@ -1,5 +1,6 @@
 import { review as answerReview } from '../authz/reviews.ts';
 import type { ApiContext } from '../context.ts';
+import { recordManagers } from '../field-managers.ts';
 import type { Answer, ApiRequest } from '../request.ts';
 import { checkIdentity, checkWriteOptions, decodeObject } from './request-body.ts';
 
@@ -8,6 +9,7 @@ export async function review(context: ApiContext, request: ApiRequest): Promise<
   checkWriteOptions(request);
   const object = decodeObject(request, request.endpoint, request.body);
   checkIdentity(request, object);
+  recordManagers(context, request, { object, old: undefined });
   const body = { ...object, kind: request.endpoint.kind.kind };
   const asked = { user: request.user, namespace: request.namespace };
   return { type: 'object', code: 201, object: await answerReview(context, body, asked) };

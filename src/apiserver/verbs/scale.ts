@@ -6,6 +6,7 @@ import type { ApiContext } from '../context.ts';
 import type { ScaleFields } from '../endpoint.ts';
 import { type Answer, type ApiRequest, storeKey } from '../request.ts';
 import { patched } from './patch.ts';
+import { checkKindOf } from './request-body.ts';
 import { served } from './stored.ts';
 import { modify } from './update.ts';
 
@@ -47,21 +48,10 @@ export async function scale(context: ApiContext, request: ApiRequest): Promise<A
 
 function wantedScale(request: ApiRequest, object: KubeObject): Scale {
   if (request.verb !== 'patch') {
-    checkKind(request);
+    checkKindOf(request.body, { group: 'autoscaling', kind: 'Scale' });
     return scaleCodec.decode(request.body).object as Scale;
   }
   return scaleCodec.decode(patched(request, scaleOf(request.endpoint.scale, object), merging)).object as Scale;
-}
-
-function checkKind(request: ApiRequest): void {
-  const { kind, apiVersion } = (request.body ?? {}) as KubeObject;
-  if (kind === undefined || kind === 'Scale') return;
-  const shown = String(apiVersion ?? 'v1')
-    .split('/')
-    .at(-1);
-  throw badRequest(
-    `${kind} in version "${shown}" cannot be handled as a Scale: converting (${shown}.${kind}) to (autoscaling.Scale): unknown conversion`,
-  );
 }
 
 function checkScale(request: ApiRequest, wanted: Scale): void {

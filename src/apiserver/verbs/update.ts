@@ -3,6 +3,7 @@ import type { KubeObject } from '../../api/resource.ts';
 import type { Version } from '../../store/version.ts';
 import type { ApiContext } from '../context.ts';
 import { recordManagers } from '../field-managers.ts';
+import { canonical } from '../object-codec.ts';
 import { type Answer, type ApiRequest, storeKey } from '../request.ts';
 import { commitObject, validateChanged } from './commit.ts';
 import { createObject } from './create.ts';
@@ -23,18 +24,23 @@ export interface Current {
 export async function update(context: ApiContext, request: ApiRequest): Promise<Answer> {
   checkWriteOptions(request);
   const { endpoint } = request;
-  const current = context.store.head(endpoint.resource, storeKey(request));
-  if (!current) {
+  const sent = decodeObject(request, endpoint, request.body);
+  checkIdentity(request, sent);
+  if (!context.store.head(endpoint.resource, storeKey(request))) {
     if (!endpoint.kind.createOnUpdate || request.subresource) throw notFound(endpoint.kind, request.name);
-    const object = decodeObject(request, endpoint, request.body);
-    checkIdentity(request, object);
-    if (object.metadata.resourceVersion) throw notFound(endpoint.kind, request.name);
-    return createObject(context, request, object);
+    if (sent.metadata.resourceVersion) throw notFound(endpoint.kind, request.name);
+    return createObject(context, request, sent);
   }
+  let first = true;
   return modify(context, request, () => {
-    const object = decodeObject(request, endpoint, request.body);
-    checkIdentity(request, object);
-    return object;
+    if (first) {
+      first = false;
+      return sent;
+    }
+    // A second attempt needs an object of its own: admission has changed the first.
+    const again = decodeObject({ ...request, warn: () => {} }, endpoint, request.body);
+    checkIdentity(request, again);
+    return again;
   });
 }
 
@@ -58,6 +64,7 @@ export async function modify(
     const object = transform({ version: view, object: old });
     checkPreconditions(request, object, old);
     const admission = { verb: 'update' as const, request, object, old, dryRun };
+    recordManagers(context, request, { object, old });
     await context.admission.admit(admission);
     keepOldParts(request, object, old);
     if (subresource === 'status') endpoint.strategy.prepareForStatusUpdate?.(object, old);
@@ -65,7 +72,6 @@ export async function modify(
     if (endpoint.kind.generation && !sameButMeta(endpoint, object, old)) {
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     }
-    recordManagers(context, request, { object, old });
     validateChanged(endpoint, { object, old, subresource });
     await context.admission.validate(admission);
     const stored = await endpoint.representation.store(object);
@@ -75,7 +81,7 @@ export async function modify(
     }
     const isStored = endpoint.representation.isCurrent(version);
     if (isStored && isUnchanged(object, old)) return { type: 'version', code: 200, version: view };
-    if (isFinished(object)) return finish(context, request, { key, object, dryRun });
+    if (isFinished(object)) return finish(context, request, { key, object, old, dryRun });
     const also = context.addresses.claim(endpoint, { object, old, dryRun });
     return commitObject(context, request, { key, object, stored, dryRun, code: 200, also });
   }
@@ -88,7 +94,7 @@ function checkPreconditions(request: ApiRequest, object: KubeObject, old: KubeOb
     throw conflict(
       kind,
       request.name,
-      `StorageError: invalid object, Code: 4, Key: ${request.endpoint.resource}/${storeKey(request)}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid}`,
+      `StorageError: invalid object, Code: 4, Key: /registry/${request.endpoint.resource}/${storeKey(request)}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${metadata.uid}, UID in object meta: ${old.metadata.uid}`,
     );
   }
   if (metadata.resourceVersion) {
@@ -121,14 +127,17 @@ function isFinished(object: KubeObject): boolean {
   );
 }
 
+/** Takes a finished object away; the answer is the object as the writer left it, at the version that was there. */
 async function finish(
   context: ApiContext,
   request: ApiRequest,
-  write: { key: string; object: KubeObject; dryRun: boolean },
+  write: { key: string; object: KubeObject; old: KubeObject; dryRun: boolean },
 ): Promise<Answer> {
-  if (write.dryRun) return { type: 'object', code: 200, object: write.object };
-  const { resource } = request.endpoint;
-  const released = context.addresses.release(request.endpoint, write.object);
-  const versions = await context.store.commit([{ remove: { resource, key: write.key } }, ...released]);
-  return { type: 'version', code: 200, version: await served(request.endpoint, versions[0] as Version) };
+  const { endpoint } = request;
+  const object = canonical(endpoint, write.object, write.old.metadata.resourceVersion);
+  if (!write.dryRun) {
+    const released = context.addresses.release(endpoint, write.object);
+    await context.store.commit([{ remove: { resource: endpoint.resource, key: write.key } }, ...released]);
+  }
+  return { type: 'object', code: 200, object };
 }

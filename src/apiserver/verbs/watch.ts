@@ -1,9 +1,10 @@
+import { forbidden } from '../../api/meta/field-error.ts';
 import { expired, invalid } from '../../api/meta/status-error.ts';
 import { every } from '../../base/clock.ts';
 import { CompactedError } from '../../store/replica.ts';
 import type { StoreEvent } from '../../store/version.ts';
 import type { ApiContext } from '../context.ts';
-import { type Answer, type AnswerWatchSink, type ApiRequest, flag } from '../request.ts';
+import { type Answer, type AnswerWatchSink, type ApiRequest, flag, queryNumber } from '../request.ts';
 import { checkListOptions } from './list.ts';
 import { parseResourceVersion } from './request-body.ts';
 import { type Selection, selectionOf } from './selection.ts';
@@ -26,8 +27,12 @@ export function watch(context: ApiContext, request: ApiRequest): Answer {
       const sink = servingSink(request.endpoint, receiver);
       let stopped = false;
       const stopEvents = follow(context, request, { start, selection, sink });
+      let told = start.after ?? context.store.revision;
       const tell = (initialEventsEnd: boolean) => {
-        if (bookmarks && !stopped) sink.bookmark(context.store.revision, initialEventsEnd);
+        const { revision } = context.store;
+        if (!bookmarks || stopped || (revision === told && !initialEventsEnd)) return;
+        told = revision;
+        sink.bookmark(revision, initialEventsEnd);
       };
       if (start.tellInitialEnd) tell(true);
       const stopBookmarks = bookmarks ? every(context.clock, bookmarkPeriodMs, () => tell(false)) : () => {};
@@ -67,6 +72,13 @@ function startOf(request: ApiRequest): Start {
     if (flag(query, 'sendInitialEvents')) return { after: undefined, tellInitialEnd: true };
     // Without the initial events an unset version means from now on.
     if (revision === 0) return { after: Number.NaN, tellInitialEnd: false };
+  } else if (query.get('resourceVersionMatch')) {
+    throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [
+      forbidden(
+        'resourceVersionMatch',
+        'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+      ),
+    ]);
   }
   return { after: revision === 0 ? undefined : revision, tellInitialEnd: false };
 }
@@ -75,11 +87,7 @@ function startOf(request: ApiRequest): Start {
 function checkInitialEvents(query: URLSearchParams): void {
   if (query.get('resourceVersionMatch') === 'NotOlderThan') return;
   throw invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', [
-    {
-      type: 'FieldValueForbidden',
-      field: 'resourceVersionMatch',
-      message: 'Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-    },
+    forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'),
   ]);
 }
 
@@ -111,6 +119,6 @@ function follow(
 }
 
 function timeoutSeconds(context: ApiContext, request: ApiRequest): number {
-  const asked = Number(request.query.get('timeoutSeconds') ?? 0);
+  const asked = queryNumber(request.query, 'timeoutSeconds') ?? 0;
   return asked > 0 ? asked : minTimeoutSeconds * (1 + context.rng.next());
 }

@@ -1,0 +1,129 @@
+import { type ClientHttp2Session, connect } from 'node:http2';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Clock, realClock } from '../../base/clock.ts';
+import { silentLog } from '../../base/log.ts';
+import { seededRng } from '../../base/rng.ts';
+import { type Client } from '../../client/client.ts';
+import { createClient } from '../../client/typed-client.ts';
+import { ensureClusterPki } from '../../pki/cluster-pki.ts';
+import { MemoryJournal } from '../../store/memory-journal.ts';
+import { ApiServer } from '../api-server.ts';
+import { allAuthenticated, mastersGroup } from '../authn/user-info.ts';
+
+export interface RawAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: Buffer;
+}
+
+export interface RawRequest {
+  method: string;
+  path: string;
+  headers?: Record<string, string>;
+  body?: Buffer | string;
+  /** Sent without a certificate. */
+  anonymous?: boolean;
+  /** For streams: called with what has come so far, answers whether that is enough. */
+  enough?: (body: Buffer) => boolean;
+}
+
+/** An API server of its own behind HTTPS, and clients that send bytes. */
+export interface TestServer {
+  api: ApiServer;
+  /** In process, as a member of system:masters. */
+  admin: Client;
+  send(request: RawRequest): Promise<RawAnswer>;
+  close(): Promise<void>;
+}
+
+/** How long a stream may take to say what it has to say. */
+const streamMs = 1000;
+
+const serviceCidr = '10.96.0.0/16';
+
+export async function startTestServer(options: { historyBytes?: number } = {}): Promise<TestServer> {
+  const folder = mkdtempSync(join(tmpdir(), 'apiserver-'));
+  const serviceAddress = '10.96.0.1';
+  const pki = await ensureClusterPki(folder, {
+    clock: realClock,
+    clusterName: 'test',
+    addresses: ['127.0.0.1'],
+    serviceAddress,
+  });
+  const failures: unknown[] = [];
+  // All writes at one time: what is ordered by time is then ordered by name.
+  const began = realClock.now();
+  const standing: Clock = { ...realClock, now: () => began };
+  const api = await ApiServer.start(
+    {
+      journal: new MemoryJournal(),
+      clock: standing,
+      rng: seededRng(1),
+      log: silentLog,
+      onFatal: (error) => failures.push(error),
+    },
+    {
+      serviceCidr,
+      historyBytes: options.historyBytes,
+      ca: pki.ca.cert,
+      tokenKey: pki.serviceAccount.key,
+      facts: {
+        caPem: pki.ca.cert,
+        serverUrl: 'https://127.0.0.1:6443',
+        endpointAddress: '172.30.0.254',
+        endpointPort: 6443,
+        serviceAddress,
+        serviceCidr,
+        podCidr: '10.244.0.0/16',
+        dnsAddress: '10.96.0.10',
+        clusterDomain: 'cluster.local',
+      },
+    },
+  );
+  const { cert, key } = pki.apiserver;
+  const port = await api.listen({ hosts: ['127.0.0.1'], port: 0, cert, key, ca: pki.ca.cert });
+  const url = `https://127.0.0.1:${port}`;
+  const known = connect(url, { ca: pki.ca.cert, cert: pki.admin.cert, key: pki.admin.key });
+  const unknown = connect(url, { ca: pki.ca.cert });
+  return {
+    api,
+    admin: createClient(api.transportFor({ name: 'admin', groups: [mastersGroup, allAuthenticated] }, 'unknown')),
+    send: (request) => send(request.anonymous ? unknown : known, request),
+    async close() {
+      known.destroy();
+      unknown.destroy();
+      await api.close();
+      rmSync(folder, { recursive: true });
+      if (failures.length > 0) throw failures[0];
+    },
+  };
+}
+
+function send(session: ClientHttp2Session, request: RawRequest): Promise<RawAnswer> {
+  return new Promise((resolve, reject) => {
+    const stream = session.request(
+      { ':method': request.method, ':path': request.path, ...request.headers },
+      { endStream: request.body === undefined },
+    );
+    const answer: RawAnswer = { status: 0, headers: {}, body: Buffer.alloc(0) };
+    stream.on('response', (headers) => {
+      answer.status = Number(headers[':status']);
+      for (const [name, value] of Object.entries(headers)) answer.headers[name] = String(value);
+      if (request.enough?.(answer.body)) stream.close();
+    });
+    stream.on('data', (chunk: Buffer) => {
+      answer.body = Buffer.concat([answer.body, chunk]);
+      if (request.enough?.(answer.body)) stream.close();
+    });
+    // What has not come by now is missing from the answer, and the comparison will say so.
+    const cancel = request.enough ? realClock.after(streamMs, () => stream.close()) : () => {};
+    stream.on('error', reject);
+    stream.on('close', () => {
+      cancel();
+      resolve(answer);
+    });
+    if (request.body !== undefined) stream.end(request.body);
+  });
+}
