@@ -75,7 +75,7 @@ function claimErrors(context: AdmissionContext): string[] {
 }
 
 /** Containers add up; an init container counts when it alone wants more. */
-function podSum({ containers = [], initContainers }: Pod['spec'], part: 'requests' | 'limits'): Record<string, string> {
+function podSum({ containers, initContainers }: Pod['spec'], part: 'requests' | 'limits'): Record<string, string> {
   const sum: Record<string, string> = {};
   for (const { resources } of containers ?? []) {
     for (const [resource, amount] of Object.entries(resources?.[part] ?? {})) {
