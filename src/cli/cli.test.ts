@@ -47,6 +47,8 @@ describe('the command line', () => {
       stdout: '',
       stderr: 'knarr: there is no cluster "none" on this machine; ./knarr up --cluster none makes one\n',
     });
+    await ensureCluster(home, 'some');
+    expect((await run('kubectl', '--cluster', 'none', 'get', 'pods')).stderr).toContain('(there are: some)');
   });
 
   it('ends with 5 for a cluster of a newer knarr', async () => {

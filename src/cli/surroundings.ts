@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
 import { buildOf } from '../cluster/build.ts';
-import { findCluster } from '../cluster/cluster-identity.ts';
+import { findCluster, listClusters } from '../cluster/cluster-identity.ts';
 import type { ClusterLayout } from '../cluster/layout.ts';
 import type { Program } from '../cluster/services.ts';
 import { Steps } from '../cluster/steps.ts';
@@ -55,7 +55,9 @@ export async function existingCluster(at: Surroundings, name: string): Promise<C
     throw error;
   });
   if (layout) return layout;
-  const message = `there is no cluster "${name}" on this machine; ./knarr up --cluster ${name} makes one`;
+  const others = (await listClusters(homeOf(at))).map((cluster) => cluster.name);
+  const known = others.length > 0 ? ` (there are: ${others.join(', ')})` : '';
+  const message = `there is no cluster "${name}" on this machine${known}; ./knarr up --cluster ${name} makes one`;
   throw new CommandFailure(message, { reason: 'noCluster' });
 }
 
