@@ -1,6 +1,6 @@
 import type { Pod } from '../api/generated/types.ts';
 import { backoffMs } from '../base/backoff.ts';
-import type { Clock } from '../base/clock.ts';
+import type { Clock, TimerOptions } from '../base/clock.ts';
 import { Heap } from '../base/heap.ts';
 import type { ReasonCounts } from './cycle.ts';
 import type { ClusterEvent } from './plugin.ts';
@@ -38,20 +38,24 @@ export interface QueueOptions {
 
 /**
  * Pods without a node: those to be tried now, by priority and then by age; those that wait out a failure (1 s doubling to
- * 10 s); those that wait for the cluster to change; and those with scheduling gates. One timer at most is pending.
+ * 10 s); those that wait for the cluster to change; and those with scheduling gates. Two timers at most are pending.
  */
 export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #options: QueueOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #active = new Heap<Entry>((a, b) => priorityOf(b) - priorityOf(a) || a.order - b.order);
-  readonly #waiting = new Heap<Entry>((a, b) => a.readyAt - b.readyAt);
+  readonly #backingOff: WaitingRoom;
+  /** Waiting for an event; the time is only there in case one was missed. */
+  readonly #parked: WaitingRoom;
   #order = 0;
-  #timer: { at: number; cancel: () => void } | undefined;
 
   constructor(clock: Clock, options: QueueOptions) {
     this.#clock = clock;
     this.#options = options;
+    const release = (entry: Entry) => this.#release(entry);
+    this.#backingOff = new WaitingRoom(clock, release);
+    this.#parked = new WaitingRoom(clock, release, { background: true });
   }
 
   /** Takes a pod in, or its new state. */
@@ -128,8 +132,8 @@ export class SchedulingQueue {
   }
 
   stop(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
+    this.#backingOff.stop();
+    this.#parked.stop();
     this.#entries.clear();
   }
 
@@ -144,32 +148,58 @@ export class SchedulingQueue {
     this.#push(entry, 'backoff');
   }
 
-  #push(entry: Entry, place: Place): void {
+  #push(entry: Entry, place: 'backoff' | 'unschedulable'): void {
     entry.place = place;
+    (place === 'backoff' ? this.#backingOff : this.#parked).add(entry);
+  }
+
+  /** `waited`: as it was when it began to wait; one that a later move has overtaken is dropped. */
+  #release(waited: Entry): void {
+    const entry = this.#entries.get(waited.pod.metadata.uid as string);
+    if (entry?.order === waited.order && entry.place === waited.place && entry.readyAt === waited.readyAt) {
+      this.#activate(entry);
+    }
+  }
+}
+
+/** Gives entries back when their time has come. */
+class WaitingRoom {
+  readonly #clock: Clock;
+  readonly #release: (entry: Entry) => void;
+  readonly #options: TimerOptions;
+  readonly #waiting = new Heap<Entry>((a, b) => a.readyAt - b.readyAt);
+  #timer: { at: number; cancel: () => void } | undefined;
+
+  constructor(clock: Clock, release: (entry: Entry) => void, options: TimerOptions = {}) {
+    this.#clock = clock;
+    this.#release = release;
+    this.#options = options;
+  }
+
+  add(entry: Entry): void {
     this.#waiting.push({ ...entry });
     this.#schedule();
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
   }
 
   #schedule(): void {
     const next = this.#waiting.peek();
     if (!next || (this.#timer && this.#timer.at <= next.readyAt)) return;
     this.#timer?.cancel();
-    const cancel = this.#clock.after(next.readyAt - this.#clock.now(), () => {
-      this.#timer = undefined;
-      this.#release();
-    });
+    const cancel = this.#clock.after(next.readyAt - this.#clock.now(), () => this.#releaseDue(), this.#options);
     this.#timer = { at: next.readyAt, cancel };
   }
 
-  /** Moves what has waited long enough; heap entries that a later move has overtaken are dropped. */
-  #release(): void {
+  #releaseDue(): void {
+    this.#timer = undefined;
     const now = this.#clock.now();
     for (let next = this.#waiting.peek(); next && next.readyAt <= now; next = this.#waiting.peek()) {
       this.#waiting.pop();
-      const entry = this.#entries.get(next.pod.metadata.uid as string);
-      if (entry && entry.order === next.order && entry.place === next.place && entry.readyAt === next.readyAt) {
-        this.#activate(entry);
-      }
+      this.#release(next);
     }
     this.#schedule();
   }

@@ -2,6 +2,7 @@ import { StatusError } from '../api/meta/status-error.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { type DrivenClock, VirtualClock } from '../base/virtual-clock.ts';
+import type { Transport } from '../client/transport.ts';
 import type { SchedulerPlugin } from '../scheduler/plugin.ts';
 import { MemoryJournal } from '../store/memory-journal.ts';
 import type { Version } from '../store/version.ts';
@@ -29,6 +30,8 @@ export interface WorldOptions {
   controllers?: readonly string[];
   scheduler?: boolean;
   schedulerPlugins?: readonly SchedulerPlugin[];
+  /** Goes between each client and the server, nearer to the client than faults. */
+  wrap?(transport: Transport, client: string): Transport;
 }
 
 /** Everything that a world is, as plain data; taken between two instants. */
@@ -63,7 +66,10 @@ export class World {
     this.clock = clock;
     this.trust = trust;
     this.faults = new FaultInjector({ clock, rng: rngFor(seed, 'faults') });
-    const wrap: FaultInjector['wrap'] = (transport, client) => this.faults.wrap(transport, client);
+    const wrap: FaultInjector['wrap'] = (transport, client) => {
+      const faulty = this.faults.wrap(transport, client);
+      return options.wrap?.(faulty, client) ?? faulty;
+    };
     this.plane = new ControlPlane({ ...deps, clock, trust, wrap }, options);
     this.#nodes = this.#hollowNodes();
   }
@@ -72,14 +78,14 @@ export class World {
     return this.#nodes;
   }
 
-  /** The part stops and starts again; it remembers nothing but what is stored. */
+  /** The part stops and starts again; it remembers nothing but what is stored. Its caches fill as the clock goes on. */
   async restart(component: Component): Promise<void> {
     if (component === 'scheduler') {
       this.plane.stopScheduler();
       this.plane.startScheduler();
     } else if (component === 'controllers') {
       this.plane.stopControllers();
-      await this.plane.startControllers();
+      void this.plane.startControllers();
     } else {
       await this.plane.stopApi();
       await this.plane.startApi(this.#journal);

@@ -29,6 +29,8 @@ export interface HollowNodeDeps {
 
 const leaseNamespace = 'kube-node-lease';
 const leaseSeconds = 40;
+const registerRetryMs = 1000;
+const rejectMs = 500;
 /** A status in which only the heartbeat changed is written this often. */
 const reportMs = 300_000;
 
@@ -48,6 +50,7 @@ export class HollowNode {
   #lease: Lease | undefined;
   #reportedAtMs = 0;
   #isStopped = false;
+  #cancelRetry: () => void = () => {};
 
   /** `left`: pods that an agent before this one ran here. */
   constructor(deps: HollowNodeDeps, spec: HollowNodeSpec, left: readonly PodState[] = []) {
@@ -62,14 +65,28 @@ export class HollowNode {
     }
   }
 
-  /** Resolves when the node is registered and ready and its pods are served. */
+  /** Resolves when the node is registered and ready, or when that failed: then it tries again by itself, as an agent does. */
   async start(): Promise<void> {
-    this.#node = await this.#register();
-    this.#reportedAtMs = this.#deps.clock.now();
+    const { clock, log } = this.#deps;
+    try {
+      this.#node = await this.#register();
+    } catch (error) {
+      log.debug({ node: this.spec.name, error: String(error) }, 'node not registered yet');
+      if (!this.#isStopped) this.#cancelRetry = clock.after(registerRetryMs, () => void this.start());
+      return;
+    }
+    if (this.#isStopped) return;
+    this.#reportedAtMs = clock.now();
     this.#addresses.setNetwork(this.#node.spec?.podCIDR);
     await this.heartbeat();
+    if (this.#isStopped) return;
     this.#informer.start();
-    await this.#informer.synced;
+    void this.#informer.synced.then(() => this.#serve());
+  }
+
+  /** From here on the API's pods are this node's. */
+  #serve(): void {
+    if (this.#isStopped) return;
     for (const pod of this.#pods.values()) pod.resume();
     this.#informer.addHandler({
       added: (pod) => this.#added(pod),
@@ -83,6 +100,7 @@ export class HollowNode {
   /** The agent dies; what it ran stays as it is. Returns what the next one finds. */
   stop(): PodState[] {
     this.#isStopped = true;
+    this.#cancelRetry();
     this.#informer.stop();
     this.#writer.stop();
     this.#recorder.stop();
@@ -167,7 +185,11 @@ export class HollowNode {
     const isNew = !isTerminalPhase(pod.status?.phase) && !pod.metadata.deletionTimestamp && !pod.status?.startTime;
     const rejection = isNew && this.#node ? admit(pod, this.#node, this.#activePods()) : undefined;
     const hollow = this.#add(pod);
-    if (rejection) hollow?.feed({ type: 'rejected', ...rejection });
+    if (rejection) {
+      // Not at once: whoever replaces the pod may send the next one here as well, and a circle must cost time.
+      this.#deps.clock.after(rejectMs, () => hollow?.feed({ type: 'rejected', ...rejection }));
+      return;
+    }
     // What the API says ran here and is not here any more has ended.
     hollow?.feed({ type: 'runtime', runtime: { sandboxes: [], containers: [] } });
   }

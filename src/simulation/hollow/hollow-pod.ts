@@ -70,10 +70,14 @@ export class HollowPod {
     }
   }
 
-  /** What an agent before this one left running goes on: its timers are set anew. */
+  /** What an agent before this one left goes on: what was under way is begun again, what runs gets its timers. */
   resume(): void {
-    for (const work of Object.values(this.#state.containers)) {
-      if (work.current?.state === 'running') this.#live(work.name, work.current);
+    const { sandboxBusy, nextSandboxAttempt, stage, containers } = this.#state;
+    if (sandboxBusy && stage === 'syncing') this.#runSandbox(nextSandboxAttempt);
+    for (const { name, current, isStarting, stopping } of Object.values(containers)) {
+      if (isStarting) this.feed({ type: 'startFailed', container: name, reason: 'ContainerCreating', message: '' });
+      if (current?.state === 'running') this.#live(name, current);
+      if (stopping) this.#stopContainer({ container: name, ...stopping });
     }
     this.feed({ type: 'tick' });
   }
@@ -269,7 +273,7 @@ export class HollowPod {
     this.feed({ type: 'exited', atMs: this.#deps.clock.now(), ...end });
   }
 
-  #stopContainer({ container, id, graceSeconds }: Extract<PodEffect, { type: 'stopContainer' }>): void {
+  #stopContainer({ container, id, graceSeconds }: { container: string; id: string; graceSeconds: number }): void {
     const { takes = 0, code = 0 } = this.#role(container).behaviour.stop ?? {};
     const takesMs = this.#pick(takes);
     const isKilled = takesMs > graceSeconds * 1000;

@@ -12,6 +12,7 @@ import { nodes } from './commands/nodes.ts';
 import { reset } from './commands/reset.ts';
 import { restart } from './commands/restart.ts';
 import { scale } from './commands/scale.ts';
+import { service } from './commands/service.ts';
 import { settleCommand } from './commands/settle.ts';
 import { show } from './commands/show.ts';
 import { snapshot } from './commands/snapshot.ts';
@@ -24,6 +25,7 @@ export const commands: readonly ScenarioCommand[] = [
   deploy,
   image,
   job,
+  service,
   scale,
   deleteObject,
   settleCommand,

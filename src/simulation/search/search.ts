@@ -1,0 +1,106 @@
+import type { Clock } from '../../base/clock.ts';
+import { silentLog } from '../../base/log.ts';
+import { VirtualClock } from '../../base/virtual-clock.ts';
+import { runScript } from '../scenario/run-script.ts';
+import { renderScript, type Step } from '../scenario/script.ts';
+import { rngFor } from '../seed.ts';
+import { World, type WorldOptions } from '../world.ts';
+import { generateScript, rest } from './generate.ts';
+import type { Invariant } from './invariant.ts';
+import { invariants as allInvariants } from './invariants.ts';
+import { observe, type Violation, watchChanges } from './observe.ts';
+import { shrink } from './shrink.ts';
+
+export interface SearchOptions {
+  machineClock: Clock;
+  /** Steps of a generated script. */
+  length: number;
+  invariants?: readonly Invariant[];
+  /** A world with a bug, to see that it is found. */
+  planted?: Partial<Pick<WorldOptions, 'wrap' | 'schedulerPlugins'>> & { sabotage?(world: World): void };
+}
+
+/** A script that breaks an invariant. */
+export interface Finding {
+  seed: number;
+  steps: Step[];
+  violations: Violation[];
+}
+
+/** Plays the script of a seed; answers with what it broke, if anything. */
+export async function trySeed(seed: number, options: SearchOptions): Promise<Finding | undefined> {
+  const steps = generateScript(rngFor(seed, 'script'), options.length);
+  const violations = await violationsOf(seed, steps, options);
+  return violations.length > 0 ? { seed, steps, violations } : undefined;
+}
+
+/** Plays a script as it stands; answers with what it broke. */
+export const tryScript = (lines: readonly string[], options: SearchOptions): Promise<Violation[]> =>
+  violationsOf(
+    1,
+    lines.map((line) => ({ comments: [], line, body: '' })),
+    options,
+  );
+
+/** The shortest script found that breaks the same invariant. */
+export async function minimize({ seed, steps, violations }: Finding, options: SearchOptions): Promise<Finding> {
+  const name = violations[0]?.invariant;
+  let last = violations;
+  const least = await shrink(steps, async (fewer) => {
+    const found = await violationsOf(seed, fewer, options);
+    const isSame = found.some(({ invariant }) => invariant === name);
+    if (isSame) last = found;
+    return isSame;
+  });
+  return { seed, steps: least, violations: last };
+}
+
+/** A finding as a scenario that people read and that can be kept as one. */
+export function findingText({ seed, steps, violations }: Finding): string {
+  const what = violations.slice(0, 5).map(({ invariant, what: text }) => `# broken: ${invariant}: ${text}`);
+  return [`# seed ${seed}`, ...what, '', renderScript([...steps, ...rest])].join('\n');
+}
+
+/** Stops at the first step after which something is wrong. */
+async function violationsOf(seed: number, steps: readonly Step[], options: SearchOptions): Promise<Violation[]> {
+  const { machineClock, planted = {}, invariants = allInvariants } = options;
+  const { sabotage, ...bugs } = planted;
+  const world = await World.start({ machineClock, log: silentLog }, { seed, clock: new VirtualClock(), ...bugs });
+  sabotage?.(world);
+  let { api } = world.plane;
+  let changes = watchChanges(api, invariants);
+  const check = (when: 'always' | 'atRest'): void => {
+    const found = changes();
+    if (world.plane.api !== api) api = world.plane.api;
+    changes = watchChanges(api, invariants);
+    const seen = observe(api);
+    for (const { name, [when]: ask } of invariants) {
+      for (const what of ask?.(seen) ?? []) found.push({ invariant: name, what });
+    }
+    if (found.length > 0) throw new Broken(found);
+  };
+  try {
+    await runScript(world, [...steps, ...rest], async () => {
+      check('always');
+      return [];
+    });
+    check('atRest');
+    return [];
+  } catch (error) {
+    if (error instanceof Broken) return error.violations;
+    return [
+      { invariant: 'nothing fails unexpectedly', what: error instanceof Error ? (error.stack ?? '') : String(error) },
+    ];
+  } finally {
+    await world.stop();
+  }
+}
+
+class Broken extends Error {
+  readonly violations: Violation[];
+
+  constructor(violations: Violation[]) {
+    super('an invariant is broken');
+    this.violations = violations;
+  }
+}
