@@ -61,6 +61,7 @@ describe('hollow nodes', () => {
   it('refuse what does not fit, in the words of a kubelet', async () => {
     await start();
     await run(undefined, { nodeName: 'node-1', main: { resources: { requests: { cpu: '64' } } } });
+    await world.clock.advance(500);
     expect((await pod()).status).toMatchObject({ phase: 'Failed', reason: 'OutOfcpu' });
   });
 
