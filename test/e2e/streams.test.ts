@@ -4,8 +4,17 @@ import type { Pod } from '../../src/api/generated/types.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
 import { demo, listOf, pod, service, sh } from './manifests.ts';
 
+/** Ready is who has said what there is to read. */
+const said = { exec: { command: ['test', '-e', '/said'] }, periodSeconds: 1 };
+
 const objects = [
   pod('talks', { containers: [sh('c', 'i=0; while :; do echo line $i; i=$((i+1)); sleep 0.2; done')] }),
+  pod('several', {
+    initContainers: [sh('first', 'echo begun')],
+    containers: ['one', 'two'].map((name) =>
+      sh(name, `echo from ${name}; touch /said; sleep 3600`, { readinessProbe: said }),
+    ),
+  }),
   pod('listens', {
     containers: [
       sh('c', 'while read line; do echo "heard $line"; done; sleep 3600', { stdin: true, stdinOnce: false }),
@@ -81,6 +90,15 @@ describe('logs', () => {
     expect(logs.stdout).toMatch(
       new RegExp(`^line ${begin}\nline ${begin + 1}\nline ${begin + 2}\nline ${begin + 3}\n`),
     );
+  });
+
+  it('of all containers, in no order, each line with its container', async () => {
+    const all = await kubectl.ok(['logs', 'several', '--all-containers', '--prefix']);
+    expect(all.trim().split('\n').sort()).toEqual([
+      '[pod/several/first] begun',
+      '[pod/several/one] from one',
+      '[pod/several/two] from two',
+    ]);
   });
 
   it('--since leaves out what is older', async () => {
