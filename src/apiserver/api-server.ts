@@ -33,6 +33,7 @@ import { storeReader } from './object-reader.ts';
 import { openApiOf } from './openapi/openapi.ts';
 import { handle } from './pipeline.ts';
 import { PlainPaths } from './plain-paths.ts';
+import { QuotaBook } from './quota-book.ts';
 import { Registry } from './registry.ts';
 import { AddressAllocator } from './service-addresses.ts';
 
@@ -113,6 +114,7 @@ export class ApiServer {
       tokens,
       admission,
       addresses,
+      quotas: new QuotaBook({ store, objects, registry }),
       clock,
       rng,
       log,

@@ -9,6 +9,7 @@ import type { Authorizer } from './authz/authorizer.ts';
 import type { ObjectCodec } from './object-codec.ts';
 import type { ObjectReader } from './object-reader.ts';
 import type { Registry } from './registry.ts';
+import type { QuotaBook } from './quota-book.ts';
 import type { AddressAllocator } from './service-addresses.ts';
 
 /** What the verbs work with. */
@@ -22,6 +23,7 @@ export interface ApiContext {
   readonly authentication: Authentication;
   readonly tokens: TokenIssuer;
   readonly addresses: AddressAllocator;
+  readonly quotas: QuotaBook;
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Logger;

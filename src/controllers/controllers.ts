@@ -27,6 +27,7 @@ import { nodeTaintEviction } from './node/taint-eviction.ts';
 import { podGarbage } from './pod/garbage.ts';
 import { replicaSetReplicas } from './replicaset/replicas.ts';
 import { replicationControllerReplicas } from './replicationcontroller/replicas.ts';
+import { resourceQuotaUsage } from './resourcequota/usage.ts';
 import { type ControllerDefinition, ControllerLoop, type ReconcileReport } from './runtime.ts';
 import { serviceAccountDefault } from './serviceaccount/default.ts';
 import { statefulSetReplicas } from './statefulset/replicas.ts';
@@ -64,6 +65,7 @@ export const controllers = ({ rootCaPem, podCidr, authority }: ControllerOptions
   cronJobSchedule,
   jobCompletion,
   jobTtl,
+  resourceQuotaUsage,
   podGarbage,
   garbageCollection,
 ];

@@ -6,6 +6,7 @@ import { recordManagers } from '../field-managers.ts';
 import type { Answer, ApiRequest } from '../request.ts';
 import { commitObject, validateNew } from './commit.ts';
 import { checkIdentity, checkWriteOptions, decodeObject } from './request-body.ts';
+import { writesWithObject } from './side-writes.ts';
 
 /** How many names are tried for `generateName` before the conflict is the client's (KEP-4420). */
 const maxNameAttempts = 8;
@@ -41,7 +42,7 @@ export async function createObject(context: ApiContext, request: ApiRequest, obj
     const stored = await endpoint.representation.store(object);
     const taken = context.store.head(endpoint.resource, key);
     if (!taken) {
-      const also = context.addresses.claim(endpoint, { object, old: undefined, dryRun });
+      const also = writesWithObject(context, endpoint, { object, old: undefined, dryRun });
       return commitObject(context, request, { key, object, stored, dryRun, code: 201, also });
     }
     if (generated && attempt < maxNameAttempts) continue;

@@ -7,6 +7,7 @@ import { canonical } from '../object-codec.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { type Answer, type ApiRequest, storeKey } from '../request.ts';
 import { deleteOptions } from './delete-options.ts';
+import { writesWithRemoval } from './side-writes.ts';
 import { served } from './stored.ts';
 
 /** DELETE of one object. */
@@ -157,7 +158,7 @@ async function remove(
   const { resource } = endpoint;
   if (endpoint.kind.gracefulDelete) return end(context, request, { key, old, dryRun });
   if (!dryRun) {
-    const released = context.addresses.release(endpoint, old);
+    const released = writesWithRemoval(context, endpoint, old);
     await context.store.commit([{ remove: { resource, key } }, ...released]);
   }
   if (endpoint.returnsDeleted) return { type: 'version', code: 200, version: await served(endpoint, version) };
@@ -191,8 +192,9 @@ async function end(
   const [stored] = await store.commit([{ put: context.objects.put(endpoint, key, { object: ended, stored: ended }) }]);
   // Another write may have seen it finished, and taken it away.
   const rest = store.head(resource, key);
-  if (rest?.uid === metadata.uid) {
-    await store.commit([{ remove: { resource, key } }, ...context.addresses.release(endpoint, old)]);
+  if (rest && rest.uid === metadata.uid) {
+    const released = writesWithRemoval(context, endpoint, context.objects.read<KubeObject>(rest));
+    await store.commit([{ remove: { resource, key } }, ...released]);
   }
   return { type: 'version', code: 200, version: await served(endpoint, stored as Version) };
 }

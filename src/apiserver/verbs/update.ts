@@ -9,6 +9,7 @@ import { commitObject, validateChanged } from './commit.ts';
 import { createObject } from './create.ts';
 import { isUnchanged, keepOldParts, sameButMeta } from './object-parts.ts';
 import { checkIdentity, checkWriteOptions, decodeObject, parseResourceVersion } from './request-body.ts';
+import { writesWithObject, writesWithRemoval } from './side-writes.ts';
 import { served } from './stored.ts';
 
 /** How often a write without a pinned version follows an object that moves under it. */
@@ -82,7 +83,7 @@ export async function modify(
     const isStored = endpoint.representation.isCurrent(version);
     if (isStored && isUnchanged(object, old)) return { type: 'version', code: 200, version: view };
     if (isFinished(object)) return finish(context, request, { key, object, old, dryRun });
-    const also = context.addresses.claim(endpoint, { object, old, dryRun });
+    const also = writesWithObject(context, endpoint, { object, old, dryRun });
     return commitObject(context, request, { key, object, stored, dryRun, code: 200, also });
   }
 }
@@ -136,7 +137,7 @@ async function finish(
   const { endpoint } = request;
   const object = canonical(endpoint, write.object, write.old.metadata.resourceVersion);
   if (!write.dryRun) {
-    const released = context.addresses.release(endpoint, write.object);
+    const released = writesWithRemoval(context, endpoint, write.object);
     await context.store.commit([{ remove: { resource: endpoint.resource, key: write.key } }, ...released]);
   }
   return { type: 'object', code: 200, object };
