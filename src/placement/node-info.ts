@@ -1,6 +1,7 @@
 import type { Node, Pod } from '../api/generated/types.ts';
 import type { HostPort } from './host-ports.ts';
 import type { PodRequirement } from './pod-requirement.ts';
+import type { PodTerms } from './pod-terms.ts';
 import { amountsOf, type ResourceAmounts } from './resource-amounts.ts';
 
 /** A pod that a node carries (or is about to). */
@@ -9,6 +10,7 @@ export interface PlacedPod {
   readonly uid: string;
   readonly pod: Pod;
   readonly requirement: PodRequirement;
+  readonly terms: PodTerms;
   readonly nodeName: string;
 }
 

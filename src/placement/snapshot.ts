@@ -3,6 +3,8 @@ import { ImageIndex } from './image-index.ts';
 import { LabelColumns, nodeNameKey } from './label-columns.ts';
 import { allocatableOf, isUnchanged, type NodeChange, type NodeInfo, nodeChange, type PlacedPod } from './node-info.ts';
 import { type PodRequirement, RequirementCache } from './pod-requirement.ts';
+import { PodMatchers } from './pod-matchers.ts';
+import { OwnedTerms, PodTermCache, type PodTerms } from './pod-terms.ts';
 import { ResourceColumns } from './resource-columns.ts';
 import { TaintSets } from './taints.ts';
 
@@ -17,6 +19,10 @@ export class Snapshot {
   readonly taintSets = new TaintSets();
   readonly images = new ImageIndex();
   readonly labels: LabelColumns;
+  /** Pods counted by what selects them. */
+  readonly matchers: PodMatchers;
+  /** What pods on nodes say of others. */
+  readonly ownedTerms = new OwnedTerms();
   /** Taint set id by slot. */
   taints = new Int32Array(initialCapacity);
   /** 1 where `spec.unschedulable` is set. */
@@ -29,6 +35,7 @@ export class Snapshot {
   readonly counts = { tainted: 0, cordoned: 0 };
 
   readonly #requirements: RequirementCache;
+  readonly #terms = new PodTermCache();
   readonly #nodes: (NodeInfo | undefined)[] = [];
   readonly #slotOf = new Map<string, number>();
   readonly #positions: number[] = [];
@@ -45,6 +52,7 @@ export class Snapshot {
       return key === nodeNameKey ? info?.name : info?.node.metadata.labels?.[key];
     });
     this.#requirements = new RequirementCache(this);
+    this.matchers = new PodMatchers(initialCapacity, () => this.#placedPods());
   }
 
   /** Undefined for a slot that is free. */
@@ -72,6 +80,16 @@ export class Snapshot {
 
   requirementOf(spec: PodSpec): PodRequirement {
     return this.#requirements.of(spec);
+  }
+
+  termsOf(pod: Pod): PodTerms {
+    return this.#terms.of(pod);
+  }
+
+  /** Namespaces are selected by their labels; undefined: it is gone. */
+  setNamespace(name: string, labels: Readonly<Record<string, string>> | undefined): void {
+    this.matchers.setNamespace(name, labels);
+    this.generation++;
   }
 
   /** Adds the node or takes over its current state. */
@@ -129,7 +147,7 @@ export class Snapshot {
     const uid = pod.metadata.uid as string;
     const requirement = this.requirementOf(pod.spec);
     const old = this.#pods.get(uid);
-    const placed: PlacedPod = { uid, pod, requirement, nodeName };
+    const placed: PlacedPod = { uid, pod, requirement, terms: this.termsOf(pod), nodeName };
     if (old && old.nodeName === nodeName && old.requirement === requirement) return this.#swap(old, placed);
     if (old) this.removePod(uid);
     this.#pods.set(uid, placed);
@@ -155,11 +173,27 @@ export class Snapshot {
   #swap(old: PlacedPod, placed: PlacedPod): void {
     this.#pods.set(placed.uid, placed);
     const info = this.#nodes[this.#slotOf.get(placed.nodeName) ?? -1];
-    if (info) info.pods.set(placed.uid, placed);
-    else this.#homeless.get(old.nodeName)?.set(placed.uid, placed);
+    if (!info) {
+      this.#homeless.get(old.nodeName)?.set(placed.uid, placed);
+      return;
+    }
+    info.pods.set(placed.uid, placed);
+    const [before, after] = [old.pod.metadata, placed.pod.metadata];
+    if (before.labels === after.labels && before.deletionTimestamp === after.deletionTimestamp) return;
+    this.matchers.count(old, info.slot, -1);
+    this.matchers.count(placed, info.slot, 1);
+    this.generation++;
   }
 
-  #count(info: NodeInfo, { requirement, pod }: PlacedPod, sign: 1 | -1): void {
+  *#placedPods(): Generator<{ placed: PlacedPod; slot: number }> {
+    for (const info of this.#nodes)
+      for (const placed of info?.pods.values() ?? []) yield { placed, slot: info?.slot as number };
+  }
+
+  #count(info: NodeInfo, placed: PlacedPod, sign: 1 | -1): void {
+    const { requirement, pod } = placed;
+    this.matchers.count(placed, info.slot, sign);
+    this.ownedTerms.count(placed, info.slot, sign);
     const priority = pod.spec.priority ?? 0;
     const alike = (this.#priorities.get(priority) ?? 0) + sign;
     if (alike === 0) this.#priorities.delete(priority);
@@ -235,5 +269,6 @@ export class Snapshot {
     this.slots = slots;
     this.resources.grow(capacity);
     this.labels.grow(capacity);
+    this.matchers.grow(capacity);
   }
 }

@@ -12,9 +12,15 @@ export function nodeEvents(change: NodeChange): ClusterEvent[] {
   return events;
 }
 
-/** What a change of a pod on a node can mean: only a smaller one makes room. */
+/** What a change of a pod on a node can mean: a new one brings others near, only a smaller one makes room. */
 export function podEvents(old: Pod | undefined, pod: Pod): ClusterEvent[] {
-  if (!old?.spec.nodeName || old.spec === pod.spec) return [];
-  const requests = (p: Pod) => JSON.stringify(p.spec.containers.map((container) => container.resources));
-  return requests(old) === requests(pod) ? [] : ['pod.updated'];
+  if (!old?.spec.nodeName) return ['pod.added'];
+  if (!sameText(old.metadata.labels, pod.metadata.labels)) return ['pod.updated'];
+  // A pod that is going is not counted where pods are to be spread.
+  if (old.metadata.deletionTimestamp !== pod.metadata.deletionTimestamp) return ['pod.updated'];
+  if (old.spec === pod.spec) return [];
+  const requests = (p: Pod) => p.spec.containers.map((container) => container.resources);
+  return sameText(requests(old), requests(pod)) ? [] : ['pod.updated'];
 }
+
+const sameText = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);

@@ -134,10 +134,11 @@ function best(
   const totals = new Float64Array(count);
   const raw = new Float64Array(count);
   for (const { score, weight = 1 } of plugins) {
-    const rate = score?.prepare(request);
+    const rate = score?.prepare(request, feasible);
     if (!score || !rate) continue;
     for (let i = 0; i < count; i++) raw[i] = rate(feasible[i] as number);
-    if (score.normalize) normalize(raw, score.normalize);
+    if (typeof score.normalize === 'function') score.normalize(raw);
+    else if (score.normalize) normalize(raw, score.normalize);
     for (let i = 0; i < count; i++) totals[i] = (totals[i] as number) + weight * (raw[i] as number);
   }
   return feasible[winner(totals, rng)] as number;

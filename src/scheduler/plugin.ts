@@ -4,9 +4,12 @@ import type { NodeScore } from '../placement/scores/node-score.ts';
 /** What happens in the cluster that can make room for a pod. */
 export type ClusterEvent =
   | 'node.added'
+  | 'node.deleted'
   | 'node.allocatable'
   | 'node.labels'
   | 'node.taints'
+  | 'namespace.labels'
+  | 'pod.added'
   | 'pod.deleted'
   | 'pod.updated';
 

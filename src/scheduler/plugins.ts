@@ -1,4 +1,6 @@
 import type { SchedulerPlugin } from './plugin.ts';
+import { interPodAffinityPlugin } from './plugins/inter-pod-affinity.ts';
+import { podTopologySpread } from './plugins/pod-topology-spread.ts';
 import { imageLocalityPlugin } from './plugins/image-locality.ts';
 import { nodeAffinityPlugin } from './plugins/node-affinity.ts';
 import { nodeNamePlugin } from './plugins/node-name.ts';
@@ -16,6 +18,8 @@ export const defaultPlugins: readonly SchedulerPlugin[] = [
   nodeAffinityPlugin,
   nodePortsPlugin,
   nodeResourcesFit,
+  podTopologySpread,
+  interPodAffinityPlugin,
   nodeResourcesBalancedAllocation,
   imageLocalityPlugin,
 ];

@@ -1,5 +1,5 @@
-import { nodes, pods } from '../api/generated/resources.ts';
-import type { Binding, Node, Pod } from '../api/generated/types.ts';
+import { namespaces, nodes, pods } from '../api/generated/resources.ts';
+import type { Binding, Namespace, Node, Pod } from '../api/generated/types.ts';
 import { isNotFound } from '../api/meta/status-error.ts';
 import { keyOf } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
@@ -61,6 +61,7 @@ class SchedulerLoop implements Scheduler {
   readonly #recorder: BroadcastingRecorder;
   readonly #pods: Informer<Pod>;
   readonly #nodes: Informer<Node>;
+  readonly #namespaces: Informer<Namespace>;
   /** Pods whose binding is under way: the informer does not show their node yet. */
   readonly #assumed = new Set<string>();
   #start = 0;
@@ -82,8 +83,9 @@ class SchedulerLoop implements Scheduler {
     this.#recorder = new BroadcastingRecorder(deps, { component: name });
     this.#pods = new Informer<Pod>(deps, pods, { fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' });
     this.#nodes = new Informer<Node>(deps, nodes);
+    this.#namespaces = new Informer<Namespace>(deps, namespaces);
     this.#follow();
-    void Promise.all([this.#pods.synced, this.#nodes.synced]).then(() => {
+    void Promise.all([this.#pods, this.#nodes, this.#namespaces].map((informer) => informer.synced)).then(() => {
       this.#isReady = true;
       this.#wake();
     });
@@ -106,6 +108,7 @@ class SchedulerLoop implements Scheduler {
     this.#cancelTurn?.();
     this.#pods.stop();
     this.#nodes.stop();
+    this.#namespaces.stop();
     this.#queue.stop();
     this.#recorder.stop();
   }
@@ -114,8 +117,19 @@ class SchedulerLoop implements Scheduler {
     this.#nodes.addHandler({
       added: (node) => this.#setNode(node),
       updated: (_old, node) => this.#setNode(node),
-      deleted: (node) => this.#snapshot.removeNode(node.metadata.name),
+      deleted: (node) => {
+        this.#snapshot.removeNode(node.metadata.name);
+        this.#queue.onEvent('node.deleted');
+      },
     });
+    this.#namespaces.addHandler({
+      added: (namespace) => this.#setNamespace(namespace),
+      updated: (old, namespace) => {
+        if (old.metadata.labels !== namespace.metadata.labels) this.#setNamespace(namespace);
+      },
+      deleted: ({ metadata }) => this.#snapshot.setNamespace(metadata.name, undefined),
+    });
+    this.#namespaces.start();
     this.#pods.addHandler({
       added: (pod) => this.#setPod(undefined, pod),
       updated: (old, pod) => this.#setPod(old, pod),
@@ -127,6 +141,11 @@ class SchedulerLoop implements Scheduler {
 
   #setNode(node: Node): void {
     for (const event of nodeEvents(this.#snapshot.updateNode(node))) this.#queue.onEvent(event);
+  }
+
+  #setNamespace({ metadata }: Namespace): void {
+    this.#snapshot.setNamespace(metadata.name, metadata.labels ?? {});
+    this.#queue.onEvent('namespace.labels');
   }
 
   #setPod(old: Pod | undefined, pod: Pod): void {

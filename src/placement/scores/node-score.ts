@@ -5,10 +5,13 @@ export type ScoreSlot = (slot: number) => number;
 
 /** How well a node suits a pod that it can take. */
 export interface NodeScore {
-  /** Undefined: all nodes are alike to it. */
-  prepare(request: FilterRequest): ScoreSlot | undefined;
-  /** Raw scores are counts: the highest becomes 100 (`higher`), or 0 (`lower`: fewer is better). */
-  normalize?: 'higher' | 'lower';
+  /** Undefined: all nodes are alike to it. `feasible` are the slots that will be asked about. */
+  prepare(request: FilterRequest, feasible: readonly number[]): ScoreSlot | undefined;
+  /**
+   * Raw scores are counts: the highest becomes 100 (`higher`), or 0 (`lower`: fewer is better); or a way of its own, in
+   * place.
+   */
+  normalize?: 'higher' | 'lower' | ((raw: Float64Array) => void);
 }
 
 export const maxScore = 100;

@@ -25,9 +25,9 @@ const pod = (uid: string, requests?: Record<string, string>, spec: Partial<PodSp
 
 /** Raw scores by node; undefined when the score has nothing to say. */
 function rate(score: NodeScore, snapshot: Snapshot, asked: Pod): Record<string, number> | undefined {
-  const rateSlot = score.prepare({ snapshot, pod: asked, requirement: snapshot.requirementOf(asked.spec) });
-  if (!rateSlot) return undefined;
   const slots = Array.from(snapshot.slots.subarray(0, snapshot.size));
+  const rateSlot = score.prepare({ snapshot, pod: asked, requirement: snapshot.requirementOf(asked.spec) }, slots);
+  if (!rateSlot) return undefined;
   return Object.fromEntries(slots.map((slot) => [snapshot.node(slot)?.name, rateSlot(slot)]));
 }
 
