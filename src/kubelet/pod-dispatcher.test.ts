@@ -356,6 +356,30 @@ describe('a restarted agent', () => {
     expect((await world.get('p'))?.metadata.resourceVersion).toBe(resourceVersion);
   });
 
+  it('starts anew what its own end interrupted, and counts no restart', async () => {
+    const interrupted = { app: { startError: 'context canceled' } };
+    const world = await running({ containers: [app()], restartPolicy: 'Never' }, interrupted);
+    const { StartContainer } = world.cri.runtime;
+    let isKilled = false;
+    world.cri.runtime.StartContainer = (request) => {
+      // Nobody hears of the failure.
+      world.kill();
+      isKilled = true;
+      return StartContainer(request);
+    };
+    await world.until(() => isKilled);
+    await world.clock.advance(500);
+    expect((await world.containers('p')).map(({ state }) => state)).toEqual(['CONTAINER_EXITED']);
+    world.cri.runtime.StartContainer = StartContainer;
+    world.behaviors.clear();
+    world.start();
+    await world.until(async () => isReady(await world.get('p')));
+    expect((await world.get('p'))?.status).toMatchObject({
+      phase: 'Running',
+      containerStatuses: [{ restartCount: 0, lastState: {} }],
+    });
+  });
+
   it('goes on counting restarts and takes down what was deleted meanwhile', async () => {
     const world = await running({ containers: [app()] });
     await world.create('gone', { containers: [app('other')] });

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { nodes, pods, services } from '../../src/api/generated/resources.ts';
 import type { Pod } from '../../src/api/generated/types.ts';
 import type { Manifest } from '../../src/api/resource.ts';
@@ -89,6 +89,15 @@ describe('a node, killed at any moment', () => {
     }
   }
 
+  /** Removes what earlier rounds made. */
+  async function clear(): Promise<void> {
+    for (const pod of await all()) {
+      if (!isDemo(pod)) await admin.client.delete(pods, { namespace, name: pod.metadata.name });
+    }
+    await converged([]);
+  }
+  afterEach(clear);
+
   /** Kills a program by its record and waits for its end. */
   async function kill(pidFile: string): Promise<number> {
     const identity = await readIdentity(pidFile);
@@ -122,12 +131,12 @@ describe('a node, killed at any moment', () => {
       await kill(agentFile());
       await converged(made);
       present = made;
-      const restarts = (await all()).flatMap((pod) => pod.status.containerStatuses ?? []).map((c) => c.restartCount);
-      expect(new Set(restarts), `seed ${seed}, round ${round}`).toEqual(new Set([0]));
+      const restarted = (await all())
+        .flatMap((pod) => pod.status.containerStatuses ?? [])
+        .filter((c) => c.restartCount);
+      expect(restarted, `seed ${seed}, round ${round}`).toEqual([]);
       expect(await demoContainers()).toEqual(before);
     }
-    await Promise.all(present.map((name) => admin.client.delete(pods, { namespace, name })));
-    await converged([]);
   }, 900_000);
 
   it('kill -9 of containerd: pods go on, the agent starts it again and takes everything over', async () => {
@@ -141,8 +150,6 @@ describe('a node, killed at any moment', () => {
     const [demo] = (await all()).filter(isDemo);
     const echo = ['exec', demo?.metadata.name ?? '', '--', '/bin/busybox', 'echo', 'here'];
     expect(await cluster.knarr('kubectl', ...echo)).toBe('here\n');
-    await admin.client.delete(pods, { namespace, name: 'after-containerd' });
-    await converged([]);
     expect(await demoContainers()).toEqual(before);
   }, 120_000);
 
@@ -150,8 +157,6 @@ describe('a node, killed at any moment', () => {
     await Promise.all([kill(containerdFile()), kill(agentFile())]);
     await admin.client.create(pods, churn('after-both'));
     await converged(['after-both']);
-    await admin.client.delete(pods, { namespace, name: 'after-both' });
-    await converged([]);
     expect(await demoContainers()).toEqual(before);
   }, 120_000);
 

@@ -28,6 +28,13 @@ export const node: Mutant[] = [
     test: { file: dispatcherTest, name: 'goes on counting restarts' },
   },
   {
+    bug: 'a start that the end of the agent interrupted counts as a failure',
+    file: 'src/kubelet/worker/absorb-runtime.ts',
+    find: "container.state === 'created' || (neverRan(container) && !reported.has(container.id));",
+    replace: "container.state === 'created';",
+    test: { file: dispatcherTest, name: 'starts anew what its own end interrupted' },
+  },
+  {
     bug: 'a failing liveness probe changes nothing',
     file: 'src/kubelet/worker/absorb-probe.ts',
     find: '  work.stopping = { id: input.id, graceSeconds };\n  draft.effects.push',

@@ -14,6 +14,7 @@ import { ensureFormat, nodeFormat } from '../folder-format.ts';
 import { ensureBaseImages } from '../images/base-images.ts';
 import { startLogRotation } from '../log-rotation.ts';
 import { obtainIdentity, persistently } from './node-identity.ts';
+import { keepRuntime } from './runtime-keeper.ts';
 import { networkFacts, startNodeNetwork } from './node-network.ts';
 
 export interface NodeDeps {
@@ -75,6 +76,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
   );
   informers.start();
   const cri = connectContainerd(containerd.socketPath, { clock, log });
+  const keeper = keepRuntime({ clock, log, cri }, () => ensureRuntime(deps, options));
   const serving = await certificates.serving([options.address]);
   const kubelet = await startKubelet(
     { client, cri, clock, rng, log: log.child({ component: 'kubelet' }) },
@@ -97,6 +99,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
   return {
     async stop() {
       stopRotation();
+      keeper.stop();
       await kubelet.stop();
       await nodeNetwork.stop();
       informers.stop();
@@ -107,12 +110,12 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
   };
 }
 
-async function startRuntime({ clock, rng, log }: NodeDeps, options: NodeOptions): Promise<Containerd> {
-  const dir = join(options.dir, 'containerd');
-  const containerd = await ensureContainerd(
-    { dir, cgroup: `/knarr-${options.cluster}/${options.name}` },
-    { clock, log },
-  );
+const ensureRuntime = ({ clock, log }: NodeDeps, { dir, cluster, name }: NodeOptions): Promise<Containerd> =>
+  ensureContainerd({ dir: join(dir, 'containerd'), cgroup: `/knarr-${cluster}/${name}` }, { clock, log });
+
+async function startRuntime(deps: NodeDeps, options: NodeOptions): Promise<Containerd> {
+  const { clock, rng, log } = deps;
+  const containerd = await ensureRuntime(deps, options);
   const cacheDir = options.imageCache ?? join(options.dir, 'images');
   await mkdir(cacheDir, { recursive: true });
   await ensureBaseImages({ socketPath: containerd.socketPath, cacheDir, clock, rng, log });

@@ -44,9 +44,12 @@ function absorbSandboxes(draft: Draft, runtime: RuntimePod): void {
 
 function absorbRecords(draft: Draft, work: ContainerWork, found: RuntimeContainer[]): void {
   const { nowMs } = draft;
-  const [newest, ...older] = found.filter((container) => container.state !== 'created');
+  const reported = reportedIds(draft, work);
+  const isInterrupted = (container: RuntimeContainer) =>
+    container.state === 'created' || (neverRan(container) && !reported.has(container.id));
+  const [newest, ...older] = found.filter((container) => !isInterrupted(container));
   // Made but never started: an agent died in between. It is removed and the start begins anew.
-  for (const { id, name, attempt } of found.filter((container) => container.state === 'created')) {
+  for (const { id, name, attempt } of found.filter(isInterrupted)) {
     draft.effects.push({ type: 'removeContainer', id, container: name, attempt });
   }
   if (!newest) return absorbAbsence(draft, work);
@@ -67,6 +70,16 @@ function absorbRecords(draft: Draft, work: ContainerWork, found: RuntimeContaine
     work.waiting = undefined;
     work.current = { ...work.current, startedAtMs: work.current.startedAtMs || nowMs };
   }
+}
+
+/** The runtime gives a start up when the agent that asked for it dies, and keeps the container as ended. */
+const neverRan = ({ state, startedAtMs }: RuntimeContainer): boolean => state === 'exited' && startedAtMs === 0;
+
+/** Containers whose fate is known here or in the API. */
+function reportedIds(draft: Draft, work: ContainerWork): Set<string | undefined> {
+  const { containerID, state, lastState } = statusOf(draft.state.pod, work.name) ?? {};
+  const reported = [containerID, state?.terminated?.containerID, lastState?.terminated?.containerID];
+  return new Set([work.current?.id, work.previous?.id, ...reported.map(idOf)]);
 }
 
 /** The API may remember last words whose file has been removed since. */
