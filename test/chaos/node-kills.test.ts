@@ -12,7 +12,7 @@ import { busyboxImage } from '../../src/cluster/images/base-images.ts';
 import { type ClusterLayout, nodeDir } from '../../src/cluster/layout.ts';
 import { nodeServiceName, serverServiceName } from '../../src/cluster/services.ts';
 import { isAlive, readIdentity, settled, signal } from '../../src/host/recorded-process.ts';
-import { RealCluster } from '../integration/real-cluster.ts';
+import { RealCluster } from '../lifecycle/real-cluster.ts';
 import { isLong, seed } from './campaign.ts';
 
 const kills = isLong ? 30 : 4;
@@ -50,8 +50,8 @@ describe('a node, killed at any moment', () => {
   let watching: Promise<void> = Promise.resolve();
 
   beforeAll(async () => {
-    cluster = await RealCluster.prepare('ktnode');
-    await cluster.knarr('up', '--demo');
+    cluster = new RealCluster('ktnode');
+    await cluster.ok('up', '--demo');
     layout = await cluster.layout();
     admin = await adminClient(layout, { clock: realClock, rng, log: silentLog });
     before = await demoContainers();
@@ -61,7 +61,7 @@ describe('a node, killed at any moment', () => {
     isOver = true;
     await watching;
     admin?.close();
-    await cluster.dispose();
+    await cluster.purge();
   }, 120_000);
 
   const all = async () => (await admin.client.list(pods, { namespace })).items;
@@ -149,7 +149,7 @@ describe('a node, killed at any moment', () => {
     await converged(['after-containerd']);
     const [demo] = (await all()).filter(isDemo);
     const echo = ['exec', demo?.metadata.name ?? '', '--', '/bin/busybox', 'echo', 'here'];
-    expect(await cluster.knarr('kubectl', ...echo)).toBe('here\n');
+    expect(await cluster.kubectl(...echo)).toBe('here\n');
     expect(await demoContainers()).toEqual(before);
   }, 120_000);
 
@@ -171,7 +171,7 @@ describe('a node, killed at any moment', () => {
         if (programsToo) await kill(join(layout.runDir, `${service}.pid`));
       }
       if (programsToo) await kill(containerdFile());
-      await cluster.knarr('up');
+      await cluster.ok('up');
       const running = (await cluster.processes()).map(({ args }) => args.join(' '));
       const count = (part: RegExp) => running.filter((args) => part.test(args) && !args.startsWith('/bin/sh')).length;
       expect([count(/knarr\.js server/), count(/knarr\.js node/), count(/containerd -c/)]).toEqual([1, 1, 1]);

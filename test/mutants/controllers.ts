@@ -14,7 +14,7 @@ export const controllers: Mutant[] = [
   },
   {
     bug: 'the dearest pods are deleted first',
-    file: 'src/controllers/replicaset/deletion-rank.ts',
+    file: 'src/controllers/deletion-rank.ts',
     find: 'if (x !== y) return x < y ? -1 : 1;',
     replace: 'if (x !== y) return x < y ? 1 : -1;',
     test: { file: replicasTest, name: 'deletes the pods that are missed least' },

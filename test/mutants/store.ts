@@ -1,7 +1,7 @@
 import type { Mutant } from './mutant.ts';
 
 const journalTest = 'src/store/lmdb/lmdb-journal.test.ts';
-const storeTest = 'src/store/store.test.ts';
+const storeTest = 'src/store/local-store.test.ts';
 
 export const store: Mutant[] = [
   {
@@ -13,14 +13,14 @@ export const store: Mutant[] = [
   },
   {
     bug: 'writes are acknowledged before the journal has them',
-    file: 'src/store/store.ts',
+    file: 'src/store/local-store.ts',
     find: '        await this.#journal.append(changes,',
     replace: '        void this.#journal.append(changes,',
     test: { file: storeTest, name: 'shows a write to writers at once and to readers when it is on disk' },
   },
   {
     bug: 'a failed flush is taken for a success',
-    file: 'src/store/store.ts',
+    file: 'src/store/local-store.ts',
     find: '      this.#failed = true;',
     replace: '      this.#flushing = false;',
     test: { file: storeTest, name: 'acknowledges nothing after a failed flush' },
@@ -62,7 +62,7 @@ export const store: Mutant[] = [
   },
   {
     bug: 'a deletion keeps the revision of the last write',
-    file: 'src/store/store.ts',
+    file: 'src/store/local-store.ts',
     find: 'const version = atRevision(previous, ++this.#headRevision);',
     replace: 'const version = { ...previous, revision: ++this.#headRevision };',
     test: { file: storeTest, name: 'gives deletions the revision at which they happened' },
