@@ -13,7 +13,7 @@ describe('the import table', () => {
 
   it('refuses a room on the same floor', () => {
     expect(breaches('src/scheduler/cycle.ts', '../controllers/runtime.ts')).toEqual([
-      'src/scheduler/cycle.ts: src/scheduler (floor 3) imports src/controllers/runtime.ts, on the same floor (3)',
+      'src/scheduler/cycle.ts: src/scheduler (floor 4) imports src/controllers/runtime.ts, on the same floor (4)',
     ]);
     expect(breaches('src/host/command.ts', '../api/kind.ts')).toHaveLength(1);
   });
@@ -21,8 +21,8 @@ describe('the import table', () => {
   it('refuses a higher floor, also for a type and a late import', () => {
     const text = "import type { Up } from '../cluster/up.ts';\nconst late = () => import('../bin/knarr.ts');\n";
     expect(checkImports([{ path: 'src/base/heap.ts', text }])).toEqual([
-      'src/base/heap.ts: src/base (floor 0) imports src/cluster/up.ts, on a higher floor (4)',
-      'src/base/heap.ts: src/base (floor 0) imports src/bin/knarr.ts, on a higher floor (6)',
+      'src/base/heap.ts: src/base (floor 0) imports src/cluster/up.ts, on a higher floor (5)',
+      'src/base/heap.ts: src/base (floor 0) imports src/bin/knarr.ts, on a higher floor (7)',
     ]);
   });
 

@@ -7,7 +7,8 @@ import { posix } from 'node:path';
 /** Rooms by floor, lowest first. A new room is one word here. */
 export const floors: readonly (readonly string[])[] = [
   ['base'],
-  ['api', 'cel', 'host', 'rpc'],
+  ['cel'],
+  ['api', 'host', 'rpc'],
   ['store', 'client', 'placement', 'streams', 'pki', 'cri'],
   [
     'apiserver',

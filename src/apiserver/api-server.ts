@@ -129,7 +129,6 @@ export class ApiServer {
       client: createClient(this.transportFor(operator, 'kube-apiserver')),
       deleteAll: (resource) => deleteAll(context, resource),
       conversionOf: () => noConversion,
-      rulesOf: () => undefined,
     });
     this.#nodes = new NodeConnector({ read }, { ca: options.ca, cert: '', key: '', ...options.nodes });
     const proxy = new BackendProxy({ read, rng, tls: () => this.#nodes.tls });

@@ -1,4 +1,5 @@
 import type { CustomResourceDefinitionSpec, CustomResourceValidation } from '../generated/types.ts';
+import { validateSchemaRules } from '../cel/validate-rules.ts';
 import { forbidden, invalidValue } from '../meta/field-error.ts';
 import type { FieldError } from '../meta/status-error.ts';
 import type { Structural } from '../structural/schema.ts';
@@ -14,7 +15,7 @@ export function validateSchemaOf(spec: CustomResourceDefinitionSpec, { value, pa
   const at = `${path}.openAPIV3Schema`;
   const errors = [...validateRoot(spec, schema, at), ...validateOpenApi(schema, at)];
   errors.push(...validateStructural(schema, at));
-  return errors.length > 0 ? errors : validateDefaults(schema, at);
+  return errors.length > 0 ? errors : [...validateDefaults(schema, at), ...validateSchemaRules(schema, at)];
 }
 
 /** What the root may say besides its properties when the status has a schema of its own. */

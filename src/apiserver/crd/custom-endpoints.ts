@@ -1,10 +1,11 @@
+import { schemaRules } from '../../api/cel/schema-rules.ts';
 import type { CustomResourceDefinition, CustomResourceDefinitionVersion } from '../../api/generated/types.ts';
 import { badRequest, notFound, StatusError } from '../../api/meta/status-error.ts';
 import { compareVersions } from '../../api/meta/version-order.ts';
 import type { ObjectType } from '../../api/object-type.ts';
 import type { Strategy } from '../../api/strategy.ts';
 import { customKind } from '../../api/structural/custom-kind.ts';
-import { customStrategy, type SchemaRules } from '../../api/structural/custom-strategy.ts';
+import { customStrategy } from '../../api/structural/custom-strategy.ts';
 import { customType } from '../../api/structural/custom-type.ts';
 import { customScale, pathSteps } from '../../api/structural/scale.ts';
 import type { Structural } from '../../api/structural/schema.ts';
@@ -16,8 +17,6 @@ import { CustomRepresentation, type CustomVersions } from './custom-representati
 export interface CustomEndpointDeps {
   objects: ObjectCodec;
   conversionOf(definition: CustomResourceDefinition): Conversion;
-  /** The compiled `x-kubernetes-validations` of a schema; undefined: it has none. */
-  rulesOf(schema: Structural): SchemaRules | undefined;
 }
 
 const anything: Structural = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
@@ -58,7 +57,7 @@ function customEndpoint(
   const kind = customKind(definition, version);
   const groupVersion = `${kind.group}/${kind.version}`;
   const schema = schemaOf(version);
-  const strategy = customStrategy(schema, version, deps.rulesOf(schema));
+  const strategy = customStrategy(schema, version, schemaRules(schema));
   return {
     kind,
     resource: `${kind.resource}.${kind.group}`,

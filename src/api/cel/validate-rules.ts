@@ -1,0 +1,127 @@
+import { largest } from '../../cel/estimate.ts';
+import { assignable, bool, string, type Type } from '../../cel/types.ts';
+import type { ValidationRule } from '../generated/types.ts';
+import { forbidden, invalidValue, notSupported, required } from '../meta/field-error.ts';
+import type { FieldError } from '../meta/status-error.ts';
+import { isEmbedded, itemsOf, type Structural, valuesOf } from '../structural/schema.ts';
+import { declaredType } from './declared.ts';
+import { compilationFailure, compileRule } from './rule.ts';
+
+/** What one rule may cost, counting how often it can run, and all rules of a schema together (KEP-2876). */
+const perRule = 10_000_000;
+const perSchema = 100_000_000;
+
+const reasons = ['FieldValueInvalid', 'FieldValueForbidden', 'FieldValueRequired', 'FieldValueDuplicate'];
+
+/** Whether the rules of a definition's schema are well-formed, compile, and cost no more than they may. */
+export function validateSchemaRules(schema: Structural, path: string): FieldError[] {
+  const visit = new Visit();
+  visit.schema(schema, { path, times: 1, isResource: true, correlatable: true });
+  if (visit.total > perSchema) {
+    const text = `x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema ${exceeds(visit.total / perSchema)}`;
+    visit.errors.push(forbidden(path, text));
+  }
+  return visit.errors;
+}
+
+const exceeds = (factor: number): string => {
+  const by = factor > 100 ? 'more than 100x' : `${factor.toFixed(1)}x`;
+  return `exceeds budget by factor of ${by} (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)`;
+};
+
+interface Place {
+  path: string;
+  /** How often the part can occur in one object. */
+  times: number;
+  isResource: boolean;
+  /** Whether it is known which value became which on an update. */
+  correlatable: boolean;
+}
+
+class Visit {
+  readonly errors: FieldError[] = [];
+  total = 0;
+
+  schema(schema: Structural, at: Place): void {
+    const type = declaredType(schema, at.isResource);
+    (schema['x-kubernetes-validations'] ?? []).forEach((rule, i) => {
+      this.#rule(rule, type, { ...at, path: `${at.path}.x-kubernetes-validations[${i}]` });
+    });
+    const count = type ? largest(type) : 1;
+    for (const [name, property] of Object.entries(schema.properties ?? {}))
+      this.#below(property, { ...at, path: `${at.path}.properties[${name}]` });
+    const items = itemsOf(schema);
+    const listType = schema['x-kubernetes-list-type'];
+    if (items)
+      this.#below(items, {
+        ...at,
+        path: `${at.path}.items`,
+        times: at.times * count,
+        correlatable: at.correlatable && listType === 'map',
+      });
+    const values = valuesOf(schema);
+    if (values) this.#below(values, { ...at, path: `${at.path}.additionalProperties`, times: at.times * count });
+  }
+
+  #below(schema: Structural, at: Place): void {
+    this.schema(schema, { ...at, isResource: isEmbedded(schema) });
+  }
+
+  #rule(rule: ValidationRule, type: Type | undefined, at: Place): void {
+    const { path } = at;
+    this.errors.push(...wording(rule, path));
+    if (!rule.rule.trim() || !type) return;
+    try {
+      const { program, message, isTransition } = compileRule(rule, type);
+      if (!assignable(program.type, bool, new Map()))
+        this.errors.push(invalidValue(`${path}.rule`, rule.rule, 'cel expression must evaluate to a bool'));
+      if (message && !assignable(message.type, string, new Map()))
+        this.errors.push(
+          invalidValue(
+            `${path}.messageExpression`,
+            rule.messageExpression,
+            'messageExpression must evaluate to a string',
+          ),
+        );
+      if (isTransition && !at.correlatable)
+        this.errors.push(
+          invalidValue(`${path}.rule`, rule.rule, 'oldSelf cannot be used on the uncorrelatable portion of the schema'),
+        );
+      if (rule.optionalOldSelf !== undefined && !isTransition)
+        this.errors.push(
+          invalidValue(
+            `${path}.optionalOldSelf`,
+            rule.optionalOldSelf,
+            'may not be set if oldSelf is not used in rule',
+          ),
+        );
+      this.#cost(program.estimate * at.times, `${path}.rule`, 'rule');
+      if (message) this.#cost(message.estimate * at.times, `${path}.messageExpression`, 'messageExpression');
+    } catch (error) {
+      this.errors.push(invalidValue(`${path}.rule`, rule.rule, compilationFailure(error)));
+    }
+  }
+
+  #cost(cost: number, path: string, what: string): void {
+    this.total += cost;
+    if (cost > perRule) this.errors.push(forbidden(path, `estimated ${what} cost ${exceeds(cost / perRule)}`));
+  }
+}
+
+function wording(rule: ValidationRule, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const { message, reason, fieldPath } = rule;
+  if (!rule.rule.trim()) errors.push(required(`${path}.rule`, 'rule is not specified'));
+  if (message !== undefined && !message.trim())
+    errors.push(invalidValue(`${path}.message`, message, 'message must be non-empty if specified'));
+  else if (message?.trim().includes('\n'))
+    errors.push(invalidValue(`${path}.message`, message, 'message must not contain line breaks'));
+  else if (rule.rule.trim().includes('\n') && !message)
+    errors.push(required(`${path}.message`, 'message must be specified if rule contains line breaks'));
+  if (rule.messageExpression !== undefined && !rule.messageExpression.trim())
+    errors.push(required(`${path}.messageExpression`, 'messageExpression must be non-empty if specified'));
+  if (reason !== undefined && !reasons.includes(reason)) errors.push(notSupported(`${path}.reason`, reason, reasons));
+  if (fieldPath !== undefined && !/^(\.[A-Za-z_][\w-]*|\['(?:[^'\\]|\\.)+'\])+$/.test(fieldPath))
+    errors.push(invalidValue(`${path}.fieldPath`, fieldPath, 'fieldPath must be a valid path'));
+  return errors;
+}
