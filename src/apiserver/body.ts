@@ -85,7 +85,7 @@ export async function parseBody(request: HttpRequest, bytes: Buffer, endpoint: E
   } catch (error) {
     if (error instanceof StatusError) throw error;
     const why = jsonSyntaxError(text);
-    if (patchType) throw badRequest(`error decoding patch: ${why}`);
+    if (patchType) throw badRequest(patchType === 'merge' ? `error decoding patch: ${why}` : why);
     throw unrecognized(kind, `couldn't get version/kind; json parse error: ${why}`, bytes);
   }
 }

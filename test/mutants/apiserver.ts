@@ -6,6 +6,13 @@ const transportTest = 'test/integration/transport.test.ts';
 
 export const apiserver: Mutant[] = [
   {
+    bug: 'the credentials for this server are passed on to what is behind the proxy',
+    file: 'src/apiserver/backend-proxy.ts',
+    find: "  'authorization',\n",
+    replace: '',
+    test: { file: 'src/apiserver/proxy-target.test.ts', name: 'headers, but none that are for this server' },
+  },
+  {
     bug: 'a binding in one namespace grants in all',
     file: 'src/apiserver/authz/rbac.ts',
     find: "resource.startsWith('rolebindings.') ? (object.metadata.namespace ?? '') : ''",

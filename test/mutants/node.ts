@@ -2,6 +2,7 @@ import type { Mutant } from './mutant.ts';
 
 const dispatcherTest = 'src/kubelet/pod-dispatcher.test.ts';
 const probeTest = 'src/kubelet/probes/probe-machine.test.ts';
+const statusTest = 'src/kubelet/status/pod-status.test.ts';
 const slotsTest = 'src/proxy/slots.test.ts';
 const rulesetTest = 'src/proxy/ruleset.test.ts';
 
@@ -47,6 +48,27 @@ export const node: Mutant[] = [
     find: 'if (isPod(current)) entry.base = current;',
     replace: '',
     test: { file: 'src/kubelet/status-writer.test.ts', name: 'reads again and repeats after a conflict' },
+  },
+  {
+    bug: 'a failed container that is made again counts as the end of its pod',
+    file: 'src/kubelet/status/pod-phase.ts',
+    find: '(work) => isAlive(work) || ',
+    replace: '(work) => ',
+    test: { file: statusTest, name: 'is Running while a container that failed is made again' },
+  },
+  {
+    bug: 'container statuses stand as in the spec',
+    file: 'src/kubelet/status/pod-status.ts',
+    find: "byName(of('app'))",
+    replace: "of('app')",
+    test: { file: statusTest, name: 'containers stand in the order of their names' },
+  },
+  {
+    bug: 'a folder whose name begins with dots counts as outside of the volume',
+    file: 'src/kubelet/volumes/sub-path.ts',
+    find: "inner === '..' || inner.startsWith('../')",
+    replace: "inner.startsWith('..')",
+    test: { file: 'src/kubelet/volumes/volumes.test.ts', name: 'mounts a file of a volume that mirrors an object' },
   },
   {
     bug: 'slots keep holes',
