@@ -1,5 +1,6 @@
 import { api } from './api.ts';
 import { apiserver } from './apiserver.ts';
+import { cluster } from './cluster.ts';
 import { controllers } from './controllers.ts';
 import type { Mutant } from './mutant.ts';
 import { node } from './node.ts';
@@ -7,4 +8,12 @@ import { scheduler } from './scheduler.ts';
 import { store } from './store.ts';
 
 /** All planted bugs. `npm run mutants` shows that each is caught. */
-export const mutants: readonly Mutant[] = [...store, ...api, ...apiserver, ...controllers, ...scheduler, ...node];
+export const mutants: readonly Mutant[] = [
+  ...store,
+  ...api,
+  ...apiserver,
+  ...controllers,
+  ...scheduler,
+  ...node,
+  ...cluster,
+];

@@ -90,9 +90,10 @@ describe('changeKubeconfig', () => {
     writeFileSync(`${file}.lock`, '');
     const clock = new VirtualClock();
     let outcome: unknown;
-    changeKubeconfig(file, { clock }, () => 'x').catch((error: unknown) => {
-      outcome = error;
-    });
+    const settle = (value: unknown) => {
+      outcome = value;
+    };
+    changeKubeconfig(file, { clock }, () => 'x').then(settle, settle);
     while (outcome === undefined) await clock.advance(50);
     expect(outcome).toBeInstanceOf(KubeconfigLockedError);
     expect(existsSync(file)).toBe(false);
