@@ -4,6 +4,7 @@ import { applyStrategicMerge } from './meta/strategic-merge.ts';
 import type { ObjectType } from './object-type.ts';
 import { groupVersion, type KubeObject } from './resource.ts';
 import { applyDefaults } from './schema/defaults.ts';
+import { jsonKind } from './schema/cursor.ts';
 import { DecodeError } from './schema/decode-error.ts';
 import { isRegistered, schema } from './schema/schema.ts';
 import type { Strategy } from './strategy.ts';
@@ -34,10 +35,22 @@ const scheme = 'k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30';
 
 /** A body may leave kind and apiVersion out; if it has them, they must be the kind's. */
 function checkKind(wanted: Kind, body: unknown): void {
-  const given = (body ?? {}) as KubeObject;
-  const { kind = wanted.kind, apiVersion = groupVersion(wanted) } = given;
+  const kind = typeMember(wanted, body, 'kind') ?? wanted.kind;
+  const apiVersion = typeMember(wanted, body, 'apiVersion') ?? groupVersion(wanted);
   if (kind === wanted.kind && apiVersion === groupVersion(wanted)) return;
   throw unconvertible(wanted, { kind, apiVersion });
+}
+
+/** What a body says of its kind; undefined when it says nothing. Throws `DecodeError` when that is no text. */
+function typeMember(wanted: Kind, body: unknown, member: 'kind' | 'apiVersion'): string | undefined {
+  const value = (body as Record<string, unknown> | null | undefined)?.[member];
+  if (typeof value === 'string') return value;
+  if (value === null || value === undefined) return undefined;
+  const why = `json: cannot unmarshal ${jsonKind(value)} into Go struct field .${member} of type string`;
+  throw new DecodeError(
+    `the object provided is unrecognized (must be of type ${wanted.kind})`,
+    `couldn't get version/kind; json parse error: ${why}`,
+  );
 }
 
 /** The refusal of a body that is of another kind, known or not. */

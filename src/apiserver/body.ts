@@ -7,6 +7,7 @@ import { jsonSyntaxError } from '../api/schema/json-syntax.ts';
 import { decodeProtobuf } from '../api/schema/protobuf-decode.ts';
 import type { PatchType } from '../client/client.ts';
 import type { Endpoint } from './endpoint.ts';
+import { parseYaml, YamlError } from './yaml-body.ts';
 
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
 
@@ -29,7 +30,9 @@ export function readBody(request: HttpRequest): Promise<Buffer> {
       size += chunk.length;
       if (size > maxBodyBytes) {
         reject(StatusError.of('RequestEntityTooLarge', `Request entity too large: limit is ${maxBodyBytes}`));
-        request.pause();
+        // Clients read no answer before they have sent their all; the rest is thrown away, within reason.
+        chunks.length = 0;
+        if (size > 10 * maxBodyBytes) request.destroy();
       } else chunks.push(chunk);
     });
     request.on('aborted', () => reject(badRequest('the request was aborted')));
@@ -69,7 +72,7 @@ export async function parseBody(request: HttpRequest, bytes: Buffer, endpoint: E
   }
   if (bytes.length === 0) return { value: undefined, patchType };
   if (type === 'application/yaml' || patchType === 'apply')
-    return { value: await parseYaml(bytes, kind, patchType), patchType };
+    return { value: await readYaml(bytes, kind, patchType), patchType };
   if (type === 'application/vnd.kubernetes.protobuf') return { value: decodeProtobuf(bytes), patchType };
   if (type !== '' && type !== 'application/json' && !patchType) {
     throw StatusError.of(
@@ -80,6 +83,7 @@ export async function parseBody(request: HttpRequest, bytes: Buffer, endpoint: E
   const text = bytes.toString('utf8');
   try {
     const value: unknown = JSON.parse(text);
+    checkDepth(text);
     if (!patchType && request.method !== 'DELETE') requireObject(value, kind, bytes);
     return { value, patchType, duplicates: duplicateFields(text) };
   } catch (error) {
@@ -117,29 +121,46 @@ function summary(bytes: Buffer): string {
 const unrecognized = (kind: string, why: string, bytes: Buffer): StatusError =>
   badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${summary(bytes)})`);
 
-/** YAML as Kubernetes reads it: JSON's types, no dates. JSON is YAML, too, and much faster to read as itself. */
-async function parseYaml(bytes: Buffer, kind: string, patchType: PatchType | undefined): Promise<unknown> {
+/** JSON is YAML, too, and much faster to read as itself. */
+async function readYaml(bytes: Buffer, kind: string, patchType: PatchType | undefined): Promise<unknown> {
   const text = bytes.toString('utf8');
   if (text.trimStart().startsWith('{')) {
     try {
-      return JSON.parse(text);
-    } catch {
+      const value: unknown = JSON.parse(text);
+      checkDepth(text);
+      return value;
+    } catch (error) {
+      if (error instanceof StatusError) throw error;
       // A flow mapping that is YAML but not JSON.
     }
   }
-  const { parse } = await import('yaml');
   try {
-    return parse(text, { version: '1.2', schema: 'core', maxAliasCount: 100 });
+    return await parseYaml(text);
   } catch (error) {
-    const why = `yaml: ${yamlError(error as Error)}`;
+    if (!(error instanceof YamlError)) throw error;
+    const why = `yaml: ${error.message}`;
     if (patchType) throw badRequest(`error decoding YAML: error converting YAML to JSON: ${why}`);
     throw unrecognized(kind, why, bytes);
   }
 }
 
-/** The first line of the parser's message, with the place first as Go's parser has it. */
-function yamlError(error: Error & { linePos?: { line: number }[] }): string {
-  const line = error.linePos?.[0]?.line;
-  const what = (error.message.split('\n')[0] ?? '').replace(/ at line \d+, column \d+:?$/, '');
-  return line ? `line ${line}: ${what}` : what;
+/** No object of the API is as deep; what handles bodies recurses. */
+const maxDepth = 250;
+
+/** Counts the brackets of a JSON text. Throws BadRequest when they are nested too deeply. */
+function checkDepth(json: string): void {
+  let depth = 0;
+  for (let at = 0; at < json.length; at++) {
+    const c = json[at];
+    if (c === '"') at = endOfString(json, at);
+    else if (c === '{' || c === '[') depth++;
+    else if (c === '}' || c === ']') depth--;
+    if (depth > maxDepth) throw badRequest(`exceeded max depth of ${maxDepth}`);
+  }
+}
+
+function endOfString(json: string, start: number): number {
+  let at = start + 1;
+  while (at < json.length && json[at] !== '"') at += json[at] === '\\' ? 2 : 1;
+  return at;
 }

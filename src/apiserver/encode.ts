@@ -56,7 +56,9 @@ export async function encodeAnswer(
 /** A value as Kubernetes' YAML encoder writes it: sorted keys. */
 export async function yamlOf(value: unknown): Promise<Buffer> {
   const { stringify } = await import('yaml');
-  return Buffer.from(stringify(value, { version: '1.1', sortMapEntries: true, lineWidth: 0 }));
+  return Buffer.from(
+    stringify(value, { version: '1.1', sortMapEntries: true, aliasDuplicateObjects: false, lineWidth: 0 }),
+  );
 }
 
 /** One object is asked for as one, a list as a list. */

@@ -15,8 +15,8 @@ export function jsonSyntaxError(text: string): string {
 
 class Wrong extends Error {}
 
-/** Go stops here, too. */
-const maxNesting = 10_000;
+/** Go goes ten times as deep; here every level costs stack. */
+const maxNesting = 1000;
 
 class Scan {
   readonly #text: string;

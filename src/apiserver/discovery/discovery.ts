@@ -75,7 +75,11 @@ const contentTypes: Record<Format, string> = {
 /** `/version` is written to be read by people. */
 function encode(document: object, format: Format, indent?: number): DiscoveryAnswer {
   const contentType = contentTypes[format];
-  if (format === 'yaml') return { body: Buffer.from(stringify(document, { sortMapEntries: true })), contentType };
+  if (format === 'yaml')
+    return {
+      body: Buffer.from(stringify(document, { sortMapEntries: true, aliasDuplicateObjects: false })),
+      contentType,
+    };
   const body = Buffer.from(`${JSON.stringify(document, undefined, indent)}\n`);
   if (format === 'json') return { body, contentType };
   return { body, contentType, etag: `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"` };

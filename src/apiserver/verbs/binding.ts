@@ -1,13 +1,15 @@
 import type { Binding, Pod } from '../../api/generated/types.ts';
 import { conflict, StatusError } from '../../api/meta/status-error.ts';
+import { schema } from '../../api/schema/schema.ts';
 import { type ApiContext, timestamp } from '../context.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { Answer, ApiRequest } from '../request.ts';
+import { decodeAs } from './request-body.ts';
 import { modify } from './update.ts';
 
 /** POST pods/NAME/binding: gives a pod its node, once. */
 export async function bind(context: ApiContext, request: ApiRequest): Promise<Answer> {
-  const binding = request.body as Binding;
+  const binding = decodeAs<Binding>(request.body, codec, { group: '', kind: 'Binding' });
   const name = request.name || binding?.metadata?.name;
   const node = target(binding);
   const pods = context.registry.find('', 'v1', 'pods') as Endpoint;
@@ -32,6 +34,8 @@ export async function bind(context: ApiContext, request: ApiRequest): Promise<An
     object: { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', code: 201 },
   };
 }
+
+const codec = schema.codecFor('io.k8s.api.core.v1.Binding');
 
 function target(binding: Binding): string {
   const kind = binding?.target?.kind ?? '';

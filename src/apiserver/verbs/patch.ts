@@ -99,7 +99,7 @@ function decodeApplied(request: ApiRequest): KubeObject {
   }
   const expected = groupVersion(request.endpoint.kind);
   const { apiVersion = '', kind = '' } = body;
-  if (apiVersion !== expected) {
+  if (typeof kind !== 'string' || apiVersion !== expected) {
     throw badRequest(
       `Incorrect version specified in apply patch. Specified patch version: ${apiVersion}, expected: ${expected}`,
     );

@@ -3,6 +3,7 @@ import { forbidden, notSupported, quoted, required } from '../../api/meta/field-
 import { validateFieldManager } from '../../api/meta/object-meta.ts';
 import { badRequest, type FieldError, invalid, StatusError } from '../../api/meta/status-error.ts';
 import type { KubeObject } from '../../api/resource.ts';
+import type { Codec } from '../../api/schema/codec.ts';
 import { DecodeError } from '../../api/schema/decode-error.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { type ApiRequest } from '../request.ts';
@@ -59,9 +60,15 @@ export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unkn
 
 /** The body of a subresource, which has a kind of its own. */
 export function checkKindOf(body: unknown, wanted: { group: string; kind: string }): void {
-  const { kind, apiVersion = 'v1' } = (body ?? {}) as KubeObject;
-  if (kind === undefined || kind === wanted.kind) return;
-  throw unconvertible(wanted, { kind, apiVersion });
+  const { kind, apiVersion } = (body ?? {}) as KubeObject;
+  if (typeof kind !== 'string' || kind === wanted.kind) return;
+  throw unconvertible(wanted, { kind, apiVersion: typeof apiVersion === 'string' ? apiVersion : 'v1' });
+}
+
+/** The decoded body of a subresource that takes an object of another kind. Throws BadRequest. */
+export function decodeAs<T>(body: unknown, codec: Codec, wanted: { group: string; kind: string }): T {
+  checkKindOf(body, wanted);
+  return codec.decode(body).object as T;
 }
 
 /** Name and namespace of a body against those of the URL, which wins where the body is silent. */

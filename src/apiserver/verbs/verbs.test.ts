@@ -1,0 +1,155 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { configmaps, namespaces, pods, serviceaccounts } from '../../api/generated/resources.ts';
+import { type RawAnswer, startTestServer, type TestServer } from '../replay/server.fake.ts';
+
+type Json = Record<string, any>;
+
+const historyBytes = 200_000;
+const collection = '/api/v1/namespaces/t/configmaps';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ historyBytes });
+  await server.admin.create(namespaces, { metadata: { name: 't' } });
+  await server.admin.create(serviceaccounts, { metadata: { namespace: 't', name: 'default' } });
+  for (const name of ['a', 'b', 'c', 'd', 'e']) {
+    await server.admin.create(configmaps, { metadata: { name, namespace: 't', labels: { n: name } } });
+  }
+});
+afterAll(() => server.close());
+
+const send = (method: string, path: string, body?: unknown): Promise<RawAnswer> =>
+  server.send({
+    method,
+    path,
+    headers: { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' },
+    body: body === undefined ? undefined : JSON.stringify(body),
+  });
+const ask = async (method: string, path: string, body?: unknown): Promise<Json> =>
+  JSON.parse((await send(method, path, body)).body.toString()) as Json;
+const names = (list: Json): string[] => (list.items as Json[]).map((item) => item.metadata.name);
+
+const linesOf = (bytes: Buffer): Json[] =>
+  bytes
+    .toString()
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line) as Json);
+
+/** The first `count` events of a watch, while something is done. */
+async function watched(path: string, count: number, during: () => Promise<unknown> = async () => {}): Promise<Json[]> {
+  const pending = server.send({ method: 'GET', path, enough: (bytes) => linesOf(bytes).length >= count });
+  await during();
+  return linesOf((await pending).body);
+}
+
+describe('pages', () => {
+  it('show one revision, whatever is written meanwhile', async () => {
+    const first = await ask('GET', `${collection}?limit=2`);
+    expect([names(first), first.metadata.remainingItemCount]).toEqual([['a', 'b'], 3]);
+    await send('DELETE', `${collection}/c`);
+    await send('POST', collection, { metadata: { name: 'cc' } });
+    const second = await ask('GET', `${collection}?limit=2&continue=${first.metadata.continue}`);
+    expect([names(second), second.metadata.resourceVersion]).toEqual([['c', 'd'], first.metadata.resourceVersion]);
+    const last = await ask('GET', `${collection}?limit=2&continue=${second.metadata.continue}`);
+    expect([names(last), last.metadata.continue]).toEqual([['e'], undefined]);
+    await send('DELETE', `${collection}/cc`);
+    await send('POST', collection, { metadata: { name: 'c' } });
+  });
+
+  it('end with 410 and a token for the rest when their revision is gone', async () => {
+    const first = await ask('GET', `${collection}?limit=2`);
+    const old = first.metadata.resourceVersion;
+    for (let i = 0; i < 5; i++) await send('PATCH', `${collection}/e`, { data: { a: `${i}`.repeat(60_000) } });
+    const gone = await ask('GET', `${collection}?limit=2&continue=${first.metadata.continue}`);
+    expect([gone.code, gone.reason]).toEqual([410, 'Expired']);
+    expect(names(await ask('GET', `${collection}?continue=${gone.metadata.continue}`))).toEqual(['c', 'd', 'e']);
+    const exact = await ask('GET', `${collection}?resourceVersion=${old}&resourceVersionMatch=Exact`);
+    expect([exact.code, exact.message]).toEqual([410, 'The resourceVersion for the provided list is too old.']);
+    const resumed = await ask('GET', `${collection}?watch=1&resourceVersion=${old}`);
+    expect(resumed.code ?? resumed.object.code).toBe(410);
+  });
+
+  it('do not count what selectors hide', async () => {
+    const list = await ask('GET', `${collection}?limit=1&labelSelector=n`);
+    expect(list.metadata).toMatchObject({ continue: expect.any(String) });
+    expect(list.metadata).not.toHaveProperty('remainingItemCount');
+  });
+});
+
+describe('watches', () => {
+  it('see a graceful deletion come nearer, and the end', async () => {
+    const spec = { nodeName: 'n', containers: [{ name: 'c', image: 'i' }] };
+    const path = '/api/v1/namespaces/t/pods';
+    const events = await watched(`${path}?watch=1&fieldSelector=metadata.name=g`, 5, async () => {
+      await server.admin.create(pods, { metadata: { name: 'g', namespace: 't' }, spec } as never);
+      await send('DELETE', `${path}/g`);
+      await send('DELETE', `${path}/g`, { gracePeriodSeconds: 5 });
+      await send('DELETE', `${path}/g`, { gracePeriodSeconds: 0 });
+    });
+    expect(events.map(({ type, object }) => [type, object.metadata.deletionGracePeriodSeconds])).toEqual([
+      ['ADDED', undefined],
+      ['MODIFIED', 30],
+      ['MODIFIED', 5],
+      ['MODIFIED', 0],
+      ['DELETED', 0],
+    ]);
+  });
+
+  it('end after their time, without an error', async () => {
+    const answer = await send('GET', `${collection}?watch=1&timeoutSeconds=1&labelSelector=none`);
+    expect([answer.status, answer.body.length]).toEqual([200, 0]);
+  });
+
+  it('describe the columns of their tables once', async () => {
+    const answer = await server.send({
+      method: 'GET',
+      path: `${collection}?watch=1`,
+      headers: { accept: 'application/json;as=Table;g=meta.k8s.io;v=v1' },
+      enough: (bytes) => linesOf(bytes).length >= 2,
+    });
+    const [first, second] = linesOf(answer.body);
+    expect(first?.object.columnDefinitions.map((column: Json) => column.name)).toEqual(['Name', 'Data', 'Age']);
+    expect(second?.object.columnDefinitions).toBeNull();
+  });
+});
+
+describe('limits', () => {
+  it('refuse large bodies and large objects', async () => {
+    const tooLarge = await ask('POST', collection, { metadata: { name: 'x' }, data: { a: 'x'.repeat(4_000_000) } });
+    expect([tooLarge.code, tooLarge.message]).toEqual([413, 'Request entity too large: limit is 3145728']);
+    const invalid = await ask('POST', collection, { metadata: { name: 'x' }, data: { a: 'x'.repeat(2 ** 20 + 1) } });
+    expect([invalid.code, invalid.message]).toEqual([
+      422,
+      'ConfigMap "x" is invalid: []: Too long: may not be more than 1048576 bytes',
+    ]);
+  });
+});
+
+describe('writes', () => {
+  it('without a version go to whatever is there', async () => {
+    const put = await ask('PUT', `${collection}/a`, { metadata: { name: 'a' }, data: { k: 'v' } });
+    expect([put.data, put.metadata.labels]).toEqual([{ k: 'v' }, undefined]);
+  });
+
+  it('of a service that leave out what was allocated keep it', async () => {
+    const services = '/api/v1/namespaces/t/services';
+    const spec = { type: 'NodePort', ports: [{ port: 80 }] };
+    const made = await ask('POST', services, { metadata: { name: 's' }, spec });
+    const put = await ask('PUT', `${services}/s`, { metadata: { name: 's' }, spec });
+    expect(put.spec).toEqual(made.spec);
+  });
+
+  it('that evict nothing in a dry run leave the pod', async () => {
+    const path = '/api/v1/namespaces/t/pods';
+    await send('POST', path, { metadata: { name: 'e' }, spec: { containers: [{ name: 'c', image: 'i' }] } });
+    const eviction = { metadata: { name: 'e' }, deleteOptions: { gracePeriodSeconds: 0 } };
+    expect((await send('POST', `${path}/e/eviction?dryRun=All`, eviction)).status).toBe(201);
+    expect((await ask('GET', `${path}/e`)).metadata.deletionTimestamp).toBeUndefined();
+    const different = await ask('POST', `${path}/e/eviction?dryRun=All`, {
+      ...eviction,
+      deleteOptions: { dryRun: ['X'] },
+    });
+    expect(different.message).toBe('Non-matching dry-run options in request and content: [All] and [X]');
+  });
+});

@@ -1,0 +1,50 @@
+import type { CST } from 'yaml';
+
+/** A text that is not YAML; the message is in the order of Go's parser: the line first. */
+export class YamlError extends Error {
+  override readonly name = 'YamlError';
+}
+
+/** Deeper documents are refused before anything that recurses sees them. */
+const maxDepth = 250;
+const maxAliases = 100;
+
+/** YAML as Kubernetes reads it: JSON's types, no dates. Throws `YamlError`. */
+export async function parseYaml(text: string): Promise<unknown> {
+  const { Composer, Parser } = await import('yaml');
+  const tokens = [...new Parser().parse(text)];
+  if (depthOf(tokens) > maxDepth) throw new YamlError(`exceeded max depth of ${maxDepth}`);
+  const composer = new Composer({ version: '1.2', schema: 'core', logLevel: 'error' });
+  const [document] = composer.compose(tokens, true, text.length);
+  if (!document) return null;
+  const [error] = document.errors;
+  if (error) throw new YamlError(describe(text, error));
+  try {
+    return document.toJS({ maxAliasCount: maxAliases });
+  } catch (cause) {
+    throw new YamlError((cause as Error).message, { cause });
+  }
+}
+
+/** The first line of the parser's message, with the place first. */
+function describe(text: string, error: { message: string; pos: [number, number] }): string {
+  const line = text.slice(0, error.pos[0]).split('\n').length;
+  return `line ${line}: ${error.message.split('\n')[0]}`;
+}
+
+/** How deep the collections of a document are nested; does not recurse itself. */
+function depthOf(tokens: CST.Token[]): number {
+  let deepest = 0;
+  const open = tokens.map((token): [CST.Token, number] => [token, 0]);
+  for (let next = open.pop(); next && deepest <= maxDepth; next = open.pop()) {
+    const [token, depth] = next;
+    deepest = Math.max(deepest, depth);
+    if (token.type === 'document' && token.value) open.push([token.value, depth]);
+    if (!('items' in token)) continue;
+    for (const { key, value } of token.items) {
+      if (key) open.push([key, depth + 1]);
+      if (value) open.push([value, depth + 1]);
+    }
+  }
+  return deepest;
+}
