@@ -115,7 +115,7 @@ describe('exec and attach', () => {
     const { exitCode, stdout } = await onTerminal(
       `exec -it web -- sh -c 'tty; until stty size 2>&1 | grep "33 101"; do sleep 0.1; done; exit 7'`,
     );
-    expect(stdout).toMatch(/^\/dev\/pts\/0\r\n.*33 101\r\n/);
+    expect(stdout).toMatch(/\/dev\/pts\/0\r\n.*33 101\r\n/);
     expect(exitCode).toBe(7);
   });
 
