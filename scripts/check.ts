@@ -90,6 +90,7 @@ const checks: Check[] = [
   command('types', bin('tsc'), '--noEmit'),
   command('lint', bin('oxlint'), '--quiet'),
   command('nothing unused', bin('knip'), '--no-progress'),
+  command('coverage of the facts', bin('tsx'), 'scripts/coverage-facts.ts', '--verify'),
   command('generated code', bin('tsx'), 'scripts/generate.ts', '--verify'),
   unitTests,
 ];

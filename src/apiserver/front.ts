@@ -30,8 +30,8 @@ export interface FrontDeps {
   proxy: BackendProxy;
 }
 
-/** Subresources that are streams to and from a node. */
-const connecting = new Set(['exec', 'attach', 'portforward', 'log', 'proxy']);
+/** Subresources whose requests go on to a node or a backend. */
+export const connecting: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'log', 'proxy']);
 
 /** From an HTTP request to its answer: who, what, may he, do it, write it. */
 export class Front {

@@ -91,6 +91,10 @@ function wantsNewest({ verb, query }: ApiRequest): boolean {
   return verb === 'watch' ? version === '' : version !== '0';
 }
 
+/** Whether there is a handler for a verb of a resource (`subresource` is '' then) or subresource that the tables declare. */
+export const isHandled = (subresource: string, verb: string): boolean =>
+  special[subresource] !== undefined || verbs[verb as ApiRequest['verb']] !== undefined;
+
 function handlerOf(request: ApiRequest): Handler {
   const { endpoint, subresource, verb } = request;
   if (!isStored(endpoint)) {

@@ -1,0 +1,127 @@
+/**
+ * `npm run coverage:facts`: how much of Kubernetes is there, done of total, counted from our code and tables against the
+ * facts. Writes `test/coverage.json`; `--verify` only compares: no number may fall. How each is counted stands beside it.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { servedKinds } from '../src/api/generated/kinds.ts';
+import { strategies } from '../src/api/kinds.ts';
+import { groupResource } from '../src/api/resource.ts';
+import { defaultsTable } from '../src/api/schema/defaults.ts';
+import { connecting } from '../src/apiserver/front.ts';
+import { isHandled } from '../src/apiserver/pipeline.ts';
+import { controllers } from '../src/controllers/controllers.ts';
+import { fallen, missingTests, type Numbers, withoutIndexes } from './coverage-numbers.ts';
+
+const root = join(import.meta.dirname, '..');
+const textOf = (path: string): string => readFileSync(join(root, path), 'utf8');
+const read = <T>(path: string): T => JSON.parse(textOf(path)) as T;
+
+interface FactResource {
+  group: string;
+  version: string;
+  resource: string;
+  verbs?: string[];
+  subresources?: { name: string; verbs: string[] }[];
+  columns?: unknown[];
+}
+const { resources } = read<{ resources: FactResource[] }>('facts/kinds.json');
+const keyOf = (r: FactResource): string => `${r.group}/${r.version}/${r.resource}`;
+const served = new Set(servedKinds.map((kind) => keyOf(kind as FactResource)));
+
+/** A kind counts when it is served in that version. */
+const kinds = () => resources.map((r) => served.has(keyOf(r)));
+
+/** A verb of a resource or subresource counts when the pipeline or a stream to a node has a handler for it. */
+const verbs = () =>
+  resources.flatMap((r) => {
+    const isServed = served.has(keyOf(r));
+    const own = (r.verbs ?? []).map((verb) => isServed && isHandled('', verb));
+    const below = (r.subresources ?? []).flatMap(({ name, verbs: all }) =>
+      all.map((verb) => isServed && (connecting.has(name) || isHandled(name, verb))),
+    );
+    return [...own, ...below];
+  });
+
+/** A column counts when its kind has a printer of its own, or has only those that every kind has. */
+const columns = () =>
+  resources.flatMap((r) => {
+    const has = served.has(keyOf(r)) && ((r.columns ?? []).length <= 2 || strategies[groupResource(r)]?.cells);
+    return (r.columns ?? []).map(() => Boolean(has));
+  });
+
+/** A default counts when our rules of that type, or the schema, name the field. */
+function defaults(): boolean[] {
+  const types = read<Record<string, { f?: { n: string; d?: unknown }[] }>>('facts/types.json');
+  const inSchema = new Set(
+    Object.values(types).flatMap(({ f = [] }) => f.flatMap((x) => (x.d === undefined ? [] : x.n))),
+  );
+  const rules = Object.entries(defaultsTable).map(([type, { unset = {}, apply, reorder = [] }]) => ({
+    type: type.split('.').at(-1) ?? '',
+    text: [...Object.keys(unset), ...Object.values(unset), apply ?? '', ...reorder].map(String).join(' '),
+  }));
+  return read<[string, string, string][]>('facts/defaults.json').map(([, names, field]) => {
+    const last = /[A-Za-z]+$/.exec(withoutIndexes(field.split(' / ')[0] ?? ''))?.[0] ?? field;
+    if (names === '(literal)') return inSchema.has(last);
+    const wanted = names.split(/[ ,]+/);
+    return rules.some(({ type, text }) => wanted.includes(type) && new RegExp(`\\b${last}\\b`).test(text));
+  });
+}
+
+/** A rule (group, type of error, field) counts when a recorded refusal that we repeat has an error of its type there. */
+function validation(): boolean[] {
+  const lines = textOf('src/api/validation/testdata/invalid.jsonl').trim().split('\n');
+  const causes = lines.flatMap((line) => (JSON.parse(line) as { causes: [string, string, string][] }).causes);
+  const shown = new Set(causes.map(([type, field]) => `${type} ${withoutIndexes(field).split('.').at(-1)}`));
+  return read<[string, string, string][]>('facts/validation.json').map(([, type, field]) =>
+    shown.has(`FieldValue${type} ${field}`),
+  );
+}
+
+/** A controller of Kubernetes counts when the one of ours that stands for it is in the list. */
+function controllerLoops(): boolean[] {
+  const authority = { cert: '', key: '' };
+  const ours = new Set(controllers({ rootCaPem: 'x', podCidr: '10.0.0.0/16', authority }).map(({ name }) => name));
+  return read<[string, string][]>('facts/controllers.json').map(([, name]) => ours.has(name));
+}
+
+/** A plugin of the default profile counts when the scheduler has one of its name. */
+function schedulerPlugins(): boolean[] {
+  const files = readdirSync(join(root, 'src/scheduler/plugins')).filter((name) => !name.endsWith('.test.ts'));
+  const text = files.map((name) => textOf(`src/scheduler/plugins/${name}`)).join('');
+  return read<string[]>('facts/scheduler-plugins.json').map((name) => text.includes(`name: '${name}'`));
+}
+
+const shownBy = read<Record<string, string>>('test/conformance.json');
+/** A behaviour counts when `test/conformance.json` names the test of ours that shows it. */
+const conformance = () => read<string[]>('facts/conformance.json').map((name) => shownBy[name] !== undefined);
+
+const counted: Record<string, () => boolean[]> = {
+  kinds,
+  verbs,
+  'validation rules': validation,
+  defaults,
+  columns,
+  controllers: controllerLoops,
+  'scheduler plugins': schedulerPlugins,
+  'conformance behaviours': conformance,
+};
+
+const numbers: Numbers = Object.fromEntries(
+  Object.entries(counted).map(([name, count]) => {
+    const list = count();
+    return [name, { done: list.filter(Boolean).length, total: list.length }];
+  }),
+);
+for (const [name, { done, total }] of Object.entries(numbers))
+  console.log(`${name.padEnd(24)} ${String(done).padStart(5)} of ${total}`);
+const behaviours = new Set(read<string[]>('facts/conformance.json'));
+const problems = [
+  ...fallen(read<Numbers>('test/coverage.json'), numbers),
+  ...missingTests(shownBy, textOf),
+  ...Object.keys(shownBy).flatMap((name) => (behaviours.has(name) ? [] : [`${name}: no such behaviour`])),
+];
+for (const problem of problems) console.log(`✗ ${problem}`);
+if (problems.length > 0) process.exitCode = 1;
+else if (!process.argv.includes('--verify'))
+  writeFileSync(join(root, 'test/coverage.json'), `${JSON.stringify(numbers, undefined, 2)}\n`);
