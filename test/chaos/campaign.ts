@@ -49,8 +49,12 @@ export class Campaign {
    */
   async writeUntil(end: () => Promise<unknown>): Promise<void> {
     const wanted = this.ledger.acknowledged + 20 + Math.floor(this.rng.next() * 200);
-    const written = this.write();
-    while (this.ledger.acknowledged < wanted) await Promise.race([written, sleep(realClock, 1)]);
+    let isOver = false;
+    const written = this.write().finally(() => (isOver = true));
+    written.catch(() => {});
+    while (!isOver && this.ledger.acknowledged < wanted) await sleep(realClock, 1);
+    if (isOver)
+      await written.then(() => Promise.reject(new Error(`the server was lost too early: ${this.server.log()}`)));
     await sleep(realClock, this.rng.next() * 5);
     await end();
     await written;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { realClock, sleep } from '../../src/base/clock.ts';
+import { realClock } from '../../src/base/clock.ts';
 import { Campaign, isLong, seed } from './campaign.ts';
 import { type Fault, FaultyDisk, parseLog, undoOf } from './faulty-disk.ts';
 import { ServerProcess } from './server-process.ts';
@@ -41,7 +41,8 @@ describe('a disk that can fail', () => {
         if (!moment) return server.kill();
         disk.fault(moment);
         // A journal that never flushes would wait for ever.
-        return Promise.race([server.exit, sleep(realClock, 5000).then(() => server.kill())]);
+        const cancel = realClock.after(5000, () => void server.kill());
+        return server.exit.finally(cancel);
       });
       disk.fault(undefined);
       const blocks = disk.cutPower(cut < moments.length ? undefined : rng);
