@@ -11,6 +11,9 @@ import { openStore } from '../store/open-store.ts';
 import type { SharedJournal } from '../store/shared-journal.ts';
 import type { Store } from '../store/store.ts';
 import { Admission } from './admission/admission.ts';
+import { extensionPlugins } from './admission/extension-plugins.ts';
+import { admissionPlugins } from './admission/plugins.ts';
+import { ParamReader } from './admission/policy-params.ts';
 import { Authentication } from './authn/authentication.ts';
 import { TokenIssuer } from './authn/token-issuer.ts';
 import { allAuthenticated, mastersGroup, type UserInfo } from './authn/user-info.ts';
@@ -33,6 +36,8 @@ import { storeReader } from './object-reader.ts';
 import { openApiOf } from './openapi/openapi.ts';
 import { handle } from './pipeline.ts';
 import { PlainPaths } from './plain-paths.ts';
+import { webhookConversion } from './webhook/conversion-webhook.ts';
+import { WebhookCaller } from './webhook/webhook-caller.ts';
 import { QuotaBook } from './quota-book.ts';
 import { Registry } from './registry.ts';
 import { AddressAllocator } from './service-addresses.ts';
@@ -99,7 +104,12 @@ export class ApiServer {
     const authorizer = observingAuthorizer(store, objects);
     const tokens = new TokenIssuer({ privateKeyPem: options.tokenKey, clock, rng });
     const authentication = new Authentication({ caPem: options.ca, issuer: tokens, read, clock });
-    const admission = new Admission({ read, authorizer, clock, rng });
+    const caller = new WebhookCaller({ read, clock, rng });
+    const params = new ParamReader({ registry, store, objects });
+    const admission = new Admission(
+      { read, authorizer, clock, rng, versionsOf: (group, resource) => registry.versionsOf(group, resource) },
+      { plugins: [...admissionPlugins, ...extensionPlugins({ caller, params, rng })] },
+    );
     const { serviceCidr } = options;
     const addresses = new AddressAllocator({ store, objects, registry, clock, rng }, { serviceCidr });
     this.#deps = deps;
@@ -128,7 +138,10 @@ export class ApiServer {
       ...context,
       client: createClient(this.transportFor(operator, 'kube-apiserver')),
       deleteAll: (resource) => deleteAll(context, resource),
-      conversionOf: () => noConversion,
+      conversionOf: (definition) =>
+        definition.spec.conversion?.strategy === 'Webhook'
+          ? webhookConversion({ caller, rng }, definition)
+          : noConversion,
     });
     this.#nodes = new NodeConnector({ read }, { ca: options.ca, cert: '', key: '', ...options.nodes });
     const proxy = new BackendProxy({ read, rng, tls: () => this.#nodes.tls });

@@ -1,3 +1,4 @@
+import type { Kind } from '../api/kind.ts';
 import { builtInEndpoints } from './built-in-endpoints.ts';
 import type { Endpoint } from './endpoint.ts';
 
@@ -47,10 +48,24 @@ export class Registry {
     return this.#builtInGroups.has(group);
   }
 
-  /** Whether a resource of this name is built in, in whatever version: nothing else can take its place. */
-  hasBuiltIn(resource: string): boolean {
-    for (const endpoint of this.#builtIn.values()) if (endpoint.resource === resource) return true;
-    return false;
+  /** The endpoint of a kind, for who knows an object by its type. */
+  ofKind(group: string, version: string, kind: string): Endpoint | undefined {
+    for (const endpoint of this.#all())
+      if (endpoint.kind.kind === kind && endpoint.kind.version === version && endpoint.kind.group === group)
+        return endpoint;
+    return undefined;
+  }
+
+  /** The versions in which a resource is served. */
+  versionsOf(group: string, resource: string): Pick<Kind, 'group' | 'version' | 'resource' | 'kind'>[] {
+    const versions: Kind[] = [];
+    for (const { kind } of this.#all()) if (kind.group === group && kind.resource === resource) versions.push(kind);
+    return versions;
+  }
+
+  *#all(): Generator<Endpoint> {
+    yield* this.#builtIn.values();
+    yield* this.#added.values();
   }
 
   /** The endpoints that were added, in the order of their owners' names. */

@@ -71,38 +71,51 @@ export class CelList {
 
 export type Key = string | bigint | boolean | Uint;
 
+interface MapContent {
+  entries?: ReadonlyMap<string, [Key, Value]>;
+  json?: Readonly<Record<string, unknown>>;
+  /** The type of the values of `json`. */
+  value?: Type;
+  lazy?: { keys: string[]; get(key: string): Value };
+}
+
 export class CelMap {
+  readonly #lazy: { keys: string[]; get(key: string): Value } | undefined;
   readonly #entries: ReadonlyMap<string, [Key, Value]> | undefined;
   readonly #json: Readonly<Record<string, unknown>> | undefined;
   readonly #value: Type;
 
-  private constructor(
-    entries: ReadonlyMap<string, [Key, Value]> | undefined,
-    json: Readonly<Record<string, unknown>> | undefined,
-    value: Type,
-  ) {
+  private constructor({ entries, json, value, lazy }: MapContent) {
     this.#entries = entries;
     this.#json = json;
-    this.#value = value;
+    this.#value = value ?? dyn;
+    this.#lazy = lazy;
   }
 
   static of(entries: readonly [Key, Value][]): CelMap {
-    return new CelMap(new Map(entries.map(([key, value]) => [keyText(key), [key, value]])), undefined, dyn);
+    return new CelMap({ entries: new Map(entries.map(([key, value]) => [keyText(key), [key, value]])) });
   }
 
   static json(object: Readonly<Record<string, unknown>>, value: Type): CelMap {
-    return new CelMap(undefined, object, value);
+    return new CelMap({ json: object, value });
+  }
+
+  /** Values that are made when they are asked for. */
+  static lazy(keys: string[], get: (key: string) => Value): CelMap {
+    return new CelMap({ lazy: { keys, get } });
   }
 
   get size(): number {
-    return this.#entries?.size ?? Object.keys(this.#json ?? {}).length;
+    return this.#entries?.size ?? this.#lazy?.keys.length ?? Object.keys(this.#json ?? {}).length;
   }
 
   keys(): Key[] {
+    if (this.#lazy) return this.#lazy.keys;
     return this.#entries ? [...this.#entries.values()].map(([key]) => key) : Object.keys(this.#json ?? {});
   }
 
   get(key: Value): Value | undefined {
+    if (this.#lazy) return typeof key === 'string' && this.#lazy.keys.includes(key) ? this.#lazy.get(key) : undefined;
     if (this.#entries) return this.#entries.get(keyText(key))?.[1];
     if (typeof key !== 'string' || !this.#json || !Object.hasOwn(this.#json, key)) return undefined;
     return adapt(this.#json[key], this.#value);

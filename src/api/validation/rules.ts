@@ -4,6 +4,7 @@ import {
   validateDefinitionUpdate,
 } from '../apiextensions/validate-definition.ts';
 import type { Strategy } from '../strategy.ts';
+import { validateAdmissionPolicy, validatePolicyBinding, validateWebhookConfiguration } from './admission-rules.ts';
 import { validateAutoscaler } from './autoscaling.ts';
 import { validateClaim, validateClaimUpdate } from './claim.ts';
 import {
@@ -91,6 +92,10 @@ const table: Record<string, RulesOf> = {
   persistentvolumes: { validate: validateVolume, validateUpdate: validateVolumeUpdate },
   resourcequotas: { validate: validateQuota, validateUpdate: validateQuotaUpdate },
   secrets: { validate: validateSecret, validateUpdate: validateSecretUpdate },
+  'mutatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhookConfiguration },
+  'validatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhookConfiguration },
+  'validatingadmissionpolicies.admissionregistration.k8s.io': { validate: validateAdmissionPolicy },
+  'validatingadmissionpolicybindings.admissionregistration.k8s.io': { validate: validatePolicyBinding },
   'certificatesigningrequests.certificates.k8s.io': {
     validate: validateSigningRequest,
     validateUpdate: validateSigningRequestUpdate,

@@ -12,6 +12,8 @@ export interface AdmissionDeps {
   authorizer: Authorizer;
   clock: Clock;
   rng: Rng;
+  /** The versions in which a resource is served; absent: nobody asks. */
+  versionsOf?: AdmissionContext['versionsOf'];
 }
 
 /** A write as the verbs hand it in. */
@@ -72,6 +74,9 @@ export class Admission {
     const { subresource, namespace, user } = request;
     const name = request.name || (object?.metadata.name ?? '');
     const warn = (text: string) => request.warn(text);
-    return { ...this.#deps, verb, group, resource, subresource, namespace, name, object, old, user, dryRun, warn };
+    const { endpoint } = request;
+    const { versionsOf = () => [], ...deps } = this.#deps;
+    const asked = { verb, endpoint, group, resource, subresource, namespace, name, object, old, user, dryRun };
+    return { ...deps, versionsOf, ...asked, warn };
   }
 }

@@ -5,6 +5,7 @@ import type { Rng } from '../../base/rng.ts';
 import type { UserInfo } from '../authn/user-info.ts';
 import type { Authorizer } from '../authz/authorizer.ts';
 import { forbiddenObject } from '../authz/forbidden.ts';
+import type { Endpoint } from '../endpoint.ts';
 import type { ObjectReader } from '../object-reader.ts';
 
 export type AdmissionVerb = 'create' | 'update' | 'delete' | 'connect';
@@ -13,6 +14,9 @@ export type AdmissionVerb = 'create' | 'update' | 'delete' | 'connect';
 export interface AdmissionContext<T extends KubeObject = KubeObject> {
   readonly verb: AdmissionVerb;
   readonly group: string;
+  readonly endpoint: Endpoint;
+  /** The versions in which a resource is served. */
+  versionsOf(group: string, resource: string): { group: string; version: string; resource: string; kind: string }[];
   /** Plural name without the group. */
   readonly resource: string;
   readonly subresource: string;

@@ -1,0 +1,28 @@
+import { Language, type Program } from '../../cel/environment.ts';
+import { CompileError } from '../../cel/errors.ts';
+import { dyn, opaque, type Type } from '../../cel/types.ts';
+import { authorizerFunctions } from './authorizer-library.ts';
+import { languageDeps } from './language.ts';
+
+const language = new Language(languageDeps, authorizerFunctions);
+
+/** What expressions of policies and of conditions of webhooks see of a request. */
+const variables: Record<string, Type> = {
+  object: dyn,
+  oldObject: dyn,
+  request: dyn,
+  params: dyn,
+  namespaceObject: dyn,
+  variables: dyn,
+  authorizer: opaque('kubernetes.authorization.Authorizer'),
+};
+
+/** The program of an expression; what is wrong with it where there is none. */
+export function compilePolicy(text: string): Program | CompileError {
+  try {
+    return language.compile(text, variables);
+  } catch (error) {
+    if (error instanceof CompileError) return error;
+    throw error;
+  }
+}

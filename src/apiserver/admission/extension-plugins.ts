@@ -1,0 +1,16 @@
+import type { Rng } from '../../base/rng.ts';
+import type { WebhookCaller } from '../webhook/webhook-caller.ts';
+import { Expressions } from './expressions.ts';
+import { mutatingWebhooks } from './mutating-webhooks.ts';
+import type { AdmissionPlugin } from './plugin.ts';
+import type { ParamReader } from './policy-params.ts';
+import { validatingPolicies } from './validating-policies.ts';
+import { validatingWebhooks } from './validating-webhooks.ts';
+
+/** What configurations in the cluster add to admission, after all other plugins and in Kubernetes' order. */
+export function extensionPlugins(deps: { caller: WebhookCaller; params: ParamReader; rng: Rng }): AdmissionPlugin[] {
+  const { caller, params, rng } = deps;
+  const expressions = new Expressions();
+  const webhooks = { caller, expressions, rng };
+  return [mutatingWebhooks(webhooks), validatingPolicies({ expressions, params }), validatingWebhooks(webhooks)];
+}

@@ -1,0 +1,86 @@
+import type { MutatingWebhook, ValidatingWebhook } from '../../api/generated/types.ts';
+import { StatusError } from '../../api/meta/status-error.ts';
+import { type Rng, uuid } from '../../base/rng.ts';
+import { type WebhookCaller, WebhookError } from '../webhook/webhook-caller.ts';
+import {
+  type AdmissionAnswer,
+  admissionRequest,
+  callFailed,
+  denied,
+  noDryRun,
+  readAnswer,
+} from './admission-review.ts';
+import { Evaluation, type Expressions } from './expressions.ts';
+import { type AdmissionContext, refused } from './plugin.ts';
+import { matchRequest, type Target } from './rule-matching.ts';
+
+export interface WebhookDeps {
+  caller: WebhookCaller;
+  expressions: Expressions;
+  rng: Rng;
+}
+
+type Webhook = MutatingWebhook | ValidatingWebhook;
+
+/** Configurations of webhooks and policies are not for webhooks and policies: nobody could repair them. */
+export const isExempt = ({ endpoint }: AdmissionContext): boolean =>
+  endpoint.kind.group === 'admissionregistration.k8s.io';
+
+/** The version in which a webhook wants to see the request; undefined: it does not. */
+export function wantedBy(deps: WebhookDeps, webhook: Webhook, context: AdmissionContext): Target | undefined {
+  const target = matchRequest(context, {
+    rules: webhook.rules ?? [],
+    matchPolicy: webhook.matchPolicy ?? 'Equivalent',
+    namespaceSelector: webhook.namespaceSelector,
+    objectSelector: webhook.objectSelector,
+  });
+  if (!target || !meetsConditions(deps, webhook, { context, target })) return undefined;
+  return target;
+}
+
+/** All conditions hold; one that does not decides before one that fails. */
+function meetsConditions(
+  { expressions }: WebhookDeps,
+  { name, matchConditions = [], failurePolicy }: Webhook,
+  { context, target }: { context: AdmissionContext; target: Target },
+): boolean {
+  if (matchConditions.length === 0) return true;
+  const evaluation = new Evaluation(expressions, context, { target });
+  const outcomes = matchConditions.map((condition) => ({ condition, outcome: evaluation.run(condition.expression) }));
+  if (outcomes.some(({ outcome }) => 'value' in outcome && outcome.value === false)) return false;
+  const broken = outcomes.find(({ outcome }) => 'error' in outcome);
+  if (!broken) return true;
+  if (failurePolicy === 'Ignore') return false;
+  const why = 'error' in broken.outcome ? broken.outcome.error : '';
+  throw refused(
+    context,
+    `webhook ${JSON.stringify(name)} match condition ${JSON.stringify(broken.condition.name)} failed: ${why}`,
+  );
+}
+
+/** Asks a webhook. Undefined: it could not be asked, and that does not matter to it. Throws `StatusError` for a refusal. */
+export async function ask(
+  { caller, rng }: WebhookDeps,
+  webhook: Webhook,
+  { context, target }: { context: AdmissionContext; target: Target },
+): Promise<AdmissionAnswer | undefined> {
+  const { name, sideEffects, failurePolicy, timeoutSeconds = 10, admissionReviewVersions } = webhook;
+  if (context.dryRun && sideEffects !== 'None' && sideEffects !== 'NoneOnDryRun') throw noDryRun(name);
+  const uid = uuid(rng);
+  const version = admissionReviewVersions.find((one) => one === 'v1' || one === 'v1beta1') ?? 'v1';
+  const review = {
+    kind: 'AdmissionReview',
+    apiVersion: `admission.k8s.io/${version}`,
+    request: admissionRequest(context, target, uid),
+  };
+  try {
+    const answer = readAnswer(await caller.call(webhook.clientConfig, review, timeoutSeconds * 1000), uid);
+    for (const text of answer.warnings) context.warn(text);
+    if (!answer.allowed) throw denied(name, answer.status);
+    return answer;
+  } catch (error) {
+    if (error instanceof StatusError || !(error instanceof WebhookError)) throw error;
+    if (failurePolicy === 'Ignore') return undefined;
+    throw callFailed(name, error);
+  }
+}
