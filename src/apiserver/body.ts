@@ -61,14 +61,24 @@ const patchTypesOf = ({ type }: Endpoint): Record<string, PatchType> =>
     Object.entries(patchTypes).filter(([, patch]) => patch !== 'strategic' || type.mergeStrategically),
   );
 
+/** Kubernetes' router refuses it before anybody looks at what the kind would take; custom resources are not behind it. */
+function noSuchPatch(endpoint: Endpoint): StatusError {
+  const accepted = Object.keys(patchTypesOf(endpoint)).join(', ');
+  return endpoint.type.mergeStrategically
+    ? StatusError.of('UnsupportedMediaType', '415: Unsupported Media Type', {})
+    : StatusError.of(
+        'UnsupportedMediaType',
+        `the body of the request was in an unknown format - accepted media types include: ${accepted}`,
+      );
+}
+
 /** The body as data, by its content type; empty bodies are undefined. */
 export async function parseBody(request: HttpRequest, bytes: Buffer, endpoint: Endpoint): Promise<ParsedBody> {
   const { kind } = endpoint.kind;
   const type = mediaType(request);
   const patchType = patchTypesOf(endpoint)[type];
   if (request.method === 'PATCH' && !patchType) {
-    // Kubernetes' router refuses it, before anybody looks at what the kind would take.
-    throw StatusError.of('UnsupportedMediaType', '415: Unsupported Media Type', {});
+    throw noSuchPatch(endpoint);
   }
   if (bytes.length === 0) return { value: undefined, patchType };
   if (type === 'application/yaml' || patchType === 'apply')
