@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { access, mkdir, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { TestProject } from 'vitest/node';
@@ -16,23 +16,47 @@ declare module 'vitest' {
 }
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-/** Short, and none that a person would take. */
-const cluster = 'e2e-suite';
-const scratch = `${tmpdir()}/knarr-${cluster}`;
 const home = process.env.KNARR_HOME ?? '/var/lib/knarr';
 
-const knarr = (...args: string[]): Promise<string> =>
-  outputOf(runCommand, { program: `${root}/knarr`, args: [...args, '--cluster', cluster] });
+/** A name of this run's own: another checkout's run may go on at the same time, and must be left alone. */
+const cluster = `e2e-${process.pid}`;
+const scratchOf = (name: string): string => `${tmpdir()}/knarr-${name}`;
+
+const knarr = (name: string, ...args: string[]): Promise<string> =>
+  outputOf(runCommand, { program: `${root}/knarr`, args: [...args, '--cluster', name] });
+
+async function purge(name: string): Promise<void> {
+  await knarr(name, 'down', '--purge');
+  await rm(scratchOf(name), { recursive: true, force: true });
+}
+
+/** What runs have left that were killed: their process is gone. */
+async function abandoned(): Promise<string[]> {
+  const names = [...(await readdir(home).catch(() => [])), ...(await readdir(tmpdir()))];
+  const runs = new Map<string, string>();
+  for (const name of names) {
+    const [, run, pid] = /^(?:knarr-)?(e2e-(\d+))$/.exec(name) ?? [];
+    if (run && pid) runs.set(run, pid);
+  }
+  const isGone = (pid: string) =>
+    access(`/proc/${pid}`).then(
+      () => false,
+      () => true,
+    );
+  const gone: string[] = [];
+  for (const [name, pid] of runs) if (await isGone(pid)) gone.push(name);
+  return gone;
+}
 
 /** Brings the suite's cluster up as a user would. */
 export async function setup(project: TestProject): Promise<void> {
-  await teardown();
+  for (const name of await abandoned()) await purge(name);
   try {
-    await mkdir(scratch, { recursive: true });
-    await knarr('up', '--no-demo', '--no-kubeconfig');
+    await mkdir(scratchOf(cluster), { recursive: true });
+    await knarr(cluster, 'up', '--no-demo', '--no-kubeconfig');
     project.provide('kubeconfig', `${home}/${cluster}/admin.kubeconfig`);
     project.provide('kubectl', await findKubectl(root, { run: runCommand }));
-    project.provide('scratch', scratch);
+    project.provide('scratch', scratchOf(cluster));
   } catch (error) {
     await teardown();
     throw error;
@@ -40,7 +64,4 @@ export async function setup(project: TestProject): Promise<void> {
 }
 
 /** Removes it, whatever the tests have left. */
-export async function teardown(): Promise<void> {
-  await knarr('down', '--purge');
-  await rm(scratch, { recursive: true, force: true });
-}
+export const teardown = (): Promise<void> => purge(cluster);
