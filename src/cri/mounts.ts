@@ -33,17 +33,21 @@ export async function mountsBelow(dir: string): Promise<string[]> {
 
 const run = promisify(execFile);
 
-/** Unmounts everything below `dir` and on it; busy mounts are detached and end with their last user. */
+/** Unmounts everything below `dir`; what is mounted on it is its owner's. Busy mounts are detached and end with their last user. */
 export async function unmountBelow(dir: string): Promise<void> {
-  for (const path of await mountsBelow(dir)) {
+  await unmount((await mountsBelow(dir)).filter((path) => path !== dir));
+}
+
+async function unmount(paths: readonly string[]): Promise<void> {
+  for (const path of paths) {
     // One mount may take others with it (shared subtrees): whether all are gone is asked afterwards.
     await run('umount', [path]).catch(() => run('umount', ['-l', path]).catch(() => undefined));
   }
 }
 
-/** Unmounts what is below `dir`, then deletes it. Throws rather than delete through a mount that would not go. */
+/** Unmounts what is below `dir` and on it, then deletes it. Throws rather than delete through a mount that would not go. */
 export async function removeTree(dir: string): Promise<void> {
-  await unmountBelow(dir);
+  await unmount(await mountsBelow(dir));
   const left = await mountsBelow(dir);
   if (left.length > 0) throw new Error(`${dir} is not deleted: still mounted: ${left.slice(0, 5).join(', ')}`);
   await rm(dir, { recursive: true, force: true });
