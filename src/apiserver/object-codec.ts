@@ -39,9 +39,9 @@ export class ObjectCodec {
   readonly #recent: Recent<KubeObject>;
   readonly #messages: Recent<Uint8Array>;
 
-  constructor(options: { cachedObjects: number; cachedMessages: number } = defaults) {
-    this.#recent = new Recent(options.cachedObjects);
-    this.#messages = new Recent(options.cachedMessages);
+  constructor(options: { cachedObjects?: number; cachedMessages?: number } = {}) {
+    this.#recent = new Recent(options.cachedObjects ?? defaults.cachedObjects);
+    this.#messages = new Recent(options.cachedMessages ?? defaults.cachedMessages);
   }
 
   /** The frozen object of a version. */

@@ -43,6 +43,8 @@ const network = {
   dnsAddress: '10.96.0.10',
   endpointAddress: '172.31.255.254',
 };
+/** Clients in this process keep up; a long history and a large cache would only fill the heap. */
+const memory = { historyBytes: 8 * 2 ** 20, cachedObjects: 8192 };
 const managerUser: UserInfo = { name: 'system:kube-controller-manager', groups: [allAuthenticated] };
 const schedulerUser: UserInfo = { name: 'system:kube-scheduler', groups: [allAuthenticated] };
 
@@ -103,6 +105,7 @@ export class ControlPlane {
         ca: trust.ca.cert,
         tokenKey: trust.tokenKey,
         checkWrites: true,
+        ...memory,
         facts: {
           caPem: trust.ca.cert,
           serverUrl: 'https://kubernetes.default.svc',

@@ -47,7 +47,7 @@ export class Admission {
   }
 
   async #run(step: 'admit' | 'validate', write: AdmissionRequest): Promise<void> {
-    const plugins = this.#pluginsFor(write);
+    const plugins = this.#pluginsFor(step, write);
     if (plugins.length === 0) return;
     const context = this.#contextOf(write);
     for (const plugin of plugins) {
@@ -56,14 +56,14 @@ export class Admission {
     }
   }
 
-  #pluginsFor({ verb, request }: AdmissionRequest): readonly AdmissionPlugin[] {
+  #pluginsFor(step: 'admit' | 'validate', { verb, request }: AdmissionRequest): readonly AdmissionPlugin[] {
     const resource = groupResource(request.endpoint.kind);
     const full = request.subresource ? `${resource}/${request.subresource}` : resource;
-    const key = `${verb} ${full}`;
+    const key = `${step} ${verb} ${full}`;
     let plugins = this.#concerned.get(key);
     if (!plugins) {
       const cares = (p: AdmissionPlugin) => p.resources.includes('*') || p.resources.includes(full);
-      plugins = this.#plugins.filter((p) => p.verbs.includes(verb) && cares(p));
+      plugins = this.#plugins.filter((p) => p[step] && p.verbs.includes(verb) && cares(p));
       this.#concerned.set(key, plugins);
     }
     return plugins;
@@ -75,8 +75,9 @@ export class Admission {
     const name = request.name || (object?.metadata.name ?? '');
     const warn = (text: string) => request.warn(text);
     const { endpoint } = request;
-    const { versionsOf = () => [], ...deps } = this.#deps;
+    const { read, authorizer, clock, rng, versionsOf = () => [] } = this.#deps;
     const asked = { verb, endpoint, group, resource, subresource, namespace, name, object, old, user, dryRun };
-    return { ...deps, versionsOf, ...asked, warn };
+    // Every field by its name: a spread of the dependencies costs ten times as much, on every write.
+    return { ...asked, warn, read, authorizer, clock, rng, versionsOf };
   }
 }

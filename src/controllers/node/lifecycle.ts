@@ -27,6 +27,7 @@ export const nodeLifecycle = defineController({
     allPods.addIndex('node', (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
     /** The last sign of life of each node and when it was seen, by our own clock: clocks of machines differ. */
     const heard = new Map<string, { sign: string; atMs: number }>();
+    const registered = new Set<string>();
 
     const silentMs = (node: Node, lease: Lease | undefined): number => {
       const ready = conditionOf(node, 'Ready');
@@ -39,19 +40,33 @@ export const nodeLifecycle = defineController({
       return 0;
     };
 
+    /** Takes down a renewal. Of a node that is not missed nothing follows from it, and there are many. */
+    const isMissed = (lease: Lease): boolean => {
+      const node = all.get(lease.metadata.name);
+      if (!node) return true;
+      silentMs(node, lease);
+      return conditionOf(node, 'Ready')?.status !== 'True';
+    };
+
     return {
       watches: [
         watch(all, (node) => [node.metadata.name]),
-        watch(allLeases, (lease) => [lease.metadata.name]),
+        watch(
+          allLeases,
+          (lease) => [lease.metadata.name],
+          (_, lease) => isMissed(lease),
+        ),
         watch(allPods, (pod) => (pod.spec?.nodeName && isPodReady(pod) ? [pod.spec.nodeName] : [])),
       ],
       async reconcile(key, client) {
         const node = all.get(key);
         if (!node) {
           heard.delete(key);
+          registered.delete(key);
           return done;
         }
-        if (!heard.has(key)) {
+        if (!registered.has(key)) {
+          registered.add(key);
           const message = `Node ${key} event: Registered Node ${key} in Controller`;
           recorder.event(aboutNode(node), 'Normal', 'RegisteredNode', message);
         }

@@ -29,10 +29,10 @@ export interface HollowNodeDeps {
 
 const leaseNamespace = 'kube-node-lease';
 const leaseSeconds = 40;
-const registerRetryMs = 1000;
+const retryMs = 1000;
 const rejectMs = 500;
-/** A status in which only the heartbeat changed is written this often. */
-const reportMs = 300_000;
+/** A status in which only the heartbeat changed is written this often: the lease is what counts. */
+const reportMs = 3_600_000;
 
 /**
  * A kubelet without containers, in this process: registers its node, renews its lease, runs the pods bound to it as
@@ -72,7 +72,7 @@ export class HollowNode {
       this.#node = await this.#register();
     } catch (error) {
       log.debug({ node: this.spec.name, error: String(error) }, 'node not registered yet');
-      if (!this.#isStopped) this.#cancelRetry = clock.after(registerRetryMs, () => void this.start());
+      if (!this.#isStopped) this.#cancelRetry = clock.after(retryMs, () => void this.start());
       return;
     }
     if (this.#isStopped) return;
@@ -121,6 +121,8 @@ export class HollowNode {
       if (clock.now() - this.#reportedAtMs >= reportMs) await this.#report();
     } catch (error) {
       this.#lease = undefined;
+      this.#cancelRetry();
+      if (!this.#isStopped) this.#cancelRetry = clock.after(retryMs, () => void this.heartbeat());
       log.debug({ node: this.spec.name, error: String(error) }, 'heartbeat failed');
     }
   }

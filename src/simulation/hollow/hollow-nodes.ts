@@ -17,7 +17,8 @@ export interface HollowNodesDeps {
   behaviours: readonly Behaviour[];
 }
 
-const heartbeatMs = 10_000;
+/** A kubelet's is 10 s; a node is missed after 40. One that fails is tried again within a second. */
+const heartbeatMs = 25_000;
 /** Registrations under way at once. */
 const maxStarting = 64;
 
