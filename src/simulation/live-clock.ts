@@ -11,6 +11,7 @@ export class LiveClock implements DrivenClock {
   #held: number | undefined;
   #cancel: () => void = () => {};
   #armedFor = Number.POSITIVE_INFINITY;
+  #isStopped = false;
 
   constructor(source: Clock) {
     this.#source = source;
@@ -44,13 +45,16 @@ export class LiveClock implements DrivenClock {
     }
     if (end > this.now()) this.#show(end);
     this.#held = undefined;
+    // The machine's timer was set for a time that has passed by now.
+    this.#cancel();
+    this.#armedFor = Number.POSITIVE_INFINITY;
     this.#arm();
   }
 
   /** Lets go of the real timer, so that the process can end. Nothing runs by itself any more. */
   stop(): void {
     this.#cancel();
-    this.#armedFor = Number.NEGATIVE_INFINITY;
+    this.#isStopped = true;
   }
 
   #show(nowMs: number): void {
@@ -60,7 +64,7 @@ export class LiveClock implements DrivenClock {
 
   #arm(): void {
     const due = this.nextDue();
-    if (due === undefined || due >= this.#armedFor || this.#held !== undefined) return;
+    if (due === undefined || due >= this.#armedFor || this.#held !== undefined || this.#isStopped) return;
     this.#cancel();
     this.#armedFor = due;
     this.#cancel = this.#source.after(due - this.now(), () => {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { type Cluster, type ClusterOptions, resources, startCluster } from './testing.ts';
+import { type Cluster, type ClusterOptions, type KubeObject, resources, startCluster } from './testing.ts';
 
 const { deployments, endpointslices, events, jobs, nodes, pods, replicasets, secrets } = resources;
 
@@ -207,6 +207,47 @@ describe('a cluster in a test', () => {
       },
     ]);
     expect((await operator.list(secrets)).items).toEqual([]);
+  });
+
+  it('serves custom resources', async () => {
+    const cluster = await start({ nodes: 0 });
+    const properties = {
+      spec: { type: 'object', required: ['size'], properties: { size: { type: 'integer', minimum: 1 } } },
+    };
+    const schema = { openAPIV3Schema: { type: 'object', properties } };
+    await cluster.apply({
+      apiVersion: 'apiextensions.k8s.io/v1',
+      kind: 'CustomResourceDefinition',
+      metadata: { name: 'boats.example.com' },
+      spec: {
+        group: 'example.com',
+        scope: 'Namespaced',
+        names: { plural: 'boats', kind: 'Boat' },
+        versions: [{ name: 'v1', served: true, storage: true, schema }],
+      },
+    });
+    await cluster.settle();
+    const boats = { group: 'example.com', version: 'v1', resource: 'boats', kind: 'Boat', namespaced: true };
+    const boat = (size: number) => ({
+      apiVersion: 'example.com/v1',
+      kind: 'Boat',
+      metadata: { name: 'b' },
+      spec: { size },
+    });
+    await expect(cluster.apply(boat(0))).rejects.toMatchObject({ reason: 'Invalid' });
+    await cluster.apply(boat(3));
+    const stored = await cluster.waitFor<KubeObject & { spec?: { size: number } }>(
+      boats,
+      'b',
+      ({ spec }) => spec?.size === 3,
+    );
+    expect(stored.spec).toEqual({ size: 3 });
+    const snapshot = cluster.snapshot();
+    await cluster.client.delete(resources.customresourcedefinitions, { name: 'boats.example.com' });
+    await cluster.settle();
+    await expect(cluster.client.list(boats)).rejects.toMatchObject({ reason: 'NotFound' });
+    await cluster.reset(snapshot);
+    expect((await cluster.client.list(boats)).items).toHaveLength(1);
   });
 
   it('refuses what JSON would change', async () => {

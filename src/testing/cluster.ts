@@ -8,12 +8,11 @@ import { VirtualClock } from '../base/virtual-clock.ts';
 import type { Client } from '../client/client.ts';
 import { Informer, type InformerOptions } from '../client/informer.ts';
 import { createClient } from '../client/typed-client.ts';
-import { renderKubeconfig } from '../pki/kubeconfig.ts';
 import type { Component } from '../simulation/component.ts';
 import type { ActiveFault, Fault } from '../simulation/faults.ts';
 import { rngFor } from '../simulation/seed.ts';
+import { type Access, serveWorld } from '../simulation/serve-world.ts';
 import { driveUntil, settle } from '../simulation/settle.ts';
-import { servingCertificates } from '../simulation/trust.ts';
 import type { World, WorldSnapshot } from '../simulation/world.ts';
 import { ClusterNodes } from './cluster-nodes.ts';
 import { applyManifests, type Manifests } from './manifests.ts';
@@ -58,7 +57,7 @@ export class Cluster {
   readonly #world: World;
   readonly #informers = new Set<Informer>();
   #start: WorldSnapshot | undefined;
-  #kubeconfig: Promise<string> | undefined;
+  #access: Promise<Access> | undefined;
 
   /** @internal */
   constructor(deps: ClusterDeps) {
@@ -174,8 +173,8 @@ export class Cluster {
 
   /** A kubeconfig of the administrator, over HTTPS on the loopback interface. The first call opens the port. */
   async kubeconfig(): Promise<string> {
-    this.#kubeconfig ??= this.#serve();
-    return this.#kubeconfig;
+    this.#access ??= serveWorld(this.#world, this.#deps.machineClock);
+    return (await this.#access).kubeconfig;
   }
 
   /** Ends everything; nothing stays behind in the process. */
@@ -242,14 +241,6 @@ export class Cluster {
     await Promise.race([informer.waitUntil(isDone), timeUp]);
     cancel();
     return isDone();
-  }
-
-  async #serve(): Promise<string> {
-    const { trust, plane, clock } = this.#world;
-    const { server, admin: credential } = await servingCertificates(trust, [this.#deps.machineClock, clock]);
-    const port = await plane.serve(server);
-    const about = { clusterName: 'knarr-testing', userName: 'kubernetes-admin', caPem: trust.ca.cert, credential };
-    return renderKubeconfig({ ...about, server: `https://127.0.0.1:${port}` });
   }
 
   async #busyText(): Promise<string> {
