@@ -13,7 +13,7 @@ import { restoreCommand } from './restore.ts';
 import { serverCommand } from './server.ts';
 import { statusCommand } from './status.ts';
 import type { Surroundings } from './surroundings.ts';
-import { testServerCommand } from './test-server.ts';
+import { testServerCommand } from './server-for-tests.ts';
 import { uninstallCommand } from './uninstall.ts';
 import { upCommand } from './up.ts';
 import { versionCommand } from './version.ts';

@@ -3,7 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import type { TestServer } from '../simulation/test-server/test-server.ts';
+import type { TestServer } from '../simulation/test-server/start.ts';
 import { documented, type OutputFormat, withOutput } from './options.ts';
 import { CommandFailure, type Surroundings } from './surroundings.ts';
 
@@ -25,7 +25,7 @@ export function testServerCommand(at: Surroundings, finish: (code: number) => vo
     .passThroughOptions()
     .action(async (words: string[], flags: Flags) => {
       // Loaded only here: other commands start faster without it.
-      const { startTestServer } = await import('../simulation/test-server/test-server.ts');
+      const { startTestServer } = await import('../simulation/test-server/start.ts');
       const options = { nodes: wholeNumber(flags.nodes, 'nodes'), seed: wholeNumber(flags.seed, 'seed') };
       const server = await startTestServer(at, options);
       const dir = await mkdtemp(join(tmpdir(), 'knarr-test-'));
