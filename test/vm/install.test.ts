@@ -30,7 +30,9 @@ describe('knarr install', () => {
     );
   };
   const mainPid = (unit: string) => guest.output(`systemctl show --property=MainPID --value ${unit}`);
-  const demoPids = () => guest.output("ps -eo pid,args | awk '/[h]ttpd -f/ {print $1}' | sort -n");
+  /** The first process of each web server: it has children of its own while it answers. */
+  const demoPids = () =>
+    guest.output('ps -eo pid,args | awk \'$2 == "/catatonit" && $3 == "--" {print $1}\' | sort -n');
   /** Three web servers, ready, and answering by the name of their service. */
   const demoAnswers = () =>
     guest.until(
