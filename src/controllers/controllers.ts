@@ -17,6 +17,8 @@ import { disruptionStaleTarget } from './disruption/stale-target.ts';
 import { endpointSliceService } from './endpointslice/service.ts';
 import { endpointsService } from './endpoints/service.ts';
 import { garbageCollection } from './garbage/collection.ts';
+import type { MetricsSource } from './horizontalpodautoscaler/metrics.ts';
+import { horizontalPodAutoscalerScaling } from './horizontalpodautoscaler/scaling.ts';
 import { jobCompletion } from './job/completion.ts';
 import { jobTtl } from './job/ttl.ts';
 import { namespaceDeletion } from './namespace/deletion.ts';
@@ -39,10 +41,12 @@ export interface ControllerOptions {
   podCidr?: string;
   /** The cluster's authority; without it no certificate is signed. */
   authority?: KeyPair;
+  /** Where autoscalers get their numbers; the cluster's metrics APIs when absent. */
+  metrics?: MetricsSource;
 }
 
 /** All controllers. A new one is one file, its test, and one line here. */
-export const controllers = ({ rootCaPem, podCidr, authority }: ControllerOptions): ControllerDefinition[] => [
+export const controllers = ({ rootCaPem, podCidr, authority, metrics }: ControllerOptions): ControllerDefinition[] => [
   namespaceDeletion,
   ...(rootCaPem === undefined ? [] : [namespaceRootCa(rootCaPem)]),
   serviceAccountDefault,
@@ -66,6 +70,7 @@ export const controllers = ({ rootCaPem, podCidr, authority }: ControllerOptions
   jobCompletion,
   jobTtl,
   resourceQuotaUsage,
+  horizontalPodAutoscalerScaling(metrics),
   podGarbage,
   garbageCollection,
 ];

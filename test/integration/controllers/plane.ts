@@ -77,7 +77,14 @@ export class Plane {
       lastTransitionTime: timeText(this.cluster.now),
     };
     const podIP = pod.status?.podIP ?? `10.244.0.${++this.#lastIp % 250}`;
-    await this.setPodStatus(pod, { phase: 'Running', podIP, podIPs: [{ ip: podIP }], conditions: [condition] });
+    const startTime = pod.status?.startTime ?? timeText(this.cluster.now);
+    await this.setPodStatus(pod, {
+      phase: 'Running',
+      startTime,
+      podIP,
+      podIPs: [{ ip: podIP }],
+      conditions: [condition],
+    });
   }
 
   /** One round of scheduler and kubelets: binds, ends what is being deleted, makes ready. True when there was work. */
