@@ -5,6 +5,7 @@ import type { Client } from '../client/client.ts';
 import { BroadcastingRecorder } from '../client/event-recorder.ts';
 import { informersFor } from '../client/informers.ts';
 import type { KeyPair } from '../pki/issue.ts';
+import { bootstrapTokenCleanup } from './bootstraptoken/cleanup.ts';
 import { certificateApproving } from './certificate/approving.ts';
 import { certificateCleanup } from './certificate/cleanup.ts';
 import { certificateSigning } from './certificate/signing.ts';
@@ -14,6 +15,7 @@ import { daemonSetPods } from './daemonset/pods.ts';
 import { deploymentRollout } from './deployment/rollout.ts';
 import { disruptionBudget } from './disruption/budget.ts';
 import { disruptionStaleTarget } from './disruption/stale-target.ts';
+import { endpointSliceMirroring } from './endpointslice/mirroring.ts';
 import { endpointSliceService } from './endpointslice/service.ts';
 import { endpointsService } from './endpoints/service.ts';
 import { garbageCollection } from './garbage/collection.ts';
@@ -26,11 +28,20 @@ import { namespaceRootCa } from './namespace/root-ca.ts';
 import { nodeLifecycle } from './node/lifecycle.ts';
 import { nodePodCidr } from './node/pod-cidr.ts';
 import { nodeTaintEviction } from './node/taint-eviction.ts';
+import { nodeTtl } from './node/ttl.ts';
+import { persistentVolumeBinding } from './persistentvolume/binding.ts';
+import { persistentVolumePhase } from './persistentvolume/phase.ts';
+import { persistentVolumeProtection } from './persistentvolume/protection.ts';
+import { persistentVolumeClaimProtection } from './persistentvolumeclaim/protection.ts';
+import { podEphemeralVolumes } from './pod/ephemeral-volumes.ts';
 import { podGarbage } from './pod/garbage.ts';
+import { podTerminatedGarbage } from './pod/terminated-garbage.ts';
+import { podUnscheduledGarbage } from './pod/unscheduled-garbage.ts';
 import { replicaSetReplicas } from './replicaset/replicas.ts';
 import { replicationControllerReplicas } from './replicationcontroller/replicas.ts';
 import { resourceQuotaUsage } from './resourcequota/usage.ts';
 import { type ControllerDefinition, ControllerLoop, type ReconcileReport } from './runtime.ts';
+import { serviceCidrStatus } from './servicecidr/status.ts';
 import { serviceAccountDefault } from './serviceaccount/default.ts';
 import { statefulSetReplicas } from './statefulset/replicas.ts';
 
@@ -53,6 +64,9 @@ export const controllers = ({ rootCaPem, podCidr, authority, metrics }: Controll
   ...(podCidr === undefined ? [] : [nodePodCidr(podCidr)]),
   nodeLifecycle,
   nodeTaintEviction,
+  nodeTtl,
+  bootstrapTokenCleanup,
+  serviceCidrStatus,
   certificateApproving,
   ...(authority === undefined ? [] : [certificateSigning(authority)]),
   certificateCleanup,
@@ -65,13 +79,21 @@ export const controllers = ({ rootCaPem, podCidr, authority, metrics }: Controll
   disruptionBudget,
   disruptionStaleTarget,
   endpointSliceService,
+  endpointSliceMirroring,
   endpointsService,
   cronJobSchedule,
   jobCompletion,
   jobTtl,
+  podEphemeralVolumes,
+  persistentVolumeBinding,
+  persistentVolumePhase,
+  persistentVolumeClaimProtection,
+  persistentVolumeProtection,
   resourceQuotaUsage,
   horizontalPodAutoscalerScaling(metrics),
   podGarbage,
+  podUnscheduledGarbage,
+  podTerminatedGarbage,
   garbageCollection,
 ];
 

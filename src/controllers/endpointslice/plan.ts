@@ -9,13 +9,18 @@ export interface SlicePlan {
   remove: EndpointSlice[];
 }
 
-const maxPerSlice = 100;
+const defaultMaxPerSlice = 100;
 
 /**
  * Endpoints stay in the slice they are in; new ones fill slices with room, then make new slices. Slices left empty go,
  * but a service always keeps one.
  */
-export function planSlices(existing: EndpointSlice[], groups: PortGroup[], isCurrent: (s: EndpointSlice) => boolean) {
+export function planSlices(
+  existing: EndpointSlice[],
+  groups: PortGroup[],
+  isCurrent: (s: EndpointSlice) => boolean,
+  maxPerSlice = defaultMaxPerSlice,
+): SlicePlan {
   const plan: SlicePlan = { create: [], update: [], remove: [] };
   const left = new Map(groups.map((group) => [portsKey(group.ports), group]));
   const contents = new Map<EndpointSlice, Endpoint[]>();
@@ -26,7 +31,7 @@ export function planSlices(existing: EndpointSlice[], groups: PortGroup[], isCur
     const kept = (slice.endpoints ?? []).flatMap((e) => take(wanted, identity(e)));
     contents.set(slice, kept);
   }
-  for (const [slice, kept] of contents) fill(kept, news.get(portsKey(slice.ports)));
+  for (const [slice, kept] of contents) fill(kept, news.get(portsKey(slice.ports)), maxPerSlice);
   for (const [key, rest] of news) {
     const endpoints = [...rest.values()];
     const ports = left.get(key)?.ports ?? [];
@@ -64,7 +69,7 @@ function take(wanted: Map<string, Endpoint> | undefined, key: string): Endpoint[
   return endpoint ? [endpoint] : [];
 }
 
-function fill(kept: Endpoint[], rest: Map<string, Endpoint> | undefined): void {
+function fill(kept: Endpoint[], rest: Map<string, Endpoint> | undefined, maxPerSlice: number): void {
   for (const [key, endpoint] of rest ?? []) {
     if (kept.length >= maxPerSlice) return;
     kept.push(endpoint);

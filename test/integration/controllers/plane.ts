@@ -114,12 +114,13 @@ export class Plane {
       if (pod.metadata.deletionGracePeriodSeconds === 0) return undefined;
       return () => this.admin.delete(pods, keyOf(pod), { gracePeriodSeconds: 0 });
     }
-    if (!pod.spec.nodeName) return () => this.#bind(pod);
+    if (!pod.spec.nodeName) return () => this.bind(pod);
     if (pod.status?.phase === 'Pending' && this.mayRun(pod)) return () => this.setPodReady(pod);
     return undefined;
   }
 
-  #bind(pod: Pod): Promise<unknown> {
+  /** The scheduler's hand alone. */
+  bind(pod: Pod): Promise<unknown> {
     const affinity = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
     const pinned = affinity?.nodeSelectorTerms[0]?.matchFields?.[0]?.values?.[0];
     return this.admin.createSubresource(pods, keyOf(pod), 'binding', {

@@ -9,9 +9,11 @@ import type { Pod, StatefulSet } from '../../../src/api/generated/types.ts';
 import { keyOf } from '../../../src/api/resource.ts';
 import { Plane, template } from './plane.ts';
 
+// Claims are guarded: their controller lets them go.
+const own = ['statefulset.replicas', 'persistentvolumeclaim.protection'];
 let plane: Plane;
 beforeEach(async () => {
-  plane = await Plane.start({ only: ['statefulset.replicas', 'garbage.collection', 'serviceaccount.default'] });
+  plane = await Plane.start({ only: [...own, 'garbage.collection', 'serviceaccount.default'] });
 });
 afterEach(async () => {
   expect(plane.warnings).toEqual([]);

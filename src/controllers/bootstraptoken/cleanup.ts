@@ -1,0 +1,40 @@
+import { secrets } from '../../api/generated/resources.ts';
+import type { Secret } from '../../api/generated/types.ts';
+import { isNotFound } from '../../api/meta/status-error.ts';
+import { keyOf, keyText } from '../../api/resource.ts';
+import { defineController, done, requeueAfter, watch } from '../runtime.ts';
+
+const tokenType = 'bootstrap.kubernetes.io/token';
+
+/** Deletes tokens for joining when their time is over. */
+export const bootstrapTokenCleanup = defineController({
+  name: 'bootstraptoken.cleanup',
+  serviceAccount: 'token-cleaner',
+  setup(context) {
+    const all = context.informer(secrets, { namespace: 'kube-system', fieldSelector: `type=${tokenType}` });
+    return {
+      watches: [watch(all, (secret) => [keyText(keyOf(secret))])],
+      async reconcile(key, client) {
+        const secret = all.get(key);
+        const endMs = secret && expiryOf(secret);
+        if (!secret || endMs === undefined) return done;
+        const leftMs = endMs - context.clock.now();
+        if (leftMs > 0) return requeueAfter(leftMs);
+        try {
+          await client.delete(secrets, keyOf(secret), { preconditions: { uid: secret.metadata.uid } });
+        } catch (error) {
+          if (!isNotFound(error)) throw error;
+        }
+        return done;
+      },
+    };
+  },
+});
+
+/** Undefined for a token that does not end. A text that is no time ends it at once. */
+function expiryOf({ data }: Secret): number | undefined {
+  const text = data?.['expiration'];
+  if (text === undefined) return undefined;
+  const ms = Date.parse(Buffer.from(text, 'base64').toString());
+  return Number.isNaN(ms) ? 0 : ms;
+}
