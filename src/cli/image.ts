@@ -26,7 +26,10 @@ function loadCommand(at: Surroundings): Command {
     .action(async (source: string, { cluster, output }: Flags) => {
       const loaded = new Map<string, string>();
       for (const { socketPath } of await runtimes(at, cluster)) {
-        const images = await importImage({ socketPath, source, clock: at.clock, rng: at.rng, log: at.log });
+        const request = { socketPath, source, clock: at.clock, rng: at.rng, log: at.log };
+        const images = await importImage(request).catch((error: unknown) => {
+          throw cannotLoad(source, error);
+        });
         for (const { ref, digest } of images) loaded.set(ref, digest);
       }
       const images = [...loaded].map(([name, digest]) => ({ name, digest }));
@@ -37,6 +40,13 @@ function loadCommand(at: Surroundings): Command {
     examples: ['docker save app:1 >app.tar; ./knarr image load app.tar'],
     exits: ['noCluster'],
   });
+}
+
+function cannotLoad(source: string, error: unknown): CommandFailure {
+  const { code, message } = error as NodeJS.ErrnoException;
+  const why = code === 'ENOENT' ? 'there is no such file or folder' : message;
+  const wanted = 'wanted is a tar of docker save or of an OCI layout (plain or gzip), or a folder with an OCI layout';
+  return new CommandFailure(`${source} cannot be loaded: ${why}; ${wanted}`, { cause: error });
 }
 
 function listCommand(at: Surroundings): Command {
