@@ -9,7 +9,7 @@ describe('the disk of knarr server is full', () => {
 
   beforeAll(async () => {
     disk = await SmallDisk.mount(64);
-    campaign = new Campaign(await ServerProcess.prepare({ index: 63, home: disk.dir }));
+    campaign = new Campaign(await ServerProcess.prepare({ home: disk.dir }));
   });
   afterAll(async () => {
     await campaign.dispose();

@@ -22,7 +22,7 @@ describe('a disk that can fail', () => {
   let disk: FaultyDisk;
 
   beforeAll(async () => {
-    const server = await ServerProcess.prepare({ index: 62 });
+    const server = await ServerProcess.prepare();
     disk = await FaultyDisk.prepare(dir, join(server.layout.stateDir, 'data.mdb'));
     campaign = new Campaign(server, disk.env);
   });

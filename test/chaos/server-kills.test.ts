@@ -18,7 +18,7 @@ describe('knarr server, killed at any moment', () => {
   let campaign: Campaign;
 
   beforeAll(async () => {
-    server = await ServerProcess.prepare({ index: 60 });
+    server = await ServerProcess.prepare();
     campaign = new Campaign(server);
   });
   afterAll(() => campaign.dispose());
@@ -59,7 +59,7 @@ describe('knarr server, killed during its first start', () => {
 
   it('comes up whole after it', async () => {
     for (let round = 0; round < rounds; round++) {
-      const server = await ServerProcess.prepare({ index: 61 });
+      const server = await ServerProcess.prepare();
       try {
         for (let kill = 0; kill < 2; kill++) {
           await server.start();

@@ -1,28 +1,21 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import {
-  copyFileSync,
-  mkdirSync,
-  mkdtempSync,
-  openSync,
-  closeSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdirSync, openSync, closeSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realClock } from '../../src/base/clock.ts';
 import { silentLog } from '../../src/base/log.ts';
 import { seededRng } from '../../src/base/rng.ts';
 import { type AdminClient, adminClient, eventually } from '../../src/cluster/admin-client.ts';
-import { type ClusterLayout, layoutOf } from '../../src/cluster/layout.ts';
+import { type ClusterLayout, layoutOf, maxClusters } from '../../src/cluster/layout.ts';
+import { maxIndex } from '../../src/cluster/network/layout.ts';
 import { outputOf, runCommand } from '../../src/host/command.ts';
 
 const root = join(import.meta.dirname, '../..');
 
+/** Pick addresses and ports; above those of real clusters. */
+const indexes = Array.from({ length: maxIndex - maxClusters }, (_, i) => maxClusters + i);
+
 export interface ServerOptions {
-  /** Picks the address and port; one for each test file, above those of real clusters. */
-  index: number;
   /** Folder of the cluster; a fresh temporary one when absent. */
   home?: string;
   /** More flags for the program. */
@@ -45,23 +38,33 @@ export class ServerProcess {
   #child: ChildProcess | undefined;
   #exit: Promise<Exit> = Promise.resolve({ code: 0, signal: null });
 
-  /** Builds the program when it is older than its sources. */
-  static async prepare(options: ServerOptions): Promise<ServerProcess> {
+  /** Builds the program when it is older than its sources, and takes an address that no other test has. */
+  static async prepare(options: ServerOptions = {}): Promise<ServerProcess> {
     await outputOf(runCommand, { program: join(root, 'knarr'), args: ['--version'] });
-    const server = new ServerProcess(options);
-    const { name, index } = server.layout;
-    mkdirSync(server.layout.logDir, { recursive: true });
-    writeFileSync(server.layout.identityFile, JSON.stringify({ format: 1, name, index }));
-    await runCommand({ program: 'ip', args: ['address', 'add', server.#address, 'dev', 'lo'] });
-    return server;
+    for (const index of indexes) {
+      const server = new ServerProcess(index, options);
+      if (!(await server.#takeAddress())) continue;
+      // The address is ours, so what an interrupted run left here is nobody's.
+      if (server.#isHomeOurs) rmSync(server.#home, { recursive: true, force: true });
+      mkdirSync(server.layout.logDir, { recursive: true });
+      if (options.joins) copyTrust(options.joins.layout.pkiDir, server.layout.pkiDir);
+      writeFileSync(server.layout.identityFile, JSON.stringify({ format: 1, name: server.layout.name, index }));
+      return server;
+    }
+    throw new Error('every address is taken');
   }
 
-  private constructor({ index, home, args = [], joins }: ServerOptions) {
+  private constructor(index: number, { home, args = [] }: ServerOptions) {
     this.#args = args;
     this.#isHomeOurs = home === undefined;
-    this.#home = home ?? mkdtempSync(join(tmpdir(), 'knarr-chaos-'));
+    this.#home = home ?? join(tmpdir(), `knarr-chaos-${index}`);
     this.layout = layoutOf({ name: 'crash', index, home: this.#home });
-    if (joins) copyTrust(joins.layout.pkiDir, this.layout.pkiDir);
+  }
+
+  /** False when somebody has it. */
+  async #takeAddress(): Promise<boolean> {
+    const args = ['address', 'add', this.#address, 'dev', 'lo'];
+    return (await runCommand({ program: 'ip', args })).exitCode === 0;
   }
 
   get #address(): string {

@@ -45,10 +45,10 @@ describe('two servers on an etcd of three members', () => {
   beforeAll(async () => {
     etcd = await OwnEtcd.start(3);
     const args = ['--etcd', etcd.endpoints.join(',')];
-    const first = await ServerProcess.prepare({ index: 58, args });
+    const first = await ServerProcess.prepare({ args });
     await first.start();
     await first.ready();
-    const second = await ServerProcess.prepare({ index: 59, args, joins: first });
+    const second = await ServerProcess.prepare({ args, joins: first });
     await second.start();
     await second.ready();
     servers = [first, second];
