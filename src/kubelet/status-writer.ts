@@ -80,7 +80,8 @@ export class StatusWriter {
     if (entry.isWriting || this.#isStopped) return;
     entry.cancelRetry();
     entry.isWriting = true;
-    void this.#writeAll(entry);
+    // What the same turn still says of the pod goes into this write.
+    void Promise.resolve().then(() => this.#writeAll(entry));
   }
 
   async #writeAll(entry: Entry): Promise<void> {

@@ -76,8 +76,8 @@ export class Admission {
     const warn = (text: string) => request.warn(text);
     const { endpoint } = request;
     const { read, authorizer, clock, rng, versionsOf = () => [] } = this.#deps;
-    const asked = { verb, endpoint, group, resource, subresource, namespace, name, object, old, user, dryRun };
-    // Every field by its name: a spread of the dependencies costs ten times as much, on every write.
-    return { ...asked, warn, read, authorizer, clock, rng, versionsOf };
+    // One literal with every field by its name: spreads cost ten times as much, on every write.
+    // biome-ignore format: one line reads better than seventeen
+    return { verb, endpoint, group, resource, subresource, namespace, name, object, old, user, dryRun, warn, read, authorizer, clock, rng, versionsOf };
   }
 }

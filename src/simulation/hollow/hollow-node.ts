@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Client } from '../../client/client.ts';
-import { BroadcastingRecorder } from '../../client/event-recorder.ts';
+import { BroadcastingRecorder, type EventRecorder } from '../../client/event-recorder.ts';
 import { Informer } from '../../client/informer.ts';
 import { admit } from '../../kubelet/admission.ts';
 import { microTimeText } from '../../kubelet/status/time-text.ts';
@@ -204,7 +204,7 @@ export class HollowNode {
           clock,
           rng,
           behaviours,
-          recorder: this.spec.events === false ? undefined : this.#recorder,
+          recorder: this.#podRecorder(),
           statusWriter: this.#writer,
           hostIps: [this.spec.address],
           giveIp: () => this.#giveIp(),
@@ -227,6 +227,13 @@ export class HollowNode {
       );
       return undefined;
     }
+  }
+
+  #podRecorder(): EventRecorder | undefined {
+    const { events = 'all' } = this.spec;
+    if (events === 'none') return undefined;
+    if (events === 'all') return this.#recorder;
+    return { event: (about, type, ...what) => void (type === 'Warning' && this.#recorder.event(about, type, ...what)) };
   }
 
   #giveIp(): string | Promise<string> {

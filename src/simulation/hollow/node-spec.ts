@@ -8,6 +8,6 @@ export interface HollowNodeSpec {
   taints?: readonly Taint[];
   /** Quantities by resource name: what the node offers; 32 CPUs, 128Gi and 110 pods unless told. */
   capacity?: Record<string, string>;
-  /** Whether the pods' events are written; true unless told. */
-  events?: boolean;
+  /** Which events of the pods are written; all unless told. Large worlds are cheaper with `warnings`. */
+  events?: 'all' | 'warnings' | 'none';
 }
