@@ -26,7 +26,7 @@ const testPrerequisites = [
 ];
 
 const layers: Layer[] = [
-  { name: 'unit', args: ['run'], limitSeconds: 300 },
+  { name: 'unit', args: ['run'], limitSeconds: 600 },
   { name: 'machine', args: ['run', '--config', 'test/vitest.config.ts'], limitSeconds: isLong ? 6 * 3600 : 1500 },
 ];
 // Guests in software emulation take the better part of an hour.
