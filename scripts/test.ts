@@ -2,7 +2,7 @@
  * `./knarr test`: all tests of this machine, in layers, the cheap ones first. Ends with the count of tests, the skips and
  * `N passed, N failed`. `--long` adds what takes too long for every day.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { installPrerequisites, missingPrerequisites, prerequisites } from '../src/cluster/prerequisites.ts';
 import { runCommand } from '../src/host/command.ts';
@@ -56,6 +56,8 @@ await installPrerequisites(await missingPrerequisites([...prerequisites, ...test
 process.env.KNARR_TEST_LONG = isLong ? '1' : '';
 // A folder of the run's own: what a test leaves in it is known to be ours.
 const temporary = mkdtempSync('/tmp/kt-');
+// As /tmp itself: some tests run programs as other users.
+chmodSync(temporary, 0o1777);
 process.env.TMPDIR = temporary;
 const before = await takeSnapshot();
 

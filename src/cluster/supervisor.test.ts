@@ -65,6 +65,19 @@ describe('a supervised service', () => {
     expect(readFileSync(logFile(place, 'server'), 'utf8')).toContain('program ended with code 137');
   });
 
+  it('can be stopped at once after it was started', async () => {
+    const here = place;
+    for (let i = 0; i < 5; i++) {
+      await start(service(sleeper));
+      const supervisor = await readIdentity(join(here.runDir, 'server.supervisor.pid'));
+      const began = realClock.now();
+      await stopService(here, 'server', realClock);
+      expect(realClock.now() - began).toBeLessThan(10_000);
+      expect(supervisor && (await isAlive(supervisor))).toBe(false);
+      expect(await serviceStatus(here, 'server')).toEqual({ running: false });
+    }
+  });
+
   it('that never runs for long does not fill the disk with its log', async () => {
     await start(service('exit 3'));
     await stopService(place, 'server', realClock);

@@ -31,25 +31,30 @@ interface Place {
 
 /**
  * Restarts the program that follows whenever it ends, at once the first time and then ever slower up to ten seconds; the
- * pace is forgotten after a minute of quiet. SIGTERM ends the program and then the loop. A shell costs a megabyte where a
+ * pace is forgotten after a minute of quiet. SIGTERM ends the program and then the loop; a program that has just been forked
+ * could lose it, so it is told when it has recorded itself. A shell costs a megabyte where a
  * second Node process would cost forty. $0: which build this is. $1: file for the identity of the running program. $2: the
  * log; programs rotate it while they run, the loop does for one that never runs long enough.
  */
 const loop = `
-child=''; stopping=''
-trap 'stopping=1; [ -n "$child" ] && kill -TERM "$child" 2>/dev/null' TERM INT
+started=''; stopping=''
+trap 'stopping=1; [ -n "$started" ] && kill -TERM "$started" 2>/dev/null' TERM INT
 identity=$1; log=$2; shift 2; delay=0
 while [ -z "$stopping" ]; do
   began=$(cut -d. -f1 /proc/uptime)
   [ "$(stat -c %s "$log" 2>/dev/null || echo 0)" -gt ${maxLogBytes} ] && cp "$log" "$log.1" && : >"$log"
+  rm -f "$identity"
   sh -c '${recordAndExec.replaceAll("'", "'\\''")}' knarr-run "$identity" "$@" &
   child=$!
+  while [ ! -s "$identity" ] && kill -0 "$child" 2>/dev/null; do sleep 0.02; done
+  started=$child
+  [ -n "$stopping" ] && kill -TERM "$child" 2>/dev/null
   wait "$child"; code=$?
   while kill -0 "$child" 2>/dev/null; do wait "$child"; code=$?; done
   [ -n "$stopping" ] && break
   [ $(( $(cut -d. -f1 /proc/uptime) - began )) -ge 60 ] && delay=0
   echo "knarr: program ended with code $code; starting it again in $delay s" >&2
-  sleep "$delay" & child=$!; wait "$child"; child=''
+  sleep "$delay" & started=$!; wait "$started"; started=''
   delay=$(( delay == 0 ? 1 : delay * 2 > 10 ? 10 : delay * 2 ))
 done`;
 
@@ -83,11 +88,15 @@ export async function startService(place: Place, service: Service, clock: Clock)
   if (await isServiceCurrent(place, service)) return { was: 'running' };
   const before = await serviceStatus(place, service.name);
   await stopService(place, service.name, clock);
-  await launch(place, service);
+  await launch(place, service, clock);
   return before.running ? { was: 'replaced', build: before.build } : { was: 'stopped' };
 }
 
-async function launch(place: Place, service: Service): Promise<void> {
+/** How long a supervisor may take to record itself: a shell, on a machine that is busy. */
+const recordTimeoutMs = 10_000;
+
+/** Resolves when the supervisor has recorded itself: until then nobody could stop it. */
+async function launch(place: Place, service: Service, clock: Clock): Promise<void> {
   const args = supervisorArgs(place, service);
   const log = await open(logFile(place, service.name), 'a', 0o600);
   try {
@@ -104,6 +113,11 @@ async function launch(place: Place, service: Service): Promise<void> {
       child.once('spawn', () => resolve());
       child.once('error', reject);
     });
+    const isRecorded = () => isServiceCurrent(place, service);
+    if (!(await settled(clock, recordTimeoutMs, isRecorded))) {
+      child.kill('SIGKILL');
+      throw new Error(`the supervisor of ${service.name} did not start (log: ${logFile(place, service.name)})`);
+    }
     child.unref();
   } finally {
     await log.close();

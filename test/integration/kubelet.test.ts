@@ -97,12 +97,12 @@ function cases(): void {
     const pod = (await run.until('web', isReady)) as Pod;
     const ip = pod.status.podIP;
     expect(ip).toMatch(/^10\.199\.0\./);
+    await expect.poll(() => logOf(pod)).toContain(`WHERE=${ip}`);
     const log = await logOf(pod);
     expect(log).toContain(`${ip}\tweb`);
     expect(log).toContain('192.0.2.7\tfoo');
     expect(log).toContain('nameserver 10.96.0.10');
     expect(log).toContain('search default.svc.cluster.local svc.cluster.local cluster.local');
-    expect(log).toContain(`WHERE=${ip}`);
     const { uid } = pod.metadata;
     const limit = join('/sys/fs/cgroup/memory', own.cgroup, 'kubepods', `pod${uid}`, 'memory.limit_in_bytes');
     if (
