@@ -42,8 +42,11 @@ export interface Containerd {
   stop(options?: { purge?: boolean }): Promise<void>;
 }
 
-/** Not the agent's environment: what a containerd needs does not depend on who happened to start it. */
-const environment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
+/**
+ * Not the agent's environment: what a containerd needs does not depend on who happened to start it. Its garbage is
+ * collected twice as often as Go would: a few megabytes less, on a node that is idle most of the time.
+ */
+const environment = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', GOGC: '50' };
 
 /**
  * Makes sure that this folder's containerd runs with the present configuration and answers: adopts it, starts it, or
