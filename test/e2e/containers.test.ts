@@ -182,8 +182,9 @@ describe('restarts', () => {
   });
 
   it('a container over its memory limit is OOMKilled', async () => {
-    const killed = await phase('oom', 'Failed');
-    expect(first(killed)?.state?.terminated).toMatchObject({ exitCode: 137, reason: 'OOMKilled' });
+    // Who was killed, and why, are two messages of the kernel: the second may come a moment later.
+    const ended = async () => first(await phase('oom', 'Failed'))?.state?.terminated;
+    await expect.poll(ended, { timeout: 10_000 }).toMatchObject({ exitCode: 137, reason: 'OOMKilled' });
     expect(await kubectl.ok(['get', 'pod', 'oom', '--no-headers'])).toMatch(/^oom +0\/1 +OOMKilled +0 /);
   });
 

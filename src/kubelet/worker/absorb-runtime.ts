@@ -55,7 +55,8 @@ function absorbRecords(draft: Draft, work: ContainerWork, found: RuntimeContaine
   if (!newest) return absorbAbsence(draft, work);
   const isKnown = work.current?.id === newest.id;
   // What an event has told of an end is newer than the runtime's own record of it.
-  if (isKnown && work.current?.state === 'exited') work.current = { ...newest, ...endOf(work.current) };
+  if (isKnown && work.current?.state === 'exited')
+    work.current = { ...newest, ...endOf(work.current), ...lateOom(work.current, newest) };
   else work.current = newest;
   if (!isKnown) {
     recallEnd(draft, work);
@@ -81,6 +82,10 @@ function reportedIds(draft: Draft, work: ContainerWork): Set<string | undefined>
   const reported = [containerID, state?.terminated?.containerID, lastState?.terminated?.containerID];
   return new Set([work.current?.id, work.previous?.id, ...reported.map(idOf)]);
 }
+
+/** The word of an OOM kill may come after that of the end; the runtime's record has it then. */
+const lateOom = (told: RuntimeContainer, record: RuntimeContainer): { reason?: string } =>
+  told.exitCode === 137 && record.reason === 'OOMKilled' ? { reason: record.reason } : {};
 
 /** The API may remember last words whose file has been removed since. */
 function recallEnd(draft: Draft, work: ContainerWork): void {
