@@ -3,7 +3,7 @@ import { fail, type Token, tokens } from './lexer.ts';
 import { expandMacro } from './macros.ts';
 
 /** Words that name nothing. */
-const reserved = new Set([
+export const reserved: ReadonlySet<string> = new Set([
   'as',
   'break',
   'const',

@@ -1,19 +1,17 @@
 import type { Change, Journal } from './journal.ts';
-import { type ListQuery, type Page, Replica } from './replica.ts';
+import { Replica } from './replica.ts';
+import { ReplicaReads } from './replica-reads.ts';
 import { defaultWindowBytes, type Put, type Store, type StoreOptions, type Write } from './store.ts';
 import { atRevision, type Version } from './version.ts';
-import { type StoreWatchQuery, type StoreWatchSink, Watchers } from './watchers.ts';
 
 /**
  * The store of a server that is alone: a replica over a journal that only this process writes. Writers see `head`, the newest state including what is not on disk yet, so that a
  * read-modify-write within one turn needs no lock; readers and watchers see only what is durable. Writes that arrive while
  * a flush runs are committed together by the next one.
  */
-export class LocalStore implements Store {
+export class LocalStore extends ReplicaReads implements Store {
   readonly #journal: Journal;
   readonly #options: StoreOptions;
-  readonly #replica: Replica;
-  readonly #watchers = new Watchers();
   /** Newest changes that are not on disk yet. */
   readonly #head = new Map<string, Change>();
   #headRevision: number;
@@ -29,49 +27,17 @@ export class LocalStore implements Store {
   }
 
   private constructor(journal: Journal, replica: Replica, options: StoreOptions) {
+    super(replica);
     this.#journal = journal;
-    this.#replica = replica;
     this.#options = options;
     this.#headRevision = replica.revision;
-  }
-
-  get revision(): number {
-    return this.#replica.revision;
-  }
-
-  get compacted(): number {
-    return this.#replica.compacted;
-  }
-
-  get(resource: string, key: string): Version | undefined {
-    return this.#replica.get(resource, key);
   }
 
   /** Durable or not. */
   head(resource: string, key: string): Version | undefined {
     const change = this.#head.get(`${resource} ${key}`);
     if (change) return change.deleted ? undefined : change.version;
-    return this.#replica.get(resource, key);
-  }
-
-  list(resource: string, query: ListQuery = {}): Page {
-    return this.#replica.list(resource, query);
-  }
-
-  all(resource: string): Iterable<Version> {
-    return this.#replica.all(resource);
-  }
-
-  count(resource: string): number {
-    return this.#replica.count(resource);
-  }
-
-  resources(): IterableIterator<string> {
-    return this.#replica.resources();
-  }
-
-  watch(query: StoreWatchQuery, revision: number, sink: StoreWatchSink): () => void {
-    return this.#watchers.follow(this.#replica, { query, revision, sink });
+    return this.replica.get(resource, key);
   }
 
   /** Nobody else writes: what this process has published is the newest there is. */
@@ -123,7 +89,7 @@ export class LocalStore implements Store {
         const group = this.#queue;
         this.#queue = [];
         const changes = group.flatMap((entry) => entry.changes);
-        await this.#journal.append(changes, { compacted: this.#replica.compacted, drop: this.#dropped });
+        await this.#journal.append(changes, { compacted: this.replica.compacted, drop: this.#dropped });
         this.#publish(changes);
         for (const entry of group) entry.done();
       }
@@ -137,12 +103,12 @@ export class LocalStore implements Store {
   }
 
   #publish(changes: Change[]): void {
-    const events = changes.map((change) => this.#replica.apply(change.version, change.deleted));
+    const events = changes.map((change) => this.replica.apply(change.version, change.deleted));
     for (const change of changes) {
       const id = `${change.version.resource} ${change.version.key}`;
       if (this.#head.get(id) === change) this.#head.delete(id);
     }
-    this.#dropped = this.#replica.trim();
-    this.#watchers.publish(events);
+    this.#dropped = this.replica.trim();
+    this.watchers.publish(events);
   }
 }

@@ -1,19 +1,17 @@
 import type { Change } from './journal.ts';
-import { type ListQuery, type Page, Replica } from './replica.ts';
+import { Replica } from './replica.ts';
+import { ReplicaReads } from './replica-reads.ts';
 import type { Proposal, SharedJournal } from './shared-journal.ts';
 import { defaultWindowBytes, StaleError, type Store, type StoreOptions, type Write } from './store.ts';
 import { atRevision, type Version } from './version.ts';
-import { type StoreWatchQuery, type StoreWatchSink, Watchers } from './watchers.ts';
 
 /**
  * The store of one of several servers. Its replica is fed by the journal alone, own writes included: a commit is proposed,
  * and acknowledged when it has come back. Reads that must not be old ask the journal how far it is and wait (`fresh`); who
  * asks while such a question is under way shares the next one.
  */
-export class SharedStore implements Store {
+export class SharedStore extends ReplicaReads implements Store {
   readonly #journal: SharedJournal;
-  readonly #replica: Replica;
-  readonly #watchers = new Watchers();
   readonly #waiting = new Set<{ revision: number; resolve: () => void }>();
   #asking: Promise<void> | undefined;
   #next: Promise<void> | undefined;
@@ -33,45 +31,13 @@ export class SharedStore implements Store {
   }
 
   private constructor(journal: SharedJournal, replica: Replica) {
+    super(replica);
     this.#journal = journal;
-    this.#replica = replica;
-  }
-
-  get revision(): number {
-    return this.#replica.revision;
-  }
-
-  get compacted(): number {
-    return this.#replica.compacted;
-  }
-
-  get(resource: string, key: string): Version | undefined {
-    return this.#replica.get(resource, key);
   }
 
   /** Nothing is taken for written before the journal says so. */
   head(resource: string, key: string): Version | undefined {
-    return this.#replica.get(resource, key);
-  }
-
-  list(resource: string, query: ListQuery = {}): Page {
-    return this.#replica.list(resource, query);
-  }
-
-  all(resource: string): Iterable<Version> {
-    return this.#replica.all(resource);
-  }
-
-  count(resource: string): number {
-    return this.#replica.count(resource);
-  }
-
-  resources(): IterableIterator<string> {
-    return this.#replica.resources();
-  }
-
-  watch(query: StoreWatchQuery, revision: number, sink: StoreWatchSink): () => void {
-    return this.#watchers.follow(this.#replica, { query, revision, sink });
+    return this.replica.get(resource, key);
   }
 
   fresh(): Promise<void> {
@@ -93,7 +59,7 @@ export class SharedStore implements Store {
       if (!committed)
         throw new StaleError(`${proposals[0]?.resource} ${proposals[0]?.key} was changed by another server`);
       return proposals.map(({ resource, key, change, ...proposal }) => {
-        const now = this.#replica.get(resource, key);
+        const now = this.replica.get(resource, key);
         if (now?.revision === revision) return now;
         return atRevision(change?.version ?? proposal.previous, revision);
       });
@@ -110,7 +76,7 @@ export class SharedStore implements Store {
 
   #proposal(write: Write): Proposal & { previous: Version } {
     const { resource, key } = 'put' in write ? write.put : write.remove;
-    const previous = this.#replica.get(resource, key);
+    const previous = this.replica.get(resource, key);
     const base = previous?.revision;
     if ('put' in write) {
       const version: Version = { resource, key, revision: 0, ...write.put.encode(0) };
@@ -133,21 +99,21 @@ export class SharedStore implements Store {
   }
 
   #reached(revision: number): Promise<void> {
-    if (this.#replica.revision >= revision) return Promise.resolve();
+    if (this.replica.revision >= revision) return Promise.resolve();
     return new Promise((resolve) => this.#waiting.add({ revision, resolve }));
   }
 
   #take(changes: readonly Change[], revision: number): void {
     const events = changes.flatMap(({ version, deleted }) => {
-      if (!deleted) return [this.#replica.apply(version, false)];
-      const previous = this.#replica.get(version.resource, version.key);
-      return previous ? [this.#replica.apply(atRevision(previous, version.revision), true)] : [];
+      if (!deleted) return [this.replica.apply(version, false)];
+      const previous = this.replica.get(version.resource, version.key);
+      return previous ? [this.replica.apply(atRevision(previous, version.revision), true)] : [];
     });
-    this.#replica.advance(revision);
-    this.#replica.trim();
-    this.#watchers.publish(events);
+    this.replica.advance(revision);
+    this.replica.trim();
+    this.watchers.publish(events);
     for (const waiter of this.#waiting) {
-      if (waiter.revision > this.#replica.revision) continue;
+      if (waiter.revision > this.replica.revision) continue;
       this.#waiting.delete(waiter);
       waiter.resolve();
     }

@@ -1,3 +1,4 @@
+import { reserved } from '../../cel/parser.ts';
 import * as t from '../../cel/types.ts';
 import type { Field, Type } from '../../cel/types.ts';
 import {
@@ -11,29 +12,7 @@ import {
 } from '../structural/schema.ts';
 
 /** Words of the language: a field of this name is written `__name__`. */
-const words = new Set([
-  'true',
-  'false',
-  'null',
-  'in',
-  'as',
-  'break',
-  'const',
-  'continue',
-  'else',
-  'for',
-  'function',
-  'if',
-  'import',
-  'let',
-  'loop',
-  'package',
-  'namespace',
-  'return',
-  'var',
-  'void',
-  'while',
-]);
+const words: ReadonlySet<string> = new Set([...reserved, 'true', 'false', 'null', 'in']);
 
 const escapes: [RegExp, string][] = [
   [/__/g, '__underscores__'],
