@@ -1,6 +1,8 @@
 /**
  * The first hour of a person with a cluster: `up`, start-up of the server, a pod's start beside the runtime's own cost, and
- * what an idle cluster takes. Drives the shipped program. `npx tsx bench/first-hour.ts [--idle SECONDS] [--runs N]` (root).
+ * what an idle cluster takes. Drives the shipped program. Everything is
+ * measured once in each round, so that what a machine does meanwhile touches all rows alike.
+ * `npx tsx bench/first-hour.ts [--idle SECONDS] [--rounds N]` (root).
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -29,9 +31,9 @@ const option = (name: string, fallback: number): number => {
   const at = process.argv.indexOf(`--${name}`);
   return at < 0 ? fallback : Number(process.argv[at + 1]);
 };
-const runs = option('runs', 5);
+const rounds = option('rounds', 5);
 const idleSeconds = option('idle', 300);
-const podsPerRun = 20;
+const podsPerRound = 10;
 const machine = { clock: realClock, rng: machineRng, log: silentLog };
 
 /** Runs the program itself; anything but success ends the bench. */
@@ -60,17 +62,13 @@ async function layoutOfCluster(): Promise<ClusterLayout> {
 }
 
 /** `up` from stopped to the demo answering by name from a pod. */
-async function measureUp(): Promise<number[]> {
-  const values: number[] = [];
-  for (let i = 0; i < runs; i++) {
-    await knarr('down');
-    values.push(await timed(() => knarr('up')));
-  }
-  return values;
+async function measureUp(): Promise<number> {
+  await knarr('down');
+  return await timed(() => knarr('up'));
 }
 
-/** From starting the server's program to `/readyz` saying so, with 1,000 objects in the journal. */
-async function measureReady(layout: ClusterLayout): Promise<number[]> {
+/** The journal of a cluster that has been used: 1,000 objects more. */
+async function fillJournal(layout: ClusterLayout): Promise<void> {
   const admin = await adminClient(layout, machine);
   for (let i = 0; i < 1000; i++)
     await admin.client.create(configmaps, {
@@ -78,26 +76,28 @@ async function measureReady(layout: ClusterLayout): Promise<number[]> {
       data: { text: 'x'.repeat(1000) },
     });
   admin.close();
+}
+
+/** From starting the server's program to `/readyz` saying so. The cluster is up again afterwards. */
+async function measureReady(layout: ClusterLayout): Promise<number> {
   await stopService(layout, 'server', realClock);
-  const values: number[] = [];
-  for (let i = 0; i < runs; i++) {
-    const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
-    const began = performance.now();
-    const child = spawn(process.execPath, [join(root, 'dist/knarr.js'), 'server', '--cluster', cluster], {
-      stdio: 'ignore',
-      env: { ...env, KNARR_HOME: home, KNARR_ROOT: root },
-    });
-    const ended = new Promise((resolve) => child.on('close', resolve));
-    try {
-      await untilReady(layout);
-      values.push(performance.now() - began);
-    } finally {
-      child.kill('SIGTERM');
-      await ended;
-    }
+  const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
+  const began = performance.now();
+  const child = spawn(process.execPath, [join(root, 'dist/knarr.js'), 'server', '--cluster', cluster], {
+    stdio: 'ignore',
+    env: { ...env, KNARR_HOME: home, KNARR_ROOT: root },
+  });
+  const ended = new Promise((resolve) => child.on('close', resolve));
+  let took: number;
+  try {
+    await untilReady(layout);
+    took = performance.now() - began;
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
   }
   await knarr('up');
-  return values;
+  return took;
 }
 
 async function untilReady(layout: ClusterLayout): Promise<void> {
@@ -203,35 +203,34 @@ async function rawPod({ runtime }: Cri, asked: Asked, name: string): Promise<{ s
   return { start, stop };
 }
 
+interface PodTimes {
+  starts: number[];
+  rawStarts: number[];
+  stops: number[];
+  rawStops: number[];
+}
+
 /** Pods through the API and the same calls to the runtime, in turn. */
-async function measurePods(layout: ClusterLayout): Promise<Row[]> {
+async function measurePods(layout: ClusterLayout): Promise<PodTimes> {
   const { client, close }: AdminClient = await adminClient(layout, machine);
   const cri = connectContainerd(containerdPaths(`${nodeDir(layout, 'node1')}/containerd`).socket, machine);
   await Promise.all([podIs(client, 'model', isRunning), client.create(pods, manifest('model'))]);
   const asked = await askedFor(cri, 'model');
-  const [starts, rawStarts, stops, rawStops]: number[][] = [[], [], [], []];
-  for (let i = 0; i < podsPerRun; i++) {
+  const times: PodTimes = { starts: [], rawStarts: [], stops: [], rawStops: [] };
+  for (let i = 0; i < podsPerRound; i++) {
     const name = `pod-${i}`;
     const raw = await rawPod(cri, asked, `raw-${i}`);
-    rawStarts?.push(raw.start);
-    rawStops?.push(raw.stop);
+    times.rawStarts.push(raw.start);
+    times.rawStops.push(raw.stop);
     const running = podIs(client, name, isRunning);
-    starts?.push(await timed(() => Promise.all([client.create(pods, manifest(name)), running])));
+    times.starts.push(await timed(() => Promise.all([client.create(pods, manifest(name)), running])));
     const gone = podIs(client, name, isGone);
-    stops?.push(await timed(() => Promise.all([client.delete(pods, { namespace: 'default', name }), gone])));
+    times.stops.push(await timed(() => Promise.all([client.delete(pods, { namespace: 'default', name }), gone])));
   }
   await Promise.all([podIs(client, 'model', isGone), client.delete(pods, { namespace: 'default', name: 'model' })]);
   cri.close();
   close();
-  const [start = [], rawStart = [], stop = [], rawStop = []] = [starts, rawStarts, stops, rawStops];
-  return [
-    { what: 'pod created → Running', values: start, unit: 'ms' },
-    { what: 'the same calls to the runtime alone', values: rawStart, unit: 'ms' },
-    { what: 'start: ratio of the medians', values: [median(start) / median(rawStart)], unit: '×', bar: 1.4 },
-    { what: 'pod deleted (1 s grace, exits at once) → gone', values: stop, unit: 'ms' },
-    { what: 'the same calls to the runtime alone', values: rawStop, unit: 'ms' },
-    { what: 'stop: ratio of the medians', values: [median(stop) / median(rawStop)], unit: '×', bar: 1.5 },
-  ];
+  return times;
 }
 
 interface Usage {
@@ -258,39 +257,70 @@ function usage(layout: ClusterLayout): Usage {
   return total;
 }
 
-async function measureIdle(layout: ClusterLayout): Promise<Row[]> {
+interface Idle {
+  residentMb: number;
+  growthMb: number;
+  corePercent: number;
+}
+
+async function measureIdle(layout: ClusterLayout): Promise<Idle> {
   await knarr('down');
   await knarr('up');
   await sleep(realClock, 10_000);
   const before = usage(layout);
   await sleep(realClock, idleSeconds * 1000);
   const after = usage(layout);
-  const share = ((after.cpuMs - before.cpuMs) / (idleSeconds * 1000)) * 100;
+  return {
+    residentMb: after.residentMb,
+    growthMb: after.residentMb - before.residentMb,
+    corePercent: ((after.cpuMs - before.cpuMs) / (idleSeconds * 1000)) * 100,
+  };
+}
+
+interface Round {
+  up: number;
+  ready: number;
+  pods: PodTimes;
+  idle: Idle;
+}
+
+/** One value a round for every row; of the pods of a round, their median. */
+function rowsOf(all: Round[]): Row[] {
+  const medians = (key: keyof PodTimes): number[] => all.map(({ pods }) => median(pods[key]));
+  const ratios = (key: keyof PodTimes, floor: keyof PodTimes): number[] =>
+    all.map(({ pods }) => median(pods[key]) / median(pods[floor]));
   return [
+    { what: '`knarr up`, stopped → demo answers by name', values: all.map(({ up }) => up), unit: 'ms', bar: 6000 },
+    { what: '`knarr server` → /readyz, 1,000 objects', values: all.map(({ ready }) => ready), unit: 'ms', bar: 600 },
+    { what: 'pod created → Running', values: medians('starts'), unit: 'ms' },
+    { what: 'the same calls to the runtime alone', values: medians('rawStarts'), unit: 'ms' },
+    { what: 'start: ratio of a round', values: ratios('starts', 'rawStarts'), unit: '×', bar: 1.4 },
+    { what: 'pod deleted (1 s grace, exits at once) → gone', values: medians('stops'), unit: 'ms' },
+    { what: 'the same calls to the runtime alone', values: medians('rawStops'), unit: 'ms' },
+    { what: 'stop: ratio of a round', values: ratios('stops', 'rawStops'), unit: '×', bar: 1.5 },
     {
       what: `resident, all our programs, after ${idleSeconds} s idle`,
-      values: [after.residentMb],
+      values: all.map(({ idle }) => idle.residentMb),
       unit: 'MB',
       bar: 240,
     },
-    { what: 'growth meanwhile', values: [after.residentMb - before.residentMb], unit: 'MB', bar: 2 },
-    { what: 'of one core meanwhile', values: [share], unit: '%', bar: 1 },
+    { what: 'growth meanwhile', values: all.map(({ idle }) => idle.growthMb), unit: 'MB', bar: 2 },
+    { what: 'of one core meanwhile', values: all.map(({ idle }) => idle.corePercent), unit: '%', bar: 1 },
   ];
 }
 
 await knarr('up');
 try {
-  const ups = await measureUp();
   const layout = await layoutOfCluster();
-  const podRows = await measurePods(layout);
-  const idleRows = await measureIdle(layout);
-  const ready = await measureReady(layout);
-  report('first-hour', `npx tsx bench/first-hour.ts ${process.argv.slice(2).join(' ')}`.trim(), [
-    { what: '`knarr up`, stopped → demo answers by name', values: ups, unit: 'ms', bar: 6000 },
-    { what: '`knarr server` → /readyz, 1,000 objects', values: ready, unit: 'ms', bar: 600 },
-    ...podRows,
-    ...idleRows,
-  ]);
+  await fillJournal(layout);
+  const all: Round[] = [];
+  for (let i = 0; i < rounds; i++) {
+    const up = await measureUp();
+    const pods = await measurePods(layout);
+    const idle = await measureIdle(layout);
+    all.push({ up, pods, idle, ready: await measureReady(layout) });
+  }
+  report('first-hour', `npx tsx bench/first-hour.ts ${process.argv.slice(2).join(' ')}`.trim(), rowsOf(all));
 } finally {
   await knarr('down', '--purge');
 }
