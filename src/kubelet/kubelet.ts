@@ -73,7 +73,10 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const { nodeName, dataDir, cgroupRoot } = options;
   const node = await prepareNode(deps, options);
   const { paths, cgroups, identity } = node;
-  const reporter = new NodeReporter({ client, cri, clock, log }, { ...identity, dataDir, labels: options.nodeLabels });
+  const reporter = new NodeReporter(
+    { client, cri, clock, rng, log },
+    { ...identity, dataDir, labels: options.nodeLabels },
+  );
   const podSide = await createPodSide(deps, options, { ...node, node: () => reporter.node });
   const { dispatcher, recorder } = podSide;
   const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {

@@ -3,7 +3,10 @@ import type { Lease, Node, NodeStatus } from '../api/generated/types.ts';
 import { isAlreadyExists, isNotFound } from '../api/meta/status-error.ts';
 import { every, type Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { Rng } from '../base/rng.ts';
 import type { Client } from '../client/client.ts';
+import { Informer } from '../client/informer.ts';
+import { compareVersions } from '../client/resource-version.ts';
 import type { Cri } from '../cri/cri.ts';
 import { type Machine, readMachine } from './node/machine.ts';
 import { type NodeFacts, type NodeIdentity, nodeLabels, nodeStatus } from './node/node-object.ts';
@@ -13,6 +16,7 @@ export interface NodeReporterDeps {
   client: Client;
   cri: Cri;
   clock: Clock;
+  rng: Rng;
   log: Logger;
 }
 
@@ -26,11 +30,16 @@ const notReadyCheckMs = 500;
 const reportMs = 300_000;
 const registerRetryMs = 1000;
 
-/** Keeps the node's object and lease: registers it, renews the lease every 10 s, writes the status when it changes. */
+/**
+ * Keeps the node's object and lease: registers it, renews the lease every 10 s, writes the status when it changes, and soon
+ * when somebody else changed it: a node that was taken for lost says that it is there.
+ */
 export class NodeReporter {
   readonly #deps: NodeReporterDeps;
   readonly #identity: NodeIdentity & { dataDir: string; labels?: Record<string, string> };
+  readonly #informer: Informer<Node>;
   #cancelRetry: () => void = () => {};
+  #isReporting = false;
   #cancelReport: () => void = () => {};
   #stopHeartbeat: () => void = () => {};
   #node: Node | undefined;
@@ -41,9 +50,10 @@ export class NodeReporter {
   constructor(deps: NodeReporterDeps, identity: NodeIdentity & { dataDir: string; labels?: Record<string, string> }) {
     this.#deps = deps;
     this.#identity = identity;
+    this.#informer = new Informer<Node>(deps, nodes, { fieldSelector: `metadata.name=${identity.nodeName}` });
   }
 
-  /** The node as it was last read or written. */
+  /** The newest state of the node that is known here. */
   get node(): Node | undefined {
     return this.#node;
   }
@@ -65,20 +75,33 @@ export class NodeReporter {
     if (this.#isStopped) return;
     this.#stopHeartbeat = every(clock, heartbeatMs, () => void this.#renew());
     this.#scheduleReport();
+    this.#informer.addHandler({ added: (node) => this.#observe(node), updated: (_, node) => this.#observe(node) });
+    this.#informer.start();
   }
 
   stop(): void {
     this.#isStopped = true;
+    this.#informer.stop();
     this.#cancelRetry();
     this.#cancelReport();
     this.#stopHeartbeat();
   }
 
+  #observe(node: Node): void {
+    if (compareVersions(node.metadata.resourceVersion, this.#node?.metadata.resourceVersion) <= 0) return;
+    this.#node = node;
+    if (!this.#isReporting) this.#scheduleReport();
+  }
+
   #scheduleReport(): void {
     if (this.#isStopped) return;
     const isReady = this.#node?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
-    this.#cancelReport = this.#deps.clock.after(isReady ? checkMs : notReadyCheckMs, () => {
-      void this.#report().then(() => this.#scheduleReport());
+    this.#cancelReport();
+    this.#cancelReport = this.#deps.clock.after(isReady ? checkMs : notReadyCheckMs, async () => {
+      this.#isReporting = true;
+      await this.#report();
+      this.#isReporting = false;
+      this.#scheduleReport();
     });
   }
 

@@ -98,4 +98,59 @@ describe('StatusWriter', () => {
     await clock.advance(30_000);
     expect((await get()).status?.phase).not.toBe('Failed');
   });
+
+  describe('when somebody else writes over a status', () => {
+    const ready = (status: string): PodStatus => ({ phase: 'Running', conditions: [condition('Ready', status)] });
+
+    /** A status is stored; another writes over it. `see`: the informer brings what is stored. */
+    async function overwritten(by: PodStatus) {
+      const all = await world();
+      const { clock, client, writer, pod, get } = all;
+      const see = async () => writer.observe(await get());
+      writer.write(pod, { ...ready('True'), resourceClaimStatuses: [{ name: 'claim' }] });
+      await clock.advance(0);
+      await see();
+      const key = { namespace: 'ns', name: 'p' };
+      await client.patch(pods, key, { type: 'merge', body: { status: by } }, { subresource: 'status' });
+      await see();
+      all.api.writes.length = 0;
+      return { ...all, see };
+    }
+
+    it('says it again a second later', async () => {
+      const { clock, api, see, get } = await overwritten(ready('False'));
+      await clock.advance(999);
+      expect((await get()).status.conditions).toEqual([condition('Ready', 'False')]);
+      await clock.advance(1);
+      expect((await get()).status.conditions).toEqual([condition('Ready', 'True')]);
+      await see();
+      await clock.advance(60_000);
+      expect(api.writes).toHaveLength(1);
+    });
+
+    it('says what is true by then', async () => {
+      const { clock, writer, get } = await overwritten(ready('False'));
+      writer.write(await get(), { phase: 'Succeeded', conditions: [condition('Ready', 'False')] });
+      await clock.advance(60_000);
+      expect((await get()).status.phase).toBe('Succeeded');
+    });
+
+    it("leaves other owners' conditions and fields as they are", async () => {
+      const conditions = [condition('Ready', 'True'), condition('DisruptionTarget', 'True')];
+      const { clock, api } = await overwritten({ conditions, qosClass: 'Burstable', resourceClaimStatuses: [] });
+      await clock.advance(60_000);
+      expect(api.writes).toEqual([]);
+    });
+
+    it('says nothing of an object that is gone, or after its own end', async () => {
+      const first = await overwritten(ready('False'));
+      first.writer.forget(first.pod.metadata.uid ?? '');
+      const second = await overwritten(ready('False'));
+      second.writer.stop();
+      for (const { clock, api } of [first, second]) {
+        await clock.advance(60_000);
+        expect(api.writes).toEqual([]);
+      }
+    });
+  });
 });

@@ -13,6 +13,8 @@ interface Entry {
   /** The newest state of the object that is known here: the informer's or the answer to a write. */
   base: Pod;
   wanted?: PodStatus;
+  /** What this node said last. Others may write over it: the node lifecycle controller does when it takes the node for lost. */
+  said?: PodStatus;
   isDeleteWanted: boolean;
   isWriting: boolean;
   failures: number;
@@ -21,9 +23,13 @@ interface Entry {
 
 const retry = { baseMs: 500, maxMs: 10_000 };
 
+/** What another wrote over our status stands this long: two that disagree must not write without pause. */
+const reassertMs = 1000;
+
 /**
  * Writes pod statuses: one write at a time for each pod, the newest wanted status only, and of it what differs. The final
- * deletion comes after the last status is stored. Failures are tried again until the object is gone.
+ * deletion comes after the last status is stored. Failures are tried again until the object is gone. What somebody else
+ * writes over a status is put right again, as the kubelet's status manager does.
  */
 export class StatusWriter {
   readonly #deps: { client: Client; clock: Clock; log: Logger };
@@ -37,13 +43,15 @@ export class StatusWriter {
   /** The informer's newest; never goes back behind what a write has answered. */
   observe(pod: Pod): void {
     const entry = this.#entries.get(pod.metadata.uid ?? '');
-    if (entry && compareVersions(pod.metadata.resourceVersion, entry.base.metadata.resourceVersion) > 0)
-      entry.base = pod;
+    if (!entry || !isNewer(pod, entry.base)) return;
+    entry.base = pod;
+    this.#reassertSoon(entry);
   }
 
   write(pod: Pod, status: PodStatus): void {
     const entry = this.#entry(pod);
     entry.wanted = status;
+    entry.said = status;
     this.#start(entry);
   }
 
@@ -88,8 +96,8 @@ export class StatusWriter {
     try {
       while (entry.wanted && this.#isKnown(entry)) {
         const { wanted } = entry;
-        await this.#patch(entry, wanted);
-        if (entry.wanted === wanted) entry.wanted = undefined;
+        const isLast = await this.#patch(entry, wanted);
+        if (isLast && entry.wanted === wanted) entry.wanted = undefined;
       }
       if (entry.isDeleteWanted && this.#isKnown(entry)) await this.#delete(entry);
       entry.failures = 0;
@@ -100,18 +108,29 @@ export class StatusWriter {
     }
   }
 
+  #reassertSoon(entry: Entry): void {
+    const { base, said, wanted, isDeleteWanted, isWriting } = entry;
+    if (!said || wanted || isDeleteWanted || isWriting || !statusPatch(base.status ?? {}, said)) return;
+    entry.wanted = said;
+    entry.cancelRetry = this.#deps.clock.after(reassertMs, () => this.#start(entry));
+  }
+
   #isKnown(entry: Entry): boolean {
     return !this.#isStopped && this.#entries.get(entry.base.metadata.uid ?? '') === entry;
   }
 
-  async #patch(entry: Entry, wanted: PodStatus): Promise<void> {
+  /** False when somebody else has written since: look again. */
+  async #patch(entry: Entry, wanted: PodStatus): Promise<boolean> {
     const { base } = entry;
     const { uid, resourceVersion } = base.metadata;
     const status = statusPatch(base.status ?? {}, wanted);
-    if (!status) return;
+    if (!status) return true;
     // Both must hold: this very object, and in the state that the difference was computed from.
     const body = { metadata: { uid, resourceVersion }, status };
-    entry.base = await this.#deps.client.patch(pods, keyOf(base), { type: 'merge', body }, { subresource: 'status' });
+    const answer = await this.#deps.client.patch(pods, keyOf(base), { type: 'merge', body }, { subresource: 'status' });
+    if (isNewer(entry.base, answer)) return false;
+    entry.base = answer;
+    return true;
   }
 
   async #delete(entry: Entry): Promise<void> {
@@ -139,6 +158,9 @@ export class StatusWriter {
   }
 }
 
+const isNewer = (a: Pod, b: Pod): boolean =>
+  compareVersions(a.metadata.resourceVersion, b.metadata.resourceVersion) > 0;
+
 const isPod = (value: unknown): value is Pod => typeof value === 'object' && value !== null && 'metadata' in value;
 
 /** The fields of the status that differ, as a merge patch; undefined when none does. Other owners' conditions stay. */
@@ -151,6 +173,7 @@ export function statusPatch(old: PodStatus, wanted: PodStatus): Record<string, u
   const target: Record<string, unknown> = { ...wanted, conditions };
   const patch: Record<string, unknown> = {};
   for (const key of new Set([...Object.keys(old), ...Object.keys(target)])) {
+    if (othersFields.has(key)) continue;
     const before = (old as Record<string, unknown>)[key];
     if (canonical(before) === canonical(target[key])) continue;
     if (target[key] !== undefined) patch[key] = target[key];
@@ -168,6 +191,9 @@ const removable = new Set([
   'initContainerStatuses',
   'ephemeralContainerStatuses',
 ]);
+
+/** Fields that the kubelet shows and never writes: the API server's, the scheduler's, the resource claim controller's. */
+const othersFields = new Set(['qosClass', 'nominatedNodeName', 'resourceClaimStatuses', 'extendedResourceClaimStatus']);
 
 /** The same text for the same value, whatever the order of members; null and absent are one. */
 function canonical(value: unknown): string {

@@ -50,6 +50,20 @@ export const node: Mutant[] = [
     test: { file: 'src/kubelet/status-writer.test.ts', name: 'reads again and repeats after a conflict' },
   },
   {
+    bug: 'what somebody else writes over a status stays',
+    file: 'src/kubelet/status-writer.ts',
+    find: '    this.#reassertSoon(entry);\n',
+    replace: '',
+    test: { file: 'src/kubelet/status-writer.test.ts', name: 'says it again a second later' },
+  },
+  {
+    bug: 'a node does not notice that it was taken for lost',
+    file: 'src/kubelet/node-status.ts',
+    find: '    this.#informer.start();\n',
+    replace: '',
+    test: { file: 'src/kubelet/node-status.test.ts', name: 'says that it is there when it was taken for lost' },
+  },
+  {
     bug: 'a failed container that is made again counts as the end of its pod',
     file: 'src/kubelet/status/pod-phase.ts',
     find: '(work) => isAlive(work) || ',

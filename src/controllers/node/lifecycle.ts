@@ -137,7 +137,9 @@ async function markNotReady(client: Client, pod: Pod, nowMs: number): Promise<vo
   const conditions = pod.status?.conditions?.map((c) =>
     c.type === 'Ready' ? { ...c, status: 'False', lastTransitionTime: timeText(nowMs) } : c,
   );
-  const body = { metadata: { uid: pod.metadata.uid }, status: { conditions } };
+  // The list is written as a whole: it must be the one that was read.
+  const { uid, resourceVersion } = pod.metadata;
+  const body = { metadata: { uid, resourceVersion }, status: { conditions } };
   try {
     await client.patch(pods, keyOf(pod), { type: 'merge', body }, { subresource: 'status' });
   } catch (error) {

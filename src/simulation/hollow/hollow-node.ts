@@ -49,6 +49,7 @@ export class HollowNode {
   #node: Node | undefined;
   #lease: Lease | undefined;
   #reportedAtMs = 0;
+  #renewedAtMs = 0;
   #isStopped = false;
   #cancelRetry: () => void = () => {};
 
@@ -77,6 +78,7 @@ export class HollowNode {
     }
     if (this.#isStopped) return;
     this.#reportedAtMs = clock.now();
+    this.#renewedAtMs = clock.now();
     this.#addresses.setNetwork(this.#node.spec?.podCIDR);
     await this.heartbeat();
     if (this.#isStopped) return;
@@ -87,14 +89,18 @@ export class HollowNode {
   /** From here on the API's pods are this node's. */
   #serve(): void {
     if (this.#isStopped) return;
-    for (const pod of this.#pods.values()) pod.resume();
+    const left = new Map(this.#pods);
     this.#informer.addHandler({
       added: (pod) => this.#added(pod),
       updated: (_, pod) => this.#updated(pod),
       deleted: (pod) => this.#deleted(pod),
     });
     // What ran here and is no more in the API has to go.
-    for (const [uid, pod] of this.#pods) if (!this.#isKnown(uid)) pod.feed({ type: 'deleted' });
+    for (const pod of this.#informer.list()) left.delete(pod.metadata.uid ?? '');
+    for (const pod of left.values()) {
+      pod.resume();
+      pod.feed({ type: 'deleted' });
+    }
   }
 
   /** The agent dies; what it ran stays as it is. Returns what the next one finds. */
@@ -118,7 +124,11 @@ export class HollowNode {
     const { clock, log } = this.#deps;
     try {
       await this.#renew();
-      if (clock.now() - this.#reportedAtMs >= reportMs) await this.#report();
+      const nowMs = clock.now();
+      // After so long a silence the node has been taken for lost.
+      const isBack = nowMs - this.#renewedAtMs > leaseSeconds * 1000;
+      if (isBack || nowMs - this.#reportedAtMs >= reportMs) await this.#report();
+      this.#renewedAtMs = nowMs;
     } catch (error) {
       this.#lease = undefined;
       this.#cancelRetry();
@@ -177,23 +187,26 @@ export class HollowNode {
     this.#lease = await client.create(leases, { metadata: { ...key, ownerReferences }, spec });
   }
 
-  #isKnown(uid: string): boolean {
-    return this.#informer.list().some(({ metadata }) => metadata.uid === uid);
-  }
-
   #added(pod: Pod): void {
     const known = this.#pods.get(pod.metadata.uid ?? '');
-    if (known) return known.feed({ type: 'pod', pod });
+    if (known) return known.resume(pod);
     const isNew = !isTerminalPhase(pod.status?.phase) && !pod.metadata.deletionTimestamp && !pod.status?.startTime;
     const rejection = isNew && this.#node ? admit(pod, this.#node, this.#activePods()) : undefined;
     const hollow = this.#add(pod);
-    if (rejection) {
-      // Not at once: whoever replaces the pod may send the next one here as well, and a circle must cost time.
-      this.#deps.clock.after(rejectMs, () => hollow?.feed({ type: 'rejected', ...rejection }));
-      return;
-    }
+    // Not at once: whoever replaces the pod may send the next one here as well, and a circle must cost time.
+    if (rejection) this.#deps.clock.after(rejectMs, () => void this.#admitLate(pod, hollow));
     // What the API says ran here and is not here any more has ended.
-    hollow?.feed({ type: 'runtime', runtime: { sandboxes: [], containers: [] } });
+    else hollow?.feed({ type: 'runtime', runtime: { sandboxes: [], containers: [] } });
+  }
+
+  /** Admits by what the node is now: its labels may have changed since it was last read. */
+  async #admitLate(pod: Pod, hollow: HollowPod | undefined): Promise<void> {
+    const { client } = this.#deps;
+    this.#node = await client.get(nodes, { name: this.spec.name }).catch(() => this.#node);
+    const others = this.#activePods().filter(({ metadata }) => metadata.uid !== pod.metadata.uid);
+    const rejection = this.#node ? admit(pod, this.#node, others) : undefined;
+    if (rejection) hollow?.feed({ type: 'rejected', ...rejection });
+    else hollow?.feed({ type: 'runtime', runtime: { sandboxes: [], containers: [] } });
   }
 
   #add(pod: Pod, state?: PodState): HollowPod | undefined {

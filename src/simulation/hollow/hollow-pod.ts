@@ -70,8 +70,12 @@ export class HollowPod {
     }
   }
 
-  /** What an agent before this one left goes on: what was under way is begun again, what runs gets its timers. */
-  resume(): void {
+  /**
+   * What an agent before this one left goes on: what was under way is begun again, what runs gets its timers. `pod`: what the
+   * API has, which is all that the new agent knows of what the old one said.
+   */
+  resume(pod = this.#state.pod): void {
+    this.#state = { ...this.#state, pod: this.#withProbes(pod), status: pod.status ?? {} };
     const { sandboxBusy, nextSandboxAttempt, stage, containers } = this.#state;
     if (sandboxBusy && stage === 'syncing') this.#runSandbox(nextSandboxAttempt);
     for (const { name, current, isStarting, stopping } of Object.values(containers)) {

@@ -1,0 +1,69 @@
+import { tmpdir } from 'node:os';
+import { afterEach, describe, expect, it } from 'vitest';
+import { leases, nodes } from '../api/generated/resources.ts';
+import type { NodeCondition } from '../api/generated/types.ts';
+import { silentLog } from '../base/log.ts';
+import { seededRng } from '../base/rng.ts';
+import { VirtualClock } from '../base/virtual-clock.ts';
+import { FakeTransport } from '../client/fake.ts';
+import { createClient } from '../client/typed-client.ts';
+import { FakeCri } from '../cri/fake.ts';
+import { NodeReporter } from './node-status.ts';
+
+const name = 'n';
+
+describe('NodeReporter', () => {
+  let stop = () => {};
+  afterEach(() => stop());
+
+  async function world() {
+    const clock = new VirtualClock();
+    const rng = seededRng(1);
+    const api = new FakeTransport({ clock, rng });
+    const client = createClient(api);
+    const cri = new FakeCri({ clock, rng });
+    const identity = { nodeName: name, nodeIps: ['192.0.2.1'], kubeletPort: 10_250, maxPods: 10, dataDir: tmpdir() };
+    const reporter = new NodeReporter({ client, cri, clock, rng, log: silentLog }, identity);
+    stop = () => reporter.stop();
+    await reporter.start();
+    await clock.advance(0);
+    const ready = async () =>
+      (await client.get(nodes, { name })).status?.conditions?.find(({ type }) => type === 'Ready');
+    return { clock, client, reporter, ready };
+  }
+
+  /** Lets virtual time pass until it is so; what reads /proc meanwhile gets real time. */
+  async function until(clock: VirtualClock, is: () => Promise<boolean> | boolean, limitMs: number): Promise<void> {
+    for (let passed = 0; passed <= limitMs; passed += 100) {
+      if (await is()) return;
+      await clock.advance(100);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    throw new Error('did not become so');
+  }
+
+  it('registers the node, ready, with a lease', async () => {
+    const { client, ready } = await world();
+    expect(await ready()).toMatchObject({ status: 'True', reason: 'KubeletReady' });
+    expect((await client.get(leases, { namespace: 'kube-node-lease', name })).spec.holderIdentity).toBe(name);
+  });
+
+  it('says that it is there when it was taken for lost', async () => {
+    const { clock, client, ready } = await world();
+    const lost: NodeCondition[] = [{ type: 'Ready', status: 'Unknown', reason: 'NodeStatusUnknown' }];
+    await client.patch(
+      nodes,
+      { name },
+      { type: 'merge', body: { status: { conditions: lost } } },
+      { subresource: 'status' },
+    );
+    expect((await ready())?.status).toBe('Unknown');
+    await until(clock, async () => (await ready())?.status === 'True', 30_000);
+  });
+
+  it('knows what others write on the node, before its own next report', async () => {
+    const { clock, client, reporter } = await world();
+    await client.patch(nodes, { name }, { type: 'merge', body: { metadata: { labels: { disk: 'ssd' } } } });
+    await until(clock, () => reporter.node?.metadata.labels?.['disk'] === 'ssd', 1000);
+  });
+});
