@@ -32,6 +32,7 @@ import { nodeTtl } from './node/ttl.ts';
 import { persistentVolumeBinding } from './persistentvolume/binding.ts';
 import { persistentVolumePhase } from './persistentvolume/phase.ts';
 import { persistentVolumeProtection } from './persistentvolume/protection.ts';
+import { persistentVolumeClaimExpansion } from './persistentvolumeclaim/expansion.ts';
 import { persistentVolumeClaimProtection } from './persistentvolumeclaim/protection.ts';
 import { podEphemeralVolumes } from './pod/ephemeral-volumes.ts';
 import { podGarbage } from './pod/garbage.ts';
@@ -39,11 +40,15 @@ import { podTerminatedGarbage } from './pod/terminated-garbage.ts';
 import { podUnscheduledGarbage } from './pod/unscheduled-garbage.ts';
 import { replicaSetReplicas } from './replicaset/replicas.ts';
 import { replicationControllerReplicas } from './replicationcontroller/replicas.ts';
+import { resourceClaimPodClaims } from './resourceclaim/pod-claims.ts';
+import { resourceClaimRelease } from './resourceclaim/release.ts';
 import { resourceQuotaUsage } from './resourcequota/usage.ts';
 import { type ControllerDefinition, ControllerLoop, type ReconcileReport } from './runtime.ts';
 import { serviceCidrStatus } from './servicecidr/status.ts';
 import { serviceAccountDefault } from './serviceaccount/default.ts';
 import { statefulSetReplicas } from './statefulset/replicas.ts';
+import { volumeAttachment } from './volumeattachment/attachment.ts';
+import { volumeAttributesClassProtection } from './volumeattributesclass/protection.ts';
 
 export interface ControllerOptions {
   /** PEM of the cluster's authority; without it nothing is published. */
@@ -89,6 +94,11 @@ export const controllers = ({ rootCaPem, podCidr, authority, metrics }: Controll
   persistentVolumePhase,
   persistentVolumeClaimProtection,
   persistentVolumeProtection,
+  persistentVolumeClaimExpansion,
+  volumeAttachment,
+  volumeAttributesClassProtection,
+  resourceClaimPodClaims,
+  resourceClaimRelease,
   resourceQuotaUsage,
   horizontalPodAutoscalerScaling(metrics),
   podGarbage,

@@ -1,0 +1,40 @@
+import { persistentvolumeclaims, persistentvolumes } from '../../api/generated/resources.ts';
+import type { PersistentVolumeClaim } from '../../api/generated/types.ts';
+import { compareQuantity, parseQuantity } from '../../api/meta/quantity.ts';
+import { keyOf, keyText } from '../../api/resource.ts';
+import { requestOf } from '../persistentvolume/matching.ts';
+import { defineController, done, watch } from '../runtime.ts';
+
+/**
+ * Says that somebody else's turn has come when a bound claim asks for more than it has: volumes are grown by the resizer of
+ * their CSI driver, none by Kubernetes itself.
+ */
+export const persistentVolumeClaimExpansion = defineController({
+  name: 'persistentvolumeclaim.expansion',
+  serviceAccount: 'expand-controller',
+  eventSource: 'volume_expand',
+  workers: 1,
+  setup(context) {
+    const claims = context.informer(persistentvolumeclaims);
+    const volumes = context.informer(persistentvolumes);
+    return {
+      watches: [watch(claims, (claim) => [keyText(keyOf(claim))], wantsMoreThanBefore)],
+      async reconcile(key) {
+        const claim = claims.get(key);
+        if (!claim || !isTooSmall(claim) || !volumes.get(claim.spec.volumeName ?? '')) return done;
+        const message =
+          "didn't find a plugin capable of expanding the volume; waiting for an external controller to process this PVC";
+        const about = { ...claim, kind: 'PersistentVolumeClaim', apiVersion: 'v1' };
+        context.recorder.event(about, 'Normal', 'ExternalExpanding', message);
+        return done;
+      },
+    };
+  },
+});
+
+const isTooSmall = (claim: PersistentVolumeClaim): boolean =>
+  claim.status?.phase === 'Bound' &&
+  compareQuantity(requestOf(claim), parseQuantity(claim.status.capacity?.['storage'] ?? '0')) > 0;
+
+const wantsMoreThanBefore = (old: PersistentVolumeClaim, claim: PersistentVolumeClaim): boolean =>
+  compareQuantity(requestOf(claim), requestOf(old)) > 0;
