@@ -7,7 +7,7 @@ import { runCommand } from '../host/command.ts';
 declare const KNARR_VERSION: string;
 
 /** Services keep a log; commands talk to a person, and only warnings belong between their lines. */
-const isService = ['server', 'node'].includes(process.argv[2] ?? '');
+const isService = ['server', 'agent'].includes(process.argv[2] ?? '');
 const level = process.env.KNARR_LOG ?? (isService ? 'info' : 'warn');
 const log = pino({ level, base: undefined }, pino.destination({ fd: 2, sync: false }));
 

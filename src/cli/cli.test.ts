@@ -18,9 +18,12 @@ describe('the command line', () => {
 
   it('has a help with examples and exit codes for every command', async () => {
     const names = createProgram(testSurroundings().at, () => {})
-      .commands.map((command) => command.name())
-      .filter((name) => !['kubectl', 'image', '__complete', 'help'].includes(name));
-    for (const words of [...names.map((name) => [name]), ['image', 'load'], ['image', 'list'], ['image', 'rm']]) {
+      .commands.filter((command) => !['kubectl', '__complete', 'help'].includes(command.name()))
+      .flatMap((command) => {
+        const children = command.commands.map((child) => [command.name(), child.name()]);
+        return children.length > 0 ? children : [[command.name()]];
+      });
+    for (const words of names) {
       const { code, stdout } = await run(...words, '--help');
       expect(code, words.join(' ')).toBe(0);
       expect(stdout).toContain(`Usage: knarr ${words.join(' ')}`);

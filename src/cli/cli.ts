@@ -1,4 +1,5 @@
 import { Command, CommanderError } from 'commander';
+import { agentCommand } from './agent.ts';
 import { backupCommand } from './backup.ts';
 import { completeCommand, completionCommand } from './completion.ts';
 import { downCommand } from './down.ts';
@@ -26,13 +27,14 @@ const commands: CommandFactory[] = [
   downCommand,
   statusCommand,
   kubectlCommand,
+  nodeCommand,
   imageCommand,
   backupCommand,
   restoreCommand,
   installCommand,
   uninstallCommand,
   serverCommand,
-  nodeCommand,
+  agentCommand,
   testServerCommand,
   completionCommand,
   versionCommand,

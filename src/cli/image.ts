@@ -3,6 +3,8 @@ import { importImage } from '../cluster/images/import-image.ts';
 import { type ImageSummary, listImages, removeImage } from '../cluster/images/list-images.ts';
 import { nodeDir } from '../cluster/layout.ts';
 import { localNodes } from '../cluster/local-nodes.ts';
+import { nodeServiceName } from '../cluster/services.ts';
+import { supervisionOf } from '../cluster/supervision.ts';
 import { containerdPaths } from '../cri/containerd-config.ts';
 import { documented, type OutputFormat, withCluster, withOutput } from './options.ts';
 import { CommandFailure, existingCluster, printJson, type Surroundings } from './surroundings.ts';
@@ -90,8 +92,15 @@ async function imagesOfNodes(at: Surroundings, cluster: string): Promise<(ImageS
   return [...images.values()];
 }
 
+/** Of the nodes that run. One that is stopped is told: it has the images that it had. */
 async function runtimes(at: Surroundings, cluster: string): Promise<{ node: string; socketPath: string }[]> {
   const layout = await existingCluster(at, cluster);
-  const names = await localNodes(layout);
-  return names.map((node) => ({ node, socketPath: containerdPaths(`${nodeDir(layout, node)}/containerd`).socket }));
+  const supervision = await supervisionOf(at, layout);
+  const found: { node: string; socketPath: string }[] = [];
+  for (const node of await localNodes(layout)) {
+    const { running } = await supervision.status(nodeServiceName(node));
+    if (running) found.push({ node, socketPath: containerdPaths(`${nodeDir(layout, node)}/containerd`).socket });
+    else at.stderr.write(`node ${node} does not run: left as it is\n`);
+  }
+  return found;
 }

@@ -47,7 +47,12 @@ export function statusLines(status: ClusterStatus): string[] {
       ]),
     ]),
     'nodes',
-    ...table(nodes.map((n) => [n.name, n.ready ? 'Ready' : 'NotReady', n.address, n.podCIDR, n.version, n.runtime])),
+    ...table(
+      nodes.map((n) => {
+        const state = `${n.ready ? 'Ready' : 'NotReady'}${n.cutOff ? ', cut off' : ''}`;
+        return [n.name, state, n.address, n.podCIDR, n.version, n.runtime];
+      }),
+    ),
     'pods',
     ...table([
       ['all', String(pods.total)],

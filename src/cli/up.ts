@@ -1,4 +1,5 @@
-import { Command } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { maxNodes } from '../cluster/network/layout.ts';
 import { userKubeconfigPath } from '../cluster/kubeconfig/user-file.ts';
 import { demoImage } from '../cluster/images/base-images.ts';
 import { secondsText, type Steps } from '../cluster/steps.ts';
@@ -8,6 +9,7 @@ import { homeOf, printJson, programOf, requireRoot, stepsFor, type Surroundings 
 
 interface Flags {
   cluster: string;
+  nodes?: number;
   demo?: boolean;
   kubeconfig: boolean;
   output: OutputFormat;
@@ -17,27 +19,38 @@ interface Flags {
 export function upCommand(at: Surroundings): Command {
   const command = new Command('up')
     .description('start a cluster on this machine, or upgrade a running one; installs what is missing')
+    .addOption(new Option('--nodes <count>', 'how many nodes, at least; those that there are stay').argParser(countOf))
     .option('--demo', 'run the demo workload; a new cluster has it unless told')
     .option('--no-demo', 'do not run the demo workload')
     .option('--no-kubeconfig', "do not put a context into the user's kubeconfig ($KUBECONFIG or ~/.kube/config)")
-    .action(async ({ cluster, demo, kubeconfig, output }: Flags) => {
+    .action(async ({ cluster, nodes, demo, kubeconfig, output }: Flags) => {
       requireRoot();
       const steps = stepsFor(at, output);
       const log = at.log.child({ cluster });
       const userKubeconfig = kubeconfig ? userKubeconfigPath(at.env) : undefined;
       const program = await programOf(at);
-      const result = await up({ ...at, log, steps }, { home: homeOf(at), cluster, program, demo, userKubeconfig });
+      const result = await up(
+        { ...at, log, steps },
+        { home: homeOf(at), cluster, program, nodes, demo, userKubeconfig },
+      );
       if (output === 'json') printJson(at, asJson(result, steps));
       else at.stdout.write(farewell(result, steps.seconds));
     });
   return documented(withOutput(withCluster(command)), {
     examples: [
       './knarr up',
+      './knarr up --nodes 3',
       './knarr up --cluster two --no-demo     a second one beside it',
       './knarr up --output json | jq -r .kubeconfig',
     ],
     exits: ['newer'],
   });
+}
+
+function countOf(text: string): number {
+  const count = Number(text);
+  if (/^\d+$/.test(text) && count >= 1 && count <= maxNodes) return count;
+  throw new InvalidArgumentError(`It is a number from 1 to ${maxNodes}.`);
 }
 
 function asJson({ layout, was, nodes, demo, context }: UpResult, steps: Steps): unknown {

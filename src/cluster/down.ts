@@ -1,18 +1,15 @@
 import { rm } from 'node:fs/promises';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import { purgeContainerd } from '../cri/containerd-process.ts';
-import { unmountBelow } from '../cri/mounts.ts';
 import type { RunCommand } from '../host/command.ts';
 import { FolderGoneError, withFolderLock } from '../host/folder-lock.ts';
 import { listClusters } from './cluster-identity.ts';
 import { removeContexts } from './kubeconfig/cluster-contexts.ts';
-import { type ClusterLayout, nodeDir } from './layout.ts';
-import { localNodes } from './local-nodes.ts';
+import type { ClusterLayout } from './layout.ts';
+import { endContainers, localNodes, virtualNetwork } from './local-nodes.ts';
 import { nodeServiceName, serverServiceName } from './services.ts';
 import type { Steps } from './steps.ts';
 import { supervisionOf } from './supervision.ts';
-import { virtualNetwork } from './up.ts';
 
 interface DownDeps {
   clock: Clock;
@@ -49,14 +46,12 @@ async function stopAll(
 ): Promise<void> {
   const { steps } = deps;
   const supervision = await supervisionOf(deps, layout);
-  for (const name of await localNodes(layout)) {
-    await steps.run(`node ${name}: stopped`, async () => {
-      await supervision.stop(nodeServiceName(name));
-      const dir = nodeDir(layout, name);
-      await purgeContainerd({ dir: `${dir}/containerd`, cgroup: `/knarr-${layout.name}/${name}` }, deps);
-      await unmountBelow(dir);
+  const stopNode = (node: string) =>
+    steps.run(`node ${node}: stopped`, async () => {
+      await supervision.stop(nodeServiceName(node));
+      await endContainers(deps, { layout, node, purge: true });
     });
-  }
+  await Promise.all((await localNodes(layout)).map(stopNode));
   await steps.run('server: stopped', () => supervision.stop(serverServiceName));
   await steps.run('network: removed', () => virtualNetwork(deps, layout).down());
   await supervision.finish({ forget: isPurged || forgetUnits === true });

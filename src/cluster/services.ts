@@ -30,14 +30,14 @@ export function serverService(layout: ClusterLayout, program: Program): Service 
  */
 const smallYoungGeneration = '--max-semi-space-size=1';
 
-/** `knarr node` in the node's network namespace, as it is supervised. The cluster's CA must be there. */
+/** `knarr agent` in the node's network namespace, as it is supervised. The cluster's CA must be there. */
 export async function nodeService(layout: ClusterLayout, program: Program, place: NodeLayout): Promise<Service> {
   const hash = caHash(await readFile(join(layout.pkiDir, 'ca.crt'), 'utf8'));
   const { name, address, namespacePath } = place;
   const [node = 'node', ...script] = program.command;
   const command = [
     ...['nsenter', `--net=${namespacePath}`],
-    ...[node, smallYoungGeneration, ...script, 'node'],
+    ...[node, smallYoungGeneration, ...script, 'agent'],
     ...['--cluster', layout.name, '--server', layout.apiUrl, '--token-file', layout.tokenFile, '--ca-hash', hash],
     ...['--name', name, '--dir', nodeDir(layout, name), '--address', address, '--image-cache', layout.imageCacheDir],
   ];

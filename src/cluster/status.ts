@@ -10,7 +10,7 @@ import { expiresSoon, inspectCertificate, splitPem } from '../pki/certificate.ts
 import { readText } from '../pki/files.ts';
 import { type AdminClient, adminClient } from './admin-client.ts';
 import { type ClusterLayout, nodeDir } from './layout.ts';
-import { localNodes } from './local-nodes.ts';
+import { localNodes, virtualNetwork } from './local-nodes.ts';
 import { nodeServiceName, serverServiceName } from './services.ts';
 import { type Supervision, supervisionOf } from './supervision.ts';
 
@@ -51,6 +51,8 @@ export interface NodeReport {
   ready: boolean;
   /** Why not. */
   reason?: string;
+  /** Of the nodes of this machine: the link is down (`node partition`, `node stop`). */
+  cutOff?: boolean;
   address: string;
   podCIDR: string;
   version: string;
@@ -82,8 +84,11 @@ export async function clusterStatus(deps: StatusDeps, layout: ClusterLayout): Pr
   );
   const certificates = await certificateReports(layout, names, deps.clock);
   const api = await askServer(deps, layout);
+  const places = await virtualNetwork(deps, layout).layoutOf({ index: layout.index, nodes: names });
+  const cutOff = places.nodes.filter((node) => node.isCutOff).map(({ name }) => name);
   const problems = [
     ...services.filter(({ running }) => !running).map(({ name, log }) => `${name} does not run (log: ${log})`),
+    ...cutOff.map((name) => `the link of node ${name} is down (./knarr node heal ${name}, or start)`),
     ...certificates.filter(({ state }) => state === 'expired').map(({ name }) => `certificate ${name} has expired`),
     ...api.problems,
   ];
@@ -94,7 +99,7 @@ export async function clusterStatus(deps: StatusDeps, layout: ClusterLayout): Pr
     problems,
     services,
     server: { url: layout.apiUrl, kubernetes: api.version, checks: api.checks },
-    nodes: api.nodes,
+    nodes: api.nodes.map((node) => (cutOff.includes(node.name) ? { ...node, cutOff: true } : node)),
     pods: api.pods,
     certificates,
     addresses: {

@@ -1,29 +1,26 @@
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nodes as nodesResource } from '../api/generated/resources.ts';
-import type { Node } from '../api/generated/types.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
 import type { RunCommand } from '../host/command.ts';
 import { readStateFormat, stateFormat } from '../store/lmdb/state-format.ts';
-import { type AdminClient, adminClient, eventually } from './admin-client.ts';
+import { type AdminClient, adminClient } from './admin-client.ts';
 import type { Build } from './build.ts';
 import { withCluster } from './cluster-identity.ts';
 import { hasDemo, runDemo } from './demo.ts';
 import { checkFormat, NewerFormatError, nodeFormat } from './folder-format.ts';
 import { addContext } from './kubeconfig/cluster-contexts.ts';
 import { type ClusterLayout, contextNameOf, nodeDir } from './layout.ts';
-import { localNodes } from './local-nodes.ts';
-import { VirtualNetwork } from './network/virtual-network.ts';
-import { portOwner } from './port-owner.ts';
+import { localNodes, virtualNetwork } from './local-nodes.ts';
+import type { NodeLayout } from './network/layout.ts';
 import { installPrerequisites, missingPrerequisites } from './prerequisites.ts';
-import { nodeService, type Program, serverService, serverServiceName } from './services.ts';
-import { failureWithLog, StepFailure } from './step-failure.ts';
+import { nodeService, nodeServiceName, type Program, serverService } from './services.ts';
+import { startNode, startServer } from './start-service.ts';
 import type { Steps } from './steps.ts';
 import { type Supervision, supervisionOf } from './supervision.ts';
-import type { Service, ServiceStart } from './supervisor.ts';
+import type { ServiceStart } from './supervisor.ts';
 
 export interface UpDeps {
   clock: Clock;
@@ -37,6 +34,8 @@ export interface UpOptions {
   home: string;
   cluster: string;
   program: Program;
+  /** At least so many nodes; those that there are stay. */
+  nodes?: number;
   /** Absent: the demo is run in a new cluster, and looked at again where it is still there. */
   demo: boolean | undefined;
   /** Gets a context of the cluster. */
@@ -70,35 +69,28 @@ export async function up(deps: UpDeps, options: UpOptions): Promise<UpResult> {
 async function bringUp(deps: UpDeps, layout: ClusterLayout, options: UpOptions): Promise<UpResult> {
   const { steps } = deps;
   const { program } = options;
-  const present = await localNodes(layout);
-  const names = present.length > 0 ? present : ['node1'];
+  const names = atLeast(options.nodes ?? 1, await localNodes(layout));
   const isNew = !existsSync(join(layout.stateDir, 'data.mdb'));
   const supervision = await supervisionOf(deps, layout);
   const server = serverService(layout, program);
   if (!(await supervision.isCurrent(server))) await refuseNewerState(layout, names);
+  // From now on the cluster has these nodes, whatever happens to this command.
+  for (const name of names) await mkdir(nodeDir(layout, name), { recursive: true });
   const network = await steps.run('network', () =>
-    virtualNetwork(deps, layout).up({ index: layout.index, nodes: names }),
+    virtualNetwork(deps, layout).up({ index: layout.index, nodes: names, cutOff: [] }),
   );
-  const starts: ServiceStart[] = [];
-  const wasStarted = (start: ServiceStart) => startText(start, program.build);
-  starts.push(
-    await steps.run(
-      `server ${layout.apiUrl}`,
-      () => startServer(deps, { layout, supervision, service: server }),
-      wasStarted,
-    ),
+  const start = await steps.run(
+    `server ${layout.apiUrl}`,
+    () => startServer(deps, { layout, supervision, service: server }),
+    startText(program.build),
   );
   const admin = await adminClient(layout, deps);
   try {
-    for (const place of network.nodes) {
-      const start = async () =>
-        startNode(deps, admin, { layout, supervision, service: await nodeService(layout, program, place) });
-      starts.push(await steps.run(`node ${place.name} ${place.address}`, start, wasStarted));
-    }
+    const started = await startNodes(deps, { layout, supervision, admin, program }, network.nodes);
     const context = await addUserContext(deps, layout, options.userKubeconfig);
     const wantsDemo = options.demo ?? (isNew || (await hasDemo(admin.client)));
     const demo = wantsDemo ? await runDemo(deps, { layout, admin, root: program.root }) : undefined;
-    const was = (['replaced', 'stopped'] as const).find((state) => starts.some((start) => start.was === state));
+    const was = (['replaced', 'stopped'] as const).find((state) => [start, ...started].some((s) => s.was === state));
     const nodes = network.nodes.map(({ name, address }) => ({ name, address }));
     return { layout, was: was ?? 'running', nodes, demo, context };
   } finally {
@@ -106,8 +98,42 @@ async function bringUp(deps: UpDeps, layout: ClusterLayout, options: UpOptions):
   }
 }
 
-export const virtualNetwork = ({ run, log }: Pick<UpDeps, 'run' | 'log'>, layout: ClusterLayout): VirtualNetwork =>
-  new VirtualNetwork({ run, log }, { cluster: layout.name, stateFile: layout.networkFile });
+/** The nodes that are there, and as many more as are wanted: node1, node2 and so on, where there are none of these names. */
+export function atLeast(count: number, present: readonly string[]): string[] {
+  const names = [...present];
+  for (let i = 1; names.length < count; i++) if (!names.includes(`node${i}`)) names.push(`node${i}`);
+  return names;
+}
+
+interface StartPlace {
+  layout: ClusterLayout;
+  supervision: Supervision;
+  admin: AdminClient;
+  program: Program;
+}
+
+/** What does not run is started at once; what runs as another build is replaced one after the other. */
+export async function startNodes(
+  deps: UpDeps,
+  { layout, supervision, admin, program }: StartPlace,
+  places: readonly NodeLayout[],
+): Promise<ServiceStart[]> {
+  const start = (place: NodeLayout) =>
+    deps.steps.run(
+      `node ${place.name} ${place.address}`,
+      async () => startNode(deps, admin, { layout, supervision, service: await nodeService(layout, program, place) }),
+      startText(program.build),
+    );
+  const running: NodeLayout[] = [];
+  const stopped: NodeLayout[] = [];
+  for (const place of places) {
+    const { running: isRunning } = await supervision.status(nodeServiceName(place.name));
+    (isRunning ? running : stopped).push(place);
+  }
+  const starts = await Promise.all(stopped.map(start));
+  for (const place of running) starts.push(await start(place));
+  return starts;
+}
 
 /** A kubeconfig that cannot be changed is no reason for a cluster not to be: it is told. */
 async function addUserContext(
@@ -126,12 +152,14 @@ async function addUserContext(
   }
 }
 
-function startText(start: ServiceStart, now: Build): string {
-  if (start.was === 'running') return 'runs already';
-  if (start.was === 'stopped') return 'started';
-  const { build: before } = start;
-  return before && before.version !== now.version ? `${before.version} replaced by ${now.version}` : 'replaced';
-}
+const startText =
+  (now: Build) =>
+  (start: ServiceStart): string => {
+    if (start.was === 'running') return 'runs already';
+    if (start.was === 'stopped') return 'started';
+    const { build: before } = start;
+    return before && before.version !== now.version ? `${before.version} replaced by ${now.version}` : 'replaced';
+  };
 
 /** What an older knarr cannot read it must not stop either: throws `NewerFormatError` before anything is touched. */
 async function refuseNewerState(layout: ClusterLayout, names: readonly string[]): Promise<void> {
@@ -140,93 +168,4 @@ async function refuseNewerState(layout: ClusterLayout, names: readonly string[])
     throw new NewerFormatError(`the state of cluster ${layout.name}`, { format, known: stateFormat });
   }
   for (const name of names) await checkFormat(nodeDir(layout, name), nodeFormat);
-}
-
-const commandFor = (verb: string, { name }: ClusterLayout): string => `./knarr ${verb} --cluster ${name}`;
-
-interface Supervised {
-  layout: ClusterLayout;
-  supervision: Supervision;
-  service: Service;
-}
-
-async function startServer(deps: UpDeps, at: Supervised): Promise<ServiceStart> {
-  const { layout, supervision, service } = at;
-  await refuseTakenPort(layout, supervision);
-  const start = await supervision.start(service);
-  await untilAnswers(deps, { ...at, what: 'the API server', timeoutMs: 180_000 }, async () => {
-    await stat(layout.kubeconfig);
-    const admin = await adminClient(layout, deps);
-    try {
-      const answer = await admin.transport.raw('GET', '/readyz');
-      answer.stream.resume();
-      return answer.status === 200;
-    } finally {
-      admin.close();
-    }
-  });
-  return start;
-}
-
-/** A server of ours may have the port; anybody else is named instead of waited for. */
-async function refuseTakenPort(layout: ClusterLayout, supervision: Supervision): Promise<void> {
-  if ((await supervision.status(serverServiceName)).running) return;
-  const owner = await portOwner(layout.apiPort);
-  if (owner === undefined) return;
-  throw new StepFailure(`port ${layout.apiPort} is in use by ${owner}`, {
-    next: `end that program, then run ${commandFor('up', layout)} again`,
-  });
-}
-
-async function startNode(deps: UpDeps, admin: AdminClient, at: Supervised): Promise<ServiceStart> {
-  const { supervision, service } = at;
-  const name = service.name.slice('node-'.length);
-  const beganMs = deps.clock.now();
-  const start = await supervision.start(service);
-  const sinceMs = start.was === 'running' ? 0 : beganMs;
-  await untilAnswers(deps, { ...at, what: `node ${name} to be Ready`, timeoutMs: 240_000 }, async () => {
-    return isReadySince(await admin.client.get(nodesResource, { name }), sinceMs);
-  });
-  return start;
-}
-
-/** What the agent of before has said of a node that it was ready does not count. */
-export function isReadySince({ status }: Node, sinceMs: number): boolean {
-  const ready = status.conditions?.find(({ type }) => type === 'Ready');
-  // The API's times are whole seconds.
-  const saidMs = Date.parse(ready?.lastHeartbeatTime ?? '') + 999;
-  return ready?.status === 'True' && saidMs >= sinceMs;
-}
-
-/** So many ends in a row are no accident. */
-const maxEnds = 3;
-
-interface Wait extends Supervised {
-  what: string;
-  timeoutMs: number;
-}
-
-/** Waits for a service; fails early when its program ends again and again, and says where the reason is to be found. */
-async function untilAnswers(
-  { clock }: UpDeps,
-  { layout, supervision, service, what, timeoutMs }: Wait,
-  answers: () => Promise<boolean>,
-): Promise<void> {
-  const next = `${commandFor('status', layout)} shows what runs; ${commandFor('down', layout)} and ${commandFor('up', layout)} start it again, with all its state`;
-  const failure = async (error: unknown) => {
-    const log = { name: supervision.logOf(service.name), text: await supervision.readLog(service.name) };
-    return failureWithLog(error, log, next);
-  };
-  let pid: number | undefined;
-  let ends = 0;
-  const attempt = async () => {
-    const now = (await supervision.status(service.name)).pid ?? pid;
-    if (pid !== undefined && now !== pid) ends += 1;
-    pid = now;
-    if (ends >= maxEnds) throw await failure(new Error(`${service.name} ends at its start`));
-    return (await answers()) || undefined;
-  };
-  await eventually(clock, { what, timeoutMs }, attempt).catch(async (error: unknown) => {
-    throw await failure(error);
-  });
 }

@@ -34,7 +34,7 @@ describe('knarr down', () => {
     const processes = await cluster.processes();
     for (const { pid } of processes) signal(pid, 'SIGKILL');
     const killed = processes.map(({ args }) => args.join(' ')).join(' | ');
-    for (const part of ['run/server.pid', 'server --cluster', 'node --cluster', 'containerd -c', 'containerd-shim'])
+    for (const part of ['run/server.pid', 'server --cluster', 'agent --cluster', 'containerd -c', 'containerd-shim'])
       expect(killed).toContain(part);
     // The processes in pods go on without anybody.
     expect((await cluster.leftovers(index)).filter((line) => line.includes('catatonit')).length).toBeGreaterThan(0);

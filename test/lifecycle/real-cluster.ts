@@ -65,10 +65,10 @@ export class RealCluster {
     return join(this.userHome, '.kube/config');
   }
 
-  /** Runs `knarr COMMAND … --cluster NAME`, whatever comes of it. */
+  /** Runs `knarr COMMAND --cluster NAME …`, whatever comes of it; a command may be two words. */
   run(command: string, ...args: string[]): Promise<CommandOutcome> {
     const { enter = [], program = [join(root, 'knarr')], env } = this.#options;
-    const words = [...enter, ...program, command, '--cluster', this.name, ...args];
+    const words = [...enter, ...program, ...command.split(' '), '--cluster', this.name, ...args];
     return runToEnd(words, { HOME: this.userHome, KUBECONFIG: '', ...env });
   }
 

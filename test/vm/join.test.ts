@@ -50,7 +50,7 @@ describe('a node on another machine', () => {
     const own = ['--name n2', '--dir /var/lib/knarr-n2', '--address 192.168.77.2'];
     expect(await second.output('ls -A /var/lib/knarr 2>/dev/null; true')).toBe('');
     await second.output(
-      `systemd-run --unit=n2 -E KNARR_ROOT=/opt/knarr -p KillMode=process ${inUnit} node ${[...flags, ...own].join(' ')}`,
+      `systemd-run --unit=n2 -E KNARR_ROOT=/opt/knarr -p KillMode=process ${inUnit} agent ${[...flags, ...own].join(' ')}`,
     );
     await first.output(inCheckout('./knarr kubectl wait node/n2 --for=create --timeout=250s'), { timeoutMs: 300_000 });
     await first.output(inCheckout('./knarr kubectl wait node/n2 --for=condition=Ready --timeout=250s'));

@@ -143,3 +143,4 @@ export const isAlreadyExists = hasReason('AlreadyExists');
 export const isConflict = hasReason('Conflict');
 export const isExpired = hasReason('Expired', 'Gone');
 export const isInvalid = hasReason('Invalid');
+export const isTooManyRequests = hasReason('TooManyRequests');

@@ -9,6 +9,8 @@ export interface VirtualCluster {
 export interface VirtualNode {
   name: string;
   ordinal: number;
+  /** Its link is down: to all others it is as gone as a machine without its cable. */
+  isCutOff?: boolean;
 }
 
 /** Where everything of a virtual cluster is: names and addresses, all from its name and index. */
@@ -41,6 +43,7 @@ export interface NodeLayout {
   address: string;
   /** The bridge's port to the node, in the fabric. */
   port: string;
+  isCutOff: boolean;
 }
 
 /** Beyond it, service and pod ranges (10.(96+i) and 10.(244-i)) would meet. */
@@ -77,10 +80,11 @@ export function layoutOf(cluster: VirtualCluster): NetworkLayout {
   };
 }
 
-function nodeLayout(cluster: string, fabric: string, { name, ordinal }: VirtualNode): NodeLayout {
+function nodeLayout(cluster: string, fabric: string, { name, ordinal, isCutOff = false }: VirtualNode): NodeLayout {
   if (ordinal < 1 || ordinal > maxNodes) throw new RangeError(`node ordinal ${ordinal}: 1 to ${maxNodes}`);
   if (name === 'fab') throw new RangeError('a node cannot have the name fab');
   const namespace = nodeNamespaceOf(cluster, name);
   const namespacePath = `/run/netns/${namespace}`;
-  return { name, ordinal, namespace, namespacePath, address: `${fabric}.${10 + ordinal}`, port: `n${ordinal}` };
+  const address = `${fabric}.${10 + ordinal}`;
+  return { name, ordinal, namespace, namespacePath, address, port: `n${ordinal}`, isCutOff };
 }

@@ -95,6 +95,17 @@ describe('planUp', () => {
     ]);
   });
 
+  it('takes the link of a node down, and leads the host to one that can be reached', () => {
+    const nodes = layout.nodes.map((node) => ({ ...node, isCutOff: node.ordinal === 1 }));
+    const lines = linesOf(planUp('demo', { ...layout, nodes }, whole));
+    expect(lines.filter((line) => line.includes('master'))).toEqual([
+      'link set host master fab0 up',
+      'link set n1 master fab0 down',
+      'link set n2 master fab0 up',
+    ]);
+    expect(lines).toContain('route replace 10.98.0.0/16 via 172.30.2.12 dev kn2-host');
+  });
+
   it('refuses the range of another cluster', () => {
     const links = new Map([['', new Map([['kn2-host', { alias: 'knarr:other' }]])]]);
     expect(() => planUp('demo', layout, { namespaces: new Set(), links })).toThrow(NetworkInUseError);

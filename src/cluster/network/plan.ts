@@ -70,16 +70,17 @@ function hostSteps(cluster: string, layout: NetworkLayout, observed: ObservedNet
   const isHere = hasLink(observed, '', hostLink);
   const isWhole = isHere && hasLink(observed, fabricNamespace, 'host');
   const add = `link add ${hostLink} type veth peer name host netns ${fabricNamespace}`;
-  // Any node knows the way to every service and pod; the first one is always there.
+  // Any node that can be reached knows the way to every service and pod.
+  const gateway = nodes.find((node) => !node.isCutOff) ?? nodes[0];
   const routes = [layout.serviceCIDR, layout.podCIDR].map(
-    (block) => `route replace ${block} via ${nodes[0]?.address} dev ${hostLink}`,
+    (block) => `route replace ${block} via ${gateway?.address} dev ${hostLink}`,
   );
   const lines = [
     ...pairLines(isWhole, isHere, add, hostLink),
     `link set ${hostLink} alias ${ownerAlias(cluster)}`,
     `addr replace ${layout.hostAddress}/24 dev ${hostLink}`,
     `link set ${hostLink} up`,
-    ...(nodes.length > 0 ? routes : []),
+    ...(gateway ? routes : []),
   ];
   return { do: 'ip', lines };
 }
@@ -103,7 +104,7 @@ function nodeSteps(cluster: string, { layout, node, observed }: NodePlanning): S
     'link set eth0 up',
     `route replace default via ${layout.hostAddress}`,
   ];
-  // Host to pod goes through the first node: it must not tell the host of a shorter way that the host has no route for.
+  // Host to pod goes through one node: it must not tell the host of a shorter way that the host has no route for.
   const values = { 'net.ipv4.conf.all.send_redirects': '0', 'net.ipv4.conf.default.send_redirects': '0' };
   return [
     { do: 'sysctl', namespace, values },
@@ -112,7 +113,9 @@ function nodeSteps(cluster: string, { layout, node, observed }: NodePlanning): S
 }
 
 const attachLines = (layout: NetworkLayout): string[] =>
-  ['host', ...layout.nodes.map((node) => node.port)].map((port) => `link set ${port} master fab0 up`);
+  [{ port: 'host', isCutOff: false }, ...layout.nodes].map(
+    ({ port, isCutOff }) => `link set ${port} master fab0 ${isCutOff ? 'down' : 'up'}`,
+  );
 
 /** Nodes reach the world with the machine's address. */
 function masqueradeScript({ table, fabricCIDR, hostLink }: NetworkLayout): string {

@@ -8,6 +8,8 @@ export interface NetworkState {
   index: number;
   /** Every node that ever was, so that no other gets its address. */
   ordinals: Record<string, number>;
+  /** Nodes whose link is down, until they are healed or started. */
+  cutOff?: string[];
 }
 
 /** The state of an earlier run; undefined before the first. */

@@ -9,7 +9,7 @@ import {
   type VirtualNode,
 } from './layout.ts';
 import { type ObservedLink, type ObservedNetwork, ownNodeNamespaces, planDown, planUp, type Step } from './plan.ts';
-import { forget, readRemembered, readState, rememberOnce, writeState } from './state-file.ts';
+import { forget, type NetworkState, readRemembered, readState, rememberOnce, writeState } from './state-file.ts';
 
 export interface VirtualNetworkDeps {
   /** Runs programs in the host's network namespace, as root. */
@@ -23,6 +23,13 @@ export interface VirtualNetworkOptions {
   stateFile: string;
   /** What the host's ip_forward was before the first cluster. One file for all clusters, gone after a reboot. */
   forwardingFile?: string;
+}
+
+export interface NetworkRequest {
+  index: number;
+  nodes: readonly string[];
+  /** Those of them whose link is down. */
+  cutOff?: readonly string[];
 }
 
 /**
@@ -47,11 +54,12 @@ export class VirtualNetwork {
 
   /**
    * Makes the network with exactly these nodes; namespaces of other nodes of the cluster are removed. The index counts on
-   * the first call only. Rejects with `NetworkInUseError` when another cluster has it.
+   * the first call only. Nodes are cut off as they were unless told. Rejects with `NetworkInUseError` when another cluster has it.
    */
-  async up({ index, nodes }: { index: number; nodes: readonly string[] }): Promise<NetworkLayout> {
+  async up({ index, nodes, cutOff }: NetworkRequest): Promise<NetworkLayout> {
     const state = (await readState(this.#stateFile)) ?? { format: 1, index, ordinals: {} };
-    const layout = layoutOf({ name: this.#cluster, index: state.index, nodes: assignOrdinals(nodes, state.ordinals) });
+    state.cutOff = [...(cutOff ?? state.cutOff ?? [])];
+    const layout = this.#layoutOf(nodes, state);
     const observed = await this.#observe();
     const steps = planUp(this.#cluster, layout, observed);
     await writeState(this.#stateFile, state);
@@ -64,6 +72,18 @@ export class VirtualNetwork {
     for (const step of steps) await this.#take(step);
     this.#log.info({ cluster: this.#cluster, nodes: nodes.length, fabric: layout.fabricCIDR }, 'virtual network is up');
     return layout;
+  }
+
+  /** Where nodes are, or would be; changes nothing. */
+  async layoutOf(request: NetworkRequest): Promise<NetworkLayout> {
+    const state = (await readState(this.#stateFile)) ?? { format: 1, index: request.index, ordinals: {} };
+    return this.#layoutOf(request.nodes, state);
+  }
+
+  #layoutOf(nodes: readonly string[], { index, ordinals, cutOff = [] }: NetworkState): NetworkLayout {
+    const placed = assignOrdinals(nodes, ordinals);
+    const virtual = placed.map((node) => ({ ...node, isCutOff: cutOff.includes(node.name) }));
+    return layoutOf({ name: this.#cluster, index, nodes: virtual });
   }
 
   /** Removes all of it from the machine; the last cluster to go gives the host its ip_forward back. */

@@ -50,7 +50,7 @@ const kubeletPort = 10_250;
 /** The only client of a node's HTTPS server. */
 const apiServerName = 'kube-apiserver-kubelet-client';
 
-/** What `knarr node` is: container runtime, kubelet, service proxy, overlay and DNS of one node, given a URL and a token. */
+/** What `knarr agent` is: container runtime, kubelet, service proxy, overlay and DNS of one node, given a URL and a token. */
 export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<RunningNode> {
   const { clock, rng, log, run } = deps;
   await ensureFormat(options.dir, nodeFormat);

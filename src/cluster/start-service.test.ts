@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Node } from '../api/generated/types.ts';
-import { isReadySince } from './up.ts';
+import { isReadySince } from './start-service.ts';
 
 it('a node is ready when its present agent has said so', () => {
   const node = (status: string, lastHeartbeatTime?: string): Node => ({

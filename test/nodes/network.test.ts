@@ -1,0 +1,119 @@
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { baseRecipes } from '../../src/cluster/images/base-images.ts';
+import { buildOciImage } from '../../src/cluster/images/oci-image.ts';
+import { fetchText, RealCluster } from '../lifecycle/real-cluster.ts';
+import { clusterIp, expectAllReachAll, hostPort, inPod, nodePlaces, nodePort, runOnEveryNode, webPods } from './web.ts';
+
+describe('a cluster of three nodes', () => {
+  let cluster: RealCluster;
+  beforeAll(async () => {
+    cluster = await RealCluster.watched('n-net');
+    const { nodes } = await cluster.up('--no-demo', '--nodes', '3');
+    expect(nodes.map(({ name }) => name)).toEqual(['node1', 'node2', 'node3']);
+    await runOnEveryNode(cluster);
+  }, 180_000);
+  afterAll(() => cluster.purge(), 120_000);
+
+  it('runs pods on each, which reach each other and Services across nodes', async () => {
+    const pods = await webPods(cluster);
+    expect(pods.map(({ node }) => node)).toEqual(['node1', 'node2', 'node3']);
+    expect(new Set(pods.map(({ podIp }) => podIp.replace(/\.\d+$/, ''))).size).toBe(3);
+    await expectAllReachAll(cluster);
+  }, 120_000);
+
+  it("keeps a pod's own address on the way to a pod of another node", async () => {
+    const [client, , server] = await webPods(cluster);
+    if (!client || !server) return expect.fail();
+    // busybox httpd tells a CGI program who asks.
+    const cgi = "printf '#!/bin/sh\\necho; echo $REMOTE_ADDR\\n' >/www/cgi-bin/who; chmod +x /www/cgi-bin/who";
+    await inPod(cluster, server.name, cgi);
+    const seen = await inPod(cluster, client.name, `timeout 5 wget -qO- http://${server.podIp}:8080/cgi-bin/who`);
+    expect(seen.trim().replace(/^\[(::ffff:)?|\]$/g, '')).toBe(client.podIp);
+  });
+
+  it('has DNS and the API server within reach on every node', async () => {
+    const address = await clusterIp(cluster);
+    for (const { name } of await webPods(cluster)) {
+      expect(await inPod(cluster, name, 'nslookup web.default.svc.cluster.local')).toContain(`Address: ${address}`);
+      // The image has no TLS; a connection refused or without answer would say something else.
+      expect(await inPod(cluster, name, 'nc -w 5 kubernetes.default 443 -e true && echo open')).toBe('open\n');
+    }
+  });
+
+  it('is reached from this machine: ClusterIP, a node port on every node, the host port of each node, logs', async () => {
+    const pods = await webPods(cluster);
+    const names = pods.map(({ name }) => name);
+    expect(names).toContain(await fetchText(await clusterIp(cluster)));
+    for (const { name, node, address, podIp } of pods) {
+      expect(names).toContain(await fetchText(`${address}:${nodePort}`));
+      expect(await fetchText(`${address}:${hostPort}`)).toBe(name);
+      expect(await fetchText(`${podIp}:8080`)).toBe(name);
+      expect(await cluster.kubectl('logs', name)).toBe('');
+      expect((await cluster.kubectl('get', 'pod', name, '-o', 'jsonpath={.spec.nodeName}')).trim()).toBe(node);
+    }
+  });
+
+  it('loads an image into every node, and removes it from every node', async () => {
+    const [, recipe] = await baseRecipes({ busybox: '/bin/busybox', catatonit: '/usr/bin/catatonit' });
+    const dir = join(cluster.userHome, 'image');
+    await buildOciImage({ ...(recipe ?? expect.fail()), ref: 'example.test/loaded:1' }, dir);
+    await cluster.ok('image load', dir);
+    const listed = async () =>
+      (JSON.parse(await cluster.ok('image list', '-o', 'json')) as { names: string[]; nodes: string[] }[])
+        .filter(({ names }) => names.includes('example.test/loaded:1'))
+        .map(({ nodes }) => nodes);
+    expect(await listed()).toEqual([['node1', 'node2', 'node3']]);
+    await cluster.ok('image rm', 'example.test/loaded:1');
+    expect(await listed()).toEqual([]);
+  });
+
+  it('has the same nodes, at the same addresses, after a restart', async () => {
+    const before = await nodePlaces(cluster);
+    expect(Object.keys(before)).toEqual(['node1', 'node2', 'node3']);
+    await cluster.ok('down');
+    const { index, dir } = await cluster.layout();
+    expect((await cluster.leftovers(index)).filter((line) => !line.startsWith(`file: ${dir}`))).toEqual([]);
+    const { was, nodes } = await cluster.up();
+    expect({ was, nodes: nodes.length }).toEqual({ was: 'stopped', nodes: 3 });
+    expect(await nodePlaces(cluster)).toEqual(before);
+    await cluster.kubectl('rollout', 'status', 'daemonset', 'web', '--timeout=60s');
+    await expectAllReachAll(cluster);
+  }, 180_000);
+
+  it('gets another node, and loses one for good', async () => {
+    await cluster.ok('node add', 'extra');
+    await cluster.ok('node remove', 'node1');
+    expect(Object.keys(await nodePlaces(cluster))).toEqual(['extra', 'node2', 'node3']);
+    expect((await cluster.run('node remove', 'node1')).stderr).toContain('no node node1');
+    expect((await cluster.run('node add', 'extra')).stderr).toContain('there is a node extra already');
+    await cluster.kubectl('rollout', 'status', 'daemonset', 'web', '--timeout=60s');
+    expect((await webPods(cluster)).map(({ node }) => node)).toEqual(['extra', 'node2', 'node3']);
+    await expectAllReachAll(cluster);
+    expect(await fetchText(await clusterIp(cluster))).toMatch(/^web-/);
+    const status = await cluster.status();
+    expect(status.services.map(({ name }) => name)).toEqual(['server', 'node-extra', 'node-node2', 'node-node3']);
+    expect(status).toMatchObject({ healthy: true, problems: [] });
+    // Its address waits for it.
+    await cluster.ok('node add', 'node1');
+    expect((await nodePlaces(cluster))['node1']).toMatch(/\.11 /);
+  }, 180_000);
+
+  it('does not notice another one of three nodes, nor its end', async () => {
+    const other = await RealCluster.watched('n-net2');
+    try {
+      await other.up('--no-demo', '--nodes', '3');
+      await runOnEveryNode(other);
+      await Promise.all([expectAllReachAll(cluster), expectAllReachAll(other)]);
+      const { index } = await other.layout();
+      await other.purge();
+      expect(await other.leftovers(index)).toEqual([]);
+    } finally {
+      await other.purge();
+    }
+    await expectAllReachAll(cluster);
+    const { index } = await cluster.layout();
+    await cluster.ok('down', '--purge');
+    expect(await cluster.leftovers(index)).toEqual([]);
+  }, 300_000);
+});
