@@ -14,6 +14,7 @@ import { restoreCommand } from './restore.ts';
 import { serverCommand } from './server.ts';
 import { statusCommand } from './status.ts';
 import type { Surroundings } from './surroundings.ts';
+import { testCommand } from './test.ts';
 import { testServerCommand } from './server-for-tests.ts';
 import { uninstallCommand } from './uninstall.ts';
 import { upCommand } from './up.ts';
@@ -36,6 +37,7 @@ const commands: CommandFactory[] = [
   serverCommand,
   agentCommand,
   testServerCommand,
+  testCommand,
   completionCommand,
   versionCommand,
 ];

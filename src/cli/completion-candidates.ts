@@ -35,10 +35,7 @@ const childrenOf = (command: Command): readonly Command[] =>
 
 const namesOf = (command: Command): string[] => [command.name(), ...command.aliases()];
 
-const flagsOf = (command: Command): string[] => [
-  ...command.options.flatMap((option) => option.long ?? []),
-  ...(command.name() === 'kubectl' ? [] : ['--help']),
-];
+const flagsOf = (command: Command): string[] => [...command.options.flatMap((option) => option.long ?? []), '--help'];
 
 const valuesOf = (option: Option, clusters: readonly string[]): readonly string[] =>
   option.long === '--cluster' ? clusters : (option.argChoices ?? []);
