@@ -75,7 +75,7 @@ describe('a backup', () => {
 
   it('gives a cluster with the same keys, networks, nodes and modes', async () => {
     const home = join(dir, 'same');
-    await restore(file, { home, cluster: 'a' });
+    await restore(file, { home });
     const restored = await findCluster(home, 'a');
     expect(restored).toEqual({ ...layout, ...restored, index: layout.index, network: layout.network });
     for (const name of readdirSync(layout.pkiDir)) {

@@ -26,7 +26,8 @@ import { translation } from './readdress.ts';
 export interface RestoreOptions {
   /** Folder of all clusters. */
   home: string;
-  cluster: string;
+  /** What it is called now; as in the backup unless told. */
+  cluster?: string;
 }
 
 /**
@@ -42,9 +43,12 @@ export async function restore(file: string, options: RestoreOptions): Promise<Ba
     const manifest = await unpack(file, work);
     await checkState(file, work, manifest);
     for (const node of manifest.nodes) await ensureFormat(join(work, 'nodes', node), nodeFormat);
-    await placeCluster({ home, name: cluster, index: manifest.index, prepared: work }, async (layout) => {
-      if (layout.index !== manifest.index) await moveNetworks(work, manifest, layout);
-    });
+    await placeCluster(
+      { home, name: cluster ?? manifest.cluster, index: manifest.index, prepared: work },
+      async (layout) => {
+        if (layout.index !== manifest.index) await moveNetworks(work, manifest, layout);
+      },
+    );
     return manifest;
   } finally {
     await rm(work, { recursive: true, force: true });
