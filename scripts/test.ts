@@ -26,12 +26,12 @@ const testPrerequisites = [
 ];
 
 const layers: Layer[] = [
-  { name: 'unit', args: ['run'], limitSeconds: 600 },
+  { name: 'unit', args: ['run'], limitSeconds: 1800 },
   { name: 'machine', args: ['run', '--config', 'test/vitest.config.ts'], limitSeconds: isLong ? 6 * 3600 : 1500 },
 ];
-// Guests in software emulation take the better part of an hour.
+// Guests in software emulation take the better part of an hour, on a machine that has other work several.
 if (isLong)
-  layers.push({ name: 'guest', args: ['run', '--config', 'test/vm/vitest.config.ts'], limitSeconds: 2 * 3600 });
+  layers.push({ name: 'guest', args: ['run', '--config', 'test/vm/vitest.config.ts'], limitSeconds: 4 * 3600 });
 
 /** Tests that may be skipped: `file > name: reason (issue)`, one a line. Any other skip fails the run. */
 function allowedSkips(): string[] {
