@@ -30,9 +30,11 @@ import { nodePodCidr } from './node/pod-cidr.ts';
 import { nodeTaintEviction } from './node/taint-eviction.ts';
 import { nodeTtl } from './node/ttl.ts';
 import { persistentVolumeBinding } from './persistentvolume/binding.ts';
+import { persistentVolumeLocalPath } from './persistentvolume/local-path.ts';
 import { persistentVolumePhase } from './persistentvolume/phase.ts';
 import { persistentVolumeProtection } from './persistentvolume/protection.ts';
 import { persistentVolumeClaimExpansion } from './persistentvolumeclaim/expansion.ts';
+import { persistentVolumeClaimLocalPath } from './persistentvolumeclaim/local-path.ts';
 import { persistentVolumeClaimProtection } from './persistentvolumeclaim/protection.ts';
 import { podEphemeralVolumes } from './pod/ephemeral-volumes.ts';
 import { podGarbage } from './pod/garbage.ts';
@@ -95,6 +97,8 @@ export const controllers = ({ rootCaPem, podCidr, authority, metrics }: Controll
   persistentVolumeClaimProtection,
   persistentVolumeProtection,
   persistentVolumeClaimExpansion,
+  persistentVolumeClaimLocalPath,
+  persistentVolumeLocalPath,
   volumeAttachment,
   volumeAttributesClassProtection,
   resourceClaimPodClaims,

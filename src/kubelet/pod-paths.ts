@@ -38,6 +38,12 @@ export class PodPaths {
     return join(this.podDir(uid), 'sub-paths', container);
   }
 
+  /** The data of a volume of the built-in storage: outlives pods. Throws for a name that is no name. */
+  localVolumeDir(name: string): string {
+    if (!/^[a-z0-9][a-z0-9.-]*$/.test(name)) throw new Error(`${JSON.stringify(name)} is not the name of a volume`);
+    return join(this.#dataDir, 'local-path', name);
+  }
+
   hostsFile(uid: string): string {
     return join(this.podDir(uid), 'etc-hosts');
   }

@@ -1,8 +1,9 @@
 import os from 'node:os';
 import { services } from '../api/generated/resources.ts';
-import type { Node, Pod, Service } from '../api/generated/types.ts';
+import type { Node, PersistentVolume, Pod, Service } from '../api/generated/types.ts';
 import { BroadcastingRecorder } from '../client/event-recorder.ts';
 import { Informer } from '../client/informer.ts';
+import { removeTree } from '../cri/mounts.ts';
 import { runCommand } from '../host/command.ts';
 import type { Cgroups } from './cgroup/cgroups.ts';
 import { parseResolvConf } from './config/dns-config.ts';
@@ -13,6 +14,7 @@ import { VolumesHook } from './hooks/volumes.ts';
 import { Images } from './images.ts';
 import type { KubeletDeps, KubeletOptions } from './kubelet.ts';
 import { Limiter } from './limiter.ts';
+import { LocalVolumes } from './local-volumes.ts';
 import type { Machine } from './node/machine.ts';
 import { allocatableOf, type NodeIdentity } from './node/node-object.ts';
 import { PodDispatcher } from './pod-dispatcher.ts';
@@ -21,6 +23,7 @@ import { type OperationOptions, PodOperations } from './pod-operations.ts';
 import type { PodPaths } from './pod-paths.ts';
 import { readText } from './read-text.ts';
 import { StatusWriter } from './status-writer.ts';
+import { claimReader } from './volumes/claim-reader.ts';
 import { WatchedObjects } from './volumes/referenced-objects.ts';
 import { TokenSource } from './volumes/token-source.ts';
 
@@ -59,7 +62,14 @@ export async function createPodSide(
   const objects = new WatchedObjects({ client, clock, rng, log }, (uids) => dispatcher.referencesChanged(uids));
   const tokens = new TokenSource({ client, clock });
   const fieldsOf = (pod: Pod): FieldContext => ({ podIps: dispatcher.podIpsOf(pod), hostIps: nodeIps, allocatable });
-  const volumes = new VolumesHook({ clock, rng, log, paths, objects, tokens, fieldsOf, run: runCommand });
+  const claims = claimReader(client);
+  const localVolumeDir = (name: string) => paths.localVolumeDir(name);
+  const volumes = new VolumesHook({
+    ...{ clock, rng, log, paths, objects, tokens, fieldsOf, claims, localVolumeDir, nodeName },
+    run: runCommand,
+  });
+  const removeData = ({ spec }: PersistentVolume) => removeTree(localVolumeDir(spec.csi?.volumeHandle ?? ''));
+  const localVolumes = new LocalVolumes({ client, clock, rng, log, removeData }, nodeName);
   const operations = new PodOperations(
     {
       cri,
@@ -84,9 +94,12 @@ export async function createPodSide(
     dispatcher,
     recorder,
     synced: serviceInformer.synced,
-    start: () => serviceInformer.start(),
+    start() {
+      serviceInformer.start();
+      localVolumes.start();
+    },
     stop() {
-      for (const part of [serviceInformer, volumes, objects, statusWriter, recorder]) part.stop();
+      for (const part of [serviceInformer, localVolumes, volumes, objects, statusWriter, recorder]) part.stop();
     },
   };
 }

@@ -8,6 +8,7 @@ import {
   restrictPodStatus,
   restrictToken,
 } from './node-restriction-pods.ts';
+import { restrictVolume } from './node-restriction-volumes.ts';
 import { type AdmissionContext, definePlugin, refused } from './plugin.ts';
 
 export type NodeRule = (node: string, context: AdmissionContext<KubeObject>) => void | Promise<void>;
@@ -21,6 +22,7 @@ const rules: Record<string, NodeRule> = {
   'nodes/status': restrictNode,
   persistentvolumeclaims: restrictClaim,
   'persistentvolumeclaims/status': restrictClaim,
+  persistentvolumes: restrictVolume,
   'serviceaccounts/token': restrictToken,
   'leases.coordination.k8s.io': restrictLease,
   'csinodes.storage.k8s.io': restrictNamed,

@@ -12,6 +12,7 @@ import {
   trustObjects,
 } from './cluster-objects.ts';
 import { autoupdate, rbacObjects } from './rbac-objects.ts';
+import { storageObjects } from './storage-objects.ts';
 
 /** Everything that a fresh cluster contains, in the order in which it can be created. */
 export const bootstrapObjects = (facts: ClusterFacts): BootstrapObject[] => [
@@ -21,6 +22,7 @@ export const bootstrapObjects = (facts: ClusterFacts): BootstrapObject[] => [
   ...serviceObjects(facts),
   ...trustObjects(facts),
   ...networkObjects(facts),
+  ...storageObjects(),
 ];
 
 export interface BootstrapWrite {

@@ -4,7 +4,7 @@ import { isNotFound } from '../../api/meta/status-error.ts';
 import { keyOf, keyText, type Resource } from '../../api/resource.ts';
 import type { Client } from '../../client/client.ts';
 import type { EventType } from '../../client/event-recorder.ts';
-import { claimNamesOf } from '../persistentvolumeclaim/claim-names.ts';
+import { claimNamesOf } from '../../placement/volumes/claim-names.ts';
 import { type ControllerContext, defineController, done, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
 import { annotationNames, bestVolume, classOf, isReservedFor, mismatch } from './matching.ts';

@@ -15,9 +15,10 @@ export const annotationNames = {
 export const classOf = (o: PersistentVolume | PersistentVolumeClaim): string =>
   o.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] ?? o.spec.storageClassName ?? '';
 
-const sizeOf = ({ spec }: PersistentVolume): Quantity => parseQuantity(spec.capacity?.storage ?? '0');
-export const requestOf = ({ spec }: PersistentVolumeClaim): Quantity =>
-  parseQuantity(spec.resources?.requests?.storage ?? '0');
+/** The storage in a list of capacities or requests. */
+export const storageOf = (amounts: Readonly<Record<string, string>> | undefined): Quantity =>
+  parseQuantity(amounts?.['storage'] ?? '0');
+export const requestOf = ({ spec }: PersistentVolumeClaim): Quantity => storageOf(spec.resources?.requests);
 
 /** A volume that names a claim without its uid waits for whatever claim comes under that name. */
 export function isReservedFor(ref: ObjectReference | undefined, { metadata }: PersistentVolumeClaim): boolean {
@@ -27,7 +28,7 @@ export function isReservedFor(ref: ObjectReference | undefined, { metadata }: Pe
 
 /** What keeps a volume from a claim that names it, in the API's words. */
 export function mismatch(volume: PersistentVolume, claim: PersistentVolumeClaim): string | undefined {
-  if (compareQuantity(sizeOf(volume), requestOf(claim)) < 0) return 'requested PV is too small';
+  if (compareQuantity(storageOf(volume.spec.capacity), requestOf(claim)) < 0) return 'requested PV is too small';
   if (classOf(volume) !== classOf(claim)) return 'storageClassName does not match';
   if ((volume.spec.volumeMode ?? 'Filesystem') !== (claim.spec.volumeMode ?? 'Filesystem')) {
     return 'incompatible volumeMode';
@@ -47,7 +48,7 @@ export function bestVolume(claim: PersistentVolumeClaim, volumes: PersistentVolu
       continue;
     }
     if (!isFree(volume) || mismatch(volume, claim) || !isSelected(claim, volume)) continue;
-    if (!best || compareQuantity(sizeOf(volume), sizeOf(best)) < 0) best = volume;
+    if (!best || compareQuantity(storageOf(volume.spec.capacity), storageOf(best.spec.capacity)) < 0) best = volume;
   }
   return best;
 }

@@ -1,8 +1,8 @@
 import { persistentvolumeclaims, persistentvolumes } from '../../api/generated/resources.ts';
 import type { PersistentVolumeClaim } from '../../api/generated/types.ts';
-import { compareQuantity, parseQuantity } from '../../api/meta/quantity.ts';
+import { compareQuantity } from '../../api/meta/quantity.ts';
 import { keyOf, keyText } from '../../api/resource.ts';
-import { requestOf } from '../persistentvolume/matching.ts';
+import { requestOf, storageOf } from '../persistentvolume/matching.ts';
 import { defineController, done, watch } from '../runtime.ts';
 
 /**
@@ -33,8 +33,7 @@ export const persistentVolumeClaimExpansion = defineController({
 });
 
 const isTooSmall = (claim: PersistentVolumeClaim): boolean =>
-  claim.status?.phase === 'Bound' &&
-  compareQuantity(requestOf(claim), parseQuantity(claim.status.capacity?.['storage'] ?? '0')) > 0;
+  claim.status?.phase === 'Bound' && compareQuantity(requestOf(claim), storageOf(claim.status.capacity)) > 0;
 
 const wantsMoreThanBefore = (old: PersistentVolumeClaim, claim: PersistentVolumeClaim): boolean =>
   compareQuantity(requestOf(claim), requestOf(old)) > 0;

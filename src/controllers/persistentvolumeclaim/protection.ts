@@ -4,7 +4,7 @@ import { isNotFound } from '../../api/meta/status-error.ts';
 import { keyOf, keyText } from '../../api/resource.ts';
 import { hasFinalizer, withFinalizer, withoutFinalizer } from '../finalizers.ts';
 import { defineController, done, watch } from '../runtime.ts';
-import { claimNamesOf } from './claim-names.ts';
+import { claimNamesOf } from '../../placement/volumes/claim-names.ts';
 
 const finalizer = 'kubernetes.io/pvc-protection';
 

@@ -4,7 +4,7 @@ import { isAlreadyExists } from '../../api/meta/status-error.ts';
 import { keyOf, keyText, type Manifest } from '../../api/resource.ts';
 import { controllerOf, controllerReference, controllerKeys } from '../ownership.ts';
 import { isNamespaceGoing } from '../namespace-going.ts';
-import { ephemeralClaimName } from '../persistentvolumeclaim/claim-names.ts';
+import { ephemeralClaimName } from '../../placement/volumes/claim-names.ts';
 import { defineController, done, watch } from '../runtime.ts';
 
 /** Makes the claims of a pod's ephemeral volumes; the garbage collector takes them with the pod (KEP-1698). */

@@ -20,7 +20,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Client } from '../../client/client.ts';
 import type { EventRecorder, EventType } from '../../client/event-recorder.ts';
 import type { Informer } from '../../client/informer.ts';
-import { claimNamesOf } from '../persistentvolumeclaim/claim-names.ts';
+import { claimNamesOf } from '../../placement/volumes/claim-names.ts';
 import {
   type ControllerContext,
   defineController,

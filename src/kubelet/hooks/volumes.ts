@@ -148,7 +148,7 @@ export class VolumesHook implements PodHook {
     return {
       hostPath: subPath ? await this.#subPath({ volumePath, subPath, target }) : volumePath,
       containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
-      readonly: (mount.readOnly ?? false) || mirrors(input.pod, mount),
+      readonly: (mount.readOnly ?? false) || isReadOnly(input.pod, mount),
       propagation: propagations[mount.mountPropagation ?? 'None'],
     };
   }
@@ -165,9 +165,9 @@ export class VolumesHook implements PodHook {
 
 const isPartial = (mount: VolumeMount): boolean => Boolean(mount.subPath || mount.subPathExpr);
 
-const mirrors = (pod: Pod, mount: VolumeMount): boolean => {
+const isReadOnly = (pod: Pod, mount: VolumeMount): boolean => {
   const volume = pod.spec.volumes?.find(({ name }) => name === mount.name);
-  return volume !== undefined && kindOf(volume).mirrors === true;
+  return volume !== undefined && (kindOf(volume).mirrors === true || volume.persistentVolumeClaim?.readOnly === true);
 };
 
 function kindOf(volume: Volume): VolumeKind {

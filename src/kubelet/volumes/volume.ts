@@ -1,4 +1,4 @@
-import type { Pod, Volume } from '../../api/generated/types.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../../api/generated/types.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { RunCommand } from '../../host/command.ts';
@@ -6,12 +6,22 @@ import type { ReferencedObjects } from '../config/env.ts';
 import type { FieldContext } from '../config/field-ref.ts';
 import type { TokenSource } from './token-source.ts';
 
+/** Reads claims and volumes as they are now; undefined when there is none of that name. */
+export interface ClaimReader {
+  claim(namespace: string, name: string): Promise<PersistentVolumeClaim | undefined>;
+  volume(name: string): Promise<PersistentVolume | undefined>;
+}
+
 export interface VolumeDeps {
   clock: Clock;
   rng: Rng;
   run: RunCommand;
   objects: ReferencedObjects;
   tokens: TokenSource;
+  claims: ClaimReader;
+  /** Where the data of a volume of the built-in storage lie. */
+  localVolumeDir(name: string): string;
+  nodeName: string;
   /** What the pod's object does not say of itself. */
   fieldsOf(pod: Pod): FieldContext;
 }

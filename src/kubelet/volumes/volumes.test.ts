@@ -2,7 +2,16 @@ import { lstat, mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ConfigMap, Pod, PodSpec, Secret, TokenRequest, Volume } from '../../api/generated/types.ts';
+import type {
+  ConfigMap,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+  PodSpec,
+  Secret,
+  TokenRequest,
+  Volume,
+} from '../../api/generated/types.ts';
 import { seededRng } from '../../base/rng.ts';
 import { VirtualClock } from '../../base/virtual-clock.ts';
 import type { Client } from '../../client/client.ts';
@@ -10,6 +19,7 @@ import { type Command, runCommand } from '../../host/command.ts';
 import { writeAtomically } from './atomic-writer.ts';
 import { mountSubPath } from './sub-path.ts';
 import { TokenSource } from './token-source.ts';
+import type { ClaimReader } from './volume.ts';
 import { volumeKinds } from './volumes.ts';
 
 const clock = new VirtualClock();
@@ -35,7 +45,16 @@ function tokensOf(requests: TokenRequest[]): TokenSource {
   return new TokenSource({ clock, client: { createSubresource } as unknown as Client });
 }
 
-async function prepare(volume: Omit<Volume, 'name'>, { pod = podOf(), tokens = tokensOf([]) } = {}): Promise<string> {
+interface Around {
+  pod?: Pod;
+  tokens?: TokenSource;
+  of?: Partial<ClaimReader>;
+}
+
+async function prepare(
+  volume: Omit<Volume, 'name'>,
+  { pod = podOf(), tokens = tokensOf([]), of = {} }: Around = {},
+): Promise<string> {
   const named = { name: 'v', ...volume };
   const kind = volumeKinds.find((candidate) => candidate.handles(named));
   const configMap: ConfigMap = { metadata: { name: 'c' }, data: { k: 'v', z: 'y' }, binaryData: { bin: 'AAE=' } };
@@ -46,7 +65,11 @@ async function prepare(volume: Omit<Volume, 'name'>, { pod = podOf(), tokens = t
     secret: async (_: string, name: string) => (name === 's' ? secret : undefined),
   };
   const fieldsOf = () => ({ podIps: ['10.0.0.1'], hostIps: [], allocatable: {} });
-  return (await kind?.prepare(input, { clock, rng, run: runCommand, objects, tokens, fieldsOf })) ?? '';
+  const claims = { claim: async () => undefined, volume: async () => undefined, ...of };
+  const around = { nodeName: 'n1', localVolumeDir: (name: string) => join(dir, 'local-path', name) };
+  return (
+    (await kind?.prepare(input, { clock, rng, run: runCommand, objects, tokens, fieldsOf, claims, ...around })) ?? ''
+  );
 }
 const text = (path: string, name: string) => readFile(join(path, name), 'utf8');
 
@@ -111,6 +134,54 @@ describe('volumes', () => {
     const made = join(dir, 'made/deep');
     expect(await prepare({ hostPath: { path: made, type: 'DirectoryOrCreate' } })).toBe(made);
     await expect(prepare({ hostPath: { path: made, type: 'Socket' } })).rejects.toThrow('is not a socket file');
+  });
+});
+
+describe('persistentVolumeClaim', () => {
+  const persistentVolumeClaim = { claimName: 'data' };
+  const bound = {
+    metadata: { name: 'data', namespace: 'ns', uid: 'c' },
+    spec: { volumeName: 'pvc-1' },
+    status: { phase: 'Bound' },
+  } as PersistentVolumeClaim;
+  const volumeOf = (spec: object, labels: Record<string, string> = {}): PersistentVolume =>
+    ({ metadata: { name: 'pvc-1', labels }, spec: { claimRef: { uid: 'c' }, ...spec } }) as PersistentVolume;
+  const around = (volume: PersistentVolume, claim = bound): Around => ({
+    of: { claim: async () => claim, volume: async () => volume },
+  });
+  const onNode = (node: string) =>
+    volumeOf({ csi: { driver: 'local-path.knarr.dev', volumeHandle: 'pvc-1' } }, { 'local-path.knarr.dev/node': node });
+
+  it('of the built-in storage is a folder of this node, made for the first pod and kept for the next', async () => {
+    const path = await prepare({ persistentVolumeClaim }, around(onNode('n1')));
+    expect(path).toBe(join(dir, 'local-path/pvc-1'));
+    await writeFile(join(path, 'kept'), 'x');
+    expect(await text(await prepare({ persistentVolumeClaim }, around(onNode('n1'))), 'kept')).toBe('x');
+    await expect(prepare({ persistentVolumeClaim }, around(onNode('n2')))).rejects.toThrow(
+      'volume "pvc-1" is on the disk of node "n2"',
+    );
+  });
+
+  it('of a host path or a local folder is that folder', async () => {
+    await mkdir(join(dir, 'disk1'));
+    const spec = { path: join(dir, 'disk1') };
+    expect(await prepare({ persistentVolumeClaim }, around(volumeOf({ hostPath: spec })))).toBe(spec.path);
+    expect(await prepare({ persistentVolumeClaim }, around(volumeOf({ local: spec })))).toBe(spec.path);
+    const missing = { local: { path: join(dir, 'disk2') } };
+    await expect(prepare({ persistentVolumeClaim }, around(volumeOf(missing)))).rejects.toThrow('does not exist');
+  });
+
+  it('says what is wrong with a claim', async () => {
+    await expect(prepare({ persistentVolumeClaim })).rejects.toThrow('persistentvolumeclaim "data" not found');
+    const pending = { ...bound, status: { phase: 'Pending' } } as PersistentVolumeClaim;
+    await expect(prepare({ persistentVolumeClaim }, around(onNode('n1'), pending))).rejects.toThrow('PVC is not bound');
+    const others = volumeOf({ claimRef: { uid: 'another' } });
+    await expect(prepare({ persistentVolumeClaim }, around(others))).rejects.toThrow('is not bound to PVC ns/data');
+    const foreign = volumeOf({ csi: { driver: 'disk.example.com', volumeHandle: 'x' } });
+    await expect(prepare({ persistentVolumeClaim }, around(foreign))).rejects.toThrow(
+      'driver name disk.example.com not found in the list of registered CSI drivers',
+    );
+    await expect(prepare({ ephemeral: {} }, around(onNode('n1')))).rejects.toThrow('pod is not owner');
   });
 });
 

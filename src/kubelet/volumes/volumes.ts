@@ -1,3 +1,4 @@
+import { claim } from './claim.ts';
 import { configMap } from './config-map.ts';
 import { downwardAPI } from './downward-api.ts';
 import { emptyDir } from './empty-dir.ts';
@@ -7,4 +8,12 @@ import { secret } from './secret.ts';
 import type { VolumeKind } from './volume.ts';
 
 /** Every kind of volume; one file and one line each. Exactly one handles a volume, so order does not matter. */
-export const volumeKinds: readonly VolumeKind[] = [emptyDir, hostPath, configMap, secret, downwardAPI, projected];
+export const volumeKinds: readonly VolumeKind[] = [
+  emptyDir,
+  hostPath,
+  configMap,
+  secret,
+  downwardAPI,
+  projected,
+  claim,
+];

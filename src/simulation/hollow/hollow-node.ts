@@ -8,8 +8,10 @@ import type { Client } from '../../client/client.ts';
 import { BroadcastingRecorder, type EventRecorder } from '../../client/event-recorder.ts';
 import { Informer } from '../../client/informer.ts';
 import { admit } from '../../kubelet/admission.ts';
+import { LocalVolumes } from '../../kubelet/local-volumes.ts';
 import { microTimeText } from '../../kubelet/status/time-text.ts';
 import { StatusWriter } from '../../kubelet/status-writer.ts';
+import { claimNamesOf } from '../../placement/volumes/claim-names.ts';
 import { isTerminalPhase } from '../../kubelet/worker/pod-spec.ts';
 import type { PodState } from '../../kubelet/worker/state.ts';
 import type { Behaviour } from './behaviour.ts';
@@ -46,6 +48,8 @@ export class HollowNode {
   readonly #writer: StatusWriter;
   readonly #recorder: BroadcastingRecorder;
   readonly #informer: Informer<Pod>;
+  /** From the first pod with a claim on: most simulated nodes never see one. */
+  #volumes: LocalVolumes | undefined;
   #node: Node | undefined;
   #lease: Lease | undefined;
   #reportedAtMs = 0;
@@ -108,6 +112,7 @@ export class HollowNode {
     this.#isStopped = true;
     this.#cancelRetry();
     this.#informer.stop();
+    this.#volumes?.stop();
     this.#writer.stop();
     this.#recorder.stop();
     for (const pod of this.#pods.values()) pod.stop();
@@ -209,8 +214,15 @@ export class HollowNode {
     else hollow?.feed({ type: 'runtime', runtime: { sandboxes: [], containers: [] } });
   }
 
+  #startVolumes(): void {
+    if (this.#volumes) return;
+    this.#volumes = new LocalVolumes({ ...this.#deps, removeData: async () => {} }, this.spec.name);
+    this.#volumes.start();
+  }
+
   #add(pod: Pod, state?: PodState): HollowPod | undefined {
     const { clock, rng, behaviours, log } = this.#deps;
+    if (claimNamesOf(pod).length > 0) this.#startVolumes();
     try {
       const hollow = new HollowPod(
         {

@@ -37,7 +37,12 @@ afterEach(async () => {
 });
 
 const key = (name: string) => ({ namespace: 'default', name });
-const asked = (storage = '1Gi') => ({ accessModes: ['ReadWriteOnce'], resources: { requests: { storage } } });
+/** Of no class: not even the default one. */
+const asked = (storage = '1Gi') => ({
+  accessModes: ['ReadWriteOnce'],
+  resources: { requests: { storage } },
+  storageClassName: '',
+});
 async function makeVolume(name: string, spec: object = {}): Promise<void> {
   const hostPath = { path: `/srv/${name}` };
   const common = { capacity: { storage: '5Gi' }, accessModes: ['ReadWriteOnce'], hostPath };

@@ -1,0 +1,78 @@
+import { mkdir, stat } from 'node:fs/promises';
+import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../../api/generated/types.ts';
+import { isLocalPath, localPathNodeLabel } from '../../api/storage/local-path.ts';
+import { ephemeralClaimName } from '../../placement/volumes/claim-names.ts';
+import { hostPath } from './host-path.ts';
+import { giveToGroup } from './ownership.ts';
+import type { VolumeDeps, VolumeInput, VolumeKind } from './volume.ts';
+
+/** What a persistent volume is made of; answers the path on the node. */
+type Source = (input: VolumeInput, volume: PersistentVolume, deps: VolumeDeps) => Promise<string>;
+
+/** A volume that is there for longer than the pod, by way of a claim: the pod's own (ephemeral) or one that others share. */
+export const claim: VolumeKind = {
+  name: 'persistentVolumeClaim',
+  handles: (volume) => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined,
+  async prepare(input, deps) {
+    const found = await claimOf(input.pod, input.volume, deps);
+    const volume = await volumeOf(found, deps);
+    return sourceOf(volume)(input, volume, deps);
+  },
+};
+
+async function claimOf(pod: Pod, volume: Volume, { claims }: VolumeDeps): Promise<PersistentVolumeClaim> {
+  const namespace = pod.metadata.namespace ?? '';
+  const name = volume.persistentVolumeClaim?.claimName ?? ephemeralClaimName(pod, volume.name);
+  const found = await claims.claim(namespace, name);
+  if (!found) throw new Error(`error processing PVC ${namespace}/${name}: persistentvolumeclaim "${name}" not found`);
+  const isOwn = found.metadata.ownerReferences?.some(({ controller, uid }) => controller && uid === pod.metadata.uid);
+  if (volume.ephemeral && !isOwn)
+    throw new Error(
+      `PVC "${namespace}/${name}" was not created for pod "${namespace}/${pod.metadata.name}" (pod is not owner)`,
+    );
+  if (found.metadata.deletionTimestamp)
+    throw new Error(`error processing PVC ${namespace}/${name}: PVC is being deleted`);
+  if (found.status?.phase !== 'Bound' || !found.spec.volumeName)
+    throw new Error(`error processing PVC ${namespace}/${name}: PVC is not bound`);
+  return found;
+}
+
+async function volumeOf({ metadata, spec }: PersistentVolumeClaim, { claims }: VolumeDeps): Promise<PersistentVolume> {
+  const name = spec.volumeName ?? '';
+  const volume = await claims.volume(name);
+  if (!volume) throw new Error(`failed to fetch PV "${name}" from API server: persistentvolume "${name}" not found`);
+  if (volume.spec.claimRef?.uid !== metadata.uid)
+    throw new Error(`PersistentVolume "${name}" is not bound to PVC ${metadata.namespace}/${metadata.name}`);
+  return volume;
+}
+
+function sourceOf(volume: PersistentVolume): Source {
+  if (volume.spec.hostPath) return pathOfNode;
+  if (volume.spec.local) return local;
+  if (isLocalPath(volume)) return localPath;
+  const driver = volume.spec.csi?.driver;
+  if (driver) throw new Error(`driver name ${driver} not found in the list of registered CSI drivers`);
+  throw new Error(`no volume plugin matched PersistentVolume "${volume.metadata.name}"`);
+}
+
+const pathOfNode: Source = (input, { spec }, deps) =>
+  hostPath.prepare({ ...input, volume: { name: input.volume.name, hostPath: spec.hostPath } }, deps);
+
+/** A folder that an administrator made, on the node that the volume's affinity names. */
+const local: Source = async ({ pod }, { spec }) => {
+  const path = spec.local?.path ?? '';
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isDirectory()) throw new Error(`path "${path}" does not exist or is no directory`);
+  await giveToGroup(path, pod);
+  return path;
+};
+
+/** The built-in storage: a folder below the node's own, made by the first pod. */
+const localPath: Source = async ({ pod }, { metadata, spec }, { localVolumeDir, nodeName }) => {
+  const home = metadata.labels?.[localPathNodeLabel];
+  if (home !== nodeName) throw new Error(`volume "${metadata.name}" is on the disk of node "${home}"`);
+  const path = localVolumeDir(spec.csi?.volumeHandle ?? '');
+  await mkdir(path, { recursive: true, mode: 0o777 });
+  await giveToGroup(path, pod);
+  return path;
+};
