@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
-import type { Rng } from '../base/rng.ts';
+import { type Rng, streamOf } from '../base/rng.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../api/meta/status-error.ts';
 import { type KubeObject, keyOf } from '../api/resource.ts';
 import type { Transport } from '../client/transport.ts';
@@ -113,7 +113,7 @@ export class ApiServer {
       { plugins: [...admissionPlugins, ...extensionPlugins({ caller, params, rng })] },
     );
     const { serviceCidr } = options;
-    const addresses = new AddressAllocator({ store, objects, registry, clock, rng }, { serviceCidr });
+    const addresses = new AddressAllocator({ store, objects, registry, clock, rng: streamOf(rng) }, { serviceCidr });
     this.#deps = deps;
     this.#checkWrites = options.checkWrites ?? false;
     this.context = {
@@ -129,6 +129,7 @@ export class ApiServer {
       quotas: new QuotaBook({ store, objects, registry }),
       clock,
       rng,
+      names: streamOf(rng),
       log,
     };
     this.health = new Health();

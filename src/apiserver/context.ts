@@ -26,6 +26,8 @@ export interface ApiContext {
   readonly quotas: QuotaBook;
   readonly clock: Clock;
   readonly rng: Rng;
+  /** What `generateName` draws from: in a simulation, names do not depend on how many objects a fresh cluster has. */
+  readonly names: Rng;
   readonly log: Logger;
 }
 

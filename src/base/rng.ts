@@ -26,6 +26,9 @@ export function seededRng(seed: number): Rng {
   return { next, bytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(next() * 256)) };
 }
 
+/** A stream of its own, begun by one draw: what is drawn from either afterwards does not change the other. Never for secrets. */
+export const streamOf = (rng: Rng): Rng => seededRng(Buffer.from(rng.bytes(4)).readUInt32BE());
+
 /** A random (version 4) UUID, RFC 9562. */
 export function uuid(rng: Rng): string {
   const bytes = rng.bytes(16);

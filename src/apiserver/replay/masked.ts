@@ -4,6 +4,7 @@ const volatile: [RegExp, string][] = [
   [/[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g, '<uid>'],
   [/("resourceVersion\\?":\\?")\d+/g, '$1<rv>'],
   [/(resourceVersion: .* ≠ ")\d+/g, '$1<rv>'],
+  [/(resourceVersion: \\")\d+/g, '$1<rv>'],
   [/(ResourceVersion in record) \(\d+\)/g, '$1 (<rv>)'],
   [/(current: )\d+/g, '$1<rv>'],
   [/ey[\w-]+\.ey[\w-]+\.[\w-]+/g, '<jwt>'],

@@ -78,7 +78,7 @@ function prepare(context: ApiContext, request: ApiRequest, object: KubeObject): 
 }
 
 function generateName(context: ApiContext, base: string): string {
-  return base.slice(0, maxGeneratedName - suffixLength) + randomSuffix(context.rng, suffixLength);
+  return base.slice(0, maxGeneratedName - suffixLength) + randomSuffix(context.names, suffixLength);
 }
 
 /** Kubernetes answers this with 500 and no reason. */
