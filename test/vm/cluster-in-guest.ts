@@ -6,7 +6,7 @@ export const inCheckout = (script: string): string => `cd /opt/knarr && ${script
 
 /** `./knarr COMMAND`, told line by line; what the services have logged comes with a failure. */
 export async function knarr(guest: Guest, command: string): Promise<string> {
-  const result = await guest.run(inCheckout(`./knarr ${command}`), { timeoutMs: 900_000, onLine: console.log });
+  const result = await guest.run(inCheckout(`./knarr ${command}`), { timeoutMs: 1_800_000, onLine: console.log });
   if (result.exitCode === 0) return result.output;
   const { output } = await guest.run(`tail -n 40 /var/lib/knarr/*/log/*.log; journalctl --no-pager -n 40 -u 'knarr*'`);
   throw new Error(`./knarr ${command}: exit code ${result.exitCode}\n${result.output}\n${output}`);
@@ -39,7 +39,7 @@ export async function runPod(guest: Guest, { name, command, node, resources, unt
     },
   };
   await guest.output(inCheckout(`./knarr kubectl apply -f - <<'END'\n${JSON.stringify(pod)}\nEND`));
-  await guest.output(inCheckout(`./knarr kubectl wait pod/${name} --for=${until ?? 'condition=Ready'} --timeout=180s`));
+  await guest.output(inCheckout(`./knarr kubectl wait pod/${name} --for=${until ?? 'condition=Ready'} --timeout=600s`));
 }
 
 export interface PodJson {

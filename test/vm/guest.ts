@@ -66,8 +66,8 @@ export interface GuestOptions {
 }
 
 /** Software emulation is 10 to 20 times slower, and other work may share the machine. */
-const bootMs = 300_000;
-const scriptMs = 300_000;
+const bootMs = 900_000;
+const scriptMs = 900_000;
 
 /** A Debian machine in a QEMU process: commands go in over a serial port, each with its output and exit code. */
 export class Guest {

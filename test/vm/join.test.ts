@@ -52,8 +52,8 @@ describe('a node on another machine', () => {
     await second.output(
       `systemd-run --unit=n2 -E KNARR_ROOT=/opt/knarr -p KillMode=process ${inUnit} agent ${[...flags, ...own].join(' ')}`,
     );
-    await first.output(inCheckout('./knarr kubectl wait node/n2 --for=create --timeout=250s'), { timeoutMs: 300_000 });
-    await first.output(inCheckout('./knarr kubectl wait node/n2 --for=condition=Ready --timeout=250s'));
+    await first.output(inCheckout('./knarr kubectl wait node/n2 --for=create --timeout=800s'));
+    await first.output(inCheckout('./knarr kubectl wait node/n2 --for=condition=Ready --timeout=800s'));
     const node = await clusterJson<{ status: { addresses: object[]; nodeInfo: { kernelVersion: string } } }>(
       first,
       'get node n2',
@@ -74,7 +74,7 @@ describe('a node on another machine', () => {
 
   it('is NotReady when its machine loses power', async () => {
     await second.cutPower();
-    await first.output(inCheckout("./knarr kubectl wait node/n2 --for='condition=Ready=Unknown' --timeout=250s"));
+    await first.output(inCheckout("./knarr kubectl wait node/n2 --for='condition=Ready=Unknown' --timeout=800s"));
   });
 });
 

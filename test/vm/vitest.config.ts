@@ -7,8 +7,8 @@ export default defineConfig({
     root: fileURLToPath(new URL('../..', import.meta.url)),
     include: ['test/vm/**/*.test.ts'],
     fileParallelism: false,
-    testTimeout: 900_000,
-    hookTimeout: 1_200_000,
+    testTimeout: 3_600_000,
+    hookTimeout: 3_600_000,
     // What a guest says is shown when it says it.
     disableConsoleIntercept: true,
   },
