@@ -64,8 +64,8 @@ export interface ApiServerOptions {
   facts: ClusterFacts;
   /** How many bytes of past events are kept for watches and lists to resume from; see `StoreOptions`. */
   historyBytes?: number;
-  /** How many decoded objects are kept at hand; 32,768 unless told. */
-  cachedObjects?: number;
+  /** How many bytes of objects are kept decoded; see `ObjectCodec`. */
+  cachedBytes?: number;
   /** In-process writes that JSON would change are refused. For tests. */
   checkWrites?: boolean;
   /** How it reaches nodes; without it there are no logs and no exec. */
@@ -100,7 +100,7 @@ export class ApiServer {
 
   private constructor(store: Store, deps: ApiServerDeps, options: ApiServerOptions) {
     const { clock, rng, log } = deps;
-    const objects = new ObjectCodec({ cachedObjects: options.cachedObjects });
+    const objects = new ObjectCodec({ cachedBytes: options.cachedBytes });
     const registry = new Registry();
     const read = storeReader(store, objects);
     const authorizer = observingAuthorizer(store, objects);

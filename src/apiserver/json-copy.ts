@@ -1,14 +1,52 @@
+import { type JsonObject, setMember } from '../api/meta/json.ts';
 import { StatusError } from '../api/meta/status-error.ts';
 
 /** A copy as it would come over the wire. */
-export const jsonCopy = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+export function jsonCopy(value: unknown): unknown {
+  const copy = plainCopy(value);
+  return copy === notPlain ? throughText(value) : copy;
+}
 
 /** The same, but refuses (BadRequest) a value that arrives as another than it was: a Date, NaN, a hole in an array. */
 export function checkedJsonCopy(value: unknown): unknown {
-  const copy = jsonCopy(value);
-  const path = firstDifference(value, copy, '');
-  if (path === undefined) return copy;
+  const copy = plainCopy(value);
+  if (copy !== notPlain) return copy;
+  const arrived = throughText(value);
+  const path = firstDifference(value, arrived, '');
+  if (path === undefined) return arrived;
   throw StatusError.of('BadRequest', `the object cannot be sent as JSON: ${path || '.'} would arrive as another value`);
+}
+
+const throughText = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+const notPlain = Symbol('not plain JSON');
+
+/** What JSON's text would carry, without the text; `notPlain` where JSON would make another value of something. */
+function plainCopy(value: unknown): unknown {
+  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value;
+  if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0) ? value : notPlain;
+  if (typeof value !== 'object') return notPlain;
+  if (Array.isArray(value)) return plainItems(value);
+  if (!isPlain(value)) return notPlain;
+  const copy: JsonObject = {};
+  for (const name in value) {
+    const sent: unknown = value[name as never];
+    if (sent === undefined) continue;
+    const member = plainCopy(sent);
+    if (member === notPlain) return notPlain;
+    setMember(copy, name, member);
+  }
+  return copy;
+}
+
+function plainItems(value: unknown[]): unknown {
+  const copy: unknown[] = [];
+  for (let i = 0; i < value.length; i++) {
+    const item = plainCopy(value[i]);
+    if (item === notPlain) return notPlain;
+    copy.push(item);
+  }
+  return copy;
 }
 
 /** The path of the first value that JSON changed. Members that are undefined are absent on both sides. */

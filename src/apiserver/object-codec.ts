@@ -1,64 +1,75 @@
 import type { ObjectMeta } from '../api/generated/types.ts';
+import { setMember } from '../api/meta/json.ts';
 import { groupVersion, type KubeObject } from '../api/resource.ts';
 import { encodeMessage } from '../api/schema/protobuf-encode.ts';
 import type { Put } from '../store/store.ts';
 import { toBytes, type Version } from '../store/version.ts';
 import type { Endpoint, FieldPath } from './endpoint.ts';
 
-/** Keeps what was made of the most recently used versions: two generations, the older one dropped when the younger is full. */
+/**
+ * Keeps what was made of the most recently used versions, by their bytes: two generations, the older one dropped when the
+ * younger is full.
+ */
 class Recent<T> {
-  #young = new Map<Version, T>();
-  #old = new Map<Version, T>();
+  #young = new Map<Buffer, T>();
+  #old = new Map<Buffer, T>();
+  /** Of the younger generation. */
+  #size = 0;
   readonly #half: number;
 
+  /** `limit`: how many bytes of versions. */
   constructor(limit: number) {
     this.#half = limit / 2;
   }
 
-  get(version: Version): T | undefined {
-    const young = this.#young.get(version);
+  get(bytes: Buffer): T | undefined {
+    const young = this.#young.get(bytes);
     if (young) return young;
-    const old = this.#old.get(version);
-    if (old) this.set(version, old);
+    const old = this.#old.get(bytes);
+    if (old) this.set(bytes, old);
     return old;
   }
 
-  set(version: Version, object: T): void {
-    if (this.#young.size >= this.#half) {
+  set(bytes: Buffer, made: T): void {
+    if (this.#size >= this.#half) {
       this.#old = this.#young;
       this.#young = new Map();
+      this.#size = 0;
     }
-    this.#young.set(version, object);
+    this.#young.set(bytes, made);
+    this.#size += bytes.length;
   }
 }
 
-const defaults = { cachedObjects: 32_768, cachedMessages: 8192 };
+const defaults = { cachedBytes: 48 * 2 ** 20, cachedMessageBytes: 16 * 2 ** 20 };
 
 /** Between stored bytes and objects: each version is decoded at most once while it is in use. */
 export class ObjectCodec {
+  /** What a writer handed in is kept as it came, and made an object for readers when the first one asks. */
   readonly #recent: Recent<KubeObject>;
   readonly #messages: Recent<Uint8Array>;
 
-  constructor(options: { cachedObjects?: number; cachedMessages?: number } = {}) {
-    this.#recent = new Recent(options.cachedObjects ?? defaults.cachedObjects);
-    this.#messages = new Recent(options.cachedMessages ?? defaults.cachedMessages);
+  /** How much of what was decoded is kept, as bytes of JSON; in memory an object takes about four times that. */
+  constructor(options: { cachedBytes?: number; cachedMessageBytes?: number } = {}) {
+    this.#recent = new Recent(options.cachedBytes ?? defaults.cachedBytes);
+    this.#messages = new Recent(options.cachedMessageBytes ?? defaults.cachedMessageBytes);
   }
 
   /** The frozen object of a version. */
-  read<T extends KubeObject>(version: Version): T {
-    const known = this.#recent.get(version);
-    if (known) return known as T;
-    const object = deepFreeze(JSON.parse(version.bytes.toString('utf8')) as T);
-    this.#recent.set(version, object);
+  read<T extends KubeObject>({ bytes }: Version): T {
+    const known = this.#recent.get(bytes);
+    if (known && Object.isFrozen(known)) return known as T;
+    const object = frozenJson(known ?? JSON.parse(bytes.toString('utf8'))) as T;
+    if (object !== known) this.#recent.set(bytes, object);
     return object;
   }
 
   /** The protobuf message of a version, without its envelope. */
   message(endpoint: Endpoint, version: Version): Uint8Array {
-    const known = this.#messages.get(version);
+    const known = this.#messages.get(version.bytes);
     if (known) return known;
     const message = encodeMessage(endpoint.kind.type, this.read(version));
-    this.#messages.set(version, message);
+    this.#messages.set(version.bytes, message);
     return message;
   }
 
@@ -70,12 +81,14 @@ export class ObjectCodec {
     return {
       resource: endpoint.resource,
       key,
-      encode: (revision) => ({
-        uid: object.metadata.uid ?? '',
-        labels: object.metadata.labels,
-        fields: selectableFields(endpoint, object),
-        bytes: toBytes(JSON.stringify(canonical(endpoint, stored, String(revision)))),
-      }),
+      encode: (revision) => {
+        const written = canonical(endpoint, stored, String(revision));
+        const bytes = toBytes(JSON.stringify(written));
+        // Who asks for this version next gets what was written: nothing is parsed.
+        this.#recent.set(bytes, written);
+        const { uid = '', labels } = object.metadata;
+        return { uid, labels, fields: selectableFields(endpoint, object), bytes };
+      },
     };
   }
 }
@@ -98,14 +111,25 @@ const metaOrder: (keyof ObjectMeta)[] = [
 ];
 
 /** kind, apiVersion, metadata in its canonical order, then the rest as the codec left it. */
-export function canonical(endpoint: Endpoint, object: KubeObject, resourceVersion: string | undefined): KubeObject {
-  const { kind = endpoint.kind.kind, apiVersion = groupVersion(endpoint.kind) } = object;
-  return canonicalObject({ ...object, kind, apiVersion }, resourceVersion);
-}
+export const canonical = (
+  { kind }: Pick<Endpoint, 'kind'>,
+  object: KubeObject,
+  resourceVersion: string | undefined,
+): KubeObject => canonicalObject(object, resourceVersion, { kind: kind.kind, apiVersion: groupVersion(kind) });
 
-export function canonicalObject(object: KubeObject, resourceVersion: string | undefined): KubeObject {
-  const { kind, apiVersion, metadata, ...rest } = object;
-  return { kind, apiVersion, metadata: canonicalMeta(metadata, resourceVersion), ...rest } as KubeObject;
+/** The same; `type` is what an object is that does not say so. */
+export function canonicalObject(
+  object: KubeObject,
+  resourceVersion: string | undefined,
+  type?: { kind: string; apiVersion: string },
+): KubeObject {
+  const ordered = {
+    kind: object.kind ?? type?.kind,
+    apiVersion: object.apiVersion ?? type?.apiVersion,
+    metadata: canonicalMeta(object.metadata, resourceVersion),
+  };
+  for (const name in object) if (!Object.hasOwn(ordered, name)) setMember(ordered, name, object[name as never]);
+  return ordered as KubeObject;
 }
 
 export function canonicalMeta(meta: ObjectMeta, resourceVersion: string | undefined): ObjectMeta {
@@ -117,8 +141,11 @@ export function canonicalMeta(meta: ObjectMeta, resourceVersion: string | undefi
   return ordered as unknown as ObjectMeta;
 }
 
-const isEmpty = (value: unknown): boolean =>
-  value === null || value === '' || (typeof value === 'object' && Object.keys(value as object).length === 0);
+function isEmpty(value: unknown): boolean {
+  if (typeof value !== 'object') return value === '';
+  for (const _ in value) return false;
+  return true;
+}
 
 /** Values of the kind's field labels that are not about name and namespace; absent values are the empty string. */
 function selectableFields(endpoint: Endpoint, object: KubeObject): Record<string, string> | undefined {
@@ -138,10 +165,26 @@ export function selectableValue({ path, boolean }: FieldPath, object: KubeObject
 const fieldText = (value: unknown): string =>
   Array.isArray(value) ? value.map((item) => item.ip ?? String(item)).join(',') : String(value);
 
-/** Freezes a tree; what is frozen already is taken as frozen all the way down. */
-export function deepFreeze<T>(value: T): T {
+/**
+ * Freezes a tree and makes of it what its JSON text says: members that are undefined are absent. What is frozen already
+ * has been through here, all the way down.
+ */
+function frozenJson(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  Object.freeze(value);
-  for (const key in value) deepFreeze(value[key]);
-  return value;
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) value[i] = value[i] === undefined ? null : frozenJson(value[i]);
+    return Object.freeze(value);
+  }
+  const object = value as Record<string, unknown>;
+  for (const name in object) {
+    const member = object[name];
+    if (member === undefined) return frozenJson(withoutUndefined(object));
+    if (typeof member !== 'object' || member === null) continue;
+    const frozen = frozenJson(member);
+    if (frozen !== member) setMember(object, name, frozen);
+  }
+  return Object.freeze(object);
 }
+
+const withoutUndefined = (object: object): object =>
+  Object.fromEntries(Object.entries(object).filter(([, member]) => member !== undefined));

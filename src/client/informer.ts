@@ -103,7 +103,10 @@ export class Informer<T extends KubeObject = KubeObject> {
   index(name: string, value: string): T[] {
     const index = this.#indexes.get(name);
     if (!index) throw new Error(`informer of ${this.resource.resource} has no index ${name}`);
-    return Array.from(index.keys.get(value) ?? [], (key) => this.#objects.get(key) as T);
+    const objects: T[] = [];
+    const keys = index.keys.get(value);
+    if (keys) for (const key of keys) objects.push(this.#objects.get(key) as T);
+    return objects;
   }
 
   /** May be called at any time; the same name twice keeps the first. */

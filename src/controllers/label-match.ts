@@ -7,8 +7,10 @@ type Labels = Record<string, string> | undefined;
 export const matchesSelector = (selector: LabelSelector | undefined, labels: Labels): boolean =>
   matchesLabelSelector(selector, labels ?? {});
 
-export const matchesLabels = (wanted: Record<string, string>, labels: Labels): boolean =>
-  Object.entries(wanted).every(([key, value]) => labels?.[key] === value);
+export function matchesLabels(wanted: Record<string, string>, labels: Labels): boolean {
+  for (const key in wanted) if (labels?.[key] !== wanted[key]) return false;
+  return true;
+}
 
 export const isEmptySelector = (s: LabelSelector | undefined): boolean =>
   Object.keys(s?.matchLabels ?? {}).length === 0 && (s?.matchExpressions ?? []).length === 0;

@@ -43,12 +43,23 @@ export function initialPodState(pod: Pod, nowMs: number): PodState {
   };
 }
 
-/**
- * The pod worker: a function from what is known and what has just happened to what is known now and what is to be done.
- * Level-driven: what to do follows from the whole state, not from the input alone, so a repeated input does no harm.
- * Never asks the clock; `context.nowMs` is the time of the input.
- */
+/** The pod worker: `advance`, and what there is to say of it. */
 export function step(
+  state: PodState,
+  input: PodInput,
+  context: PodWorkerContext,
+): { state: PodState; effects: PodEffect[] } {
+  const moved = advance(state, input, context);
+  const told = report(moved.state, context);
+  return { state: told.state, effects: [...moved.effects, ...told.effects] };
+}
+
+/**
+ * The pod worker without its report: a function from what is known and what has just happened to what is known now and what
+ * is to be done. Level-driven: what to do follows from the whole state, not from the input alone, so a repeated input does no
+ * harm. Never asks the clock; `context.nowMs` is the time of the input.
+ */
+export function advance(
   state: PodState,
   input: PodInput,
   context: PodWorkerContext,
@@ -58,7 +69,6 @@ export function step(
   decideStage(draft);
   if (draft.state.stage === 'syncing') planStart(draft);
   else planStop(draft);
-  reportStatus(draft, context);
   draft.setTimer();
   return { state: draft.state, effects: draft.effects };
 }
@@ -120,11 +130,11 @@ function finished(draft: Draft) {
   return apps.every((work) => hasEnded(work.name)) ? {} : undefined;
 }
 
-function reportStatus(draft: Draft, context: PodWorkerContext): void {
-  const { state } = draft;
+/** The status that follows from a state, where it is another than the last one. Due after the last input of a moment. */
+export function report(state: PodState, context: PodWorkerContext): { state: PodState; effects: PodEffect[] } {
   const status = podStatus(state, context);
-  if (JSON.stringify(status) === JSON.stringify(state.status)) return;
-  state.status = status;
+  if (JSON.stringify(status) === JSON.stringify(state.status)) return { state, effects: [] };
   // An object that is gone has no status; a pod being removed has said its last word.
-  if (!state.isGoneFromApi && state.stage !== 'finished') draft.effects.push({ type: 'updateStatus', status });
+  const isTold = !state.isGoneFromApi && state.stage !== 'finished';
+  return { state: { ...state, status }, effects: isTold ? [{ type: 'updateStatus', status }] : [] };
 }

@@ -175,7 +175,7 @@ export function statusPatch(old: PodStatus, wanted: PodStatus): Record<string, u
   for (const key of new Set([...Object.keys(old), ...Object.keys(target)])) {
     if (othersFields.has(key)) continue;
     const before = (old as Record<string, unknown>)[key];
-    if (canonical(before) === canonical(target[key])) continue;
+    if (sameValue(before, target[key])) continue;
     if (target[key] !== undefined) patch[key] = target[key];
     else if (removable.has(key)) patch[key] = null;
   }
@@ -195,11 +195,16 @@ const removable = new Set([
 /** Fields that the kubelet shows and never writes: the API server's, the scheduler's, the resource claim controller's. */
 const othersFields = new Set(['qosClass', 'nominatedNodeName', 'resourceClaimStatuses', 'extendedResourceClaimStatus']);
 
-/** The same text for the same value, whatever the order of members; null and absent are one. */
-function canonical(value: unknown): string {
-  return JSON.stringify(value ?? null, (_, member: unknown) => {
-    if (typeof member !== 'object' || member === null || Array.isArray(member)) return member;
-    const entries = Object.entries(member).filter(([, v]) => v !== null && v !== undefined);
-    return Object.fromEntries(entries.toSorted(([a], [b]) => (a < b ? -1 : 1)));
-  });
+/** Whether two values say the same, whatever the order of members; null and absent are one. */
+function sameValue(a: unknown, b: unknown): boolean {
+  if (a === b || (isAbsent(a) && isAbsent(b))) return true;
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
+  if (Array.isArray(a) || Array.isArray(b)) {
+    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => sameValue(item, b[i]));
+  }
+  for (const key in a) if (!sameValue(a[key as never], b[key as never])) return false;
+  for (const key in b) if (!isAbsent(b[key as never]) && isAbsent(a[key as never])) return false;
+  return true;
 }
+
+const isAbsent = (value: unknown): boolean => value === undefined || value === null;

@@ -44,6 +44,8 @@ export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #options: QueueOptions;
   readonly #entries = new Map<string, Entry>();
+  /** Those of the entries that wait for an event: most events find none. */
+  readonly #unschedulable = new Set<Entry>();
   readonly #active = new Heap<Entry>((a, b) => priorityOf(b) - priorityOf(a) || a.order - b.order);
   readonly #backingOff: WaitingRoom;
   /** Waiting for an event; the time is only there in case one was missed. */
@@ -84,7 +86,10 @@ export class SchedulingQueue {
   }
 
   remove(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (!entry) return;
     this.#entries.delete(uid);
+    this.#unschedulable.delete(entry);
   }
 
   /** The next pod to try; it stays known until `remove`, and is not given out again before `park` or `retry`. */
@@ -116,8 +121,7 @@ export class SchedulingQueue {
 
   /** The cluster changed: pods that this may help are tried again, not before their back-off is over. */
   onEvent(event: ClusterEvent): void {
-    for (const entry of this.#entries.values()) {
-      if (entry.place !== 'unschedulable') continue;
+    for (const entry of this.#unschedulable) {
       if ([...entry.rejectedBy].some((plugin) => this.#options.eventsOf(plugin).includes(event))) this.#backOff(entry);
     }
   }
@@ -135,10 +139,12 @@ export class SchedulingQueue {
     this.#backingOff.stop();
     this.#parked.stop();
     this.#entries.clear();
+    this.#unschedulable.clear();
   }
 
   #activate(entry: Entry): void {
     entry.place = 'active';
+    this.#unschedulable.delete(entry);
     this.#active.push(entry);
     this.#options.onReady();
   }
@@ -150,6 +156,8 @@ export class SchedulingQueue {
 
   #push(entry: Entry, place: 'backoff' | 'unschedulable'): void {
     entry.place = place;
+    if (place === 'unschedulable') this.#unschedulable.add(entry);
+    else this.#unschedulable.delete(entry);
     (place === 'backoff' ? this.#backingOff : this.#parked).add(entry);
   }
 

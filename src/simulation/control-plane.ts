@@ -44,7 +44,7 @@ const network = {
   endpointAddress: '172.31.255.254',
 };
 /** Clients in this process keep up; a long history and a large cache would only fill the heap. */
-const memory = { historyBytes: 8 * 2 ** 20, cachedObjects: 8192 };
+const memory = { historyBytes: 8 * 2 ** 20, cachedBytes: 12 * 2 ** 20 };
 const managerUser: UserInfo = { name: 'system:kube-controller-manager', groups: [allAuthenticated] };
 const schedulerUser: UserInfo = { name: 'system:kube-scheduler', groups: [allAuthenticated] };
 

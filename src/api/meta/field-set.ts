@@ -8,7 +8,8 @@ export interface FieldSet {
   [step: string]: FieldSet;
 }
 
-const leaf: FieldSet = Object.freeze({});
+/** One path, nothing below it. */
+export const leafSet: FieldSet = Object.freeze({});
 const self = '.';
 
 const hasChildren = (node: FieldSet): boolean => {
@@ -16,7 +17,7 @@ const hasChildren = (node: FieldSet): boolean => {
   return false;
 };
 
-const isLeaf = (node: FieldSet): boolean => {
+export const isLeaf = (node: FieldSet): boolean => {
   for (const _ in node) return false;
   return true;
 };
@@ -49,7 +50,7 @@ function joined(a: FieldSet, b: FieldSet): FieldSet {
     const child = mine ? joined(mine, b[step] as FieldSet) : (b[step] as FieldSet);
     if (child === mine) continue;
     // A leaf that gets children stays in the set.
-    if (result === a) result = isLeaf(a) ? { [self]: leaf } : { ...a };
+    if (result === a) result = isLeaf(a) ? { [self]: leafSet } : { ...a };
     result[step] = child;
     if (!mine) added = true;
   }
@@ -57,7 +58,7 @@ function joined(a: FieldSet, b: FieldSet): FieldSet {
 }
 
 const withSelf = (node: FieldSet, member: boolean): FieldSet =>
-  member && !isMember(node) ? { [self]: leaf, ...node } : node;
+  member && !isMember(node) ? { [self]: leafSet, ...node } : node;
 
 /** The paths of `a` that are not in `b`; `a` itself where nothing goes. What is below a path of `b` stays. */
 export function difference(a: FieldSet | undefined, b: FieldSet | undefined): FieldSet | undefined {
@@ -77,32 +78,41 @@ export function differenceBelow(a: FieldSet | undefined, b: FieldSet | undefined
 /** The paths that are in both sets. */
 export function intersection(a: FieldSet | undefined, b: FieldSet | undefined): FieldSet | undefined {
   if (!a || !b) return undefined;
-  if (isLeaf(a)) return isMember(b) ? leaf : undefined;
+  if (isLeaf(a)) return isMember(b) ? leafSet : undefined;
   const member = isMember(a) && isMember(b);
   return without(a, member, (child, step) => intersection(child, b[step]));
 }
 
-/** A node with mapped children, of which `undefined` ones go. */
+/** A node with mapped children, of which `undefined` ones go. Most nodes stay as they are: nothing is built for those. */
 function without(
   node: FieldSet,
   member: boolean,
   map: (child: FieldSet, step: string) => FieldSet | undefined,
 ): FieldSet | undefined {
-  const steps = Object.keys(node);
-  const children = steps.map((step) => (step === self ? undefined : map(node[step] as FieldSet, step)));
-  // Most nodes stay as they are: nothing is built for those.
-  const same = steps.every((step, i) => step === self || children[i] === node[step]);
-  if (same && member === isMember(node)) return node;
-  const result: FieldSet = member ? { [self]: leaf } : {};
+  let result = member === isMember(node) ? undefined : upTo(node, member, self);
   let size = 0;
-  steps.forEach((step, i) => {
-    const child = children[i];
-    if (!child) return;
-    result[step] = child;
-    size++;
-  });
+  for (const step in node) {
+    if (step === self) continue;
+    const child = map(node[step] as FieldSet, step);
+    if (child) size++;
+    if (result === undefined && child === node[step]) continue;
+    result ??= upTo(node, member, step);
+    if (child) result[step] = child;
+  }
+  if (result === undefined) return node;
   if (size > 0) return result;
-  return member ? leaf : undefined;
+  return member ? leafSet : undefined;
+}
+
+/** A copy of a node's children before `end`; none for the node itself. */
+function upTo(node: FieldSet, member: boolean, end: string): FieldSet {
+  const result: FieldSet = member ? { [self]: leafSet } : {};
+  if (end === self) return result;
+  for (const step in node) {
+    if (step === end) break;
+    if (step !== self) result[step] = node[step] as FieldSet;
+  }
+  return result;
 }
 
 /** Collects paths. The root itself is never a path. */
@@ -132,12 +142,12 @@ export class FieldSetBuilder {
   #insert(node: FieldSet | undefined, depth: number): FieldSet {
     if (depth === this.#path.length) {
       if (!node) return {};
-      if (hasChildren(node)) node[self] = leaf;
+      if (hasChildren(node)) node[self] = leafSet;
       return node;
     }
     const step = this.#path[depth] as string;
     const at = node ?? {};
-    if (node && isLeaf(node)) at[self] = leaf;
+    if (node && isLeaf(node)) at[self] = leafSet;
     at[step] = this.#insert(at[step], depth + 1);
     return at;
   }
@@ -151,10 +161,21 @@ export function canonical(node: FieldSet): FieldSet {
   return inOrder(Object.fromEntries(steps.map((step, i) => [step, children[i] as FieldSet])));
 }
 
-function inOrder(node: FieldSet): FieldSet {
-  const steps = Object.keys(node);
-  if (steps.every((step, i) => i === 0 || compareSteps(steps[i - 1] as string, step) <= 0)) return node;
-  return Object.fromEntries(steps.sort(compareSteps).map((step) => [step, node[step] as FieldSet]));
+/** The node itself where its steps are in order, else a copy. What is below is taken as it is. */
+export function inOrder(node: FieldSet): FieldSet {
+  let last: string | undefined;
+  let sorted = true;
+  for (const step in node) {
+    if (last !== undefined && compareSteps(last, step) > 0) {
+      sorted = false;
+      break;
+    }
+    last = step;
+  }
+  if (sorted) return node;
+  const result: FieldSet = {};
+  for (const step of Object.keys(node).sort(compareSteps)) result[step] = node[step] as FieldSet;
+  return result;
 }
 
 const kinds = ['.', 'f', 'k', 'v', 'i'];
@@ -163,7 +184,7 @@ export function compareSteps(a: string, b: string): number {
   const kind = a.charAt(0);
   const other = b.charAt(0);
   if (kind !== other) return kinds.indexOf(kind) - kinds.indexOf(other);
-  if (kind === 'f' || kind === '.') return a < b ? -1 : a > b ? 1 : 0;
+  if (kind === 'f' || kind === '.' || a === b) return a < b ? -1 : a > b ? 1 : 0;
   return compareValues(JSON.parse(a.slice(2)), JSON.parse(b.slice(2)));
 }
 

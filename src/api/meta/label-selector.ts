@@ -71,9 +71,19 @@ export function labelSelectorMatcher(selector: LabelSelector | undefined): Label
     requirements.every((requirement) => holds(requirement as Requirement, labels));
 }
 
+/** The matchers of selectors in shared objects, which nobody changes. */
+const matchers = new WeakMap<LabelSelector, LabelMatcher>();
+
 /** One answer of `labelSelectorMatcher`. */
-export const matchesLabelSelector = (selector: LabelSelector | undefined, labels: Labels): boolean =>
-  labelSelectorMatcher(selector)(labels);
+export function matchesLabelSelector(selector: LabelSelector | undefined, labels: Labels): boolean {
+  if (!selector || !Object.isFrozen(selector)) return labelSelectorMatcher(selector)(labels);
+  let matcher = matchers.get(selector);
+  if (!matcher) {
+    matcher = labelSelectorMatcher(selector);
+    matchers.set(selector, matcher);
+  }
+  return matcher(labels);
+}
 
 /** The selector as a query's text, keys in order: what Scale shows. */
 export function formatLabelSelector(selector: LabelSelector | undefined): string {

@@ -55,7 +55,7 @@ export function updateManagers(model: FieldModel, update: ManagedUpdate): Manage
   if (old && !stored?.length) return undefined;
   const before = old ?? model.empty();
   const { shape } = model;
-  const change = without(compare(shape, before, object), setOfFields(update.reset));
+  const change = without(compare(shape, before, object), resetSet(update.reset));
   const owners = afterUpdate(reconciled(shape, ownersOf(stored)), update, change);
   return owners ? entriesOf(owners, stored) : (stored as ManagedFieldsEntry[] | undefined);
 }
@@ -78,12 +78,37 @@ function startingEntries({ old, object, subresource }: ManagedUpdate): ManagedFi
   return sentEntries(sent) ?? stored;
 }
 
+/** Sets that were found to be as the schema is: objects share them from one version to the next. */
+const current = new WeakMap<Shape, WeakSet<FieldSet>>();
+
 /** Stored owners with their sets as the schema is now. */
-export const reconciled = (shape: Shape, owners: Owner[] | undefined): Owner[] =>
-  owners?.map((owner) => ({ ...owner, set: atSchema(shape, owner.set) })) ?? [];
+export function reconciled(shape: Shape, owners: Owner[] | undefined): Owner[] {
+  const known = current.get(shape) ?? new WeakSet();
+  current.set(shape, known);
+  return (owners ?? []).map((owner) => {
+    if (!owner.set || known.has(owner.set)) return owner;
+    const set = atSchema(shape, owner.set);
+    if (set !== owner.set) return { ...owner, set };
+    known.add(set);
+    return owner;
+  });
+}
 
 const isEmptyEntry = (entry: ManagedFieldsEntry): boolean =>
   Object.values(entry).every((value) => value === undefined || value === null || value === '');
+
+const resetSets = new WeakMap<readonly string[], FieldSet>();
+
+/** The set of a kind's reset fields: its list is the same one in every write. */
+function resetSet(paths: readonly string[]): FieldSet | undefined {
+  if (paths.length === 0) return undefined;
+  let set = resetSets.get(paths);
+  if (!set) {
+    set = setOfFields(paths) as FieldSet;
+    resetSets.set(paths, set);
+  }
+  return set;
+}
 
 /** The owners after a write; undefined where none of them changed. */
 function afterUpdate(owners: Owner[], update: ManagedUpdate, change: Comparison): Owner[] | undefined {

@@ -15,7 +15,9 @@ export async function bind(context: ApiContext, request: ApiRequest): Promise<An
   const pods = context.registry.find('', 'v1', 'pods') as Endpoint;
   const write: ApiRequest = { ...request, endpoint: pods, verb: 'patch', name, subresource: 'binding' };
   await modify(context, write, ({ object }) => {
-    const pod = structuredClone(object) as Pod;
+    const { metadata, spec, status } = object as Pod;
+    // Only what is assigned below is the writer's own; the rest stays shared with the version before.
+    const pod = { ...object, metadata: { ...metadata }, spec: { ...spec }, status: { ...status } } as Pod;
     const refuse = (why: string) => conflict({ group: '', resource: 'pods/binding' }, name, why);
     if (binding.metadata?.uid && binding.metadata.uid !== pod.metadata.uid) {
       throw refuse(

@@ -32,7 +32,8 @@ export function validateChanged(
   const metaErrors = validateObjectMetaUpdate(endpoint.kind, object.metadata, old.metadata);
   const errors = [...metaErrors, ...metaErrors];
   if (subresource === 'status') errors.push(...(strategy.validateStatusUpdate?.(object, old) ?? []));
-  else errors.push(...(strategy.validate?.(object) ?? []));
+  // A binding only names a node: Kubernetes does not look at the rest of the pod again.
+  else if (subresource !== 'binding') errors.push(...(strategy.validate?.(object) ?? []));
   if (wholeObject.has(subresource)) errors.push(...(strategy.validateUpdate?.(object, old) ?? []));
   refuse(endpoint, object, errors);
 }

@@ -72,7 +72,8 @@ function prepare(context: ApiContext, request: ApiRequest, object: KubeObject): 
   const { strategy, kind } = endpoint;
   if (kind.statusSubresource && kind.resetFields?.includes('status') && !strategy.keepsStatusOnCreate) {
     const fresh = endpoint.type.fields.empty() as { status?: unknown };
-    (object as { status?: unknown }).status = fresh.status;
+    // Everybody's: the strategy gets a copy to write in.
+    (object as { status?: unknown }).status = structuredClone(fresh.status);
   }
   strategy.prepareForCreate?.(object);
 }

@@ -75,7 +75,7 @@ export const defineReplicas = <T extends KubeObject>(kind: ReplicaOwner<T>): Con
           let problem: unknown;
           if (!set.metadata.deletionTimestamp) {
             // The status must say what failed, so it is written before the failure is passed on.
-            const related = relatedTo(set, active);
+            const related = () => relatedTo(set, active);
             problem = await scale(context, client, { resource: kind.resource, set, active, related }).then(
               () => undefined,
               (error: unknown) => error ?? new Error('unknown'),
@@ -103,7 +103,7 @@ interface Scale {
   resource: Resource;
   set: ReplicaSet;
   active: Pod[];
-  related: Pod[];
+  related(): Pod[];
 }
 
 async function scale(
@@ -122,7 +122,7 @@ async function scale(
     );
   }
   if (missing < 0) {
-    const ranked = rankForDeletion(active, related, context.clock.now());
+    const ranked = rankForDeletion(active, related(), context.clock.now());
     await deletePods(hands, ranked.slice(0, Math.min(-missing, burst)));
   }
 }

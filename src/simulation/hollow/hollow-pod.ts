@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import { durationMs } from '../../base/duration.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { EventRecorder, EventType } from '../../client/event-recorder.ts';
-import { initialPodState, step } from '../../kubelet/pod-worker.ts';
+import { advance, initialPodState, report } from '../../kubelet/pod-worker.ts';
 import type { StatusWriter } from '../../kubelet/status-writer.ts';
 import { type AnyContainer, containersOf, fieldPathOf, specHash } from '../../kubelet/worker/pod-spec.ts';
 import type { ContainerRole, PodEffect, PodInput, PodState } from '../../kubelet/worker/state.ts';
@@ -65,6 +65,8 @@ export class HollowPod {
     this.#isStepping = true;
     try {
       for (let next = this.#inputs.shift(); next; next = this.#inputs.shift()) this.#step(next);
+      // What happens at one moment is told once.
+      if (this.#state.stage === 'syncing') this.#report();
     } finally {
       this.#isStepping = false;
     }
@@ -94,14 +96,26 @@ export class HollowPod {
   }
 
   #step(input: PodInput): void {
-    const { clock, hostIps, finished } = this.#deps;
-    const { state, effects } = step(this.#state, input, { nowMs: clock.now(), hostIps });
+    const { state, effects } = advance(this.#state, input, this.#context());
     const isEnd = state.stage === 'finished' && this.#state.stage !== 'finished';
     this.#state = state;
+    // A pod that is going may have nothing to say any more a moment later.
+    if (state.stage !== 'syncing') this.#report();
     for (const effect of effects) this.#answer(effect);
     if (!isEnd) return;
     this.stop();
-    finished(state.pod.metadata.uid ?? '');
+    this.#deps.finished(state.pod.metadata.uid ?? '');
+  }
+
+  #report(): void {
+    const { state, effects } = report(this.#state, this.#context());
+    this.#state = state;
+    for (const effect of effects) this.#answer(effect);
+  }
+
+  #context() {
+    const { clock, hostIps } = this.#deps;
+    return { nowMs: clock.now(), hostIps };
   }
 
   #answer(effect: PodEffect): void {

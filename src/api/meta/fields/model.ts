@@ -8,7 +8,7 @@ export interface FieldModel {
   readonly shape: Shape;
   /** The version that a configuration must name; undefined: any. */
   readonly apiVersion: string | undefined;
-  /** An object before anything is set: what is in it is there without anybody's doing. */
+  /** An object before anything is set: what is in it is there without anybody's doing. Shared: read only. */
   empty(): object;
   /** Throws a 500 in Kubernetes' words for a configuration that does not fit the type. */
   check(config: KubeObject): void;
@@ -18,11 +18,15 @@ export interface FieldModel {
 export function fieldModel(schema: Schema, type: string): FieldModel {
   const known = schema.type(type);
   const [group, version] = known?.gvk ?? [];
+  let empty: object | undefined;
   return {
     shape: shapeOf(schema, type),
     apiVersion: group ? `${group}/${version}` : version,
-    // What Go writes for an object that says nothing.
-    empty: () => (known ? (schema.codecFor(type).decode({}).object as object) : {}),
+    empty: () => {
+      // What Go writes for an object that says nothing.
+      empty ??= known ? (schema.codecFor(type).decode({}).object as object) : {};
+      return empty;
+    },
     check: (config) => checkConfig(schema, type, config),
   };
 }
