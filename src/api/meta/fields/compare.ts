@@ -1,7 +1,7 @@
 import { type FieldSet, inOrder, isLeaf, leafSet } from '../field-set.ts';
 import { equalJson, isJsonObject, type JsonObject, ownMember } from '../json.ts';
 import { keyStep, valueStep } from './path.ts';
-import type { Shape } from './shape.ts';
+import type { FieldShape, Shape } from './shape.ts';
 
 /** What a write did, as sets of fields. `changed` has what was added or got another value. */
 export interface Comparison {
@@ -33,6 +33,19 @@ const asObject = (value: unknown): JsonObject | undefined => (isJsonObject(value
 const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : none);
 
 const wholeItem: Shape = { kind: 'leaf' };
+type ListShape = Shape & { kind: 'list' };
+
+interface Sides<T> {
+  before: T;
+  after: T;
+}
+
+/** The step and shape of a member; undefined for one that nobody owns. */
+function memberAt(shape: Shape, name: string): FieldShape | undefined {
+  if (shape.kind === 'map') return { step: `f:${name}`, shape: shape.element };
+  if (shape.kind !== 'struct') return { step: `f:${name}`, shape };
+  return shape.fields.get(name) ?? (shape.others && { step: `f:${name}`, shape: shape.others });
+}
 
 /** Whether a value counts as one, with nothing below it. */
 function isWhole(shape: Shape, before: unknown, after: unknown): boolean {
@@ -67,46 +80,29 @@ class Walk {
     return below.changed && inOrder(below.changed);
   }
 
-  #members(
-    below: Below,
-    shape: Shape,
-    { before, after }: { before: JsonObject | undefined; after: JsonObject | undefined },
-  ): void {
-    for (const name in after) this.#member(below, shape, name, before && ownMember(before, name), after[name]);
-    for (const name in before) {
-      if (!after || ownMember(after, name) === undefined) this.#member(below, shape, name, before[name], undefined);
+  #members(below: Below, shape: Shape, { before, after }: Sides<JsonObject | undefined>): void {
+    for (const name in after) {
+      const was = before && ownMember(before, name);
+      const is = after[name];
+      if (was === is) continue;
+      const member = memberAt(shape, name);
+      if (member) below.add(member.step, this.compare(member.shape, was, is), this.removed);
     }
-  }
-
-  // biome-ignore lint/complexity/useMaxParams: asked for every member of every write
-  #member(below: Below, shape: Shape, name: string, before: unknown, after: unknown): void {
-    if (before === after) return;
-    if (shape.kind === 'struct') {
-      const field = shape.fields.get(name);
-      if (field) this.#at(below, field.step, field.shape, before, after);
-      else if (shape.others) this.#at(below, `f:${name}`, shape.others, before, after);
-    } else this.#at(below, `f:${name}`, shape.kind === 'map' ? shape.element : shape, before, after);
-  }
-
-  // biome-ignore lint/complexity/useMaxParams: as above
-  #at(below: Below, step: string, shape: Shape, before: unknown, after: unknown): void {
-    const changed = this.compare(shape, before, after);
-    if (changed) below.addChanged(step, changed);
-    if (this.removed) below.addRemoved(step, this.removed);
+    for (const name in before) {
+      if (before[name] === undefined || (after && ownMember(after, name) !== undefined)) continue;
+      const member = memberAt(shape, name);
+      if (member) below.add(member.step, this.compare(member.shape, before[name], undefined), this.removed);
+    }
   }
 
   #set(below: Below, before: readonly unknown[], after: readonly unknown[]): void {
     const old = new Set(before.map(valueStep));
     const now = new Set(after.map(valueStep));
-    for (const step of now) if (!old.has(step)) below.addChanged(step, leafSet);
-    for (const step of old) if (!now.has(step)) below.addRemoved(step, leafSet);
+    for (const step of now) if (!old.has(step)) below.add(step, leafSet, undefined);
+    for (const step of old) if (!now.has(step)) below.add(step, undefined, leafSet);
   }
 
-  #list(
-    below: Below,
-    shape: Shape & { kind: 'list' },
-    { before, after }: { before: readonly unknown[]; after: readonly unknown[] },
-  ): void {
+  #list(below: Below, shape: ListShape, { before, after }: Sides<readonly unknown[]>): void {
     const from = sameUpTo(before, after);
     if (from === before.length && from === after.length) return;
     const old = byStep(shape, before);
@@ -117,14 +113,12 @@ class Walk {
   }
 
   /** Elements with the same keys are compared as a whole: none of them has a path of its own. */
-  #items(
-    below: Below,
-    step: string,
-    shape: Shape & { kind: 'list' },
-    { before, after }: { before: readonly unknown[]; after: readonly unknown[] },
-  ): void {
-    if (before.length < 2 && after.length < 2) this.#at(below, step, shape.element, before[0], after[0]);
-    else this.#at(below, step, wholeItem, before.length ? before : undefined, after.length ? after : undefined);
+  #items(below: Below, step: string, shape: ListShape, { before, after }: Sides<readonly unknown[]>): void {
+    const changed =
+      before.length < 2 && after.length < 2
+        ? this.compare(shape.element, before[0], after[0])
+        : this.compare(wholeItem, before.length ? before : undefined, after.length ? after : undefined);
+    below.add(step, changed, this.removed);
   }
 }
 
@@ -142,14 +136,15 @@ class Below {
     if (isGone) this.removed = leafSet;
   }
 
-  addChanged(step: string, set: FieldSet): void {
-    if (this.changed === undefined || this.changed === leafSet) this.changed = this.#isNew ? { '.': leafSet } : {};
-    this.changed[step] = set;
-  }
-
-  addRemoved(step: string, set: FieldSet): void {
-    if (this.removed === undefined || this.removed === leafSet) this.removed = this.#isGone ? { '.': leafSet } : {};
-    this.removed[step] = set;
+  add(step: string, changed: FieldSet | undefined, removed: FieldSet | undefined): void {
+    if (changed) {
+      if (this.changed === undefined || this.changed === leafSet) this.changed = this.#isNew ? { '.': leafSet } : {};
+      this.changed[step] = changed;
+    }
+    if (removed) {
+      if (this.removed === undefined || this.removed === leafSet) this.removed = this.#isGone ? { '.': leafSet } : {};
+      this.removed[step] = removed;
+    }
   }
 }
 
@@ -166,7 +161,7 @@ function sameUpTo(before: readonly unknown[], after: readonly unknown[]): number
   return i;
 }
 
-function byStep(shape: Shape & { kind: 'list' }, list: readonly unknown[]): Map<string, unknown[]> {
+function byStep(shape: ListShape, list: readonly unknown[]): Map<string, unknown[]> {
   const steps = new Map<string, unknown[]>();
   for (const item of list) {
     const step = keyStep(shape.keys, item);
