@@ -43,7 +43,7 @@ export class EventCorrelator {
     const group = groupKey(event);
     const joined = this.#isOneTooMany(group, event.message ?? '');
     const message = joined ? `(combined from similar events): ${event.message}` : event.message;
-    const key = joined ? group : JSON.stringify([group, event.message]);
+    const key = joined ? group : `${group}\0${event.message}`;
     const known = this.#known.get(key);
     if (!known) return { key, event: { ...event, message }, isRepeated: false };
     const { name, count, firstTimestamp } = known;
@@ -60,7 +60,9 @@ export class EventCorrelator {
     const now = this.#clock.now();
     const bucket = this.#buckets.get(key) ?? { tokens: limits.burst, atMs: now };
     const tokens = Math.min(limits.burst, bucket.tokens + (now - bucket.atMs) / limits.msPerToken);
-    setBounded(this.#buckets, key, { tokens: tokens >= 1 ? tokens - 1 : tokens, atMs: now });
+    bucket.tokens = tokens >= 1 ? tokens - 1 : tokens;
+    bucket.atMs = now;
+    setBounded(this.#buckets, key, bucket);
     return tokens >= 1;
   }
 
@@ -77,10 +79,10 @@ export class EventCorrelator {
   }
 }
 
-const objectKey = (e: Event): string => JSON.stringify([e.source, e.involvedObject.uid, keyParts(e)]);
-const groupKey = (e: Event): string =>
-  JSON.stringify([objectKey(e), e.type, e.reason, e.reportingComponent, e.reportingInstance]);
-const keyParts = ({ involvedObject: o }: Event) => [o.apiVersion, o.kind, o.namespace, o.name, o.fieldPath];
+/** Parts end with a character that none of them can have. A busy source has thousands of these: they are short. */
+const objectKey = ({ source, involvedObject: o }: Event): string =>
+  `${source?.component}\0${source?.host}\0${o.uid}\0${o.apiVersion}\0${o.kind}\0${o.namespace}\0${o.name}\0${o.fieldPath}`;
+const groupKey = (e: Event): string => `${objectKey(e)}\0${e.type}\0${e.reason}\0${e.reportingInstance}`;
 
 function setBounded<V>(map: Map<string, V>, key: string, value: V): void {
   map.delete(key);

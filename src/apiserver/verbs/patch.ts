@@ -11,9 +11,10 @@ import { DecodeError } from '../../api/schema/decode-error.ts';
 import { isRegistered } from '../../api/schema/schema.ts';
 import type { ApiContext } from '../context.ts';
 import { ownershipTime, resetPaths } from '../field-managers.ts';
+import { asStored } from '../representation.ts';
 import { type Answer, type ApiRequest, flag, storeKey } from '../request.ts';
 import { createObject } from './create.ts';
-import { checkIdentity, checkWriteOptions, decodeObject } from './request-body.ts';
+import { checkIdentity, checkWriteOptions, decodeObject, type KeptMembers } from './request-body.ts';
 import { modify } from './update.ts';
 
 /** PATCH in its four kinds. */
@@ -21,22 +22,42 @@ export async function patch(context: ApiContext, request: ApiRequest): Promise<A
   checkWriteOptions(request);
   if (request.patchType === 'apply') return apply(context, request);
   return modify(context, request, ({ object: old }) => {
-    const object = decodePatched(request, patched(request, old, request.endpoint.type));
+    const document = patched(request, old, request.endpoint.type);
+    const object = decodePatched(request, document, untouched(request, { document, old }));
     checkIdentity(request, object);
     return object;
   });
 }
 
 /** What a patch made must still be an object of its kind; where it is not, the patch is what is invalid. */
-function decodePatched(request: ApiRequest, document: object): KubeObject {
+function decodePatched(request: ApiRequest, document: object, kept: KeptMembers | undefined): KubeObject {
   try {
-    return decodeObject(request, request.endpoint, document);
+    return decodeObject(request, request.endpoint, document, kept);
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     const shown = request.patchType === 'strategic' ? goText(request.body) : sortedText(document);
     throw invalid({ group: '', kind: '' }, '', [invalidValue('patch', shown, error.detail)]);
   }
 }
+
+/**
+ * The half of an object that a request cannot change (`keepOldParts`) and its patch has left alone. Decoding it again would
+ * cost the most of a status write. Custom resources may be stored in another form than they are served in.
+ */
+function untouched(
+  { endpoint, subresource }: ApiRequest,
+  { document, old }: { document: object; old: KubeObject },
+): KeptMembers | undefined {
+  if (endpoint.representation !== asStored || !endpoint.kind.statusSubresource) return undefined;
+  if (subresource !== '' && subresource !== 'status') return undefined;
+  const isKept = (name: string) =>
+    !identity.has(name) &&
+    (subresource === '') === (name === 'status') &&
+    document[name as never] === old[name as never];
+  return { from: old, names: Object.keys(old).filter(isKept) };
+}
+
+const identity = new Set(['kind', 'apiVersion', 'metadata']);
 
 /** Go's patch library sorts the members of what it has taken apart. */
 const sortedText = (document: object): string =>

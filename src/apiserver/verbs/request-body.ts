@@ -41,10 +41,18 @@ export function checkWriteOptions(request: ApiRequest): { dryRun: boolean } {
   return { dryRun: dryRun.length > 0 };
 }
 
+/** The members of a stored, frozen object that a write neither means nor can change: they are taken over as they are. */
+export interface KeptMembers {
+  from: KubeObject;
+  names: readonly string[];
+}
+
 /** The object of a create or update: its kind checked, decoded by the schema, defaulted. */
-export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unknown): KubeObject {
+export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unknown, kept?: KeptMembers): KubeObject {
   const mode = fieldValidation(request);
-  const { object, unknown } = endpoint.type.decode(body);
+  const decoded = endpoint.type.decode(kept ? withoutMembers(body as object, kept.names) : body);
+  const { unknown } = decoded;
+  const object = kept ? withMembers(decoded.object, kept) : decoded.object;
   const strange = [
     ...unknown.map((path) => `unknown field "${path}"`),
     ...(request.duplicateFields ?? []).map((path) => `duplicate field "${path}"`),
@@ -56,6 +64,20 @@ export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unkn
   }
   if (mode === 'Warn') for (const text of strange) request.warn(text);
   return endpoint.type.defaults(object);
+}
+
+function withoutMembers(document: object, names: readonly string[]): object {
+  const rest: object = { ...document };
+  for (const name of names) delete rest[name as never];
+  return rest;
+}
+
+/** The object with the members, each in its place: a stored object has them in order. */
+function withMembers(object: KubeObject, { from, names }: KeptMembers): KubeObject {
+  const whole = {} as KubeObject;
+  for (const name in from) whole[name as never] = (names.includes(name) ? from : object)[name as never];
+  for (const name in object) whole[name as never] ??= object[name as never];
+  return whole;
 }
 
 /** The body of a subresource, which has a kind of its own. */
