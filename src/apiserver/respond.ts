@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
-import { constants, createGzip } from 'node:zlib';
+import { constants, createGzip, type Gzip } from 'node:zlib';
 import type { Status } from '../api/generated/types.ts';
 import type { KubeObject } from '../api/resource.ts';
 import { internalError, StatusError } from '../api/meta/status-error.ts';
@@ -30,7 +30,8 @@ export async function send(
     write(response, code, { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
     const gzip = createGzip({ level: constants.Z_BEST_SPEED });
     gzip.pipe(response as NodeJS.WritableStream);
-    gzip.end(Buffer.concat(chunks, size));
+    for (const piece of pieces(chunks)) if (!gzip.write(piece)) await drained(gzip, response);
+    gzip.end();
     return;
   }
   write(response, code, { ...headers, 'content-length': String(size) });
@@ -38,12 +39,27 @@ export async function send(
     (response as ServerResponse).end(Buffer.concat(chunks, size));
     return;
   }
-  const all = Buffer.concat(chunks, size);
-  for (let at = 0; at < size && !response.destroyed; at += writeChunk) {
-    const taken = (response as ServerResponse).write(all.subarray(at, at + writeChunk));
-    if (!taken) await drained(response);
+  for (const piece of pieces(chunks)) {
+    if (response.destroyed) break;
+    const taken = (response as ServerResponse).write(piece);
+    if (!taken) await drained(response, response);
   }
   (response as ServerResponse).end();
+}
+
+/** The chunks put together to pieces worth writing, one at a time: a long list is never in memory a second time. */
+function* pieces(chunks: readonly Buffer[]): Generator<Buffer> {
+  let piece: Buffer[] = [];
+  let size = 0;
+  for (const chunk of chunks) {
+    piece.push(chunk);
+    size += chunk.length;
+    if (size < writeChunk) continue;
+    yield Buffer.concat(piece, size);
+    piece = [];
+    size = 0;
+  }
+  if (size > 0) yield Buffer.concat(piece, size);
 }
 
 export const sendJson = (request: HttpRequest, response: HttpResponse, code: number, body: unknown): Promise<void> =>
@@ -82,13 +98,15 @@ function acceptsGzip(request: HttpRequest): boolean {
   return encodings.includes('gzip') && !loopback;
 }
 
-const drained = (response: HttpResponse): Promise<void> =>
+/** Resolves when `stream` takes more, or the response has ended. */
+const drained = (stream: HttpResponse | Gzip, response: HttpResponse): Promise<void> =>
   new Promise((resolve) => {
+    if (response.destroyed) return resolve();
     const done = () => {
-      response.off('drain', done);
+      stream.off('drain', done);
       response.off('close', done);
       resolve();
     };
-    response.on('drain', done);
+    stream.on('drain', done);
     response.on('close', done);
   });

@@ -41,7 +41,12 @@ export function sendWatch(
   };
   response.on('close', () => handle?.stop());
   handle = answer.start({
-    events: (events) => push(Buffer.concat(events.map((event) => encoder.encode(event)))),
+    events: ([first, ...more]) => {
+      if (!first) return;
+      const bytes = encoder.encode(first);
+      // Alone, an event's bytes go out as they are: all watches share them.
+      push(more.length === 0 ? bytes : Buffer.concat([bytes, ...more.map((event) => encoder.encode(event))]));
+    },
     bookmark: (revision, initialEnd) => push(encoder.bookmark(revision, initialEnd)),
     end: (error) => {
       if (error) push(encoder.error(statusOf(error)));

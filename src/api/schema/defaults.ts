@@ -72,7 +72,7 @@ export function createDefaults(types: Schema, table: DefaultsTable): ApplyDefaul
   function elements(element: string, rule: TypeDefaults | undefined): Walk {
     const walk = walkerOf(element);
     return (value) => {
-      if (isSettled(value)) return value;
+      if (typeof value !== 'object' || value === null) return value;
       rule?.apply?.(value);
       if (walk) for (const key of Object.keys(value)) (value as Json)[key] = walk((value as Json)[key]);
       return value;
@@ -87,7 +87,7 @@ export function createDefaults(types: Schema, table: DefaultsTable): ApplyDefaul
     const fill = filler(types, t, table[t]);
     const inOrder = orderer(types, t);
     return (value) => {
-      if (isSettled(value)) return value;
+      if (typeof value !== 'object' || value === null) return value;
       const object = value as Json;
       fill(object);
       for (const { name, walk } of children) if (object[name] !== undefined) object[name] = walk?.(object[name]);
@@ -97,10 +97,6 @@ export function createDefaults(types: Schema, table: DefaultsTable): ApplyDefaul
 
   return (type, object) => walkerOf(type)?.(object) ?? object;
 }
-
-/** Nothing to fill in: a scalar, or a part of a stored object (those are frozen), which has its defaults. */
-const isSettled = (value: unknown): value is string | number | boolean | null | undefined =>
-  typeof value !== 'object' || value === null || Object.isFrozen(value);
 
 function filler(types: Schema, t: string, rule: TypeDefaults | undefined): (object: Json) => void {
   const unset = Object.entries(rule?.unset ?? {}).map(([name, value]) => {
@@ -145,7 +141,7 @@ function orderer(types: Schema, t: string): (object: Json) => Json {
 
 /** A decoded value with all members in the schema's order, at every depth. */
 export function inSchemaOrder(types: Schema, t: string, value: unknown): unknown {
-  if (isSettled(value)) return value;
+  if (typeof value !== 'object' || value === null) return value;
   const element = types.element(t);
   if (element) {
     const members = value as Json;

@@ -50,9 +50,7 @@ export interface KeptMembers {
 /** The object of a create or update: its kind checked, decoded by the schema, defaulted. */
 export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unknown, kept?: KeptMembers): KubeObject {
   const mode = fieldValidation(request);
-  const decoded = endpoint.type.decode(kept ? withoutMembers(body as object, kept.names) : body);
-  const { unknown } = decoded;
-  const object = kept ? withMembers(decoded.object, kept) : decoded.object;
+  const { object, unknown } = endpoint.type.decode(kept ? withoutMembers(body as object, kept.names) : body);
   const strange = [
     ...unknown.map((path) => `unknown field "${path}"`),
     ...(request.duplicateFields ?? []).map((path) => `duplicate field "${path}"`),
@@ -63,7 +61,8 @@ export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unkn
     throw new DecodeError(prefix, `strict decoding error: ${strange.join(', ')}`);
   }
   if (mode === 'Warn') for (const text of strange) request.warn(text);
-  return endpoint.type.defaults(object);
+  const filled = endpoint.type.defaults(object);
+  return kept ? withMembers(filled, kept) : filled;
 }
 
 function withoutMembers(document: object, names: readonly string[]): object {
