@@ -1,13 +1,10 @@
 import { Command } from 'commander';
 import { importImage } from '../cluster/images/import-image.ts';
 import { type ImageSummary, listImages, removeImage } from '../cluster/images/list-images.ts';
-import { nodeDir } from '../cluster/layout.ts';
-import { localNodes } from '../cluster/local-nodes.ts';
-import { nodeServiceName } from '../cluster/services.ts';
+import { runningRuntimes } from '../cluster/local-nodes.ts';
 import { supervisionOf } from '../cluster/supervision.ts';
-import { containerdPaths } from '../cri/containerd-config.ts';
 import { documented, type OutputFormat, withCluster, withOutput } from './options.ts';
-import { CommandFailure, existingCluster, printJson, type Surroundings } from './surroundings.ts';
+import { CommandFailure, existingCluster, homeOf, printJson, type Surroundings } from './surroundings.ts';
 
 interface Flags {
   cluster: string;
@@ -26,15 +23,11 @@ function loadCommand(at: Surroundings): Command {
     .description('load an image (docker save tar, OCI layout tar or folder) into every node')
     .argument('<source>', 'file or folder')
     .action(async (source: string, { cluster, output }: Flags) => {
-      const loaded = new Map<string, string>();
-      for (const { socketPath } of await runtimes(at, cluster)) {
-        const request = { socketPath, source, clock: at.clock, rng: at.rng, log: at.log };
-        const images = await importImage(request).catch((error: unknown) => {
-          throw cannotLoad(source, error);
-        });
-        for (const { ref, digest } of images) loaded.set(ref, digest);
-      }
-      const images = [...loaded].map(([name, digest]) => ({ name, digest }));
+      const socketPaths = (await runtimes(at, cluster)).map(({ socketPath }) => socketPath);
+      const loaded = await importImage(at, { socketPaths, source, scratch: homeOf(at) }).catch((error: unknown) => {
+        throw cannotLoad(source, error);
+      });
+      const images = loaded.map(({ ref, digest }) => ({ name: ref, digest }));
       if (output === 'json') printJson(at, images);
       else for (const { name, digest } of images) at.stdout.write(`${name} ${digest}\n`);
     });
@@ -92,15 +85,8 @@ async function imagesOfNodes(at: Surroundings, cluster: string): Promise<(ImageS
   return [...images.values()];
 }
 
-/** Of the nodes that run. One that is stopped is told: it has the images that it had. */
+/** Of the nodes that run: one that is stopped keeps the images that it has. */
 async function runtimes(at: Surroundings, cluster: string): Promise<{ node: string; socketPath: string }[]> {
   const layout = await existingCluster(at, cluster);
-  const supervision = await supervisionOf(at, layout);
-  const found: { node: string; socketPath: string }[] = [];
-  for (const node of await localNodes(layout)) {
-    const { running } = await supervision.status(nodeServiceName(node));
-    if (running) found.push({ node, socketPath: containerdPaths(`${nodeDir(layout, node)}/containerd`).socket });
-    else at.stderr.write(`node ${node} does not run: left as it is\n`);
-  }
-  return found;
+  return runningRuntimes(await supervisionOf(at, layout), layout);
 }

@@ -49,7 +49,7 @@ async function stopAll(
   const stopNode = (node: string) =>
     steps.run(`node ${node}: stopped`, async () => {
       await supervision.stop(nodeServiceName(node));
-      await endContainers(deps, { layout, node, purge: true });
+      await endContainers(deps, { layout, node, how: isPurged ? 'purge' : 'clear' });
     });
   await Promise.all((await localNodes(layout)).map(stopNode));
   await steps.run('server: stopped', () => supervision.stop(serverServiceName));

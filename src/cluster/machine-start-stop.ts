@@ -18,6 +18,6 @@ export async function boot(deps: Deps, layout: ClusterLayout): Promise<void> {
 /** What is left when the services have ended, because the machine stops: containers, their runtimes, the network. */
 export async function halt(deps: Deps, layout: ClusterLayout): Promise<void> {
   const names = await localNodes(layout);
-  await Promise.all(names.map((node) => endContainers(deps, { layout, node, purge: false })));
+  await Promise.all(names.map((node) => endContainers(deps, { layout, node, how: 'halt' })));
   await virtualNetwork(deps, layout).down();
 }

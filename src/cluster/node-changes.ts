@@ -84,7 +84,7 @@ const changes: Record<NodeChange, (deps: UpDeps, change: Change) => Promise<void
       await deps.steps.run(`node ${node}: removed`, async () => {
         await supervision.stop(nodeServiceName(node));
         await forget(client, node);
-        await endContainers(deps, { layout, node, purge: true });
+        await endContainers(deps, { layout, node, how: 'purge' });
         await rm(nodeDir(layout, node), { recursive: true, force: true });
         const nodes = present.filter((name) => name !== node);
         await virtualNetwork(deps, layout).up({ index: layout.index, nodes });
@@ -97,7 +97,7 @@ const changes: Record<NodeChange, (deps: UpDeps, change: Change) => Promise<void
       // First of all: nothing of it says good-bye.
       await setLink(deps, change, { isCutOff: true });
       await supervision.stop(nodeServiceName(node));
-      await endContainers(deps, { layout, node, purge: false });
+      await endContainers(deps, { layout, node, how: 'halt' });
     });
   },
   async partition(deps, change) {

@@ -11,9 +11,10 @@ import type { Build } from './build.ts';
 import { withCluster } from './cluster-identity.ts';
 import { hasDemo, runDemo } from './demo.ts';
 import { checkFormat, NewerFormatError, nodeFormat } from './folder-format.ts';
+import { shareImages } from './images/import-image.ts';
 import { addContext } from './kubeconfig/cluster-contexts.ts';
 import { type ClusterLayout, contextNameOf, nodeDir } from './layout.ts';
-import { localNodes, virtualNetwork } from './local-nodes.ts';
+import { localNodes, runningRuntimes, runtimePaths, virtualNetwork } from './local-nodes.ts';
 import type { NodeLayout } from './network/layout.ts';
 import { installPrerequisites, missingPrerequisites } from './prerequisites.ts';
 import { nodeService, nodeServiceName, type Program, serverService } from './services.ts';
@@ -130,9 +131,29 @@ export async function startNodes(
     const { running: isRunning } = await supervision.status(nodeServiceName(place.name));
     (isRunning ? running : stopped).push(place);
   }
+  const isNew = ({ name }: NodeLayout) => !existsSync(runtimePaths(layout, name).root);
+  const added = stopped.filter(isNew).map(({ name }) => name);
   const starts = await Promise.all(stopped.map(start));
   for (const place of running) starts.push(await start(place));
+  await giveImages(deps, { layout, supervision }, added);
   return starts;
+}
+
+/** New nodes have the images that the others have, whoever loaded or pulled them. */
+async function giveImages(
+  deps: UpDeps,
+  { layout, supervision }: Pick<StartPlace, 'layout' | 'supervision'>,
+  added: readonly string[],
+): Promise<void> {
+  const [from] = (await runningRuntimes(supervision, layout)).filter(({ node }) => !added.includes(node));
+  if (!from) return;
+  for (const node of added) {
+    await deps.steps.run(
+      `node ${node}: images of ${from.node}`,
+      () => shareImages(deps, { from: from.socketPath, to: runtimePaths(layout, node).socket }),
+      (images) => String(images.length),
+    );
+  }
 }
 
 /** A kubeconfig that cannot be changed is no reason for a cluster not to be: it is told. */

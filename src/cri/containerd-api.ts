@@ -75,15 +75,48 @@ const contentService = {
 const imagesService = {
   Images: {
     methods: {
+      List: rpc('ListImagesRequest', 'ListImagesResponse'),
       Create: rpc('ImageRequest', 'ImageResponse'),
       Update: rpc('UpdateImageRequest', 'ImageResponse'),
     },
   },
-  Descriptor: message({ media_type: field('string', 1), digest: field('string', 2), size: field('int64', 3) }),
-  Image: message({ name: field('string', 1), labels: stringMap(2), target: field('Descriptor', 3) }),
+  ListImagesRequest: message({}),
+  ListImagesResponse: message({ images: repeated('Image', 1) }),
+  Image: message({ name: field('string', 1), labels: stringMap(2), target: field('containerd.types.Descriptor', 3) }),
   ImageRequest: message({ image: field('Image', 1) }),
   UpdateImageRequest: message({ image: field('Image', 1), update_mask: field('google.protobuf.FieldMask', 2) }),
   ImageResponse: message({ image: field('Image', 1) }),
+};
+
+const types = {
+  Descriptor: message({ media_type: field('string', 1), digest: field('string', 2), size: field('int64', 3) }),
+  Mount: message({ type: field('string', 1), source: field('string', 2), options: repeated('string', 4) }),
+};
+
+const snapshotsService = {
+  Snapshots: {
+    methods: {
+      Prepare: rpc('PrepareRequest', 'MountsResponse'),
+      View: rpc('PrepareRequest', 'MountsResponse'),
+      Commit: rpc('CommitRequest', 'google.protobuf.Empty'),
+      Stat: rpc('KeyRequest', 'StatResponse'),
+      Remove: rpc('KeyRequest', 'google.protobuf.Empty'),
+    },
+  },
+  PrepareRequest: message({ snapshotter: field('string', 1), key: field('string', 2), parent: field('string', 3) }),
+  MountsResponse: message({ mounts: repeated('containerd.types.Mount', 1) }),
+  CommitRequest: message({ snapshotter: field('string', 1), name: field('string', 2), key: field('string', 3) }),
+  KeyRequest: message({ snapshotter: field('string', 1), key: field('string', 2) }),
+  StatResponse: message({}),
+};
+
+const diffService = {
+  Diff: { methods: { Apply: rpc('ApplyRequest', 'ApplyResponse') } },
+  ApplyRequest: message({
+    diff: field('containerd.types.Descriptor', 1),
+    mounts: repeated('containerd.types.Mount', 2),
+  }),
+  ApplyResponse: message({ applied: field('containerd.types.Descriptor', 1) }),
 };
 
 const leasesService = {
@@ -106,12 +139,15 @@ export const containerdDescriptor = {
     containerd: {
       nested: {
         events: { nested: taskEvents },
+        types: { nested: types },
         services: {
           nested: {
             events: v1(eventsService),
             content: v1(contentService),
             images: v1(imagesService),
             leases: v1(leasesService),
+            snapshots: v1(snapshotsService),
+            diff: v1(diffService),
           },
         },
       },
@@ -156,8 +192,21 @@ export interface WriteContentResponse {
   offset?: number;
 }
 
+export interface ContainerdDescriptor {
+  mediaType: string;
+  digest: string;
+  size: number;
+}
+
 export interface ContainerdImage {
   name: string;
   labels?: Record<string, string>;
-  target: { mediaType: string; digest: string; size: number };
+  target: ContainerdDescriptor;
+}
+
+/** As mount(8) takes it. */
+export interface ContainerdMount {
+  type?: string;
+  source?: string;
+  options?: string[];
 }

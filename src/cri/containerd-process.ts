@@ -81,13 +81,20 @@ export async function stopContainerd(options: Pick<ContainerdOptions, 'dir'>, de
   await rm(paths.pidFile, { force: true });
 }
 
-/** Removes every pod of this folder's containerd, containerd itself and all its traces; works also when it does not run. */
-export async function purgeContainerd(options: Pick<ContainerdOptions, 'dir' | 'cgroup'>, deps: Deps): Promise<void> {
+/**
+ * Removes every pod of this folder's containerd, containerd itself and all its traces; works also when it does not run.
+ * `keepImages`: what it has stored stays, if it could be asked to remove its pods from that.
+ */
+export async function purgeContainerd(
+  { keepImages = false, ...options }: Pick<ContainerdOptions, 'dir' | 'cgroup'> & { keepImages?: boolean },
+  deps: Deps,
+): Promise<void> {
   const paths = containerdPaths(options.dir);
   const running = (await runningIdentity(paths, argsOf(paths))) !== undefined;
-  if (running) await removeSandboxes(paths.socket, deps);
+  const isEmpty = running && (await removeSandboxes(paths.socket, deps));
   await stopContainerd(options, deps);
-  await removeLeftovers({ paths, cgroup: options.cgroup, shimGraceMs: running ? 2000 : 0 }, deps);
+  const kept = keepImages && isEmpty ? paths.root : undefined;
+  await removeLeftovers({ paths, cgroup: options.cgroup, shimGraceMs: running ? 2000 : 0, kept }, deps);
 }
 
 async function runningIdentity(paths: ContainerdPaths, args: readonly string[]): Promise<ProcessIdentity | undefined> {

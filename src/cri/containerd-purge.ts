@@ -17,29 +17,34 @@ interface Deps {
 /** More at a time only makes each one slower: two task deletions keep a core busy. */
 const parallelRemovals = 4;
 
-/** Stops and removes every sandbox with its containers, through the runtime. Failures are logged, not thrown. */
-export async function removeSandboxes(socketPath: string, deps: Deps): Promise<void> {
+/** Stops and removes every sandbox with its containers, through the runtime; false when one stayed. Failures are logged. */
+export async function removeSandboxes(socketPath: string, deps: Deps): Promise<boolean> {
   const cri = connectContainerd(socketPath, deps);
+  let isEmpty = true;
   try {
     const { items = [] } = await cri.runtime.ListPodSandbox({});
     const queue = items.map((item) => item.id as string);
     const worker = async () => {
-      for (let id = queue.pop(); id; id = queue.pop()) await removeSandbox(cri, id, deps.log);
+      for (let id = queue.pop(); id; id = queue.pop()) if (!(await isRemoved(cri, id, deps.log))) isEmpty = false;
     };
     await Promise.all(Array.from({ length: parallelRemovals }, worker));
   } catch (error) {
     deps.log.warn({ error: String(error) }, 'the runtime did not list its sandboxes');
+    isEmpty = false;
   } finally {
     cri.close();
   }
+  return isEmpty;
 }
 
-async function removeSandbox(cri: Cri, podSandboxId: string, log: Logger): Promise<void> {
+async function isRemoved(cri: Cri, podSandboxId: string, log: Logger): Promise<boolean> {
   try {
     await cri.runtime.StopPodSandbox({ podSandboxId });
     await cri.runtime.RemovePodSandbox({ podSandboxId });
+    return true;
   } catch (error) {
     log.warn({ podSandboxId, error: String(error) }, 'the runtime did not remove a sandbox');
+    return false;
   }
 }
 
@@ -48,18 +53,21 @@ export interface Leftovers {
   cgroup: string | undefined;
   /** How long the shims may take to end by themselves. */
   shimGraceMs: number;
+  /** A folder in the runtime's that stays. */
+  kept: string | undefined;
 }
 
 /**
  * Removes all that a stopped containerd may have left: shims and their sockets, processes and cgroups below `cgroup`,
- * mounts, cached CNI results, the folder. Needs no containerd and may be repeated. Throws when something stays.
+ * mounts, cached CNI results, the folder with all but `kept`. Needs no containerd and may be repeated. Throws when something stays.
  */
-export async function removeLeftovers({ paths, cgroup, shimGraceMs }: Leftovers, deps: Deps): Promise<void> {
+export async function removeLeftovers({ paths, cgroup, shimGraceMs, kept }: Leftovers, deps: Deps): Promise<void> {
   await removeShims(paths.socket, deps.clock, shimGraceMs);
   const left = cgroup ? await removeCgroups(cgroup, deps.clock) : [];
   await removeCniResults(paths);
   await removeShimSockets(paths);
-  await removeTree(paths.dir);
+  const inside = kept ? (await readdir(paths.dir)).map((name) => join(paths.dir, name)) : [];
+  for (const dir of kept ? inside.filter((path) => path !== kept) : [paths.dir]) await removeTree(dir);
   if (left.length > 0) throw new Error(`cgroups still in use: ${left.slice(0, 5).join(', ')}`);
 }
 

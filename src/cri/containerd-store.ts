@@ -1,9 +1,13 @@
+import { access, link, mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { ClientDuplexStream } from '@grpc/grpc-js';
 import type { Clock } from '../base/clock.ts';
 import type { Rng } from '../base/rng.ts';
 import { uuid } from '../base/rng.ts';
 import type { ContainerdImage, WriteContentRequest, WriteContentResponse } from './containerd-api.ts';
 import { containerdDescriptor } from './containerd-api.ts';
+import { containerdPaths } from './containerd-config.ts';
+import { ContainerdLayers } from './containerd-layers.ts';
 import { GrpcChannel } from '../rpc/grpc-channel.ts';
 import type { RpcMethod } from '../rpc/protobuf.ts';
 import { ProtobufSchema } from '../rpc/protobuf.ts';
@@ -16,6 +20,8 @@ export interface Blob {
   size: number;
   /** The blob's bytes, in pieces of less than 16 MiB. */
   read(): AsyncIterable<Uint8Array>;
+  /** A file with just these bytes that nobody ever changes: it is linked, not copied, where that is possible. */
+  file?: string;
   /** `containerd.io/gc.ref.content.*` labels name the blobs that live as long as this one. */
   labels?: Record<string, string>;
 }
@@ -28,6 +34,14 @@ const writeTimeoutMs = 30 * 60_000;
 /** What is written under a lease is not collected as garbage before the lease ends: at the latest after an hour. */
 const leaseLifeMs = 3_600_000;
 
+/** A call of containerd's API, under a lease where there is one. */
+export type StoreCall = (
+  methods: Map<string, RpcMethod>,
+  name: string,
+  request: object,
+  lease?: string,
+) => Promise<object>;
+
 /** containerd's content and image stores, in the namespace the CRI reads. Calls reject with `RpcError`. */
 export class ContainerdStore {
   readonly #channel: GrpcChannel;
@@ -36,6 +50,10 @@ export class ContainerdStore {
   readonly #content: Map<string, RpcMethod>;
   readonly #images: Map<string, RpcMethod>;
   readonly #leases: Map<string, RpcMethod>;
+  /** The unpacked layers of images. */
+  readonly layers: ContainerdLayers;
+  /** Of the content store: `blobs/sha256/…` is below it, as in an OCI layout. */
+  readonly contentDir: string;
 
   constructor(socketPath: string, deps: { clock: Clock; rng: Rng }) {
     this.#channel = new GrpcChannel({ address: `unix://${socketPath}` }, deps.clock);
@@ -45,6 +63,10 @@ export class ContainerdStore {
     this.#content = schema.methods(service('content'));
     this.#images = schema.methods(service('images'));
     this.#leases = schema.methods(service('leases'));
+    const call: StoreCall = (methods, name, request, lease) => this.#call(methods, name, request, lease);
+    const layerMethods = { snapshots: schema.methods(service('snapshots')), diff: schema.methods(service('diff')) };
+    this.layers = new ContainerdLayers(call, layerMethods, deps);
+    this.contentDir = `${containerdPaths(dirname(socketPath)).root}/io.containerd.content.v1.content`;
   }
 
   /** Runs `work` under a lease: until it ends nothing it wrote is garbage. */
@@ -67,7 +89,10 @@ export class ContainerdStore {
       timeoutMs: writeTimeoutMs,
     });
     try {
+      const linked = blob.file ? await this.#linkBlob(blob.digest, blob.file) : undefined;
       await sendBlob(stream as unknown as WriteStream, blob, `${lease}-${blob.digest}`);
+      // Collected as garbage before it was anything else: nothing was written in its place.
+      if (linked) await access(linked);
       return true;
     } catch (error) {
       if (hasRpcCode(error, 'AlreadyExists')) return false;
@@ -75,6 +100,23 @@ export class ContainerdStore {
     } finally {
       stream.cancel();
     }
+  }
+
+  /** With the file in its place containerd takes the blob for one that it has, of another of its namespaces. */
+  async #linkBlob(digest: string, file: string): Promise<string | undefined> {
+    const path = `${this.contentDir}/blobs/sha256/${digest.slice('sha256:'.length)}`;
+    // A new containerd makes the folder with its first blob.
+    await mkdir(dirname(path), { recursive: true });
+    return link(file, path).then(
+      () => path,
+      // Another file system, or it is there already: the blob is written.
+      () => undefined,
+    );
+  }
+
+  /** All images, under all their names. */
+  async images(): Promise<ContainerdImage[]> {
+    return ((await this.#call(this.#images, 'List', {})) as { images?: ContainerdImage[] }).images ?? [];
   }
 
   /** Names a stored manifest or index; a name that exists moves. */
@@ -91,33 +133,39 @@ export class ContainerdStore {
     this.#channel.close();
   }
 
-  #call(methods: Map<string, RpcMethod>, name: string, request: object): Promise<object> {
-    return this.#channel.unary(methods.get(name) as RpcMethod, request, { headers, timeoutMs: callTimeoutMs });
+  #call(methods: Map<string, RpcMethod>, name: string, request: object, lease?: string): Promise<object> {
+    const own = lease ? { ...headers, 'containerd-lease': lease } : headers;
+    return this.#channel.unary(methods.get(name) as RpcMethod, request, { headers: own, timeoutMs: callTimeoutMs });
   }
 }
 
 type WriteStream = ClientDuplexStream<WriteContentRequest, WriteContentResponse>;
 
-/** Asks first (a blob that exists is refused before any byte is sent), then sends all pieces, then commits. */
+/** Asks first (a blob that exists is refused before any byte is sent), then sends what is not there yet, then commits. */
 async function sendBlob(stream: WriteStream, blob: Blob, ref: string): Promise<void> {
   const head = { ref, total: blob.size, expected: blob.digest };
   const replies = repliesOf(stream);
-  await send(stream, { ...head, action: 'WRITE', offset: 0 });
-  await replies.first;
-  let offset = 0;
-  for await (const data of blob.read()) {
-    await Promise.race([send(stream, { ...head, action: 'WRITE', offset, data }), replies.committed]);
-    offset += data.length;
+  await send(stream, { ...head, action: 'STAT', offset: 0 });
+  let { offset = 0 } = await replies.first;
+  if (offset < blob.size) {
+    offset = 0;
+    for await (const data of blob.read()) {
+      await Promise.race([send(stream, { ...head, action: 'WRITE', offset, data }), replies.committed]);
+      offset += data.length;
+    }
   }
   await send(stream, { ...head, action: 'COMMIT', offset, labels: blob.labels ?? {} });
   await replies.committed;
 }
 
 /** `first` settles with the first answer, `committed` with the answer to COMMIT; both reject when the stream breaks. */
-function repliesOf(stream: WriteStream): { first: Promise<void>; committed: Promise<void> } {
+function repliesOf(stream: WriteStream): {
+  first: Promise<WriteContentResponse>;
+  committed: Promise<WriteContentResponse>;
+} {
   const until = (enough: (reply: WriteContentResponse) => boolean) =>
-    new Promise<void>((resolve, reject) => {
-      stream.on('data', (reply: WriteContentResponse) => enough(reply) && resolve());
+    new Promise<WriteContentResponse>((resolve, reject) => {
+      stream.on('data', (reply: WriteContentResponse) => enough(reply) && resolve(reply));
       stream.on('error', (error) => reject(rpcErrorFrom(error)));
       stream.on('end', () => reject(new RpcError('Unavailable', 'the content stream ended early')));
     });

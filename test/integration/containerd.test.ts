@@ -201,12 +201,15 @@ function imageCases(): void {
     const layout = (await readdir(join(own.dir, 'images'))).find((name) => name.includes('busybox')) as string;
     const dir = join(own.dir, 'images', layout);
     const tar = join(own.dir, 'layout.tar.gz');
+    const socketPaths = [own.containerd.socketPath];
     await run('tar', ['-czf', tar, '-C', dir, '.']);
-    expect(await importImage({ ...target(), source: tar, name: 'from-tar' })).toMatchObject([
+    expect(await importImage(machine, { socketPaths, source: tar, name: 'from-tar' })).toMatchObject([
       { ref: 'docker.io/library/from-tar:latest' },
     ]);
     const saved = await dockerArchive(own, dir);
-    expect(await importImage({ ...target(), source: saved })).toMatchObject([{ ref: 'docker.io/library/saved:2' }]);
+    expect(await importImage(machine, { socketPaths, source: saved })).toMatchObject([
+      { ref: 'docker.io/library/saved:2' },
+    ]);
     const names = (await listImages(target())).flatMap((image) => image.names);
     expect(names).toEqual(expect.arrayContaining(['docker.io/library/saved:2', 'knarr.local/busybox:1']));
     expect(await removeImage(target(), 'saved:2')).toBe(true);

@@ -2,8 +2,17 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { baseRecipes } from '../../src/cluster/images/base-images.ts';
 import { buildOciImage } from '../../src/cluster/images/oci-image.ts';
-import { fetchText, RealCluster } from '../lifecycle/real-cluster.ts';
+import { fetchText, RealCluster, runToEnd } from '../lifecycle/real-cluster.ts';
 import { clusterIp, expectAllReachAll, hostPort, inPod, nodePlaces, nodePort, runOnEveryNode, webPods } from './web.ts';
+
+/** Blobs and programs of images in a node's folder: the name and the inode of each. */
+async function imageFiles(cluster: RealCluster, node: string): Promise<string[]> {
+  const root = join(cluster.dir, 'nodes', node, 'containerd/root');
+  const blobs = ['-path', '*/blobs/sha256/*', '-printf', 'blobs/%f %i\n'];
+  const programs = ['-path', '*/fs/bin/busybox', '-printf', 'bin/busybox %i\n'];
+  const { stdout } = await runToEnd(['find', root, '(', ...blobs, ')', '-o', '(', ...programs, ')']);
+  return [...new Set(stdout.trim().split('\n'))].sort();
+}
 
 describe('a cluster of three nodes', () => {
   let cluster: RealCluster;
@@ -14,6 +23,12 @@ describe('a cluster of three nodes', () => {
     await runOnEveryNode(cluster);
   }, 180_000);
   afterAll(() => cluster.purge(), 120_000);
+
+  /** Which nodes have the image that a test loads. */
+  const listed = async () =>
+    (JSON.parse(await cluster.ok('image list', '-o', 'json')) as { names: string[]; nodes: string[] }[])
+      .filter(({ names }) => names.includes('example.test/loaded:1'))
+      .map(({ nodes }) => nodes);
 
   it('runs pods on each, which reach each other and Services across nodes', async () => {
     const pods = await webPods(cluster);
@@ -55,17 +70,23 @@ describe('a cluster of three nodes', () => {
   });
 
   it('loads an image into every node, and removes it from every node', async () => {
-    const [, recipe] = await baseRecipes({ busybox: '/bin/busybox', catatonit: '/usr/bin/catatonit' });
+    const [, busybox] = await baseRecipes({ busybox: '/bin/busybox', catatonit: '/usr/bin/catatonit' });
+    const recipe = busybox ?? expect.fail();
     const dir = join(cluster.userHome, 'image');
-    await buildOciImage({ ...(recipe ?? expect.fail()), ref: 'example.test/loaded:1' }, dir);
+    // Another image than the one that every node has, on the same layers.
+    await buildOciImage({ ...recipe, ref: 'example.test/loaded:1', config: { Cmd: ['true'] } }, dir);
     await cluster.ok('image load', dir);
-    const listed = async () =>
-      (JSON.parse(await cluster.ok('image list', '-o', 'json')) as { names: string[]; nodes: string[] }[])
-        .filter(({ names }) => names.includes('example.test/loaded:1'))
-        .map(({ nodes }) => nodes);
     expect(await listed()).toEqual([['node1', 'node2', 'node3']]);
     await cluster.ok('image rm', 'example.test/loaded:1');
     expect(await listed()).toEqual([]);
+    await cluster.ok('image load', dir);
+  });
+
+  it('holds the files of an image once for all nodes, blobs and layers', async () => {
+    const [first, ...others] = await Promise.all(['node1', 'node2', 'node3'].map((node) => imageFiles(cluster, node)));
+    expect(first?.filter((line) => line.includes('bin/busybox')).length).toBeGreaterThan(0);
+    expect(first?.filter((line) => line.includes('blobs/')).length).toBeGreaterThan(8);
+    for (const other of others) expect(other).toEqual(first);
   });
 
   it('has the same nodes, at the same addresses, after a restart', async () => {
@@ -77,6 +98,7 @@ describe('a cluster of three nodes', () => {
     const { was, nodes } = await cluster.up();
     expect({ was, nodes: nodes.length }).toEqual({ was: 'stopped', nodes: 3 });
     expect(await nodePlaces(cluster)).toEqual(before);
+    expect(await listed()).toEqual([['node1', 'node2', 'node3']]);
     await cluster.kubectl('rollout', 'status', 'daemonset', 'web', '--timeout=60s');
     await expectAllReachAll(cluster);
   }, 180_000);
@@ -94,6 +116,12 @@ describe('a cluster of three nodes', () => {
     const status = await cluster.status();
     expect(status.services.map(({ name }) => name)).toEqual(['server', 'node-extra', 'node-node2', 'node-node3']);
     expect(status).toMatchObject({ healthy: true, problems: [] });
+    // It got what was loaded before it was there.
+    expect(await imageFiles(cluster, 'extra')).toEqual(await imageFiles(cluster, 'node2'));
+    const run = ['run', 'loaded', '--image', 'example.test/loaded:1', '--restart=Never'];
+    const spec = { spec: { nodeName: 'extra', containers: [{ name: 'loaded', image: 'example.test/loaded:1' }] } };
+    await cluster.kubectl(...run, '--overrides', JSON.stringify(spec), '--', 'true');
+    await cluster.kubectl('wait', 'pod/loaded', '--for=jsonpath={.status.phase}=Succeeded', '--timeout=30s');
     // Its address waits for it.
     await cluster.ok('node add', 'node1');
     expect((await nodePlaces(cluster))['node1']).toMatch(/\.11 /);

@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process';
-import { readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import { connectContainerd } from '../../cri/containerd-client.ts';
 import { pauseImage } from '../../cri/containerd-config.ts';
+import { withFolderLock } from '../../host/folder-lock.ts';
 import { findImages } from './image-layout.ts';
-import { hasImage, importImage } from './import-image.ts';
+import { hasImage, importFolder } from './import-image.ts';
 import type { ImageRecipe, LayerEntry } from './oci-image.ts';
 import { buildOciImage, sha256 } from './oci-image.ts';
 
@@ -45,16 +46,21 @@ export async function ensureBaseImages(request: BaseImagesRequest): Promise<Base
   const programs = request.programs ?? debianPrograms;
   const recipes = await baseRecipes(programs);
   const cri = connectContainerd(request.socketPath, request);
+  await mkdir(request.cacheDir, { recursive: true });
   try {
-    return await Promise.all(
-      recipes.map(async (recipe) => {
+    // Several nodes of a machine may start at this moment: what one builds and unpacks the next one has.
+    return await withFolderLock(request.cacheDir, {}, async () => {
+      const images: BaseImage[] = [];
+      // In one order everywhere: images share layers, and the first one brings them.
+      for (const recipe of recipes) {
         const { dir, built } = await cachedLayout(recipe, request.cacheDir);
         const [image] = await findImages(dir);
         const imported = !(await hasImage(cri, recipe.ref, image?.ids ?? []));
-        if (imported) await importImage({ ...request, source: dir });
-        return { ref: recipe.ref, built, imported };
-      }),
-    );
+        if (imported) await importFolder(request, { socketPath: request.socketPath, dir });
+        images.push({ ref: recipe.ref, built, imported });
+      }
+      return images;
+    });
   } finally {
     cri.close();
   }

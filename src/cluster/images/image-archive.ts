@@ -1,5 +1,6 @@
+import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { copyFile, mkdir, mkdtemp, open, rm, stat } from 'node:fs/promises';
+import { copyFile, cp, mkdir, mkdtemp, open, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, posix } from 'node:path';
 import { PassThrough, type Readable } from 'node:stream';
@@ -7,18 +8,39 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { extract } from 'tar-stream';
 
+/** Of a folder with an image: its layers, unpacked. */
+export const layersFolder = 'knarr-layers';
+
 /**
- * Calls `work` with a folder that holds the image: `source` itself when it is one, or the unpacked tar (plain or gzip),
- * which is deleted afterwards. Throws for a tar that names anything outside of itself.
+ * Calls `work` with a folder of our own below `scratch` that holds the image, from a folder or an unpacked tar (plain or gzip);
+ * it is deleted afterwards, but its files may be linked. Throws for a tar that names anything outside of itself, and for
+ * content that is not what its name says.
  */
-export async function withImageFolder<T>(source: string, work: (dir: string) => Promise<T>): Promise<T> {
-  if ((await stat(source)).isDirectory()) return await work(source);
-  const dir = await mkdtemp(join(tmpdir(), 'knarr-image-'));
+export async function withImageFolder<T>(
+  { source, scratch = tmpdir() }: { source: string; scratch?: string },
+  work: (dir: string) => Promise<T>,
+): Promise<T> {
+  const isFolder = (await stat(source)).isDirectory();
+  const dir = await mkdtemp(join(scratch, 'knarr-image-'));
   try {
-    await unpack(source, dir);
+    if (isFolder) await cp(source, dir, { recursive: true });
+    else await unpack(source, dir);
+    // Only we may say what a layer looks like.
+    await rm(join(dir, layersFolder), { recursive: true, force: true });
+    await verifyBlobs(dir);
     return await work(dir);
   } finally {
     await rm(dir, { recursive: true, force: true });
+  }
+}
+
+/** What is linked into a content store is not looked at again. */
+async function verifyBlobs(dir: string): Promise<void> {
+  const folder = join(dir, 'blobs/sha256');
+  for (const name of await readdir(folder).catch(() => [])) {
+    const hash = createHash('sha256');
+    await pipeline(createReadStream(join(folder, name)), hash);
+    if (hash.digest('hex') !== name) throw new Error(`the blob sha256:${name} has another content`);
   }
 }
 

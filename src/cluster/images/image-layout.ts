@@ -3,11 +3,12 @@ import { createReadStream } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { type Layer, snapshotLabel } from '../../cri/containerd-layers.ts';
 import type { Blob } from '../../cri/containerd-store.ts';
 import { firstBytes } from './image-archive.ts';
 import { fullImageName } from './image-reference.ts';
 import type { Descriptor } from './oci-image.ts';
-import { blobPath, mediaTypes, sha256 } from './oci-image.ts';
+import { architecture, blobPath, mediaTypes, sha256 } from './oci-image.ts';
 
 /** An image as found in a folder: what to store, children before parents, and what to call it. */
 export interface FoundImage {
@@ -16,6 +17,8 @@ export interface FoundImage {
   /** Digests of the image configurations, one per platform: the runtime's image ids. */
   ids: string[];
   blobs: Blob[];
+  /** What containers of this machine's kind stand on, lowest first. */
+  layers: Layer[];
 }
 
 interface Manifest {
@@ -64,9 +67,9 @@ async function ociImages(dir: string, index: Manifest): Promise<FoundImage[]> {
 }
 
 async function ociImage(dir: string, target: Descriptor): Promise<FoundImage> {
-  const blobs = await blobsOf(dir, target);
-  const ids = blobs.flatMap(({ labels }) => labels?.['containerd.io/gc.ref.content.config'] ?? []);
-  return { names: [], target, ids, blobs };
+  const image: FoundImage = { names: [], target, ids: [], layers: [], blobs: [] };
+  await collect(dir, target, image);
+  return image;
 }
 
 /** containerd's annotation is a full name. `ref.name` is by the specification any text; many tools put only the tag there. */
@@ -77,25 +80,57 @@ function ociName(annotations: Record<string, string>): string[] {
   return ref && /[/:]/.test(ref) ? [ref] : [];
 }
 
-/** A blob with all it refers to, itself last. Of an index only the manifests that are present: the others' platforms were not saved. */
-async function blobsOf(dir: string, descriptor: Descriptor): Promise<Blob[]> {
+/** An image that is in a folder with `blobs/sha256`, by its manifest or index. */
+export const imageIn = async (dir: string, names: string[], target: Descriptor): Promise<FoundImage> => ({
+  ...(await ociImage(dir, target)),
+  names,
+});
+
+/** Adds a blob with all it refers to, itself last. Of an index only the manifests that are present: the others' platforms were not saved. */
+async function collect(dir: string, descriptor: Descriptor, into: FoundImage): Promise<void> {
   const own = fileBlob(blobPath(dir, descriptor.digest), descriptor);
   const content = await readJson<Manifest>(blobPath(dir, descriptor.digest));
   if (!content) throw new Error(`the image lacks the blob ${descriptor.digest}`);
   const labels: Record<string, string> = {};
-  const children: Blob[] = [];
   for (const [i, child] of (content.manifests ?? []).entries()) {
     if (!(await exists(blobPath(dir, child.digest)))) continue;
     labels[`containerd.io/gc.ref.content.m.${i}`] = child.digest;
-    children.push(...(await blobsOf(dir, child)));
+    await collect(dir, child, into);
   }
   if (content.config) {
     const { config, layers = [] } = content;
     Object.assign(labels, gcLabels(config, layers));
-    children.push(...[config, ...layers].map((blob) => fileBlob(blobPath(dir, blob.digest), blob)));
+    const chain = chainOf(await readJson<ImageConfiguration>(blobPath(dir, config.digest)), layers);
+    if (chain.length > 0) into.layers = chain;
+    into.ids.push(config.digest);
+    into.blobs.push({ ...fileBlob(blobPath(dir, config.digest), config), labels: chainLabel(chain) });
+    into.blobs.push(...layers.map((blob) => fileBlob(blobPath(dir, blob.digest), blob)));
   }
-  return [...children, { ...own, labels }];
+  into.blobs.push({ ...own, labels });
 }
+
+interface ImageConfiguration {
+  architecture?: string;
+  os?: string;
+  rootfs?: { diff_ids?: string[] };
+}
+
+/** The layers of an image for this machine's kind with the names that their chain has; none for another kind, or what is no image. */
+function chainOf(config: ImageConfiguration | undefined, blobs: readonly Descriptor[]): Layer[] {
+  const diffs = config?.rootfs?.diff_ids ?? [];
+  if (config?.architecture !== architecture || config.os !== 'linux' || diffs.length !== blobs.length) return [];
+  let parent = '';
+  return diffs.map((diff, i) => {
+    const layer = { chainId: parent ? sha256(`${parent} ${diff}`) : diff, parent, blob: blobs[i] as Descriptor };
+    parent = layer.chainId;
+    return layer;
+  });
+}
+
+const chainLabel = (chain: readonly Layer[]): Record<string, string> => {
+  const top = chain.at(-1);
+  return top ? { [snapshotLabel]: top.chainId } : {};
+};
 
 function gcLabels(config: Descriptor, layers: Descriptor[]): Record<string, string> {
   const entries = layers.map((layer, i) => [`containerd.io/gc.ref.content.l.${i}`, layer.digest]);
@@ -123,8 +158,13 @@ async function savedImage(dir: string, saved: SavedImage): Promise<FoundImage> {
       yield Buffer.from(text);
     },
   };
-  const blobs = [config.blob, ...layers.map((layer) => layer.blob), manifest];
-  return { names: saved.RepoTags ?? [], target, ids: [config.descriptor.digest], blobs };
+  const chain = chainOf(
+    await readJson<ImageConfiguration>(join(dir, saved.Config)),
+    layers.map((layer) => layer.descriptor),
+  );
+  const configBlob = { ...config.blob, labels: chainLabel(chain) };
+  const blobs = [configBlob, ...layers.map((layer) => layer.blob), manifest];
+  return { names: saved.RepoTags ?? [], target, ids: [config.descriptor.digest], blobs, layers: chain };
 }
 
 const compressions: Record<string, string> = { '1f8b': '+gzip', '28b5': '+zstd' };
@@ -143,6 +183,7 @@ async function describe(dir: string, name: string, mediaType: string): Promise<{
 const fileBlob = (path: string, { digest, size }: Descriptor): Blob => ({
   digest,
   size,
+  file: path,
   read: () => createReadStream(path, { highWaterMark: pieceBytes }),
 });
 

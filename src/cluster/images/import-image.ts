@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { sleep } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
@@ -5,20 +6,25 @@ import type { Rng } from '../../base/rng.ts';
 import { connectContainerd } from '../../cri/containerd-client.ts';
 import { ContainerdStore } from '../../cri/containerd-store.ts';
 import type { Cri } from '../../cri/cri.ts';
-import { withImageFolder } from './image-archive.ts';
+import { layersFolder, withImageFolder } from './image-archive.ts';
 import type { FoundImage } from './image-layout.ts';
-import { findImages } from './image-layout.ts';
+import { findImages, imageIn } from './image-layout.ts';
+
+export interface ImportDeps {
+  clock: Clock;
+  rng: Rng;
+  log: Logger;
+}
 
 export interface ImportRequest {
-  /** The unix socket of the node's containerd. */
-  socketPath: string;
+  /** The unix sockets of the nodes' containerds. */
+  socketPaths: readonly string[];
   /** A `docker save` tar, an OCI layout tar (each also gzipped), or such a layout in a folder. */
   source: string;
   /** A name for an image that brings none; it replaces the image's own. */
   name?: string;
-  clock: Clock;
-  rng: Rng;
-  log: Logger;
+  /** A folder on the nodes' file system: what is unpacked there is shared by them. */
+  scratch?: string;
 }
 
 export interface ImportedImage {
@@ -34,30 +40,94 @@ const managed = { 'io.cri-containerd.image': 'managed' };
 /** How long the CRI may take to learn of an image from containerd's events. */
 const seenWithinMs = 10_000;
 
-/** Puts the images of an archive or layout into a node's containerd; when it resolves, pods can use them. */
-export async function importImage(request: ImportRequest): Promise<ImportedImage[]> {
-  return await withImageFolder(request.source, async (dir) => {
-    const images = await findImages(dir, request.name);
-    const store = new ContainerdStore(request.socketPath, request);
-    const cri = connectContainerd(request.socketPath, request);
-    try {
-      const imported: ImportedImage[] = [];
-      for (const image of images) imported.push(...(await importOne({ image, store, cri }, request)));
-      return imported;
-    } finally {
-      store.close();
-      cri.close();
-    }
+/** Puts the images of an archive or layout into nodes' containerds; when it resolves, pods can use them. */
+export async function importImage(deps: ImportDeps, request: ImportRequest): Promise<ImportedImage[]> {
+  return await withImageFolder(request, async (dir) => {
+    let imported: ImportedImage[] = [];
+    // One after the other: the first one unpacks for all.
+    for (const socketPath of request.socketPaths) imported = await importFolder(deps, { ...request, socketPath, dir });
+    return imported;
   });
 }
 
+export interface FolderRequest {
+  socketPath: string;
+  /** An OCI layout or unpacked `docker save`, whose files nobody ever changes: they may be linked. Unpacked layers are kept in it, too. */
+  dir: string;
+  name?: string;
+}
+
+export async function importFolder(
+  deps: ImportDeps,
+  { socketPath, dir, name }: FolderRequest,
+): Promise<ImportedImage[]> {
+  const images = await findImages(dir, name);
+  return await withRuntime(socketPath, deps, async (runtime) => {
+    const imported: ImportedImage[] = [];
+    for (const image of images) {
+      imported.push(...(await importOne(deps, runtime, image, (chainId) => join(dir, layersFolder, chainId))));
+    }
+    return imported;
+  });
+}
+
+interface Runtime {
+  store: ContainerdStore;
+  cri: Cri;
+}
+
+async function withRuntime<T>(
+  socketPath: string,
+  deps: ImportDeps,
+  work: (runtime: Runtime) => Promise<T>,
+): Promise<T> {
+  const runtime = { store: new ContainerdStore(socketPath, deps), cri: connectContainerd(socketPath, deps) };
+  try {
+    return await work(runtime);
+  } finally {
+    runtime.store.close();
+    runtime.cri.close();
+  }
+}
+
+/** Gives one node all images that another one has; both are on one file system, and hold them once. */
+export async function shareImages(
+  deps: ImportDeps,
+  { from, to }: { from: string; to: string },
+): Promise<ImportedImage[]> {
+  return await withRuntime(from, deps, ({ store: source }) =>
+    withRuntime(to, deps, async (target) => {
+      const present = new Set((await target.store.images()).map(({ name }) => name));
+      const imported: ImportedImage[] = [];
+      await source.withLease(async (lease) => {
+        for (const { name, target: descriptor } of await source.images()) {
+          // Names by id and by digest come with the image itself.
+          if (present.has(name) || !/:[\w.-]+$/.test(name) || name.startsWith('sha256:')) continue;
+          const image = await imageIn(source.contentDir, [name], descriptor);
+          const folders = new Map<string, string>();
+          for (const { chainId } of image.layers) {
+            const folder = await source.layers.folder(chainId, lease);
+            if (folder) folders.set(chainId, folder);
+          }
+          imported.push(...(await importOne(deps, target, image, (chainId) => folders.get(chainId))));
+        }
+      });
+      return imported;
+    }),
+  );
+}
+
+/** `sharedLayer`: where a layer is, or is to be, unpacked for all. */
 async function importOne(
-  { image, store, cri }: { image: FoundImage; store: ContainerdStore; cri: Cri },
-  { clock, log }: ImportRequest,
+  { clock, log }: ImportDeps,
+  { store, cri }: Runtime,
+  image: FoundImage,
+  sharedLayer: (chainId: string) => string | undefined,
 ): Promise<ImportedImage[]> {
   const { target } = image;
   await store.withLease(async (lease) => {
     for (const blob of image.blobs) await store.writeBlob(blob, lease);
+    for (const layer of image.layers) await store.layers.unpack(layer, sharedLayer(layer.chainId), lease);
     for (const name of image.names) await store.putImage({ name, labels: managed, target });
   });
   for (const name of image.names) await untilSeen(cri, { name, ids: image.ids, clock });

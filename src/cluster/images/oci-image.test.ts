@@ -98,13 +98,15 @@ describe('an image archive', () => {
   it('is found in a gzipped tar as in the folder', async () => {
     const target = await buildOciImage(recipe(), join(dir, 'a'));
     await run('tar', ['-czf', join(dir, 'a.tgz'), '-C', join(dir, 'a'), '.']);
-    const found = await withImageFolder(join(dir, 'a.tgz'), (folder) => findImages(folder, 'mine:2'));
+    const found = await withImageFolder({ source: join(dir, 'a.tgz') }, (folder) => findImages(folder, 'mine:2'));
     expect(found).toMatchObject([{ names: ['docker.io/library/mine:2'], target: { digest: target.digest } }]);
   });
 
   it('must not name anything outside of itself', async () => {
     await run('tar', ['-cPf', join(dir, 'evil.tar'), '-C', dir, '--transform=s,program,../../program,', 'program']);
-    await expect(withImageFolder(join(dir, 'evil.tar'), async () => undefined)).rejects.toThrow('outside of itself');
+    await expect(withImageFolder({ source: join(dir, 'evil.tar') }, async () => undefined)).rejects.toThrow(
+      'outside of itself',
+    );
   });
 
   it('without a name, or that is no image, is refused', async () => {

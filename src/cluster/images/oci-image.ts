@@ -46,6 +46,7 @@ export const mediaTypes = {
 
 /** The names Go gives the processors that Node runs on. */
 const architectures: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd64', ia32: '386' };
+export const architecture: string = architectures[process.arch] ?? process.arch;
 
 /**
  * Builds an OCI image layout (image-spec/image-layout.md) in the folder `dir`. The same input gives the same digests:
@@ -53,7 +54,7 @@ const architectures: Partial<Record<NodeJS.Architecture, string>> = { x64: 'amd6
  */
 export async function buildOciImage(recipe: ImageRecipe, dir: string): Promise<Descriptor> {
   await mkdir(`${dir}/blobs/sha256`, { recursive: true });
-  const platform = { architecture: architectures[process.arch] ?? process.arch, os: 'linux' };
+  const platform = { architecture, os: 'linux' };
   const layers: Descriptor[] = [];
   for (const [i, entries] of recipe.layers.entries()) layers.push(await writeLayer(entries, dir, i));
   const config = await writeJsonBlob(dir, mediaTypes.config, {

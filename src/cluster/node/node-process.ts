@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
@@ -117,7 +116,6 @@ async function startRuntime(deps: NodeDeps, options: NodeOptions): Promise<Conta
   const { clock, rng, log } = deps;
   const containerd = await ensureRuntime(deps, options);
   const cacheDir = options.imageCache ?? join(options.dir, 'images');
-  await mkdir(cacheDir, { recursive: true });
   await ensureBaseImages({ socketPath: containerd.socketPath, cacheDir, clock, rng, log });
   return containerd;
 }
