@@ -1,6 +1,6 @@
 import * as admissionregistration from './admissionregistration/columns.ts';
 import { customResourceDefinition } from './apiextensions/definition.ts';
-import { apiService } from './apiregistration/columns.ts';
+import { apiService } from './apiregistration/api-service.ts';
 import { storageVersion } from './apiserverinternal/columns.ts';
 import { controllerRevision, deployment, replicaSet, statefulSet } from './apps/columns.ts';
 import { daemonSet } from './apps/daemon-set.ts';

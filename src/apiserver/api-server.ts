@@ -11,6 +11,9 @@ import { openStore } from '../store/open-store.ts';
 import type { SharedJournal } from '../store/shared-journal.ts';
 import type { Store } from '../store/store.ts';
 import { Admission } from './admission/admission.ts';
+import { Aggregator } from './aggregation/aggregator.ts';
+import { ApiServices } from './aggregation/api-services.ts';
+import type { FrontProxyCertificate } from './aggregation/remote-server.ts';
 import { extensionPlugins } from './admission/extension-plugins.ts';
 import { admissionPlugins } from './admission/plugins.ts';
 import { ParamReader } from './admission/policy-params.ts';
@@ -68,6 +71,8 @@ export interface ApiServerOptions {
   cachedBytes?: number;
   /** In-process writes that JSON would change are refused. For tests. */
   checkWrites?: boolean;
+  /** How it shows aggregated servers that it may say who asks, and whose certificates may tell it the same. PEM. */
+  frontProxy?: FrontProxyCertificate & { ca: string };
   /** How it reaches nodes; without it there are no logs and no exec. */
   nodes?: Omit<NodeConnectorOptions, 'ca'>;
 }
@@ -85,6 +90,8 @@ export class ApiServer {
   readonly #deps: ApiServerDeps;
   readonly #checkWrites: boolean;
   readonly #customResources: CustomResources;
+  readonly #apiServices: ApiServices;
+  #frontProxy: FrontProxyCertificate | undefined;
   #listener: Listener | undefined;
 
   /** Opens the state, and fills a fresh one with what every cluster has. */
@@ -92,8 +99,9 @@ export class ApiServer {
     const store = await openStore(deps.journal, { onFatal: deps.onFatal, windowBytes: options.historyBytes });
     const server = new ApiServer(store, deps, options);
     await server.context.addresses.adopt();
-    await server.#bootstrap(options.facts);
+    await server.#bootstrap({ ...options.facts, frontProxyCaPem: options.frontProxy?.ca });
     server.#customResources.start();
+    server.#apiServices.start();
     server.#eventExpiry.start();
     return server;
   }
@@ -105,7 +113,13 @@ export class ApiServer {
     const read = storeReader(store, objects);
     const authorizer = observingAuthorizer(store, objects);
     const tokens = new TokenIssuer({ privateKeyPem: options.tokenKey, clock, rng });
-    const authentication = new Authentication({ caPem: options.ca, issuer: tokens, read, clock });
+    const authentication = new Authentication({
+      caPem: options.ca,
+      issuer: tokens,
+      read,
+      clock,
+      frontProxyCaPem: options.frontProxy?.ca,
+    });
     const caller = new WebhookCaller({ read, clock, rng });
     const params = new ParamReader({ registry, store, objects });
     const admission = new Admission(
@@ -135,11 +149,17 @@ export class ApiServer {
     this.health = new Health();
     this.health.add('ping', () => true);
     const { context } = this;
-    const plain = { context, discovery: discoveryOf(registry), openapi: openApiOf(registry), health: this.health };
+    const client = createClient(this.transportFor(operator, 'kube-apiserver'));
+    this.#frontProxy = options.frontProxy;
+    const certificate = () => this.#frontProxy;
+    const services = new ApiServices({ ...context, client, certificate });
+    this.#apiServices = services;
+    const discovery = discoveryOf(registry, services);
+    const plain = { context, discovery, openapi: openApiOf(registry, services), health: this.health };
     this.#eventExpiry = new EventExpiry(context);
     this.#customResources = new CustomResources({
       ...context,
-      client: createClient(this.transportFor(operator, 'kube-apiserver')),
+      client,
       deleteAll: (resource) => deleteAll(context, resource),
       conversionOf: (definition) =>
         definition.spec.conversion?.strategy === 'Webhook'
@@ -149,7 +169,8 @@ export class ApiServer {
     this.#nodes = new NodeConnector({ read }, { ca: options.ca, cert: '', key: '', ...options.nodes });
     const proxy = new BackendProxy({ read, rng, tls: () => this.#nodes.tls });
     const plainPaths = new PlainPaths(plain);
-    this.#front = new Front({ context, authentication, plainPaths, nodes: this.#nodes, proxy });
+    const aggregator = new Aggregator({ services, read, rng, certificate });
+    this.#front = new Front({ context, authentication, plainPaths, nodes: this.#nodes, proxy, aggregator });
   }
 
   /** Writes what a fresh cluster lacks, and what a newer version adds; nothing on a settled one. */
@@ -186,8 +207,10 @@ export class ApiServer {
     return this.#listener.port;
   }
 
-  /** Renewed certificates: for whoever connects from now on, and towards nodes. PEM. */
-  useCertificates({ serving, nodes }: { serving: KeyPair; nodes: KeyPair }): void {
+  /** Renewed certificates: for whoever connects from now on, towards nodes and aggregated servers. PEM. */
+  useCertificates(renewed: { serving: KeyPair; nodes: KeyPair; frontProxy?: KeyPair }): void {
+    const { serving, nodes, frontProxy } = renewed;
+    if (frontProxy) this.#frontProxy = frontProxy;
     this.#listener?.setCertificate(serving);
     this.#nodes.useCertificate(nodes);
   }
@@ -195,6 +218,7 @@ export class ApiServer {
   async close(): Promise<void> {
     await this.#listener?.close();
     this.#customResources.stop();
+    this.#apiServices.stop();
     this.#eventExpiry.stop();
     await this.context.store.close();
   }

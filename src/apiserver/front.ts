@@ -2,6 +2,8 @@ import type { TLSSocket } from 'node:tls';
 import { StatusError } from '../api/meta/status-error.ts';
 import { hasProtobuf } from '../api/schema/protobuf-encode.ts';
 import type { Authentication } from './authn/authentication.ts';
+import type { Attributes } from './authz/attributes.ts';
+import { headerLists } from './authn/authenticator.ts';
 import { impersonate } from './authn/impersonation.ts';
 import type { UserInfo } from './authn/user-info.ts';
 import { type HttpRequest, parseBody, readBody } from './body.ts';
@@ -11,6 +13,7 @@ import { encodeAnswer } from './encode.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { SharedEvents } from './event-encoder.ts';
 import { Inflight } from './flowcontrol/inflight.ts';
+import type { Aggregator } from './aggregation/aggregator.ts';
 import type { BackendProxy } from './backend-proxy.ts';
 import { type Encoding, negotiate, type Offer } from './negotiate.ts';
 import type { NodeConnector } from './node-connector.ts';
@@ -28,6 +31,7 @@ export interface FrontDeps {
   plainPaths: PlainPaths;
   nodes: NodeConnector;
   proxy: BackendProxy;
+  aggregator: Aggregator;
 }
 
 /** Subresources whose requests go on to a node or a backend. */
@@ -55,9 +59,14 @@ export class Front {
 
   /** An HTTP/1.1 upgrade: exec, attach and port-forward. Throws like a handler; the caller writes the error. */
   async upgrade(request: HttpRequest, socket: TLSSocket, head: Buffer): Promise<void> {
-    const { context, nodes, proxy } = this.#deps;
+    const { context, nodes, proxy, aggregator } = this.#deps;
     const user = await this.#user(request);
     const { path, query } = urlOf(request);
+    const service = aggregator.find(path);
+    if (service) {
+      authorize(context, user, attributesOfPath(context, request));
+      return aggregator.upgrade(service, user, { request, socket, head });
+    }
     const at = parseResourcePath(context.registry, path);
     if (!at?.endpoint || !connecting.has(at.subresource)) throw noSuchResource();
     const apiRequest = this.#connectRequest(request, { at, query, user });
@@ -67,9 +76,14 @@ export class Front {
   }
 
   async #serve(request: HttpRequest, response: HttpResponse): Promise<void> {
-    const { context, plainPaths, nodes, proxy } = this.#deps;
+    const { context, plainPaths, nodes, proxy, aggregator } = this.#deps;
     const { path, query } = urlOf(request);
     const user = await this.#user(request);
+    const service = aggregator.find(path);
+    if (service) {
+      authorize(context, user, attributesOfPath(context, request));
+      return aggregator.serve(service, user, { request, response });
+    }
     const at = parseResourcePath(context.registry, path);
     if (!at) return plainPaths.serve(request, response, { path, user });
     if (!at.endpoint) return this.#unknown(request, response, { at, user });
@@ -161,12 +175,14 @@ export class Front {
   async #user(request: HttpRequest): Promise<UserInfo> {
     const { authentication, context } = this.#deps;
     const socket = request.socket as TLSSocket;
+    const headers = headerLists(request);
     const user = await authentication.authenticate({
       peerCertificate: socket.getPeerX509Certificate?.(),
       authorization: request.headers.authorization,
+      headers,
     });
     if (!user) throw StatusError.of('Unauthorized', 'Unauthorized');
-    return impersonate(user, request.headers, context.authorizer);
+    return impersonate(user, headers, context.authorizer);
   }
 }
 
@@ -193,6 +209,24 @@ function urlOf(request: HttpRequest): { path: string; query: URLSearchParams } {
   return mark < 0
     ? { path: url, query: new URLSearchParams() }
     : { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) };
+}
+
+/** What a request asks permission for, by its path alone: another server knows what the resource is. */
+function attributesOfPath({ registry }: ApiContext, request: HttpRequest): Attributes {
+  const { path, query } = urlOf(request);
+  const method = request.method ?? 'GET';
+  const at = parseResourcePath(registry, path);
+  if (!at) return { verb: method.toLowerCase(), path };
+  const { group, version, resource, subresource, namespace, name } = at;
+  return { verb: plainVerb(method, at, query), group, version, resource, subresource, namespace, name };
+}
+
+function plainVerb(method: string, { watch, name }: ResourcePath, query: URLSearchParams): string {
+  const one = name !== '';
+  if (method === 'DELETE') return one ? 'delete' : 'deletecollection';
+  if (method !== 'GET' && method !== 'HEAD') return connectVerbs[method] ?? '';
+  if (watch || (!one && flag(query, 'watch'))) return 'watch';
+  return one ? 'get' : 'list';
 }
 
 function verbOf(request: HttpRequest, at: ResourcePath, query: URLSearchParams): Verb {

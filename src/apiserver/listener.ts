@@ -20,7 +20,7 @@ export interface ListenerOptions {
   port: number;
   cert: string;
   key: string;
-  /** Signs client certificates. */
+  /** Sign client certificates: one authority or several. */
   ca: string;
 }
 

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { endpointslices, nodes, pods, services } from '../api/generated/resources.ts';
 import { seededRng } from '../base/rng.ts';
-import { behindProxy, locationBehind, passedOn } from './backend-proxy.ts';
+import { behindProxy } from './backend-proxy.ts';
 import { FakeObjectReader } from './object-reader.fake.ts';
+import { locationBehind } from './pass-on.ts';
+import { passedOn } from './passed-headers.ts';
 import { parseProxyName, proxyTarget } from './proxy-target.ts';
 
 const read = new FakeObjectReader();

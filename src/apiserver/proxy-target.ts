@@ -1,14 +1,13 @@
-import { endpointslices, nodes, pods, services } from '../api/generated/resources.ts';
+import { nodes, pods, services } from '../api/generated/resources.ts';
 import type { Node, Pod, Service } from '../api/generated/types.ts';
-import { badRequest, notFound, StatusError } from '../api/meta/status-error.ts';
+import { badRequest, notFound } from '../api/meta/status-error.ts';
 import type { Rng } from '../base/rng.ts';
 import type { ObjectReader } from './object-reader.ts';
+import { type HostPort, oneOf, readyEndpoints, unavailable } from './service-endpoint.ts';
 
 /** Where a request behind the proxy goes. */
-export interface ProxyTarget {
+export interface ProxyTarget extends HostPort {
   scheme: 'http' | 'https';
-  host: string;
-  port: number;
   /** The node's own server: it knows this one by its certificate. */
   isNode: boolean;
 }
@@ -64,16 +63,8 @@ function serviceTarget({ namespace, name: text }: Place, deps: { read: ObjectRea
   const { scheme, name, port } = parseProxyName('service', text);
   const service = deps.read.get<Service>(services, namespace, name);
   if (!service) throw notFound(services, name);
-  const portName = portNameOf(service, port);
-  const found = deps.read
-    .list(endpointslices, namespace)
-    .filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name)
-    .flatMap(({ endpoints, ports }) => {
-      const number = ports?.find((candidate) => (candidate.name ?? '') === portName)?.port;
-      const ready = (endpoints ?? []).filter(({ conditions }) => conditions?.ready !== false);
-      return number ? ready.flatMap(({ addresses }) => addresses.map((host) => ({ host, port: number }))) : [];
-    });
-  const chosen = found[Math.floor(deps.rng.next() * found.length)];
+  const found = readyEndpoints(deps.read, { namespace, name }, portNameOf(service, port));
+  const chosen = oneOf(found, deps.rng);
   if (!chosen) throw unavailable(`no endpoints available for service ${JSON.stringify(text)}`);
   return { scheme: scheme || 'http', ...chosen, isNode: false };
 }
@@ -87,5 +78,3 @@ function portNameOf({ metadata, spec }: Service, wanted: string): string {
   if (found) return found.name ?? '';
   throw unavailable(`no service port ${JSON.stringify(wanted)} found for service ${JSON.stringify(metadata.name)}`);
 }
-
-const unavailable = (message: string): StatusError => StatusError.of('ServiceUnavailable', message);

@@ -29,6 +29,8 @@ export interface ClusterPki {
   admin: KeyPair;
   /** The API server towards the nodes' HTTPS. */
   kubeletClient: KeyPair;
+  /** Vouches for who asks, towards aggregated API servers: an authority of its own, so that no user's certificate does. */
+  frontProxy: { ca: KeyPair; client: KeyPair };
   /** Signs service account tokens (ES256). */
   serviceAccount: { key: string; publicKey: string };
 }
@@ -44,6 +46,9 @@ export interface ClusterPkiOptions {
   serviceAddress?: string;
 }
 
+/** The only name for which aggregated servers, and this one, take another's word on who asks. */
+export const frontProxyName = 'front-proxy-client';
+
 interface Leaf extends CertificateSubject {
   file: string;
   usage: ExtendedUsage;
@@ -54,8 +59,10 @@ interface Leaf extends CertificateSubject {
  * complete and valid is only read. A CA is made once and never replaced: throws when its key is lost or it has expired.
  */
 export async function ensureClusterPki(dir: string, options: ClusterPkiOptions): Promise<ClusterPki> {
-  const ca = await ensureAuthority(dir, options);
-  const leaf = (wanted: Leaf) => ensureLeaf(dir, { ca, wanted, clock: options.clock });
+  const name = options.clusterName ? `kubernetes-${options.clusterName}` : 'kubernetes';
+  const ca = await ensureAuthority(dir, 'ca', { name, clock: options.clock });
+  const proxyCa = await ensureAuthority(dir, 'front-proxy-ca', { name: 'front-proxy-ca', clock: options.clock });
+  const leaf = (wanted: Leaf, by = ca) => ensureLeaf(dir, { ca: by, wanted, clock: options.clock });
   return {
     ca,
     apiserver: await leaf({
@@ -76,6 +83,10 @@ export async function ensureClusterPki(dir: string, options: ClusterPkiOptions):
       organizations: ['system:masters'],
       usage: 'client auth',
     }),
+    frontProxy: {
+      ca: proxyCa,
+      client: await leaf({ file: 'front-proxy-client', commonName: frontProxyName, usage: 'client auth' }, proxyCa),
+    },
     serviceAccount: await ensureServiceAccountKey(dir),
   };
 }
@@ -91,20 +102,23 @@ function serverHosts(options: ClusterPkiOptions): string[] {
   return [...new Set([...hosts, ...(options.addresses ?? []).map(canonicalIp)])];
 }
 
-async function ensureAuthority(dir: string, options: ClusterPkiOptions): Promise<KeyPair> {
-  const [cert, key] = await Promise.all([readText(join(dir, 'ca.crt')), readText(join(dir, 'ca.key'))]);
+async function ensureAuthority(
+  dir: string,
+  file: string,
+  { name, clock }: { name: string; clock: Clock },
+): Promise<KeyPair> {
+  const [certPath, keyPath] = [join(dir, `${file}.crt`), join(dir, `${file}.key`)];
+  const [cert, key] = await Promise.all([readText(certPath), readText(keyPath)]);
   if (cert) {
-    if (!key || !belongsTogether(cert, key)) throw new Error(`${join(dir, 'ca.key')} is not the key of ca.crt`);
-    if (inspectCertificate(cert).notAfterMs <= options.clock.now())
-      throw new Error(`${join(dir, 'ca.crt')} has expired`);
+    if (!key || !belongsTogether(cert, key)) throw new Error(`${keyPath} is not the key of ${file}.crt`);
+    if (inspectCertificate(cert).notAfterMs <= clock.now()) throw new Error(`${certPath} has expired`);
     return { cert, key };
   }
   // A key without a certificate has signed nothing yet: an interrupted first start.
-  const notBeforeMs = options.clock.now() - backdateMs;
-  const name = options.clusterName ? `kubernetes-${options.clusterName}` : 'kubernetes';
+  const notBeforeMs = clock.now() - backdateMs;
   const ca = await createAuthority(name, { notBeforeMs, notAfterMs: notBeforeMs + caLifeMs });
-  await writeSecret(join(dir, 'ca.key'), ca.key);
-  await writePublic(join(dir, 'ca.crt'), ca.cert);
+  await writeSecret(keyPath, ca.key);
+  await writePublic(certPath, ca.cert);
   return ca;
 }
 

@@ -7,7 +7,7 @@ const transportTest = 'test/integration/transport.test.ts';
 export const apiserver: Mutant[] = [
   {
     bug: 'the credentials for this server are passed on to what is behind the proxy',
-    file: 'src/apiserver/backend-proxy.ts',
+    file: 'src/apiserver/passed-headers.ts',
     find: "  'authorization',\n",
     replace: '',
     test: { file: 'src/apiserver/proxy-target.test.ts', name: 'headers, but none that are for this server' },

@@ -5,6 +5,7 @@ import {
 } from '../apiextensions/validate-definition.ts';
 import type { Strategy } from '../strategy.ts';
 import { validateAdmissionPolicy, validatePolicyBinding, validateWebhookConfiguration } from './admission-rules.ts';
+import { validateApiService } from './api-service.ts';
 import { validateAutoscaler } from './autoscaling.ts';
 import { validateClaim, validateClaimUpdate } from './claim.ts';
 import {
@@ -96,6 +97,7 @@ const table: Record<string, RulesOf> = {
   'validatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhookConfiguration },
   'validatingadmissionpolicies.admissionregistration.k8s.io': { validate: validateAdmissionPolicy },
   'validatingadmissionpolicybindings.admissionregistration.k8s.io': { validate: validatePolicyBinding },
+  'apiservices.apiregistration.k8s.io': { validate: validateApiService },
   'certificatesigningrequests.certificates.k8s.io': {
     validate: validateSigningRequest,
     validateUpdate: validateSigningRequestUpdate,

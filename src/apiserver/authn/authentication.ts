@@ -2,9 +2,17 @@ import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import { anonymous } from './anonymous.ts';
-import { type AuthRequest, bearerToken, type TokenAuthenticator, type TokenIdentity } from './authenticator.ts';
+import {
+  type AuthRequest,
+  bearerToken,
+  type HeaderLists,
+  type TokenAuthenticator,
+  type TokenIdentity,
+} from './authenticator.ts';
+import { frontProxyName } from '../../pki/cluster-pki.ts';
 import { BootstrapTokenAuthenticator } from './bootstrap-token.ts';
 import { ClientCertificateAuthenticator } from './client-certificate.ts';
+import { RequestHeaderAuthenticator } from './request-header.ts';
 import { ServiceAccountAuthenticator } from './service-account.ts';
 import type { TokenIssuer } from './token-issuer.ts';
 import { type UserInfo, withAuthenticated } from './user-info.ts';
@@ -14,6 +22,8 @@ export interface AuthenticationDeps {
   issuer: TokenIssuer;
   read: ObjectReader;
   clock: Clock;
+  /** PEM: signs the certificates of servers whose word on who asks is taken. */
+  frontProxyCaPem?: string | undefined;
 }
 
 export interface AuthenticationOptions {
@@ -21,14 +31,19 @@ export interface AuthenticationOptions {
   anonymous?: boolean;
 }
 
-/** Finds out who sends a request: certificate first, then the bearer token, then nobody. */
+/** Finds out who sends a request: another server's word first, the certificate, then the bearer token, then nobody. */
 export class Authentication {
+  readonly #headers: RequestHeaderAuthenticator | undefined;
   readonly #certificates: ClientCertificateAuthenticator;
   readonly #tokens: TokenAuthenticator[];
   readonly #apiAudiences: string[];
   readonly #allowAnonymous: boolean;
 
   constructor(deps: AuthenticationDeps, options: AuthenticationOptions = {}) {
+    const { frontProxyCaPem: caPem, clock } = deps;
+    this.#headers = caPem
+      ? new RequestHeaderAuthenticator({ caPem, clock }, { allowedName: frontProxyName })
+      : undefined;
     this.#certificates = new ClientCertificateAuthenticator(deps);
     this.#tokens = [new ServiceAccountAuthenticator(deps), new BootstrapTokenAuthenticator(deps)];
     this.#apiAudiences = deps.issuer.apiAudiences;
@@ -37,7 +52,7 @@ export class Authentication {
 
   /** The user; undefined (401 Unauthorized) when there is a credential and it is not valid. */
   async authenticate(request: AuthRequest): Promise<UserInfo | undefined> {
-    const byCertificate = request.peerCertificate && this.#byCertificate(request.peerCertificate);
+    const byCertificate = request.peerCertificate && this.#byCertificate(request.peerCertificate, request.headers);
     if (byCertificate) return byCertificate;
     const token = bearerToken(request.authorization);
     if (token) return (await this.authenticateToken(token, this.#apiAudiences))?.user;
@@ -59,8 +74,8 @@ export class Authentication {
     return undefined;
   }
 
-  #byCertificate(certificate: X509Certificate): UserInfo | undefined {
-    const user = this.#certificates.authenticate(certificate);
+  #byCertificate(certificate: X509Certificate, headers: HeaderLists = {}): UserInfo | undefined {
+    const user = this.#headers?.authenticate(certificate, headers) ?? this.#certificates.authenticate(certificate);
     return user && withAuthenticated(user);
   }
 }

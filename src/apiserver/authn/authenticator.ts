@@ -1,5 +1,19 @@
 import type { X509Certificate } from 'node:crypto';
+import type { HttpRequest } from '../body.ts';
 import type { UserInfo } from './user-info.ts';
+
+/** Headers by their names in lower case, each with all its values in order. */
+export type HeaderLists = Readonly<Record<string, string[] | undefined>>;
+
+/** Node joins the values of headers that repeat; groups may have commas in their names. */
+export function headerLists({ rawHeaders }: Pick<HttpRequest, 'rawHeaders'>): HeaderLists {
+  const lists: Record<string, string[]> = {};
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = (rawHeaders[i] as string).toLowerCase();
+    (lists[name] ??= []).push(rawHeaders[i + 1] as string);
+  }
+  return lists;
+}
 
 /** The credentials of a request, as they arrived. */
 export interface AuthRequest {
@@ -7,6 +21,7 @@ export interface AuthRequest {
   peerCertificate?: X509Certificate;
   /** The `Authorization` header. */
   authorization?: string;
+  headers?: HeaderLists;
 }
 
 /** Who holds a token and for which of the asked audiences. */

@@ -2,6 +2,8 @@ import { internalError } from '../../api/meta/status-error.ts';
 import { forbidden } from '../authz/forbidden.ts';
 import type { ResourceAttributes } from '../authz/attributes.ts';
 import type { Authorizer } from '../authz/authorizer.ts';
+import type { HeaderLists } from './authenticator.ts';
+import { extrasOf } from './request-header.ts';
 import {
   allAuthenticated,
   allUnauthenticated,
@@ -13,14 +15,11 @@ import {
 
 const extraPrefix = 'impersonate-extra-';
 
-/** Header names in lower case, as Node gives them; values may repeat. */
-export type Headers = Readonly<Record<string, string | string[] | undefined>>;
-
 /**
  * Acts as somebody else when the headers ask for it and the user may `impersonate` each part (user, groups, uid, extras).
  * Throws `StatusError` Forbidden otherwise. Without such headers the user is given back unchanged.
  */
-export function impersonate(user: UserInfo, headers: Headers, authorizer: Authorizer): UserInfo {
+export function impersonate(user: UserInfo, headers: HeaderLists, authorizer: Authorizer): UserInfo {
   const wanted = wantedUser(headers);
   if (!wanted) return user;
   for (const attributes of impersonatedParts(wanted)) {
@@ -30,32 +29,16 @@ export function impersonate(user: UserInfo, headers: Headers, authorizer: Author
   return withImpliedGroups(wanted);
 }
 
-function wantedUser(headers: Headers): UserInfo | undefined {
-  const name = values(headers['impersonate-user'])[0] ?? '';
-  const groups = values(headers['impersonate-group']);
-  const uid = values(headers['impersonate-uid'])[0];
-  const extra: Record<string, string[]> = {};
-  for (const [header, value] of Object.entries(headers)) {
-    if (header.startsWith(extraPrefix)) extra[decodeKey(header.slice(extraPrefix.length))] = values(value);
-  }
-  const hasExtra = Object.keys(extra).length > 0;
+function wantedUser(headers: HeaderLists): UserInfo | undefined {
+  const name = headers['impersonate-user']?.[0] ?? '';
+  const groups = headers['impersonate-group'] ?? [];
+  const uid = headers['impersonate-uid']?.[0];
+  const extra = extrasOf(headers, extraPrefix);
   if (!name) {
-    if (groups.length || uid || hasExtra) throw internalError('requested impersonation without impersonating a user');
+    if (groups.length || uid || extra) throw internalError('requested impersonation without impersonating a user');
     return undefined;
   }
-  return { name, groups, ...(uid ? { uid } : {}), ...(hasExtra ? { extra } : {}) };
-}
-
-const values = (header: string | string[] | undefined): string[] =>
-  header === undefined ? [] : Array.isArray(header) ? header : [header];
-
-/** Extra keys are percent-encoded in header names. */
-function decodeKey(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+  return { name, groups, ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) };
 }
 
 function impersonatedParts(wanted: UserInfo): ResourceAttributes[] {

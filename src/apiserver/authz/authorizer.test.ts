@@ -257,11 +257,11 @@ describe('impersonation', () => {
 
   it('takes over user and groups that may be impersonated', () => {
     expect(impersonate(jane, {}, a)).toBe(jane);
-    expect(impersonate(jane, { 'impersonate-user': 'joe', 'impersonate-group': ['dev'] }, a)).toEqual({
+    expect(impersonate(jane, { 'impersonate-user': ['joe'], 'impersonate-group': ['dev'] }, a)).toEqual({
       name: 'joe',
       groups: ['dev', 'system:authenticated'],
     });
-    expect(impersonate(jane, { 'impersonate-user': 'system:serviceaccount:a:b' }, a).groups).toEqual([
+    expect(impersonate(jane, { 'impersonate-user': ['system:serviceaccount:a:b'] }, a).groups).toEqual([
       'system:serviceaccounts',
       'system:serviceaccounts:a',
       'system:authenticated',
@@ -269,10 +269,10 @@ describe('impersonation', () => {
   });
 
   it('is refused otherwise', () => {
-    expect(() => impersonate({ name: 'joe', groups: [] }, { 'impersonate-user': 'jane' }, a)).toThrow(
+    expect(() => impersonate({ name: 'joe', groups: [] }, { 'impersonate-user': ['jane'] }, a)).toThrow(
       'users "jane" is forbidden: User "joe" cannot impersonate resource "users" in API group "" at the cluster scope',
     );
-    const extra = { 'impersonate-user': 'joe', 'impersonate-extra-scopes': 'x' };
+    const extra = { 'impersonate-user': ['joe'], 'impersonate-extra-scopes': ['x'] };
     expect(() => impersonate(jane, extra, a)).toThrow('cannot impersonate resource "userextras/scopes"');
   });
 });

@@ -1,6 +1,7 @@
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, RbacSubject } from '../../api/generated/types.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
 import { uncovered, compact } from '../authz/rules.ts';
+import { builtInServices } from '../aggregation/local-services.ts';
 import { networkObjects } from './network-objects.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { BootstrapObject } from './bootstrap-object.ts';
@@ -23,6 +24,7 @@ export const bootstrapObjects = (facts: ClusterFacts): BootstrapObject[] => [
   ...trustObjects(facts),
   ...networkObjects(facts),
   ...storageObjects(),
+  ...builtInServices(),
 ];
 
 export interface BootstrapWrite {

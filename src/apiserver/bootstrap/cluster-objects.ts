@@ -1,5 +1,7 @@
 import type { NetworkFacts } from './network-objects.ts';
 import { stringify } from 'yaml';
+import { frontProxyName } from '../../pki/cluster-pki.ts';
+import { requestHeaderNames } from '../authn/request-header.ts';
 import { bootstrapPolicy } from '../../api/generated/rbac.ts';
 import {
   configmaps,
@@ -14,6 +16,8 @@ import { type BootstrapObject, bootstrapObject } from './bootstrap-object.ts';
 
 export interface ClusterFacts extends NetworkFacts {
   caPem: string;
+  /** Whose certificates may say who asks; without it, nobody's. */
+  frontProxyCaPem?: string;
   /** The URL that nodes and people reach the server by. */
   serverUrl: string;
   /** Address and port behind the `kubernetes` service: where the pods' connections go. Never a loopback address. */
@@ -77,13 +81,20 @@ export function serviceObjects(facts: ClusterFacts): BootstrapObject[] {
 export const trustObjects = (facts: ClusterFacts): BootstrapObject[] => [
   bootstrapObject(configmaps, 'own', {
     metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
-    data: { 'client-ca-file': facts.caPem },
+    data: { 'client-ca-file': facts.caPem, ...requestHeaders(facts) },
   }),
   bootstrapObject(configmaps, 'own', {
     metadata: { name: 'cluster-info', namespace: 'kube-public' },
     data: { kubeconfig: clusterInfo(facts) },
   }),
 ];
+
+function requestHeaders({ frontProxyCaPem }: ClusterFacts): Record<string, string> {
+  if (!frontProxyCaPem) return {};
+  const names = { ...requestHeaderNames, 'requestheader-allowed-names': [frontProxyName] };
+  const lists = Object.entries(names).map(([key, list]) => [key, JSON.stringify(list)]);
+  return { 'requestheader-client-ca-file': frontProxyCaPem, ...Object.fromEntries(lists) };
+}
 
 /** A kubeconfig that names the cluster and no user. */
 const clusterInfo = ({ caPem, serverUrl }: ClusterFacts): string => {

@@ -1,6 +1,6 @@
 import type { GroupVersions, Kind } from '../../api/kind.ts';
 
-function resourceDiscovery(kind: Kind): object {
+export function resourceDiscovery(kind: Kind): object {
   const { group, version } = kind;
   const subresources = (kind.subresources ?? []).map((sub) => ({
     subresource: sub.name,
@@ -19,13 +19,19 @@ function resourceDiscovery(kind: Kind): object {
   };
 }
 
+/** The resources of one version; `Stale`: whoever serves them does not answer. */
+export interface VersionDiscovery {
+  resources: object[];
+  freshness: 'Current' | 'Stale';
+}
+
 /**
  * Aggregated discovery (KEP-3352): everything below `/api` or `/apis` in one APIGroupDiscoveryList. `v2` and `v2beta1`
  * differ in name only.
  */
 export const groupDiscoveryList = (
   groups: readonly GroupVersions[],
-  kindsOf: (group: string, version: string) => readonly Kind[],
+  versionOf: (group: string, version: string) => VersionDiscovery,
   apiVersion: 'v2' | 'v2beta1',
 ): object => ({
   kind: 'APIGroupDiscoveryList',
@@ -35,8 +41,7 @@ export const groupDiscoveryList = (
     metadata: group === '' ? {} : { name: group },
     versions: versions.map((version) => ({
       version,
-      resources: kindsOf(group, version).map(resourceDiscovery),
-      freshness: 'Current',
+      ...versionOf(group, version),
     })),
   })),
 });

@@ -4,9 +4,11 @@ import { servedGroups, servedKinds } from '../../api/generated/kinds.ts';
 import type { GroupVersions, Kind } from '../../api/kind.ts';
 import { StatusError } from '../../api/meta/status-error.ts';
 import { compareVersions } from '../../api/meta/version-order.ts';
+import type { RemoteGroupVersion } from '../aggregation/api-services.ts';
+import { groupsInOrder } from '../aggregation/group-order.ts';
 import type { Registry } from '../registry.ts';
 import { type MediaRange, parseAccept, takes } from './accept.ts';
-import { groupDiscoveryList } from './aggregated.ts';
+import { groupDiscoveryList, resourceDiscovery, type VersionDiscovery } from './aggregated.ts';
 import { apiGroup, apiGroupList, apiResourceList, apiVersions } from './resource-list.ts';
 import { type BuildInfo, versionInfo } from './version.ts';
 
@@ -26,6 +28,14 @@ export interface DiscoveryOptions {
   build?: BuildInfo;
   /** `host:port` that `/api` names. */
   serverAddress?: string;
+  /** What other servers serve. */
+  remotes?: readonly RemoteGroupVersion[];
+}
+
+/** Other servers' group versions, and how often they have changed. */
+export interface Remotes {
+  readonly revision: number;
+  groupVersions(): RemoteGroupVersion[];
 }
 
 type Format = 'json' | 'yaml' | 'v2' | 'v2beta1';
@@ -90,9 +100,12 @@ class Documents {
   readonly #groups: readonly GroupVersions[];
   readonly #kinds = new Map<string, Kind[]>();
   readonly #options: DiscoveryOptions;
+  readonly #remotes: ReadonlyMap<string, RemoteGroupVersion>;
 
   constructor(kinds: readonly Kind[], options: DiscoveryOptions) {
-    this.#groups = options.groups ?? groupsOf(kinds);
+    const { remotes = [] } = options;
+    this.#groups = groupsInOrder(options.groups ?? groupsOf(kinds), remotes);
+    this.#remotes = new Map(remotes.map((remote) => [`${remote.group}/${remote.version}`, remote]));
     this.#options = options;
     for (const kind of [...kinds].sort((a, b) => (a.resource < b.resource ? -1 : 1))) {
       const key = `${kind.group}/${kind.version}`;
@@ -131,7 +144,13 @@ class Documents {
   }
 
   #aggregated(groups: readonly GroupVersions[], format: 'v2' | 'v2beta1'): object {
-    return groupDiscoveryList(groups, (group, version) => this.#kinds.get(`${group}/${version}`) ?? [], format);
+    return groupDiscoveryList(groups, (group, version) => this.#version(`${group}/${version}`), format);
+  }
+
+  #version(at: string): VersionDiscovery {
+    const remote = this.#remotes.get(at);
+    if (!remote) return { resources: (this.#kinds.get(at) ?? []).map(resourceDiscovery), freshness: 'Current' };
+    return { resources: remote.resources, freshness: remote.isAvailable ? 'Current' : 'Stale' };
   }
 }
 
@@ -141,13 +160,14 @@ const isAggregated = (format: Format): format is 'v2' | 'v2beta1' => format === 
 const inOrder = (kinds: Kind[]): Kind[] =>
   [...kinds].sort((a, b) => (a.group === b.group ? compareVersions(a.version, b.version) : a.group < b.group ? -1 : 1));
 
-/** Discovery of all that a registry serves, made anew when that changes. */
-export function discoveryOf(registry: Registry, options: DiscoveryOptions = {}): Discovery {
-  let made: { revision: number; discovery: Discovery } | undefined;
+/** Discovery of all that is served, by this server and by others; made anew when that changes. */
+export function discoveryOf(registry: Registry, remotes: Remotes, options: DiscoveryOptions = {}): Discovery {
+  let made: { at: string; discovery: Discovery } | undefined;
   return (path, accept) => {
-    if (made?.revision !== registry.revision) {
+    const at = `${registry.revision} ${remotes.revision}`;
+    if (made?.at !== at) {
       const kinds = [...servedKinds, ...inOrder(registry.added().map((endpoint) => endpoint.kind))];
-      made = { revision: registry.revision, discovery: createDiscovery(kinds, options) };
+      made = { at, discovery: createDiscovery(kinds, { ...options, remotes: remotes.groupVersions() }) };
     }
     return made.discovery(path, accept);
   };

@@ -3,6 +3,7 @@ import type { GroupVersions, Kind } from '../../api/kind.ts';
 import type { PublishedType } from '../../api/object-type.ts';
 import type { SchemaTable } from '../../api/schema/table.ts';
 import type { Flavor, JsonSchema } from './flavor.ts';
+import type { AddedOpenApi } from '../aggregation/remote-documents.ts';
 import { headOf, pathDocument, schemaDocument } from './protobuf.ts';
 import { type PathContext, listTypeOf, pathsOf } from './paths.ts';
 import { referencesOf, typeSchema } from './type-schema.ts';
@@ -19,6 +20,8 @@ export interface ApiModel {
   custom: ReadonlyMap<string, PublishedType>;
   /** Built once per model: `group/version/kind` to type. */
   types: ReadonlyMap<string, string>;
+  /** What other servers' documents add to the one of everything. */
+  added?: readonly AddedOpenApi[];
 }
 
 export const modelOf = (
@@ -109,6 +112,21 @@ export function* pathEntries(flavor: Flavor, model: ApiModel, kinds: readonly Ki
   for (const kind of kinds) yield* pathsOf(context, kind);
 }
 
+/** Paths and definitions of everything; a name that this server has means what it means here. */
+function* allPaths(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<Entry> {
+  yield* pathEntries(flavor, model, kinds);
+  for (const { paths } of model.added ?? []) yield* paths;
+}
+
+function* allDefinitions(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<Entry> {
+  const others = new Map((model.added ?? []).flatMap(({ definitions }) => definitions));
+  for (const entry of schemaEntries(flavor, model, kinds)) {
+    others.delete(entry[0]);
+    yield entry;
+  }
+  yield* others;
+}
+
 /** Members of a JSON object, as `"name":{…},"name":{…}`. */
 function* members(entries: Iterable<Entry>): Generator<string> {
   let comma = '';
@@ -133,15 +151,15 @@ export function* documentV3(flavor: Flavor, model: ApiModel, kinds: readonly Kin
 /** The OpenAPI 2 document of everything, in pieces. */
 export function* documentV2(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<string> {
   yield `{"swagger":"2.0",${info},"paths":{`;
-  yield* members(pathEntries(flavor, model, kinds));
+  yield* members(allPaths(flavor, model, kinds));
   yield '},"definitions":{';
-  yield* members(schemaEntries(flavor, model, kinds));
+  yield* members(allDefinitions(flavor, model, kinds));
   yield '}}\n';
 }
 
 /** The same as protobuf, in pieces that are documents themselves. */
 export function* documentV2Protobuf(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<Buffer> {
   yield headOf(about);
-  for (const [path, item] of pathEntries(flavor, model, kinds)) yield pathDocument(path, item);
-  for (const [name, schema] of schemaEntries(flavor, model, kinds)) yield schemaDocument(name, schema);
+  for (const [path, item] of allPaths(flavor, model, kinds)) yield pathDocument(path, item);
+  for (const [name, schema] of allDefinitions(flavor, model, kinds)) yield schemaDocument(name, schema);
 }

@@ -6,7 +6,8 @@ import { StatusError } from '../../api/meta/status-error.ts';
 import type { SchemaTable } from '../../api/schema/table.ts';
 import { nextTurn } from '../../base/clock.ts';
 import { parseAccept, takes } from '../discovery/accept.ts';
-import { groupsOf } from '../discovery/discovery.ts';
+import { groupsOf, type Remotes } from '../discovery/discovery.ts';
+import type { RemoteGroupVersion } from '../aggregation/api-services.ts';
 import type { PublishedType } from '../../api/object-type.ts';
 import { gitVersion } from '../discovery/version.ts';
 import type { Registry } from '../registry.ts';
@@ -42,6 +43,8 @@ export interface OpenApiOptions {
   groups?: readonly GroupVersions[];
   /** Types that the table does not have, by name. */
   custom?: ReadonlyMap<string, PublishedType>;
+  /** What other servers serve. */
+  remotes?: readonly RemoteGroupVersion[];
 }
 
 /** What one list of kinds can take over from another: documents by their hash and format, and what never changes of the hash. */
@@ -79,10 +82,17 @@ class Documents {
   readonly #kinds = new Map<string, Kind[]>();
   readonly #hashes = new Map<string, string>();
   readonly #kept: Kept;
+  readonly #remotes: readonly RemoteGroupVersion[];
 
   constructor(kinds: readonly Kind[], options: OpenApiOptions, kept: Kept) {
-    const { schemas = schemaTable, groups = groupsOf(kinds), custom = new Map<string, PublishedType>() } = options;
+    const {
+      schemas = schemaTable,
+      groups = groupsOf(kinds),
+      custom = new Map<string, PublishedType>(),
+      remotes = [],
+    } = options;
     this.#model = modelOf(schemas, groups, custom);
+    this.#remotes = remotes;
     this.#kept = kept;
     for (const kind of kinds) {
       const key = rootOf(kind).slice(1);
@@ -95,20 +105,35 @@ class Documents {
     return [...this.#kinds.keys()];
   }
 
+  /** The documents of other servers, by their keys. */
+  remoteUrls(): [key: string, url: string][] {
+    return this.#remotes.flatMap(({ group, version, openApiUrl }) =>
+      openApiUrl ? [[`apis/${group}/${version}`, openApiUrl]] : [],
+    );
+  }
+
   /**
    * The version of a document, from what it is made from: the index names all of them and must not build them. The seed
    * covers the schema table, serialized once.
    */
   hash(key: string): string {
     this.#kept.seed ||= sha(gitVersion, JSON.stringify(this.#model.table), JSON.stringify(this.#model.groups));
-    const known = this.#hashes.get(key) ?? this.#hash(this.#kinds.get(key) ?? [...this.#kinds.values()].flat());
+    const known = this.#hashes.get(key) ?? this.#hash(this.#kinds.get(key));
     this.#hashes.set(key, known);
     return known;
   }
 
-  #hash(kinds: Kind[]): string {
+  /** Of all kinds, other servers' included, unless told which. */
+  #hash(own: Kind[] | undefined): string {
+    const kinds = own ?? [...this.#kinds.values()].flat();
+    const others = own ? [] : this.#remotes.map(({ openApi }) => openApi);
     const custom = kinds.map((kind) => this.#model.custom.get(kind.type)).filter((type) => type !== undefined);
-    return sha(this.#kept.seed, JSON.stringify(kinds), custom.length > 0 ? JSON.stringify(custom) : '');
+    return sha(
+      this.#kept.seed,
+      JSON.stringify(kinds),
+      custom.length > 0 ? JSON.stringify(custom) : '',
+      others.length > 0 ? JSON.stringify(others) : '',
+    );
   }
 
   groupVersion(key: string): Promise<Buffer> | undefined {
@@ -118,7 +143,16 @@ class Documents {
 
   everything(format: 'json' | 'protobuf'): Promise<Buffer> {
     const write = format === 'json' ? documentV2 : documentV2Protobuf;
-    return this.#once('v2', () => write(openapi2, this.#model, [...this.#kinds.values()].flat()), format);
+    return this.#once(
+      'v2',
+      () =>
+        write(
+          openapi2,
+          { ...this.#model, added: this.#remotes.flatMap(({ openApi }) => openApi ?? []) },
+          [...this.#kinds.values()].flat(),
+        ),
+      format,
+    );
   }
 
   #once(key: string, pieces: () => Iterable<string | Buffer>, format = 'json'): Promise<Buffer> {
@@ -148,6 +182,7 @@ function index(documents: Documents): OpenApiAnswer {
   const paths = Object.fromEntries(
     documents.keys().map((key) => [key, { serverRelativeURL: `/openapi/v3/${key}?hash=${documents.hash(key)}` }]),
   );
+  for (const [key, serverRelativeURL] of documents.remoteUrls()) paths[key] = { serverRelativeURL };
   const body = Buffer.from(`${JSON.stringify({ paths })}\n`);
   return { code: 200, body, contentType, etag: `"${sha(body.toString())}"` };
 }
@@ -180,18 +215,20 @@ export function createOpenApi(kinds: readonly Kind[] = servedKinds, options: Ope
   return answering(new Documents(kinds, options, { seed: '', built: new Map() }));
 }
 
-/** OpenAPI of all that a registry serves; what does not change with it is built once. */
-export function openApiOf(registry: Registry): OpenApi {
+/** OpenAPI of all that is served, by this server and by others; what does not change with it is built once. */
+export function openApiOf(registry: Registry, remotes: Remotes): OpenApi {
   const kept: Kept = { seed: '', built: new Map() };
   const groups = groupsOf(servedKinds);
-  let made: { revision: number; openApi: OpenApi } | undefined;
+  let made: { at: string; openApi: OpenApi } | undefined;
   return (request) => {
-    if (made?.revision !== registry.revision) {
+    const at = `${registry.revision} ${remotes.revision}`;
+    if (made?.at !== at) {
       const added = registry.added();
       const custom = new Map(added.flatMap(({ kind, type }) => (type.published ? [[kind.type, type.published]] : [])));
-      const documents = new Documents([...servedKinds, ...added.map(({ kind }) => kind)], { groups, custom }, kept);
+      const options = { groups, custom, remotes: remotes.groupVersions() };
+      const documents = new Documents([...servedKinds, ...added.map(({ kind }) => kind)], options, kept);
       documents.sweep();
-      made = { revision: registry.revision, openApi: answering(documents) };
+      made = { at, openApi: answering(documents) };
     }
     return made.openApi(request);
   };

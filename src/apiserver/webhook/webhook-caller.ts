@@ -1,10 +1,11 @@
 import { type RequestOptions, request } from 'node:https';
-import { endpointslices, services } from '../../api/generated/resources.ts';
-import type { EndpointSlice, Service, ServicePort } from '../../api/generated/types.ts';
+import { isIP } from 'node:net';
+import { StatusError } from '../../api/meta/status-error.ts';
 import type { WebhookClient } from '../../api/validation/webhook-client.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { ObjectReader } from '../object-reader.ts';
+import { type HostPort, serviceEndpoint } from '../service-endpoint.ts';
 
 /** The largest answer of a webhook that is read. */
 const maxAnswerBytes = 3 * 2 ** 20;
@@ -47,25 +48,13 @@ export class WebhookCaller {
   #behindService({ service }: WebhookClient): Target {
     if (!service) throw new WebhookError('neither url nor service is set');
     const { namespace, name, path = '/', port = 443 } = service;
-    const found = this.#deps.read.get<Service>(services, namespace, name);
-    if (!found) throw new WebhookError(`service ${JSON.stringify(name)} not found`);
-    const servicePort = found.spec.ports?.find((one) => one.port === port);
-    if (!servicePort) throw new WebhookError(`no service port ${port} found for service ${JSON.stringify(name)}`);
     const servername = `${name}.${namespace}.svc`;
-    const shown = `https://${servername}:${port}${path}`;
-    if (found.spec.type === 'ExternalName')
-      return { host: found.spec.externalName ?? '', port, path, servername, shown };
-    return { ...this.#endpoint(namespace, name, servicePort), path, servername, shown };
-  }
-
-  #endpoint(namespace: string, name: string, servicePort: ServicePort): { host: string; port: number } {
-    const addresses = this.#deps.read
-      .list<EndpointSlice>(endpointslices, namespace)
-      .filter((slice) => slice.metadata.labels?.['kubernetes.io/service-name'] === name)
-      .flatMap((slice) => addressesOf(slice, servicePort));
-    const chosen = addresses[Math.floor(this.#deps.rng.next() * addresses.length)];
-    if (!chosen) throw new WebhookError(`no endpoints available for service ${JSON.stringify(name)}`);
-    return chosen;
+    try {
+      const at = serviceEndpoint(this.#deps, { namespace, name, port });
+      return { ...at, path, servername, shown: `https://${servername}:${port}${path}` };
+    } catch (error) {
+      throw error instanceof StatusError ? new WebhookError(error.message) : error;
+    }
   }
 
   #post(
@@ -77,7 +66,8 @@ export class WebhookCaller {
       host,
       port,
       path,
-      servername,
+      // An address is no server name (RFC 6066 §3).
+      ...(isIP(servername) ? {} : { servername }),
       method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/json', host: servername },
       ...(ca === undefined ? {} : { ca }),
@@ -115,9 +105,7 @@ export class WebhookCaller {
   }
 }
 
-interface Target {
-  host: string;
-  port: number;
+interface Target extends HostPort {
   path: string;
   /** The name in the certificate. */
   servername: string;
@@ -129,12 +117,4 @@ function atUrl(text: string): Target {
   const url = new URL(text);
   const host = url.hostname.replace(/^\[|\]$/g, '');
   return { host, port: Number(url.port || 443), path: `${url.pathname}${url.search}`, servername: host, shown: text };
-}
-
-function addressesOf(slice: EndpointSlice, { name }: ServicePort): { host: string; port: number }[] {
-  const port = slice.ports?.find((one) => (one.name ?? '') === (name ?? ''))?.port;
-  if (!port) return [];
-  return (slice.endpoints ?? [])
-    .filter((endpoint) => endpoint.conditions?.ready !== false)
-    .flatMap((endpoint) => endpoint.addresses.slice(0, 1).map((host) => ({ host, port })));
 }

@@ -39,7 +39,7 @@ export function keepCertificatesValid(deps: RenewalDeps, layout: ClusterLayout, 
     log.info({}, 'certificates of the control plane renewed');
   };
   return every(clock, checkMs, () => {
-    const leaves = [current.apiserver, current.admin, current.kubeletClient];
+    const leaves = [current.apiserver, current.admin, current.kubeletClient, current.frontProxy.client];
     if (isRenewing || !leaves.some(({ cert }) => expiresSoon(cert, clock))) return;
     isRenewing = true;
     renew()

@@ -52,6 +52,7 @@ export async function startServer(
       ca: pki.ca.cert,
       tokenKey: pki.serviceAccount.key,
       nodes: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key },
+      frontProxy: { ...pki.frontProxy.client, ca: pki.frontProxy.ca.cert },
       facts: {
         caPem: pki.ca.cert,
         serverUrl: layout.apiUrl,
@@ -72,11 +73,11 @@ export async function startServer(
     port: layout.apiPort,
     cert: pki.apiserver.cert,
     key: pki.apiserver.key,
-    ca: pki.ca.cert,
+    ca: `${pki.ca.cert}${pki.frontProxy.ca.cert}`,
   });
   await writeKubeconfig(layout, pki);
-  const onRenewed = ({ apiserver, kubeletClient }: ClusterPki) =>
-    api.useCertificates({ serving: apiserver, nodes: kubeletClient });
+  const onRenewed = ({ apiserver, kubeletClient, frontProxy }: ClusterPki) =>
+    api.useCertificates({ serving: apiserver, nodes: kubeletClient, frontProxy: frontProxy.client });
   const stopRenewal = keepCertificatesValid({ clock, log, onRenewed }, layout, pki);
   const loops = startControlLoops(
     { clientFor, clock, rng, log },

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { ApiProcess } from './api-process.ts';
+import { exposeOnService } from './service-endpoint.ts';
 import { patch, WebhookServer } from './webhook-server.ts';
 
 const group = '/apis/admissionregistration.k8s.io/v1';
@@ -38,6 +39,26 @@ describe('admission', () => {
   afterAll(async () => {
     await server.close();
     await hooks.close();
+  });
+
+  it('a webhook behind a Service must have a certificate for the name of the Service', async () => {
+    const { caBundle } = hooks.on('/named', () => patch({ op: 'add', path: '/data', value: { by: 'service' } }));
+    const behind = (name: string) => ({ caBundle, service: { namespace: 'default', name, path: '/named' } });
+    await webhook('mutating', 'named', { clientConfig: behind('hook') });
+    const early = await server.post(maps, map('early'));
+    expect([early.status, early.body.message]).toEqual([
+      500,
+      'Internal error occurred: failed calling webhook "named.test.io": failed to call webhook: service "hook" not found',
+    ]);
+    await exposeOnService(server, 'hook', hooks.port);
+    expect((await server.post(maps, map('behind'))).body.data).toEqual({ by: 'service' });
+    expect(hooks.asked.map(({ servername }) => servername)).toEqual(['hook.default.svc']);
+    await exposeOnService(server, 'false-name', hooks.port);
+    await webhook('mutating', 'other', { clientConfig: behind('false-name') });
+    const refused = await server.post(maps, map('refused'));
+    expect(refused.status).toBe(500);
+    expect(refused.body.message).toContain('Post "https://false-name.default.svc:443/named": ');
+    expect((await server.get(`${maps}/refused`)).status).toBe(404);
   });
 
   it('a webhook changes what is stored, and is told who asked for what', async () => {

@@ -48,6 +48,7 @@ export class ApiProcess {
         serviceCidr: '10.96.0.0/16',
         ca: pki.ca.cert,
         tokenKey: pki.serviceAccount.key,
+        frontProxy: { ...pki.frontProxy.client, ca: pki.frontProxy.ca.cert },
         facts: {
           caPem: pki.ca.cert,
           serverUrl: 'https://127.0.0.1:6443',
