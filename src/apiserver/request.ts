@@ -25,6 +25,8 @@ export interface ApiRequest {
   userAgent: string;
   /** A warning for the client. */
   warn(text: string): void;
+  /** A remark for the audit log; absent: nobody listens. */
+  annotate?(key: string, value: string): void;
 }
 
 /** What a request comes to. Encodings (JSON, Table, …) are the front's concern. */

@@ -24,7 +24,7 @@ export type Expr = At &
     | { op: 'call'; name: string; target: Expr | undefined; args: Expr[] }
     | { op: 'list'; items: { value: Expr; optional: boolean }[] }
     | { op: 'map'; entries: { key: Expr; value: Expr; optional: boolean }[] }
-    | { op: 'struct'; name: string }
+    | { op: 'struct'; name: string; fields: { field: string; value: Expr; optional: boolean }[] }
     | { op: 'and' | 'or'; left: Expr; right: Expr }
     | { op: 'if'; condition: Expr; yes: Expr; no: Expr }
     | { op: 'loop'; loop: Loop }

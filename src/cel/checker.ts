@@ -2,10 +2,13 @@ import { type Expr, type Loop, Uint } from './ast.ts';
 import { CompileError, type Issue } from './errors.ts';
 import type { Overload } from './signature.ts';
 import * as t from './types.ts';
-import { assignable, type Bindings, join, substitute, type Type, typeName } from './types.ts';
+import { assignable, type Bindings, type Constructible, join, substitute, type Type, typeName } from './types.ts';
 
 /** Functions by name and number of arguments, the target counted. */
 export type Functions = ReadonlyMap<string, readonly Overload[]>;
+
+/** Types that expressions can make values of, by their names. */
+export type Structs = (name: string) => Constructible | undefined;
 
 /** What an expression comes to before it runs. */
 export interface Checked {
@@ -21,9 +24,9 @@ export interface Checked {
 export function check(
   text: string,
   expression: Expr,
-  env: { functions: Functions; variables: ReadonlyMap<string, Type> },
+  env: { functions: Functions; structs: Structs; variables: ReadonlyMap<string, Type> },
 ): Checked {
-  const checker = new Checker(env.functions);
+  const checker = new Checker(env.functions, env.structs);
   const type = checker.check(expression, { variables: env.variables, outer: undefined });
   if (checker.issues.length > 0) throw new CompileError(text, checker.issues);
   const { types, calls, globals } = checker;
@@ -70,11 +73,13 @@ class Checker {
   readonly calls = new Map<Expr, readonly Overload[]>();
   readonly globals = new Set<Expr>();
   readonly #functions: Functions;
+  readonly #structs: Structs;
   /** In the arguments of `format`, lists may mix types. */
   #mixes = false;
 
-  constructor(functions: Functions) {
+  constructor(functions: Functions, structs: Structs) {
     this.#functions = functions;
+    this.#structs = structs;
   }
 
   check(expr: Expr, scope: Scope): Type {
@@ -104,7 +109,7 @@ class Checker {
       case 'map':
         return this.#map(expr, scope);
       case 'struct':
-        return this.#issue(expr.at, `undeclared reference to '${expr.name}' (in container '')`);
+        return this.#struct(expr, scope);
       case 'and':
       case 'or':
         return this.#logical(expr, scope);
@@ -220,6 +225,25 @@ class Checker {
       value = this.#same(value, entry.optional && type.kind === 'optional' ? type.of : type, entry.value.at);
     }
     return { kind: 'map', key: key ?? t.param('A'), value: value ?? t.param('B'), max: entries.length };
+  }
+
+  #struct({ name, at, fields }: Expr & { op: 'struct' }, scope: Scope): Type {
+    const known = this.#structs(name);
+    if (!known) return this.#issue(at, `undeclared reference to '${name}' (in container '')`);
+    for (const { field, value, optional } of fields) {
+      const given = this.check(value, scope);
+      const type = optional && given.kind === 'optional' ? given.of : given;
+      const wanted = known.type.field(field)?.type;
+      if (!wanted) this.#issue(value.at, `undefined field '${field}'`);
+      else if (!assignable(type, wanted, new Map()))
+        this.#issue(
+          value.at,
+          `expected type of field '${field}' is '${typeName(wanted)}' but provided type is '${typeName(type)}'`,
+        );
+      const why = known.refuses?.(field, type);
+      if (why) this.#issue(value.at, why);
+    }
+    return known.type;
   }
 
   #logical(expr: Expr & { op: 'and' | 'or' }, scope: Scope): Type {

@@ -3,7 +3,8 @@ import { type Checked, typeNames } from './checker.ts';
 import { CostError, EvaluationError } from './errors.ts';
 import type { Overload } from './signature.ts';
 import { Duration, Timestamp } from './time.ts';
-import type { Type } from './types.ts';
+import { jsonOf } from './json.ts';
+import type { ObjectType, Type } from './types.ts';
 import { CelList, CelMap, isOpaque, type Key, Optional, sizeOf, Struct, TypeValue, type Value } from './values.ts';
 
 /** What an evaluation has: its variables by place, and what it may still cost. */
@@ -31,6 +32,7 @@ function charge(frame: Frame, cost: number): void {
 
 const listCost = 10;
 const mapCost = 30;
+const structCost = 40;
 /** Of each element that goes through a loop, beside its body: condition and step. */
 const stepCost = 3;
 
@@ -60,6 +62,8 @@ class Compiler {
         return this.#list(expr.items, places);
       case 'map':
         return this.#map(expr.entries, places);
+      case 'struct':
+        return this.#struct(expr, places);
       case 'and':
         return logical(this.compile(expr.left, places), this.compile(expr.right, places), false);
       case 'or':
@@ -76,8 +80,6 @@ class Compiler {
         return this.#bind(expr, places);
       case 'optMap':
         return this.#optMap(expr, places);
-      default:
-        throw new Error(`no way to run ${expr.op}`);
     }
   }
 
@@ -178,6 +180,26 @@ class Compiler {
       const map = CelMap.of(made);
       if (map.size < made.length) throw new EvaluationError('Failed with repeated key');
       return map;
+    };
+  }
+
+  /** Its values are JSON from then on: what is made is to be sent somewhere. */
+  #struct(expr: Expr & { op: 'struct' }, places: Places): Run {
+    const type = this.#checked.types.get(expr) as ObjectType;
+    const parts = expr.fields.map(({ field, value, optional }) => ({
+      member: type.field(field)?.member ?? field,
+      run: this.compile(value, places),
+      optional,
+    }));
+    return (frame) => {
+      charge(frame, structCost);
+      const json: Record<string, unknown> = {};
+      for (const { member: name, run, optional } of parts) {
+        const value = run(frame);
+        const content = optional && value instanceof Optional ? value.value : value;
+        if (content !== undefined) json[name] = jsonOf(content);
+      }
+      return new Struct(type, json);
     };
   }
 

@@ -1,4 +1,4 @@
-import { type Checked, check, functionKey, type Functions } from './checker.ts';
+import { type Checked, check, functionKey, type Functions, type Structs } from './checker.ts';
 import { compile } from './compile.ts';
 import { estimateCost } from './estimate.ts';
 import { conversions } from './functions/conversions.ts';
@@ -41,8 +41,10 @@ export interface Program {
 /** The functions of Kubernetes' CEL: the standard ones, cel-go's extensions and Kubernetes' libraries. */
 export class Language {
   readonly #functions: Functions;
+  readonly #structs: Structs;
 
-  constructor(deps: LanguageDeps, more: readonly Overload[] = []) {
+  constructor(deps: LanguageDeps, more: readonly Overload[] = [], structs: Structs = () => undefined) {
+    this.#structs = structs;
     this.#functions = byKey([
       ...operators,
       ...conversions,
@@ -64,7 +66,7 @@ export class Language {
     const names = Object.keys(variables);
     const expression = parse(text);
     const known = new Map(Object.entries(variables));
-    const checked = check(text, expression, { functions: this.#functions, variables: known });
+    const checked = check(text, expression, { functions: this.#functions, structs: this.#structs, variables: known });
     const { run, slots } = compile(expression, checked, names);
     return {
       text,

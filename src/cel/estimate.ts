@@ -86,8 +86,8 @@ class Estimator {
       case 'bind':
       case 'optMap':
         return { cost: 1 + this.#sum([expr.value, expr.body]), size };
-      default:
-        return { cost: 40, size };
+      case 'struct':
+        return { cost: 40 + this.#sum(expr.fields.map((field) => field.value)), size };
     }
   }
 

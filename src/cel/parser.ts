@@ -177,8 +177,23 @@ class Parser {
         this.#expect(']');
         const name = optional ? '_[?_]' : '_[_]';
         object = { op: 'call', at: token.at, name, target: undefined, args: [object, index] };
+      } else if (token.type === 'sign' && (token.text === '{' || token.text === '{?')) {
+        const name = qualifiedName(object);
+        if (name === undefined) return object;
+        this.#next++;
+        object = { op: 'struct', at: object.at, name, fields: this.#fields(token.text === '{?') };
       } else return object;
     }
+  }
+
+  /** `field: value` up to the closing brace. */
+  #fields(firstOptional: boolean): (Expr & { op: 'struct' })['fields'] {
+    return this.#entries(firstOptional, () => {
+      const name = this.#peek();
+      if (name.type !== 'ident') throw this.#unexpected('IDENTIFIER');
+      this.#next++;
+      return name.text;
+    }).map(({ key: field, value, optional }) => ({ field, value, optional }));
   }
 
   #selection(object: Expr, at: number, optional: boolean): Expr {
@@ -263,16 +278,28 @@ class Parser {
   }
 
   #mapLiteral(at: number, firstOptional: boolean): Expr {
-    const entries: { key: Expr; value: Expr; optional: boolean }[] = [];
+    return { op: 'map', at, entries: this.#entries(firstOptional, () => this.#ternary()) };
+  }
+
+  #entries<K>(firstOptional: boolean, key: () => K): { key: K; value: Expr; optional: boolean }[] {
+    const entries: { key: K; value: Expr; optional: boolean }[] = [];
     while (firstOptional || this.#sign('}') === undefined) {
       if (entries.length > 0) this.#expect(',');
       if (entries.length > 0 && this.#sign('}') !== undefined) break;
       const optional = (firstOptional && entries.length === 0) || this.#sign('?') !== undefined;
-      const key = this.#ternary();
+      const name = key();
       this.#expect(':');
-      entries.push({ key, value: this.#ternary(), optional });
+      entries.push({ key: name, value: this.#ternary(), optional });
       if (firstOptional && this.#sign('}') !== undefined) break;
     }
-    return { op: 'map', at, entries };
+    return entries;
   }
+}
+
+/** `a.b.c`; undefined for what is no name. */
+function qualifiedName(expr: Expr): string | undefined {
+  if (expr.op === 'ident') return expr.name;
+  if (expr.op !== 'select' || expr.optional) return undefined;
+  const before = qualifiedName(expr.object);
+  return before === undefined ? undefined : `${before}.${expr.field}`;
 }

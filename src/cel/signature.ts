@@ -39,7 +39,7 @@ export function fn(signature: string, run: Run, costs: { work?: Sizes; size?: Si
 }
 
 /** What stands before a function's name without being a value. */
-const namespaces = new Set(['optional', 'math', 'sets', 'lists', 'base64', 'strings', 'ip', 'format']);
+const namespaces = new Set(['optional', 'math', 'sets', 'lists', 'base64', 'strings', 'ip', 'format', 'jsonpatch']);
 
 /** Commas separate types, save within angle brackets. */
 function splitTypes(text: string): string[] {

@@ -31,6 +31,13 @@ export interface ObjectType {
   field(name: string): Field | undefined;
 }
 
+/** A type that expressions can make values of: `Name{field: value}`. */
+export interface Constructible {
+  type: ObjectType;
+  /** Why a field cannot have a value of a type that its own type would take; undefined: it can. */
+  refuses?(field: string, value: Type): string | undefined;
+}
+
 export interface Field {
   type: Type;
   /** The member of the JSON object: an identifier may have had to be escaped. */
@@ -86,11 +93,12 @@ const isDyn = (type: Type): boolean => type.kind === 'dyn';
 export function assignable(given: Type, wanted: Type, bindings: Bindings): boolean {
   if (wanted.kind === 'param') {
     const bound = bindings.get(wanted.name);
-    if (!bound || isDyn(bound)) {
+    // What an empty list is of is not known: to ask for that again would not end.
+    if (!bound || isDyn(bound) || bound.kind === 'param') {
       bindings.set(wanted.name, bound && isDyn(bound) ? bound : given);
       return true;
     }
-    if (isDyn(given)) return true;
+    if (isDyn(given) || given.kind === 'param') return true;
     if (assignable(given, bound, bindings)) return true;
     // The wider of the two: an empty list says nothing of its elements.
     if (!assignable(bound, given, bindings)) return false;

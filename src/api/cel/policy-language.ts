@@ -4,7 +4,7 @@ import { dyn, opaque, type Type } from '../../cel/types.ts';
 import { authorizerFunctions } from './authorizer-library.ts';
 import { languageDeps } from './language.ts';
 
-const language = new Language(languageDeps, authorizerFunctions);
+const policies = new Language(languageDeps, authorizerFunctions);
 
 /** What expressions of policies and of conditions of webhooks see of a request. */
 const variables: Record<string, Type> = {
@@ -18,7 +18,9 @@ const variables: Record<string, Type> = {
 };
 
 /** The program of an expression; what is wrong with it where there is none. */
-export function compilePolicy(text: string): Program | CompileError {
+export const compilePolicy = (text: string): Program | CompileError => compileWith(policies, text);
+
+export function compileWith(language: Language, text: string): Program | CompileError {
   try {
     return language.compile(text, variables);
   } catch (error) {

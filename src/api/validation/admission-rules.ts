@@ -1,8 +1,11 @@
 import type {
   MatchCondition,
   MatchResources,
+  MutatingAdmissionPolicy,
+  MutatingAdmissionPolicyBinding,
   MutatingWebhook,
   MutatingWebhookConfiguration,
+  Mutation,
   NamedRuleWithOperations,
   ValidatingAdmissionPolicy,
   ValidatingAdmissionPolicyBinding,
@@ -10,6 +13,7 @@ import type {
   ValidatingWebhookConfiguration,
 } from '../generated/types.ts';
 import { CompileError } from '../../cel/errors.ts';
+import { compileMutation, mutationTypeError } from '../cel/mutation-language.ts';
 import { compilePolicy } from '../cel/policy-language.ts';
 import { dns1123Subdomain, qualifiedName } from '../meta/name-format.ts';
 import {
@@ -135,35 +139,22 @@ function conditions(list: MatchCondition[] | undefined, path: string): FieldErro
   });
 }
 
-function expressionErrors(expression: string | undefined, path: string): FieldError[] {
+function expressionErrors(
+  expression: string | undefined,
+  path: string,
+  compile: typeof compilePolicy = compilePolicy,
+): FieldError[] {
   if (!expression?.trim()) return [required(path)];
-  const made = compilePolicy(expression);
+  const made = compile(expression);
   return made instanceof CompileError ? [invalidValue(path, expression, `compilation failed: ${made.message}`)] : [];
 }
 
 export function validateAdmissionPolicy({ spec }: ValidatingAdmissionPolicy): FieldError[] {
-  const { validations = [], auditAnnotations = [], matchConstraints, paramKind } = spec;
+  const { validations = [], auditAnnotations = [] } = spec;
   const none = validations.length === 0 && auditAnnotations.length === 0;
   const either = 'validations or auditAnnotations must contain at least one item';
   return [
-    ...(spec.failurePolicy
-      ? oneOf('spec.failurePolicy', spec.failurePolicy, ['Fail', 'Ignore'])
-      : [required('spec.failurePolicy')]),
-    ...(paramKind ? parameterKind(paramKind, 'spec.paramKind') : []),
-    ...(matchConstraints
-      ? matchResources(matchConstraints, 'spec.matchConstraints', true)
-      : [required('spec.matchConstraints')]),
-    ...conditions(spec.matchConditions, 'spec.matchConditions'),
-    ...(spec.variables ?? []).flatMap(({ name, expression }, i) => [
-      ...(/^[A-Za-z_]\w*$/.test(name ?? '')
-        ? []
-        : [
-            name
-              ? invalidValue(`${at('spec.variables', i)}.name`, name, 'name is not a valid CEL identifier')
-              : required(`${at('spec.variables', i)}.name`),
-          ]),
-      ...expressionErrors(expression, `${at('spec.variables', i)}.expression`),
-    ]),
+    ...policyErrors(spec, compilePolicy),
     ...(none ? [required('spec.validations', either), required('spec.auditAnnotations', either)] : []),
     ...each(validations, 'spec.validations', ({ expression, message, messageExpression, reason }, p) => [
       ...expressionErrors(expression, child(p, 'expression')),
@@ -189,6 +180,80 @@ export function validateAdmissionPolicy({ spec }: ValidatingAdmissionPolicy): Fi
   ];
 }
 
+/** What policies of both sorts have. */
+function policyErrors(
+  spec: ValidatingAdmissionPolicy['spec'] | MutatingAdmissionPolicy['spec'],
+  compile: typeof compilePolicy,
+): FieldError[] {
+  const { failurePolicy, matchConstraints, paramKind } = spec;
+  return [
+    ...(failurePolicy
+      ? oneOf('spec.failurePolicy', failurePolicy, ['Fail', 'Ignore'])
+      : [required('spec.failurePolicy')]),
+    ...(paramKind ? parameterKind(paramKind, 'spec.paramKind') : []),
+    ...(matchConstraints
+      ? matchResources(matchConstraints, 'spec.matchConstraints', true)
+      : [required('spec.matchConstraints')]),
+    ...conditions(spec.matchConditions, 'spec.matchConditions'),
+    ...each(spec.variables, 'spec.variables', ({ name, expression }, p) => [
+      ...(/^[A-Za-z_]\w*$/.test(name ?? '')
+        ? []
+        : [
+            name
+              ? invalidValue(child(p, 'name'), name, 'name is not a valid CEL identifier')
+              : required(child(p, 'name')),
+          ]),
+      ...expressionErrors(expression, child(p, 'expression'), compile),
+    ]),
+  ];
+}
+
+export function validateMutatingPolicy({ spec }: MutatingAdmissionPolicy): FieldError[] {
+  const { mutations = [], reinvocationPolicy } = spec;
+  return [
+    ...policyErrors(spec, compileMutation),
+    ...each(spec.matchConstraints?.resourceRules, 'spec.matchConstraints.resourceRules', ({ operations: asked }, p) =>
+      each(asked, child(p, 'operations'), (operation, q) => oneOf(q, operation, mutable)),
+    ),
+    ...(mutations.length > 0 ? [] : [required('spec.mutations', 'mutations must contain at least one item')]),
+    ...each(mutations, 'spec.mutations', mutationErrors),
+    ...(reinvocationPolicy
+      ? oneOf('spec.reinvocationPolicy', reinvocationPolicy, ['IfNeeded', 'Never'])
+      : [required('spec.reinvocationPolicy')]),
+  ];
+}
+
+/** What is deleted or connected to cannot be changed. */
+const mutable = ['*', 'CREATE', 'UPDATE'];
+
+const mutationMembers = { ApplyConfiguration: 'applyConfiguration', JSONPatch: 'jsonPatch' } as const;
+
+function mutationErrors(mutation: Mutation, path: string): FieldError[] {
+  const { patchType } = mutation;
+  const types = Object.keys(mutationMembers).sort();
+  if (!patchType) return [required(child(path, 'patchType'))];
+  if (!types.includes(patchType)) return [notSupported(child(path, 'patchType'), patchType, types)];
+  return Object.entries(mutationMembers).flatMap(([type, member]) => {
+    const given = mutation[member];
+    const at = child(path, member);
+    if (type !== patchType) return given ? [forbidden(at, `${member} is forbidden when patchType is not ${type}`)] : [];
+    if (!given) return [required(at, `${member} is required when patchType is ${type}`)];
+    return mutationExpression(given.expression, child(at, 'expression'), patchType);
+  });
+}
+
+function mutationExpression(expression: string | undefined, path: string, patchType: string): FieldError[] {
+  const errors = expressionErrors(expression, path, compileMutation);
+  if (errors.length > 0 || !expression) return errors;
+  const made = compileMutation(expression);
+  const wrong = made instanceof CompileError ? undefined : mutationTypeError(made, patchType);
+  return wrong ? [invalidValue(path, expression, wrong)] : [];
+}
+
+export function validateMutatingBinding({ spec }: MutatingAdmissionPolicyBinding): FieldError[] {
+  return bindingErrors(spec);
+}
+
 const parameterKind = ({ apiVersion, kind }: { apiVersion?: string; kind?: string }, path: string): FieldError[] => [
   ...(apiVersion ? [] : [required(child(path, 'apiVersion'))]),
   ...(kind ? [] : [required(child(path, 'kind'))]),
@@ -205,14 +270,21 @@ function matchResources(match: MatchResources, path: string, needsRules: boolean
   ];
 }
 
-export function validatePolicyBinding({ spec }: ValidatingAdmissionPolicyBinding): FieldError[] {
-  const { policyName, paramRef, matchResources: match, validationActions } = spec;
-  const path = 'spec.validationActions';
+/** What bindings of both sorts have. */
+function bindingErrors(spec: MutatingAdmissionPolicyBinding['spec']): FieldError[] {
+  const { policyName, paramRef, matchResources: match } = spec;
   const errors: FieldError[] = policyName
     ? dns1123Subdomain(policyName).map((text) => invalidValue('spec.policyName', policyName, text))
     : [required('spec.policyName')];
   if (paramRef) errors.push(...parameterRef(paramRef, 'spec.paramRef'));
   if (match) errors.push(...matchResources(match, 'spec.matchResources', false));
+  return errors;
+}
+
+export function validatePolicyBinding({ spec }: ValidatingAdmissionPolicyBinding): FieldError[] {
+  const { validationActions } = spec;
+  const path = 'spec.validationActions';
+  const errors = bindingErrors(spec);
   if (validationActions.length === 0) errors.push(required(path, 'at least one validation action is required'));
   validationActions.forEach((action, i) => {
     if (!['Audit', 'Deny', 'Warn'].includes(action))

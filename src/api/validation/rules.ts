@@ -4,7 +4,13 @@ import {
   validateDefinitionUpdate,
 } from '../apiextensions/validate-definition.ts';
 import type { Strategy } from '../strategy.ts';
-import { validateAdmissionPolicy, validatePolicyBinding, validateWebhookConfiguration } from './admission-rules.ts';
+import {
+  validateAdmissionPolicy,
+  validateMutatingBinding,
+  validateMutatingPolicy,
+  validatePolicyBinding,
+  validateWebhookConfiguration,
+} from './admission-rules.ts';
 import { validateApiService } from './api-service.ts';
 import { validateAutoscaler } from './autoscaling.ts';
 import { validateClaim, validateClaimUpdate } from './claim.ts';
@@ -93,6 +99,8 @@ const table: Record<string, RulesOf> = {
   persistentvolumes: { validate: validateVolume, validateUpdate: validateVolumeUpdate },
   resourcequotas: { validate: validateQuota, validateUpdate: validateQuotaUpdate },
   secrets: { validate: validateSecret, validateUpdate: validateSecretUpdate },
+  'mutatingadmissionpolicies.admissionregistration.k8s.io': { validate: validateMutatingPolicy },
+  'mutatingadmissionpolicybindings.admissionregistration.k8s.io': { validate: validateMutatingBinding },
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhookConfiguration },
   'validatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhookConfiguration },
   'validatingadmissionpolicies.admissionregistration.k8s.io': { validate: validateAdmissionPolicy },

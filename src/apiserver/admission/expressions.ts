@@ -17,6 +17,11 @@ const perPolicy = 10_000_000;
 /** Programs by their texts: policies and webhooks are asked for every write. */
 export class Expressions {
   readonly #known = new Map<string, Program | CompileError>();
+  readonly #compile: typeof compilePolicy;
+
+  constructor(compile = compilePolicy) {
+    this.#compile = compile;
+  }
 
   /** The program; what is wrong with the text where there is none. */
   get(text: string): Program | CompileError {
@@ -24,7 +29,7 @@ export class Expressions {
     if (known) return known;
     // Configurations come and go: start over rather than grow.
     if (this.#known.size >= maxPrograms) this.#known.clear();
-    const made = compilePolicy(text);
+    const made = this.#compile(text);
     this.#known.set(text, made);
     return made;
   }

@@ -1,7 +1,10 @@
+import { compileMutation } from '../../api/cel/mutation-language.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { WebhookCaller } from '../webhook/webhook-caller.ts';
 import { Expressions } from './expressions.ts';
+import { mutatingPolicies } from './mutating-policies.ts';
 import { mutatingWebhooks } from './mutating-webhooks.ts';
+import { mutators } from './mutators.ts';
 import type { AdmissionPlugin } from './plugin.ts';
 import type { ParamReader } from './policy-params.ts';
 import { validatingPolicies } from './validating-policies.ts';
@@ -11,6 +14,11 @@ import { validatingWebhooks } from './validating-webhooks.ts';
 export function extensionPlugins(deps: { caller: WebhookCaller; params: ParamReader; rng: Rng }): AdmissionPlugin[] {
   const { caller, params, rng } = deps;
   const expressions = new Expressions();
+  const mutations = new Expressions(compileMutation);
   const webhooks = { caller, expressions, rng };
-  return [mutatingWebhooks(webhooks), validatingPolicies({ expressions, params }), validatingWebhooks(webhooks)];
+  return [
+    mutators([mutatingPolicies({ expressions: mutations, params }), mutatingWebhooks(webhooks)]),
+    validatingPolicies({ expressions, params }),
+    validatingWebhooks(webhooks),
+  ];
 }

@@ -36,6 +36,8 @@ export interface AdmissionContext<T extends KubeObject = KubeObject> {
   readonly rng: Rng;
   /** A warning for the client. */
   warn(text: string): void;
+  /** A remark for the audit log. */
+  annotate(key: string, value: string): void;
 }
 
 type Step<T extends KubeObject> = (context: AdmissionContext<T>) => void | Promise<void>;

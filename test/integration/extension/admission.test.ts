@@ -327,3 +327,171 @@ describe('conversion webhooks', () => {
     await hooks.close();
   });
 });
+
+describe('mutating policies', () => {
+  let server: ApiProcess;
+  let hooks: WebhookServer;
+  const made: string[] = [];
+  const deployments = '/apis/apps/v1/namespaces/default/deployments';
+  const rulesFor = (apiGroup: string, resource: string) => [
+    { apiGroups: [apiGroup], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'], resources: [resource] },
+  ];
+
+  /** A policy and its binding. */
+  const mutate = async (name: string, spec: object, binding: object = {}) => {
+    for (const [kind, body] of [
+      [
+        'mutatingadmissionpolicies',
+        { matchConstraints: { resourceRules: rules }, reinvocationPolicy: 'Never', ...spec },
+      ],
+      ['mutatingadmissionpolicybindings', { policyName: name, ...binding }],
+    ] as const) {
+      const answer = await server.post(`${group}/${kind}`, { metadata: { name }, spec: body });
+      expect(answer.status, JSON.stringify(answer.body)).toBe(201);
+      made.push(`${group}/${kind}/${name}`);
+    }
+  };
+  const applied = (expression: string) => ({ patchType: 'ApplyConfiguration', applyConfiguration: { expression } });
+  const patched = (expression: string) => ({ patchType: 'JSONPatch', jsonPatch: { expression } });
+  const map = (name: string, data: Record<string, string> = {}) => ({ metadata: { name }, data });
+
+  beforeAll(async () => {
+    server = await ApiProcess.start();
+    hooks = await WebhookServer.start(server.pki);
+  });
+  afterEach(async () => {
+    for (const path of made.splice(0)) await server.send('DELETE', path);
+  });
+  afterAll(async () => {
+    await server.close();
+    await hooks.close();
+  });
+
+  it('lay a configuration over the object, lists by their keys, one mutation after the other', async () => {
+    await mutate('sidecar', {
+      matchConstraints: { resourceRules: rulesFor('apps', 'deployments') },
+      variables: [{ name: 'has', expression: 'object.spec.template.spec.containers.exists(c, c.name == "mesh")' }],
+      matchConditions: [{ name: 'without', expression: '!variables.has' }],
+      mutations: [
+        applied(
+          'Object{spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{containers: [Object.spec.template.spec.containers{name: "mesh", image: "mesh:1"}]}}}}',
+        ),
+        applied(
+          'Object{metadata: Object.metadata{labels: {"containers": string(object.spec.template.spec.containers.size())}}}',
+        ),
+      ],
+    });
+    const template = {
+      metadata: { labels: { app: 'a' } },
+      spec: { containers: [{ name: 'main', image: 'main:1' }] },
+    };
+    const spec = { selector: { matchLabels: { app: 'a' } }, template };
+    const { body } = await server.post(deployments, { metadata: { name: 'meshed' }, spec });
+    const shown = body.spec.template.spec.containers.map(({ name, image, imagePullPolicy }: Record<string, string>) => [
+      name,
+      image,
+      imagePullPolicy,
+    ]);
+    // Defaults are there, for what was added, too.
+    expect(shown).toEqual([
+      ['main', 'main:1', 'IfNotPresent'],
+      ['mesh', 'mesh:1', 'IfNotPresent'],
+    ]);
+    expect(body.metadata.labels).toEqual({ containers: '2' });
+    const scaled = await server.patch(`${deployments}/meshed`, { spec: { replicas: 3 } });
+    expect([scaled.status, scaled.body.spec.template.spec.containers.length]).toEqual([200, 2]);
+  });
+
+  it('patch with parameters, once for each', async () => {
+    await server.post(maps, map('p1', { key: 'a/b', value: '1' }));
+    await server.post(maps, map('p2', { key: 'c', value: '2' }));
+    for (const name of ['p1', 'p2']) await server.patch(`${maps}/${name}`, { metadata: { labels: { role: 'param' } } });
+    await mutate(
+      'annotate',
+      {
+        paramKind: { apiVersion: 'v1', kind: 'ConfigMap' },
+        matchConditions: [{ name: 'others', expression: '!has(object.metadata.labels)' }],
+        mutations: [
+          patched(
+            `(has(object.metadata.annotations) ? [] : [JSONPatch{op: "add", path: "/metadata/annotations", value: {}}]) +
+             [JSONPatch{op: "add", path: "/metadata/annotations/" + jsonpatch.escapeKey(params.data.key), value: params.data.value}]`,
+          ),
+        ],
+      },
+      { paramRef: { selector: { matchLabels: { role: 'param' } }, parameterNotFoundAction: 'Deny' } },
+    );
+    const { body } = await server.post(maps, map('annotated'));
+    expect(body.metadata.annotations).toEqual({ 'a/b': '1', c: '2' });
+  });
+
+  it('come before webhooks, and again after them where they ask for it', async () => {
+    const seen = (name: string) =>
+      `Object{data: {"seen-${name}": has(object.data) ? string(object.data.size()) : "0"}}`;
+    await mutate('never', { mutations: [applied(seen('never'))] });
+    await mutate('needed', { mutations: [applied(seen('needed'))], reinvocationPolicy: 'IfNeeded' });
+    const clientConfig = hooks.on('/add', () => patch({ op: 'add', path: '/data/hook', value: 'x' }));
+    const webhook = { name: 'add.test.io', rules, sideEffects: 'None', admissionReviewVersions: ['v1'], clientConfig };
+    const path = `${group}/mutatingwebhookconfigurations`;
+    await server.post(path, { metadata: { name: 'add' }, webhooks: [webhook] });
+    made.push(`${path}/add`);
+    const { body } = await server.post(maps, map('order'));
+    expect(body.data).toEqual({ 'seen-needed': '3', 'seen-never': '1', hook: 'x' });
+  });
+
+  it('refuse where they fail, unless failures are ignored', async () => {
+    await mutate('fails', { mutations: [applied('Object{data: {"a": object.data.missing}}')] });
+    const answer = await server.post(maps, map('whole', { b: 'c' }));
+    expect([answer.status, answer.body.message]).toEqual([
+      422,
+      `configmaps "whole" is forbidden: policy 'fails' with binding 'fails' denied request: expression 'Object{data: {"a": object.data.missing}}' resulted in error: no such key: missing`,
+    ]);
+    await server.patch(`${group}/mutatingadmissionpolicies/fails`, { spec: { failurePolicy: 'Ignore' } });
+    expect((await server.post(maps, map('whole', { b: 'c' }))).status).toBe(201);
+  });
+
+  it('may not replace what is one value, and must leave an object of its kind', async () => {
+    const spec = { selector: { matchLabels: { app: 'b' } }, template: { metadata: { labels: { app: 'b' } } } };
+    const only = (mutation: object) => ({
+      matchConstraints: { resourceRules: rulesFor('apps', 'deployments') },
+      mutations: [mutation],
+    });
+    const containers = [{ name: 'main', image: 'main:1' }];
+    const deployment = {
+      metadata: { name: 'b' },
+      spec: { ...spec, template: { ...spec.template, spec: { containers } } },
+    };
+    const atomic = 'Object{spec: Object.spec{selector: Object.spec.selector{matchLabels: {"x": "y"}}}}';
+    await mutate('atomic', only(applied(atomic)));
+    expect((await server.post(deployments, deployment)).body.message).toContain(
+      'error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: .spec.selector',
+    );
+    await server.send('DELETE', `${group}/mutatingadmissionpolicybindings/atomic`);
+    await mutate('typed', only(patched('[JSONPatch{op: "add", path: "/spec/replicas", value: "many"}]')));
+    expect((await server.post(deployments, deployment)).status).toBe(422);
+  });
+
+  it('are checked', async () => {
+    const invalid = async (spec: object) => {
+      const constraints = { matchConstraints: { resourceRules: rules }, reinvocationPolicy: 'Never' };
+      const body = { metadata: { name: 'wrong' }, spec: { ...constraints, ...spec } };
+      const answer = await server.post(`${group}/mutatingadmissionpolicies`, body);
+      return answer.body.details.causes.map(({ field, message }: Record<string, string>) => `${field}: ${message}`);
+    };
+    expect(await invalid({ mutations: [] })).toEqual([
+      'spec.mutations: Required value: mutations must contain at least one item',
+    ]);
+    expect(await invalid({ mutations: [{ patchType: 'Other' }], reinvocationPolicy: 'Always' })).toEqual([
+      'spec.mutations[0].patchType: Unsupported value: "Other": supported values: "ApplyConfiguration", "JSONPatch"',
+      'spec.reinvocationPolicy: Unsupported value: "Always": supported values: "IfNeeded", "Never"',
+    ]);
+    expect(
+      await invalid({ mutations: [{ patchType: 'JSONPatch', applyConfiguration: { expression: 'Object{}' } }] }),
+    ).toEqual([
+      'spec.mutations[0].applyConfiguration: Forbidden: applyConfiguration is forbidden when patchType is not ApplyConfiguration',
+      'spec.mutations[0].jsonPatch: Required value: jsonPatch is required when patchType is JSONPatch',
+    ]);
+    expect(await invalid({ mutations: [applied('{"spec": 1}')] })).toEqual([
+      String.raw`spec.mutations[0].applyConfiguration.expression: Invalid value: "{\"spec\": 1}": must evaluate to Object`,
+    ]);
+  });
+});
