@@ -1,7 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from 'node:http2';
 import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
-import { unavailable } from './wire-error.ts';
+import { lost, unavailable } from './wire-error.ts';
 
 export interface Http2Credentials {
   /** PEM. */
@@ -58,7 +58,7 @@ export class Http2Connection {
     try {
       return this.#open().request(headers, { endStream: false });
     } catch (error) {
-      throw unavailable(error instanceof Error ? error.message : String(error), error);
+      throw lost(error);
     }
   }
 

@@ -62,7 +62,7 @@ describe('HttpsTransport', () => {
     expect([response.status, Buffer.concat(chunks).toString()]).toEqual([200, 'ok']);
   });
 
-  it('says ServiceUnavailable when nobody listens', async () => {
+  it('says ServiceUnavailable, and why, when nobody listens', async () => {
     const server = await serve();
     const transport = connectTo(server);
     await server.close();
@@ -70,6 +70,7 @@ describe('HttpsTransport', () => {
       .list(configmaps)
       .catch((e: unknown) => e as StatusError);
     expect((error as StatusError).reason).toBe('ServiceUnavailable');
+    expect((error as StatusError).message).toMatch(/^connect ECONNREFUSED/);
   });
 
   it('lets an informer follow a server that went away and came back', async () => {

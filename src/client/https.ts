@@ -5,7 +5,7 @@ import type { WatchHandle, WatchSink } from './client.ts';
 import { type Http2Credentials, Http2Connection } from './http2-connection.ts';
 import type { ApiCall, Transport } from './transport.ts';
 import { methodOf, patchContentTypes, pathOf } from './url.ts';
-import { errorFromBody, unavailable } from './wire-error.ts';
+import { errorFromBody, lost, unavailable } from './wire-error.ts';
 import { WatchDecoder } from './watch-decoder.ts';
 
 export interface HttpsOptions {
@@ -182,5 +182,4 @@ async function readText(stream: ClientHttp2Stream): Promise<string> {
   return Buffer.concat(chunks).toString('utf8');
 }
 
-const connectionError = (error: unknown): StatusError =>
-  error instanceof StatusError ? error : unavailable(error instanceof Error ? error.message : String(error), error);
+const connectionError = (error: unknown): StatusError => (error instanceof StatusError ? error : lost(error));

@@ -7,6 +7,12 @@ export function unavailable(message: string, cause?: unknown): StatusError {
   return new StatusError(status, { cause });
 }
 
+/** The same for what a connection threw. Node's HTTP/2 wraps the reason, which is what a person needs to know. */
+export function lost(error: unknown): StatusError {
+  const reason = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+  return unavailable(reason instanceof Error ? reason.message : String(reason), error);
+}
+
 /** The error of an answer with `code`: its Status when there is one, else what the code alone says. */
 export function errorFromBody(code: number, text: string): StatusError {
   const status = parseStatus(text);

@@ -129,12 +129,14 @@ export class Guest {
     return output;
   }
 
-  /** Runs a script until it succeeds. */
+  /** Runs a script until it succeeds; tells what is in its way. */
   async until(script: string, { timeoutMs = scriptMs } = {}): Promise<string> {
     const deadline = Date.now() + timeoutMs;
-    for (;;) {
+    for (let last = ''; ; ) {
       const { exitCode, output } = await this.run(script, { timeoutMs });
       if (exitCode === 0) return output;
+      if (output !== last) console.log(`not yet: ${output}`);
+      last = output;
       if (Date.now() > deadline) throw new Error(`not true after ${timeoutMs / 1000} s: ${script}\n${output}`);
       await new Promise((resolve) => setTimeout(resolve, 1000));
     }
