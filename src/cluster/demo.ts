@@ -18,7 +18,8 @@ const namespace = 'default';
 const labels = { app: name };
 const replicas = 3;
 const port = 8080;
-const timeoutMs = 240_000;
+/** For a slow machine that has other work, too. */
+const timeoutMs = 600_000;
 
 const deployment: Manifest<Deployment> = {
   metadata: { name, namespace, labels },

@@ -32,7 +32,7 @@ export async function startServer(deps: StartDeps, at: Supervised): Promise<Serv
   const { layout, supervision, service } = at;
   await refuseTakenPort(layout, supervision);
   const start = await supervision.start(service);
-  await untilAnswers(deps, { ...at, what: 'the API server', timeoutMs: 180_000 }, async () => {
+  await untilAnswers(deps, { ...at, what: 'the API server', timeoutMs: startMs }, async () => {
     await stat(layout.kubeconfig);
     const admin = await adminClient(layout, deps);
     try {
@@ -63,7 +63,7 @@ export async function startNode(deps: StartDeps, admin: AdminClient, at: Supervi
   const beganMs = deps.clock.now();
   const start = await supervision.start(service);
   const sinceMs = start.was === 'running' ? 0 : beganMs;
-  await untilAnswers(deps, { ...at, what: `node ${name} to be Ready`, timeoutMs: 240_000 }, async () => {
+  await untilAnswers(deps, { ...at, what: `node ${name} to be Ready`, timeoutMs: startMs }, async () => {
     return isReadySince(await admin.client.get(nodesResource, { name }), sinceMs);
   });
   return start;
@@ -76,6 +76,9 @@ export function isReadySince({ status }: Node, sinceMs: number): boolean {
   const saidMs = Date.parse(ready?.lastHeartbeatTime ?? '') + 999;
   return ready?.status === 'True' && saidMs >= sinceMs;
 }
+
+/** For a slow machine that has other work, too. What does not start at all ends again and again, and is noticed sooner. */
+const startMs = 600_000;
 
 /** So many ends in a row are no accident. */
 const maxEnds = 3;

@@ -67,7 +67,7 @@ export async function ensureContainerd(options: ContainerdOptions, deps: Deps): 
   }
   const adopted = identity !== undefined;
   identity ??= await start({ paths, launcher: options.launcher ?? [], program }, deps);
-  await untilReady({ identity, paths, timeoutMs: options.readyTimeoutMs ?? 20_000 }, deps);
+  await untilReady({ identity, paths, timeoutMs: options.readyTimeoutMs ?? startMs }, deps);
   const stop = ({ purge = false } = {}) => (purge ? purgeContainerd(options, deps) : stopContainerd(options, deps));
   return { paths, socketPath: paths.socket, pid: identity.pid, adopted, stop };
 }
@@ -140,6 +140,9 @@ async function findProgram(name: string): Promise<string | undefined> {
   return undefined;
 }
 
+/** An end is noticed at once; a slow machine, or one that has other work, gets this long. */
+const startMs = 120_000;
+
 /** The arguments are how a containerd of this folder is known: no other process has this path in this place. */
 const argsOf = (paths: ContainerdPaths): string[] => ['-c', paths.config];
 
@@ -174,7 +177,7 @@ async function start({ paths, launcher, program }: Launch, { clock, log }: Deps)
   child.unref();
   await output.close();
   let identity: ProcessIdentity | undefined;
-  await settled(clock, 5000, async () => {
+  await settled(clock, startMs, async () => {
     identity = await runningIdentity(paths, argsOf(paths));
     return identity !== undefined || failure !== undefined;
   });
