@@ -17,6 +17,9 @@ import type { FrontProxyCertificate } from './aggregation/remote-server.ts';
 import { extensionPlugins } from './admission/extension-plugins.ts';
 import { admissionPlugins } from './admission/plugins.ts';
 import { ParamReader } from './admission/policy-params.ts';
+import { Auditor } from './audit/auditor.ts';
+import type { AuditPolicy } from './audit/policy.ts';
+import type { AuditSink } from './audit/sink.ts';
 import { Authentication } from './authn/authentication.ts';
 import { TokenIssuer } from './authn/token-issuer.ts';
 import { allAuthenticated, mastersGroup, type UserInfo } from './authn/user-info.ts';
@@ -73,6 +76,8 @@ export interface ApiServerOptions {
   checkWrites?: boolean;
   /** How it shows aggregated servers that it may say who asks, and whose certificates may tell it the same. PEM. */
   frontProxy?: FrontProxyCertificate & { ca: string };
+  /** What is told of requests, and where. */
+  audit?: { policy: AuditPolicy; sinks: readonly AuditSink[] };
   /** How it reaches nodes; without it there are no logs and no exec. */
   nodes?: Omit<NodeConnectorOptions, 'ca'>;
 }
@@ -141,6 +146,7 @@ export class ApiServer {
       admission,
       addresses,
       quotas: new QuotaBook({ store, objects, registry }),
+      audit: options.audit && new Auditor({ clock, sinks: options.audit.sinks }, options.audit.policy),
       clock,
       rng,
       names: streamOf(rng),
@@ -220,6 +226,7 @@ export class ApiServer {
     this.#customResources.stop();
     this.#apiServices.stop();
     this.#eventExpiry.stop();
+    await this.context.audit?.close();
     await this.context.store.close();
   }
 }

@@ -3,6 +3,7 @@ import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
 import type { Store } from '../store/store.ts';
 import type { Admission } from './admission/admission.ts';
+import type { Auditor } from './audit/auditor.ts';
 import type { Authentication } from './authn/authentication.ts';
 import type { TokenIssuer } from './authn/token-issuer.ts';
 import type { Authorizer } from './authz/authorizer.ts';
@@ -24,6 +25,8 @@ export interface ApiContext {
   readonly tokens: TokenIssuer;
   readonly addresses: AddressAllocator;
   readonly quotas: QuotaBook;
+  /** Undefined: nothing is audited. */
+  readonly audit: Auditor | undefined;
   readonly clock: Clock;
   readonly rng: Rng;
   /** What `generateName` draws from: in a simulation, names do not depend on how many objects a fresh cluster has. */

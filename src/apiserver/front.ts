@@ -1,8 +1,10 @@
 import type { TLSSocket } from 'node:tls';
-import { StatusError } from '../api/meta/status-error.ts';
+import { internalError, StatusError } from '../api/meta/status-error.ts';
+import { type Rng, seededRng, uuid } from '../base/rng.ts';
 import { hasProtobuf } from '../api/schema/protobuf-encode.ts';
 import type { Authentication } from './authn/authentication.ts';
-import type { Attributes } from './authz/attributes.ts';
+import type { AuditEntry } from './audit/auditor.ts';
+import { auditedRequest, shownAnswer, told } from './audit/http.ts';
 import { headerLists } from './authn/authenticator.ts';
 import { impersonate } from './authn/impersonation.ts';
 import type { UserInfo } from './authn/user-info.ts';
@@ -19,6 +21,7 @@ import { type Encoding, negotiate, type Offer } from './negotiate.ts';
 import type { NodeConnector } from './node-connector.ts';
 import { notFoundPage, type PlainPaths } from './plain-paths.ts';
 import { attributesOf, authorize, handle, methodNotAllowed } from './pipeline.ts';
+import { attributesOfPath, connectVerbs, urlOf } from './path-attributes.ts';
 import { type Answer, type ApiRequest, flag, type Verb } from './request.ts';
 import { type HttpResponse, send, sendError } from './respond.ts';
 import { isStored } from './registry.ts';
@@ -34,6 +37,17 @@ export interface FrontDeps {
   aggregator: Aggregator;
 }
 
+/** Who asks: known once authentication is over. */
+interface Caller {
+  user: UserInfo;
+  entry: AuditEntry | undefined;
+}
+
+/** Longer ones are cut, as upstream does. */
+const maxAuditId = 64;
+
+const nobody: UserInfo = { name: '', groups: [] };
+
 /** Subresources whose requests go on to a node or a backend. */
 export const connecting: ReadonlySet<string> = new Set(['exec', 'attach', 'portforward', 'log', 'proxy']);
 
@@ -41,6 +55,7 @@ export const connecting: ReadonlySet<string> = new Set(['exec', 'attach', 'portf
 export class Front {
   readonly #deps: FrontDeps;
   readonly #inflight = new Inflight();
+  #ids: Rng | undefined;
   readonly #events: SharedEvents = { json: new WeakMap(), protobuf: new WeakMap() };
 
   constructor(deps: FrontDeps) {
@@ -48,48 +63,88 @@ export class Front {
   }
 
   async serve(request: HttpRequest, response: HttpResponse): Promise<void> {
+    const auditId = this.#auditId(request);
+    response.setHeader('audit-id', auditId);
+    const caller: Caller = { user: nobody, entry: undefined };
     try {
-      await this.#serve(request, response);
+      await this.#identify(request, caller, { auditId, response });
+      await this.#serve(request, response, caller);
     } catch (error) {
       if (!(error instanceof StatusError))
         this.#deps.context.log.error({ err: error, path: request.url }, 'request failed');
+      const { status } = error instanceof StatusError ? error : internalError(error);
+      caller.entry?.answered(() => status);
       await sendError(request, response, error);
     }
+  }
+
+  /** Clients may give a request an id of their own. Others get one by a chance that nothing else depends on. */
+  #auditId(request: HttpRequest): string {
+    this.#ids ??= seededRng(Math.floor(this.#deps.context.rng.next() * 2 ** 32));
+    return String(request.headers['audit-id'] ?? '').slice(0, maxAuditId) || uuid(this.#ids);
+  }
+
+  /** Who asks, and in whose name. From here on the request is audited. */
+  async #identify(
+    request: HttpRequest,
+    caller: Caller,
+    { auditId, response }: { auditId: string; response?: HttpResponse },
+  ): Promise<void> {
+    const { authentication, context } = this.#deps;
+    const headers = headerLists(request);
+    const sender = await authentication.authenticate({
+      peerCertificate: (request.socket as TLSSocket).getPeerX509Certificate?.(),
+      authorization: request.headers.authorization,
+      headers,
+    });
+    if (context.audit) {
+      const { audit } = context;
+      caller.entry = audit.begin(auditedRequest(context, request, { auditId, user: sender ?? nobody }));
+      response?.on('close', () => caller.entry?.completed(response.statusCode));
+    }
+    if (!sender) throw StatusError.of('Unauthorized', 'Unauthorized');
+    caller.user = impersonate(sender, headers, context.authorizer);
+    if (caller.user !== sender) caller.entry?.actsAs(caller.user);
   }
 
   /** An HTTP/1.1 upgrade: exec, attach and port-forward. Throws like a handler; the caller writes the error. */
   async upgrade(request: HttpRequest, socket: TLSSocket, head: Buffer): Promise<void> {
     const { context, nodes, proxy, aggregator } = this.#deps;
-    const user = await this.#user(request);
+    const caller: Caller = { user: nobody, entry: undefined };
+    await this.#identify(request, caller, { auditId: this.#auditId(request) });
+    const { user, entry } = caller;
+    entry?.started(101);
+    socket.on('close', () => entry?.completed(101));
     const { path, query } = urlOf(request);
     const service = aggregator.find(path);
     if (service) {
-      authorize(context, user, attributesOfPath(context, request));
+      authorize(context, user, attributesOfPath(context, request), told(entry));
       return aggregator.upgrade(service, user, { request, socket, head });
     }
     const at = parseResourcePath(context.registry, path);
     if (!at?.endpoint || !connecting.has(at.subresource)) throw noSuchResource();
     const apiRequest = this.#connectRequest(request, { at, query, user });
-    authorize(context, user, attributesOf(apiRequest));
+    authorize(context, user, attributesOf(apiRequest), told(entry));
     if (at.subresource === 'proxy') return proxy.upgrade(apiRequest, { request, socket, head });
     await nodes.upgrade(apiRequest, at, { request, socket, head });
   }
 
-  async #serve(request: HttpRequest, response: HttpResponse): Promise<void> {
+  async #serve(request: HttpRequest, response: HttpResponse, caller: Caller): Promise<void> {
     const { context, plainPaths, nodes, proxy, aggregator } = this.#deps;
+    const { user, entry } = caller;
     const { path, query } = urlOf(request);
-    const user = await this.#user(request);
     const service = aggregator.find(path);
     if (service) {
-      authorize(context, user, attributesOfPath(context, request));
+      authorize(context, user, attributesOfPath(context, request), told(entry));
       return aggregator.serve(service, user, { request, response });
     }
     const at = parseResourcePath(context.registry, path);
-    if (!at) return plainPaths.serve(request, response, { path, user });
-    if (!at.endpoint) return this.#unknown(request, response, { at, user });
+    if (!at) return plainPaths.serve(request, response, { path, user, ...told(entry) });
+    if (!at.endpoint) return this.#unknown(request, response, { at, caller });
     if (connecting.has(at.subresource) && at.endpoint.subresources.has(at.subresource)) {
       const apiRequest = this.#connectRequest(request, { at, query, user });
-      authorize(context, user, attributesOf(apiRequest));
+      authorize(context, user, attributesOf(apiRequest), told(entry));
+      if (at.subresource !== 'log' || flag(query, 'follow')) entry?.started(200);
       if (at.subresource === 'proxy') return proxy.serve(apiRequest, { request, response });
       return nodes.serve(apiRequest, at, { request, response });
     }
@@ -97,7 +152,7 @@ export class Front {
     const encoding = negotiate(request.headers.accept, offerOf(at.endpoint, at.subresource, verb));
     const release = verb === 'watch' ? () => {} : this.#inflight.enter(verb);
     try {
-      await this.#resource(request, response, { at, query, user, verb, encoding });
+      await this.#resource(request, response, { at, query, caller, verb, encoding });
     } finally {
       release();
     }
@@ -106,10 +161,11 @@ export class Front {
   async #resource(
     request: HttpRequest,
     response: HttpResponse,
-    ask: { at: ResourcePath; query: URLSearchParams; user: UserInfo; verb: Verb; encoding: Encoding },
+    ask: { at: ResourcePath; query: URLSearchParams; caller: Caller; verb: Verb; encoding: Encoding },
   ): Promise<void> {
     const { context } = this.#deps;
-    const { at, query, user, verb, encoding } = ask;
+    const { at, query, caller, verb, encoding } = ask;
+    const { user, entry } = caller;
     const endpoint = at.endpoint as NonNullable<ResourcePath['endpoint']>;
     const warnings: string[] = [];
     const body = hasBody(request) ? await readBody(request) : Buffer.alloc(0);
@@ -127,13 +183,17 @@ export class Front {
       duplicateFields: parsed.duplicates,
       userAgent: String(request.headers['user-agent'] ?? ''),
       warn: (text) => warnings.push(text),
+      ...told(entry),
     };
+    if (parsed.value !== undefined) entry?.sent(parsed.value);
     if (verb !== 'get' && verb !== 'list' && verb !== 'watch') requireBody(apiRequest);
     const answer = await handle(context, apiRequest);
     if (warnings.length > 0) response.setHeader('warning', warnings.map(warningHeader));
-    if (answer.type === 'watch')
+    entry?.answered(() => shownAnswer(context, answer));
+    if (answer.type === 'watch') {
+      entry?.started(200);
       sendWatch(context, response, { request: apiRequest, answer, encoding, shared: this.#events });
-    else await this.#sendAnswer(request, response, { apiRequest, answer, encoding });
+    } else await this.#sendAnswer(request, response, { apiRequest, answer, encoding });
   }
 
   async #sendAnswer(
@@ -149,12 +209,13 @@ export class Front {
   #unknown(
     request: HttpRequest,
     response: HttpResponse,
-    { at, user }: { at: ResourcePath; user: UserInfo },
+    { at, caller }: { at: ResourcePath; caller: Caller },
   ): Promise<void> {
     const { group, version, resource, subresource, namespace, name } = at;
     const { context } = this.#deps;
     const verb = verbOf(request, at, urlOf(request).query);
-    authorize(context, user, { verb, group, version, resource, subresource, namespace, name });
+    const attributes = { verb, group, version, resource, subresource, namespace, name };
+    authorize(context, caller.user, attributes, told(caller.entry));
     if (context.registry.isBuiltIn(group)) throw noSuchResource();
     return notFoundPage(request, response);
   }
@@ -171,19 +232,6 @@ export class Front {
     const { subresource, namespace, name } = at;
     return { verb, endpoint, user, query, subresource, namespace, name, userAgent: '', warn: () => {} };
   }
-
-  async #user(request: HttpRequest): Promise<UserInfo> {
-    const { authentication, context } = this.#deps;
-    const socket = request.socket as TLSSocket;
-    const headers = headerLists(request);
-    const user = await authentication.authenticate({
-      peerCertificate: socket.getPeerX509Certificate?.(),
-      authorization: request.headers.authorization,
-      headers,
-    });
-    if (!user) throw StatusError.of('Unauthorized', 'Unauthorized');
-    return impersonate(user, headers, context.authorizer);
-  }
 }
 
 /** Subresources that are objects of another kind, which has no printer columns. */
@@ -194,40 +242,6 @@ const offerOf = (endpoint: Endpoint, subresource: string, verb: Verb): Offer => 
   table: !withoutTable.has(subresource),
   protobuf: hasProtobuf(endpoint.kind.type),
 });
-
-const connectVerbs: Record<string, Verb> = {
-  GET: 'get',
-  POST: 'create',
-  PUT: 'update',
-  PATCH: 'patch',
-  DELETE: 'delete',
-};
-
-function urlOf(request: HttpRequest): { path: string; query: URLSearchParams } {
-  const url = request.url ?? '/';
-  const mark = url.indexOf('?');
-  return mark < 0
-    ? { path: url, query: new URLSearchParams() }
-    : { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) };
-}
-
-/** What a request asks permission for, by its path alone: another server knows what the resource is. */
-function attributesOfPath({ registry }: ApiContext, request: HttpRequest): Attributes {
-  const { path, query } = urlOf(request);
-  const method = request.method ?? 'GET';
-  const at = parseResourcePath(registry, path);
-  if (!at) return { verb: method.toLowerCase(), path };
-  const { group, version, resource, subresource, namespace, name } = at;
-  return { verb: plainVerb(method, at, query), group, version, resource, subresource, namespace, name };
-}
-
-function plainVerb(method: string, { watch, name }: ResourcePath, query: URLSearchParams): string {
-  const one = name !== '';
-  if (method === 'DELETE') return one ? 'delete' : 'deletecollection';
-  if (method !== 'GET' && method !== 'HEAD') return connectVerbs[method] ?? '';
-  if (watch || (!one && flag(query, 'watch'))) return 'watch';
-  return one ? 'get' : 'list';
-}
 
 function verbOf(request: HttpRequest, at: ResourcePath, query: URLSearchParams): Verb {
   const one = at.name !== '';

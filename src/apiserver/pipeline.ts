@@ -40,9 +40,14 @@ export const methodNotAllowed = (): StatusError => {
   return StatusError.of('MethodNotAllowed', message, {});
 };
 
+/** Who is told how it was decided. */
+export type Audited = Pick<ApiRequest, 'annotate'>;
+
 /** Throws Forbidden, in Kubernetes' words, unless the user may. */
-export function authorize(context: ApiContext, user: UserInfo, attributes: Attributes): void {
+export function authorize(context: ApiContext, user: UserInfo, attributes: Attributes, told: Audited = {}): void {
   const decision = context.authorizer.authorize(user, attributes);
+  told.annotate?.('authorization.k8s.io/decision', decision.allowed ? 'allow' : 'forbid');
+  told.annotate?.('authorization.k8s.io/reason', decision.reason);
   if (!decision.allowed) throw forbidden(user, attributes, decision.reason);
 }
 
@@ -66,7 +71,7 @@ export function attributesOf(request: ApiRequest): ResourceAttributes {
 
 /** Authorization and the verb: the part of the way that requests from sockets and from within the process share. */
 export async function handle(context: ApiContext, request: ApiRequest): Promise<Answer> {
-  authorize(context, request.user, attributesOf(request));
+  authorize(context, request.user, attributesOf(request), request);
   if (request.endpoint.warning) request.warn(request.endpoint.warning);
   const handler = handlerOf(request);
   const fresh = wantsNewest(request) ? context.store.fresh() : undefined;

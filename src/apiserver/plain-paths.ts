@@ -5,7 +5,7 @@ import type { ApiContext } from './context.ts';
 import type { Discovery } from './discovery/discovery.ts';
 import type { Health } from './health.ts';
 import type { OpenApi } from './openapi/openapi.ts';
-import { authorize, methodNotAllowed } from './pipeline.ts';
+import { type Audited, authorize, methodNotAllowed } from './pipeline.ts';
 import { type HttpResponse, send, sendJson } from './respond.ts';
 
 export interface PlainPathsDeps {
@@ -28,10 +28,10 @@ export class PlainPaths {
   async serve(
     request: HttpRequest,
     response: HttpResponse,
-    { path, user }: { path: string; user: UserInfo },
+    { path, user, annotate }: { path: string; user: UserInfo } & Audited,
   ): Promise<void> {
     const { context, discovery, openapi } = this.#deps;
-    authorize(context, user, { verb: (request.method ?? 'GET').toLowerCase(), path });
+    authorize(context, user, { verb: (request.method ?? 'GET').toLowerCase(), path }, { annotate });
     const check = [...health].find((prefix) => path === prefix || path.startsWith(`${prefix}/`));
     if (check) return this.#health(request, response, check);
     const accept = request.headers.accept;

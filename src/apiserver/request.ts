@@ -26,7 +26,7 @@ export interface ApiRequest {
   /** A warning for the client. */
   warn(text: string): void;
   /** A remark for the audit log; absent: nobody listens. */
-  annotate?(key: string, value: string): void;
+  annotate?: ((key: string, value: string) => void) | undefined;
 }
 
 /** What a request comes to. Encodings (JSON, Table, …) are the front's concern. */

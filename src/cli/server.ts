@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { startLogRotation } from '../cluster/log-rotation.ts';
+import type { AuditFlags } from '../cluster/server/audit-config.ts';
 import type { EtcdJournalOptions } from '../store/etcd/etcd-journal.ts';
 import { notifyReady } from './notify.ts';
 import { documented, withCluster } from './options.ts';
@@ -15,6 +16,12 @@ export function serverCommand(at: Surroundings): Command {
     .option('--etcd-cert <file>', 'certificate for the members (PEM)')
     .option('--etcd-key <file>', 'key of that certificate (PEM)')
     .option('--etcd-prefix <prefix>', 'what the keys of this cluster begin with', '/knarr')
+    .option('--audit-policy-file <file>', 'which requests are audited and how (audit.k8s.io/v1 Policy)')
+    .option('--audit-log-path <file>', "where audit events go; without it, audit.log among the cluster's logs")
+    .option('--audit-log-maxsize <megabytes>', 'size at which the audit log is put aside', Number)
+    .option('--audit-log-maxbackup <count>', 'how many of those are kept', Number)
+    .option('--audit-log-maxage <days>', 'for how long they are kept', Number)
+    .option('--audit-webhook-config-file <file>', 'a server that gets audit events, too (kubeconfig)')
     .action((flags: ServerFlags) => runServer(at, flags));
   return documented(withCluster(command), {
     examples: ['./knarr server --cluster two', './knarr server --etcd https://10.0.0.5:2379 --etcd-ca etcd-ca.crt'],
@@ -22,7 +29,7 @@ export function serverCommand(at: Surroundings): Command {
   });
 }
 
-interface ServerFlags {
+interface ServerFlags extends AuditFlags {
   cluster: string;
   etcd?: string;
   etcdCa?: string;
@@ -48,7 +55,7 @@ async function runServer(at: Surroundings, flags: ServerFlags): Promise<void> {
     at.exit(70);
   };
   const deps = { clock: at.clock, rng: at.rng, log, onFatal };
-  const server = await startServer(deps, layout, { etcd: await etcdOptions(flags) }).catch((error: unknown) => {
+  const server = await startServer(deps, layout, { etcd: await etcdOptions(flags), flags }).catch((error: unknown) => {
     log.error({ err: error }, 'the server could not start');
     throw new CommandFailure(error instanceof Error ? error.message : String(error), { cause: error });
   });

@@ -19,6 +19,8 @@ export interface ClusterLayout extends ClusterIdentity {
   /** `cluster.json`: the identity, written once. */
   identityFile: string;
   pkiDir: string;
+  /** Files of a person that say how the server is to behave: `server/server-files.ts`. */
+  configDir: string;
   stateDir: string;
   logDir: string;
   runDir: string;
@@ -52,6 +54,7 @@ export function layoutOf(identity: ClusterIdentity): ClusterLayout {
     dir,
     identityFile: join(dir, 'cluster.json'),
     pkiDir: join(dir, 'pki'),
+    configDir: join(dir, 'config'),
     stateDir: join(dir, 'state'),
     logDir: join(dir, 'log'),
     runDir: join(dir, 'run'),

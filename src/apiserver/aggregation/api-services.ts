@@ -205,12 +205,12 @@ export class ApiServices {
       const { host, port } = backend;
       const url = `https://${host}:${port}${path}`;
       shown = `failing or missing response from ${url}: `;
-      const { status, body } = await fetchDocument(backend, path, { clock });
+      const { status, text } = await fetchDocument(backend, path, { clock });
       if (status < 200 || status >= 300) return failedDiscovery(`${shown}bad status from ${url}: ${status}`);
       const remote = this.#remotes.get(service.metadata.name);
       if (!remote) return passed;
       const described = await this.#describe(remote, backend);
-      this.#set(service.metadata.name, { ...remote, ...described, resources: discoveredResources(body, remote) });
+      this.#set(service.metadata.name, { ...remote, ...described, resources: discoveredResources(text, remote) });
       return passed;
     } catch (error) {
       return failedDiscovery(`${shown}${reasonText(error)}`);
@@ -224,9 +224,9 @@ export class ApiServices {
   ): Promise<Pick<RemoteGroupVersion, 'openApi' | 'openApiUrl' | 'openApiEtag'>> {
     const { clock } = this.#deps;
     const index = await fetchDocument(backend, '/openapi/v3', { clock });
-    const found = index.status === 200 ? { openApiUrl: openApiUrl(index.body, remote) } : {};
+    const found = index.status === 200 ? { openApiUrl: openApiUrl(index.text, remote) } : {};
     const whole = await fetchDocument(backend, '/openapi/v2', { clock, etag: remote.openApiEtag });
     if (whole.status !== 200) return found;
-    return { ...found, openApi: addedOpenApi(whole.body, remote), openApiEtag: whole.etag };
+    return { ...found, openApi: addedOpenApi(whole.text, remote), openApiEtag: whole.headers.etag as string };
   }
 }

@@ -1,10 +1,10 @@
-import { request as httpsRequest } from 'node:https';
 import type { APIService } from '../../api/generated/types.ts';
 import { StatusError } from '../../api/meta/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import { remoteHeaders } from '../authn/request-header.ts';
 import { mastersGroup } from '../authn/user-info.ts';
+import { callHttps, type HttpsAnswer } from '../https-call.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { Backend } from '../pass-on.ts';
 import { serviceEndpoint } from '../service-endpoint.ts';
@@ -34,45 +34,16 @@ export function backendOf(
   return { scheme: 'https', ...serviceEndpoint(deps, { namespace, name, port }), tls };
 }
 
-/** What a server says of itself. */
-export interface RemoteDocument {
-  status: number;
-  body: string;
-  etag: string;
-}
-
 /** Asks a server for a document about itself, under the aggregator's own name. Rejects with why there is none. */
 export function fetchDocument(
   { host, port, tls }: Backend,
   path: string,
   { clock, etag }: { clock: Clock; etag?: string | undefined },
-): Promise<RemoteDocument> {
+): Promise<HttpsAnswer> {
   const identity = remoteHeaders({ name: 'system:kube-aggregator', groups: [mastersGroup] });
   const headers = { ...identity, accept: 'application/json', ...(etag ? { 'if-none-match': etag } : {}) };
-  return new Promise((resolve, reject) => {
-    const sent = httpsRequest({ host, port, path, headers, ...tls }, (response) => {
-      const chunks: Buffer[] = [];
-      let size = 0;
-      response.on('data', (chunk: Buffer) => {
-        size += chunk.length;
-        if (size > maxDocumentBytes) sent.destroy(new Error('the answer is too large'));
-        else chunks.push(chunk);
-      });
-      response.on('end', () => {
-        cancel();
-        const body = Buffer.concat(chunks).toString();
-        resolve({ status: response.statusCode ?? 0, body, etag: response.headers.etag ?? '' });
-      });
-    });
-    const cancel = clock.after(answerTimeoutMs, () => sent.destroy(new Error('context deadline exceeded')), {
-      background: true,
-    });
-    sent.on('error', (error) => {
-      cancel();
-      reject(error);
-    });
-    sent.end();
-  });
+  const limits = { clock, timeoutMs: answerTimeoutMs, maxBytes: maxDocumentBytes };
+  return callHttps({ host, port, path, headers, ...tls }, limits);
 }
 
 /** What stands in a condition about a failed attempt. */

@@ -11,7 +11,7 @@ export interface BuildInfo {
   platform?: string;
 }
 
-const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(release) ?? [];
+export const [, major = '', minor = ''] = /^v(\d+)\.(\d+)/.exec(release) ?? [];
 
 /** The version this server speaks, marked as ours: build metadata after `+` takes no part in comparisons (semver 2). */
 export const gitVersion = `${release}+knarr`;

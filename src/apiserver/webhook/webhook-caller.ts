@@ -1,9 +1,10 @@
-import { type RequestOptions, request } from 'node:https';
+import type { RequestOptions } from 'node:https';
 import { isIP } from 'node:net';
 import { StatusError } from '../../api/meta/status-error.ts';
 import type { WebhookClient } from '../../api/validation/webhook-client.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
+import { callHttps } from '../https-call.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import { type HostPort, serviceEndpoint } from '../service-endpoint.ts';
 
@@ -57,51 +58,26 @@ export class WebhookCaller {
     }
   }
 
-  #post(
+  async #post(
     target: Target,
     { ca, text, timeoutMs }: { ca: string | undefined; text: string; timeoutMs: number },
   ): Promise<string> {
     const { host, port, path, servername, shown } = target;
     const options: RequestOptions = {
-      host,
-      port,
-      path,
+      ...{ host, port, path, method: 'POST' },
       // An address is no server name (RFC 6066 §3).
       ...(isIP(servername) ? {} : { servername }),
-      method: 'POST',
       headers: { 'content-type': 'application/json', accept: 'application/json', host: servername },
       ...(ca === undefined ? {} : { ca }),
     };
-    return new Promise((resolve, reject) => {
-      const fail = (why: string) => reject(new WebhookError(`Post ${JSON.stringify(shown)}: ${why}`));
-      const sent = request(options, (response) => {
-        const chunks: Buffer[] = [];
-        let size = 0;
-        response.on('data', (chunk: Buffer) => {
-          size += chunk.length;
-          if (size > maxAnswerBytes) sent.destroy(new Error('the answer is too large'));
-          else chunks.push(chunk);
-        });
-        response.on('end', () => {
-          cancel();
-          const answer = Buffer.concat(chunks).toString('utf8');
-          const code = response.statusCode ?? 0;
-          if (code >= 200 && code < 300) resolve(answer);
-          else
-            reject(
-              new WebhookError(
-                `an error on the server (${JSON.stringify(answer.slice(0, 200))}) has prevented the request from succeeding`,
-              ),
-            );
-        });
-      });
-      const cancel = this.#deps.clock.after(timeoutMs, () => sent.destroy(new Error('context deadline exceeded')));
-      sent.on('error', (error) => {
-        cancel();
-        fail(error.message);
-      });
-      sent.end(text);
+    const limits = { clock: this.#deps.clock, timeoutMs, maxBytes: maxAnswerBytes };
+    const answer = await callHttps(options, limits, text).catch((error: Error) => {
+      throw new WebhookError(`Post ${JSON.stringify(shown)}: ${error.message}`);
     });
+    if (answer.status >= 200 && answer.status < 300) return answer.text;
+    throw new WebhookError(
+      `an error on the server (${JSON.stringify(answer.text.slice(0, 200))}) has prevented the request from succeeding`,
+    );
   }
 }
 

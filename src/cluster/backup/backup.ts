@@ -18,7 +18,7 @@ export interface BackupDeps {
 }
 
 /** Files of a cluster's folder that are in a backup besides the state; folders whole. Nodes get theirs anew. */
-const kept = ['cluster.json', 'network.json', 'join-token', 'pki'];
+const kept = ['cluster.json', 'network.json', 'join-token', 'pki', 'config'];
 
 /**
  * Writes state, keys and certificates of a cluster into one file (tar, gzip; mode 0600; nothing in it is encrypted), whole or

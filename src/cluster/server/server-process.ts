@@ -14,6 +14,7 @@ import { generateJoinToken, joinTokenSecret, joinTokenText, parseJoinToken } fro
 import { EtcdJournal, type EtcdJournalOptions } from '../../store/etcd/etcd-journal.ts';
 import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
 import { clusterDomain, type ClusterLayout } from '../layout.ts';
+import { type AuditFlags, auditConfig } from './audit-config.ts';
 import { startControlLoops } from './control-loops.ts';
 import { keepCertificatesValid, serverPki, writeKubeconfig } from './server-certificates.ts';
 
@@ -33,17 +34,20 @@ export interface RunningServer {
 export interface ServerOptions {
   /** Where the state is when several servers share it; without it, in the cluster's folder. */
   etcd?: EtcdJournalOptions;
+  /** Flags of `knarr server` that are kube-apiserver's. */
+  flags?: AuditFlags;
 }
 
 /** What `knarr server` is: API server, controllers and scheduler in one process, each under its own name. */
 export async function startServer(
   deps: ServerDeps,
   layout: ClusterLayout,
-  { etcd }: ServerOptions = {},
+  { etcd, flags = {} }: ServerOptions = {},
 ): Promise<RunningServer> {
   const { clock, rng, log } = deps;
   const { network } = layout;
   const pki = await serverPki(layout, clock);
+  const audit = await auditConfig({ clock, log }, layout, flags);
   const journal = etcd ? new EtcdJournal({ clock, log }, etcd) : new LmdbJournal(layout.stateDir);
   const api = await ApiServer.start(
     { journal, clock, rng, log, onFatal: deps.onFatal },
@@ -53,6 +57,7 @@ export async function startServer(
       tokenKey: pki.serviceAccount.key,
       nodes: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key },
       frontProxy: { ...pki.frontProxy.client, ca: pki.frontProxy.ca.cert },
+      ...(audit ? { audit } : {}),
       facts: {
         caPem: pki.ca.cert,
         serverUrl: layout.apiUrl,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { Agent, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ApiServer } from '../../../src/apiserver/api-server.ts';
+import { ApiServer, type ApiServerOptions } from '../../../src/apiserver/api-server.ts';
 import { allAuthenticated, mastersGroup } from '../../../src/apiserver/authn/user-info.ts';
 import { realClock } from '../../../src/base/clock.ts';
 import { silentLog } from '../../../src/base/log.ts';
@@ -30,7 +30,10 @@ export class ApiProcess {
   readonly #agent: Agent;
 
   /** With a journal of its own the state of another one is opened. */
-  static async start(journal: Journal = new MemoryJournal()): Promise<ApiProcess> {
+  static async start(
+    journal: Journal = new MemoryJournal(),
+    more: Partial<ApiServerOptions> = {},
+  ): Promise<ApiProcess> {
     const folder = mkdtempSync(join(tmpdir(), 'extension-'));
     const serviceAddress = '10.96.0.1';
     const pki = await ensureClusterPki(folder, {
@@ -49,6 +52,7 @@ export class ApiProcess {
         ca: pki.ca.cert,
         tokenKey: pki.serviceAccount.key,
         frontProxy: { ...pki.frontProxy.client, ca: pki.frontProxy.ca.cert },
+        ...more,
         facts: {
           caPem: pki.ca.cert,
           serverUrl: 'https://127.0.0.1:6443',

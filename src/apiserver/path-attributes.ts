@@ -1,0 +1,40 @@
+import type { HttpRequest } from './body.ts';
+import type { ApiContext } from './context.ts';
+import type { Attributes } from './authz/attributes.ts';
+import { flag, type Verb } from './request.ts';
+import { parseResourcePath, type ResourcePath } from './router.ts';
+
+/** The verbs of methods where a path alone decides. */
+export const connectVerbs: Record<string, Verb> = {
+  GET: 'get',
+  POST: 'create',
+  PUT: 'update',
+  PATCH: 'patch',
+  DELETE: 'delete',
+};
+
+export function urlOf(request: HttpRequest): { path: string; query: URLSearchParams } {
+  const url = request.url ?? '/';
+  const mark = url.indexOf('?');
+  return mark < 0
+    ? { path: url, query: new URLSearchParams() }
+    : { path: url.slice(0, mark), query: new URLSearchParams(url.slice(mark + 1)) };
+}
+
+/** What a request asks permission for, by its path alone: another server knows what the resource is. */
+export function attributesOfPath({ registry }: ApiContext, request: HttpRequest): Attributes {
+  const { path, query } = urlOf(request);
+  const method = request.method ?? 'GET';
+  const at = parseResourcePath(registry, path);
+  if (!at) return { verb: method.toLowerCase(), path };
+  const { group, version, resource, subresource, namespace, name } = at;
+  return { verb: plainVerb(method, at, query), group, version, resource, subresource, namespace, name };
+}
+
+function plainVerb(method: string, { watch, name }: ResourcePath, query: URLSearchParams): string {
+  const one = name !== '';
+  if (method === 'DELETE') return one ? 'delete' : 'deletecollection';
+  if (method !== 'GET' && method !== 'HEAD') return connectVerbs[method] ?? '';
+  if (watch || (!one && flag(query, 'watch'))) return 'watch';
+  return one ? 'get' : 'list';
+}
