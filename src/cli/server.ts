@@ -16,6 +16,7 @@ export function serverCommand(at: Surroundings): Command {
     .option('--etcd-cert <file>', 'certificate for the members (PEM)')
     .option('--etcd-key <file>', 'key of that certificate (PEM)')
     .option('--etcd-prefix <prefix>', 'what the keys of this cluster begin with', '/knarr')
+    .option('--encryption-provider-config <file>', 'how objects are sealed on the disk (EncryptionConfiguration)')
     .option('--audit-policy-file <file>', 'which requests are audited and how (audit.k8s.io/v1 Policy)')
     .option('--audit-log-path <file>', "where audit events go; without it, audit.log among the cluster's logs")
     .option('--audit-log-maxsize <megabytes>', 'size at which the audit log is put aside', Number)

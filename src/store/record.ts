@@ -11,6 +11,17 @@ interface Header {
   d?: 1;
   /** The revision that this one replaced. */
   p?: number;
+  /** What follows is a sealed record, see `sealing/`. */
+  e?: 1;
+}
+
+/** How changes are written. */
+export interface RecordCodec {
+  /** Some of what is there may have to be written once more, in another form. */
+  readonly seals: boolean;
+  encode(change: Change): Buffer;
+  /** Throws where the record cannot be read. */
+  decode(revision: number, record: Buffer): Change;
 }
 
 /** A log record: length of the header (uint32, big endian), the header as JSON, the object's bytes. */
@@ -21,16 +32,31 @@ export function encodeRecord(change: Change): Buffer {
   if (version.fields) header.f = version.fields;
   if (change.deleted) header.d = 1;
   if (change.previous !== undefined) header.p = change.previous;
+  return framed(header, version.bytes);
+}
+
+/** A record that says what it is about, and nothing of the object. */
+export function recordOfSealed({ version, previous }: Change, sealed: Buffer): Buffer {
+  const header: Header = { r: version.resource, k: version.key, u: version.uid, e: 1 };
+  if (previous !== undefined) header.p = previous;
+  return framed(header, sealed);
+}
+
+function framed(header: Header, bytes: Buffer): Buffer {
   const text = JSON.stringify(header);
   const length = Buffer.byteLength(text);
-  const record = Buffer.allocUnsafe(4 + length + version.bytes.length);
+  const record = Buffer.allocUnsafe(4 + length + bytes.length);
   record.writeUInt32BE(length);
   record.write(text, 4);
-  version.bytes.copy(record, 4 + length);
+  bytes.copy(record, 4 + length);
   return record;
 }
 
-export function decodeRecord(revision: number, record: Buffer): Change {
+/** Writes everything as it is, and leaves sealed what is sealed: for who moves or counts records. */
+export const plainRecords: RecordCodec = { seals: false, encode: encodeRecord, decode: decodeRecord };
+
+/** `sealed`: the version's bytes are a record that has been sealed. */
+export function decodeRecord(revision: number, record: Buffer): Change & { sealed: boolean } {
   const end = 4 + record.readUInt32BE();
   const header: Header = JSON.parse(record.toString('utf8', 4, end));
   const bytes = Buffer.allocUnsafeSlow(record.length - end);
@@ -44,5 +70,5 @@ export function decodeRecord(revision: number, record: Buffer): Change {
     fields: header.f,
     bytes,
   };
-  return { version, deleted: header.d === 1, previous: header.p };
+  return { version, deleted: header.d === 1, previous: header.p, sealed: header.e === 1 };
 }

@@ -81,7 +81,7 @@ export async function modify(
       throw staleObject(endpoint.kind, request.name);
     }
     const isStored = endpoint.representation.isCurrent(version);
-    if (isStored && isUnchanged(object, old)) return { type: 'version', code: 200, version: view };
+    if (isStored && !version.stale && isUnchanged(object, old)) return { type: 'version', code: 200, version: view };
     if (isFinished(object)) return finish(context, request, { key, object, old, dryRun });
     const also = writesWithObject(context, endpoint, { object, old, dryRun });
     return commitObject(context, request, { key, object, stored, dryRun, code: 200, also });

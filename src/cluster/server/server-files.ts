@@ -10,6 +10,7 @@ import type { ClusterLayout } from '../layout.ts';
 export const serverFiles = {
   auditPolicyFile: 'audit-policy.yaml',
   auditWebhookConfigFile: 'audit-webhook.yaml',
+  encryptionProviderConfig: 'encryption.yaml',
 } as const;
 
 export type ServerFile = keyof typeof serverFiles;

@@ -12,10 +12,13 @@ import type { ClusterPki } from '../../pki/cluster-pki.ts';
 import { readText, writeSecret } from '../../pki/files.ts';
 import { generateJoinToken, joinTokenSecret, joinTokenText, parseJoinToken } from '../../pki/join-token.ts';
 import { EtcdJournal, type EtcdJournalOptions } from '../../store/etcd/etcd-journal.ts';
+import { parseEncryptionConfig } from '../../store/sealing/encryption-config.ts';
+import { sealedRecords } from '../../store/sealing/sealed-records.ts';
 import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
 import { clusterDomain, type ClusterLayout } from '../layout.ts';
 import { type AuditFlags, auditConfig } from './audit-config.ts';
 import { startControlLoops } from './control-loops.ts';
+import { fromServerFile } from './server-files.ts';
 import { keepCertificatesValid, serverPki, writeKubeconfig } from './server-certificates.ts';
 
 export interface ServerDeps {
@@ -48,7 +51,11 @@ export async function startServer(
   const { network } = layout;
   const pki = await serverPki(layout, clock);
   const audit = await auditConfig({ clock, log }, layout, flags);
-  const journal = etcd ? new EtcdJournal({ clock, log }, etcd) : new LmdbJournal(layout.stateDir);
+  const at = { layout, flags, file: 'encryptionProviderConfig' } as const;
+  const records = sealedRecords((await fromServerFile(at, parseEncryptionConfig)) ?? [], rng);
+  const journal = etcd
+    ? new EtcdJournal({ clock, log }, { ...etcd, records })
+    : new LmdbJournal(layout.stateDir, records);
   const api = await ApiServer.start(
     { journal, clock, rng, log, onFatal: deps.onFatal },
     {

@@ -3,7 +3,7 @@ import { type Clock, sleep } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { hasRpcCode } from '../../rpc/rpc-error.ts';
 import type { Change, Loaded } from '../journal.ts';
-import { decodeRecord, encodeRecord } from '../record.ts';
+import { plainRecords, type RecordCodec } from '../record.ts';
 import type { Decision, Proposal, SharedJournal, SharedJournalSink } from '../shared-journal.ts';
 import { atRevision, goneAt, type Version } from '../version.ts';
 import { EtcdClient, type EtcdOptions, type EtcdWatch } from './etcd-client.ts';
@@ -13,6 +13,8 @@ import { EtcdKeys } from './etcd-keys.ts';
 export interface EtcdJournalOptions extends EtcdOptions {
   /** Keys of this cluster begin with it; `/knarr` unless told. */
   prefix?: string;
+  /** How objects are written; as they are unless told. */
+  records?: RecordCodec;
 }
 
 interface Deps {
@@ -37,6 +39,7 @@ export class EtcdJournal implements SharedJournal {
   readonly #keys: EtcdKeys;
   readonly #deps: Deps;
   readonly #compactor: EtcdCompactor;
+  readonly #records: RecordCodec;
   #watch: EtcdWatch | undefined;
   #followed = 0;
   #closed = false;
@@ -47,6 +50,7 @@ export class EtcdJournal implements SharedJournal {
     this.#deps = deps;
     this.#client = new EtcdClient(deps, options);
     this.#keys = new EtcdKeys(options.prefix ?? '/knarr');
+    this.#records = options.records ?? plainRecords;
     this.#compactor = new EtcdCompactor({ ...deps, kv: this.#client.kv }, this.#keys.compaction);
   }
 
@@ -98,7 +102,7 @@ export class EtcdJournal implements SharedJournal {
   #operation(proposal: Proposal): RequestOp {
     const key = this.#keys.of(proposal);
     if (!proposal.change) return { requestDeleteRange: { key } };
-    return { requestPut: { key, value: encodeRecord(proposal.change) } };
+    return { requestPut: { key, value: this.#records.encode(proposal.change) } };
   }
 
   /** Everything as of a revision. Rejects with OutOfRange when etcd no longer has it. */
@@ -109,7 +113,7 @@ export class EtcdJournal implements SharedJournal {
     for (let limit = pageSize, more = true; more; ) {
       try {
         const page = await this.#client.kv.Range({ key, rangeEnd, revision, limit });
-        for (const kv of page.kvs ?? []) current.push(versionOf(kv));
+        for (const kv of page.kvs ?? []) current.push(this.#versionOf(kv));
         more = page.more === true;
         const last = page.kvs?.at(-1)?.key ?? key;
         key = Buffer.concat([last, Buffer.of(0)]);
@@ -165,12 +169,12 @@ export class EtcdJournal implements SharedJournal {
   #changeOf({ type, kv }: Event): Change | undefined {
     const at = kv?.key && this.#keys.parse(kv.key);
     if (!at) return undefined;
-    if (type !== 'DELETE') return { version: versionOf(kv), deleted: false, previous: undefined };
+    if (type !== 'DELETE') return { version: this.#versionOf(kv), deleted: false, previous: undefined };
     return { version: goneAt({ ...at, revision: kv.modRevision ?? 0 }), deleted: true, previous: undefined };
   }
-}
 
-/** The bytes in etcd have no revision of their own: they get it on the way out, as in Kubernetes. */
-function versionOf({ value = Buffer.alloc(0), modRevision = 0 }: KeyValue): Version {
-  return atRevision(decodeRecord(0, Buffer.from(value)).version, modRevision);
+  /** The bytes in etcd have no revision of their own: they get it on the way out, as in Kubernetes. */
+  #versionOf({ value = Buffer.alloc(0), modRevision = 0 }: KeyValue): Version {
+    return atRevision(this.#records.decode(0, Buffer.from(value)).version, modRevision);
+  }
 }

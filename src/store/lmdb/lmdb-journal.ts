@@ -1,51 +1,109 @@
 import { mkdirSync } from 'node:fs';
+import { mkdir, open as openFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Database, open, type RootDatabase } from 'lmdb';
 import { nextTurn } from '../../base/clock.ts';
 import type { Change, Journal, Loaded, Trim } from '../journal.ts';
 import { replay } from '../replay.ts';
-import { decodeRecord, encodeRecord } from '../record.ts';
+import { plainRecords, type RecordCodec } from '../record.ts';
 import { stateFormat } from './state-format.ts';
+
+const stateFile = 'data.mdb';
+/** Records that are sealed anew between two waits. */
+const batchSize = 1000;
 
 /**
  * The journal of a single machine: one LMDB environment with a log (revision → record). `overlappingSync: false` makes a
  * commit mean flushed to disk before it is acknowledged.
  */
 export class LmdbJournal implements Journal {
-  readonly #root: RootDatabase<Buffer, number>;
-  readonly #log: Database<Buffer, number>;
-  readonly #meta: Database<number, string>;
+  readonly #folder: string;
+  readonly #records: RecordCodec;
+  #env: Environment;
 
-  constructor(folder: string) {
+  constructor(folder: string, records: RecordCodec = plainRecords) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    this.#root = open({ path: folder, overlappingSync: false, encoding: 'binary', maxDbs: 4 });
-    this.#log = this.#root.openDB<Buffer, number>({ name: 'log', encoding: 'binary' });
-    this.#meta = this.#root.openDB<number, string>({ name: 'meta', encoding: 'ordered-binary' });
+    this.#folder = folder;
+    this.#records = records;
+    this.#env = opened(folder);
   }
 
   async load(): Promise<Loaded> {
-    const format = this.#meta.get('format');
+    const format = this.#env.meta.get('format');
     if (format !== undefined && format > stateFormat) {
       throw new Error(`the state was written by a newer knarr (format ${format}; this one reads up to ${stateFormat})`);
     }
     // Written once: with a full disk an old state can still be read.
-    if (format !== stateFormat) await flushed([this.#meta.put('format', stateFormat)]);
-    const log = this.#log.getRange({}).map(({ key, value }) => decodeRecord(key, value));
-    return replay(log, this.#meta.get('compacted') ?? 0);
+    if (format !== stateFormat) await flushed([this.#env.meta.put('format', stateFormat)]);
+    await this.#sealAnew();
+    const log = this.#env.log.getRange({}).map(({ key, value }) => this.#records.decode(key, value));
+    return replay(log, this.#env.meta.get('compacted') ?? 0);
+  }
+
+  /**
+   * Writes what is not sealed as it should be once more, and leaves nothing of how it was: LMDB keeps old pages for later
+   * use, so the file is replaced by a copy that has none.
+   */
+  async #sealAnew(): Promise<void> {
+    if (!this.#records.seals) return;
+    const due: Promise<unknown>[] = [];
+    for (const { key, value } of this.#env.log.getRange({})) {
+      const { version, ...change } = this.#records.decode(key, value);
+      if (!version.stale) continue;
+      due.push(this.#env.log.put(key, this.#records.encode({ ...change, version })));
+      if (due.length % batchSize === 0) await flushed(due);
+    }
+    if (due.length === 0) return;
+    await flushed(due);
+    const copy = join(this.#folder, 'sealed-anew');
+    await rm(copy, { recursive: true, force: true });
+    await mkdir(copy, { mode: 0o700 });
+    await this.#env.root.backup(copy, true);
+    await this.#env.root.close();
+    await synced(join(copy, stateFile));
+    await rename(join(copy, stateFile), join(this.#folder, stateFile));
+    await synced(this.#folder);
+    await rm(copy, { recursive: true, force: true });
+    this.#env = opened(this.#folder);
   }
 
   async append(changes: readonly Change[], trim: Trim): Promise<void> {
     const writes: Promise<unknown>[] = [];
-    const batch = this.#root.batch(() => {
-      for (const change of changes) writes.push(this.#log.put(change.version.revision, encodeRecord(change)));
-      for (const revision of trim.drop) writes.push(this.#log.remove(revision));
-      if (trim.drop.length > 0) writes.push(this.#meta.put('compacted', trim.compacted));
+    const batch = this.#env.root.batch(() => {
+      for (const change of changes) {
+        writes.push(this.#env.log.put(change.version.revision, this.#records.encode(change)));
+      }
+      for (const revision of trim.drop) writes.push(this.#env.log.remove(revision));
+      if (trim.drop.length > 0) writes.push(this.#env.meta.put('compacted', trim.compacted));
     });
     await flushed([batch, ...writes]);
   }
 
   async close(): Promise<void> {
-    await this.#root.close();
+    await this.#env.root.close();
   }
+}
+
+interface Environment {
+  root: RootDatabase<Buffer, number>;
+  /** Revision to record. */
+  log: Database<Buffer, number>;
+  meta: Database<number, string>;
+}
+
+function opened(folder: string): Environment {
+  const root = open<Buffer, number>({ path: folder, overlappingSync: false, encoding: 'binary', maxDbs: 4 });
+  return {
+    root,
+    log: root.openDB<Buffer, number>({ name: 'log', encoding: 'binary' }),
+    meta: root.openDB<number, string>({ name: 'meta', encoding: 'ordered-binary' }),
+  };
+}
+
+/** A file's content, or a folder's entries, on the disk. */
+async function synced(path: string): Promise<void> {
+  const handle = await openFile(path, 'r');
+  await handle.sync().finally(() => handle.close());
 }
 
 /** Waits for all of them; rejects with what the disk said, which LMDB keeps apart in a promise of its own. */

@@ -1,0 +1,75 @@
+import { parse } from 'yaml';
+import { aesCbc, aesGcm, identity, type Provider } from './providers.ts';
+
+/** How objects of some resources are kept: the first provider seals, all of them open. */
+export interface SealingRule {
+  /** `secrets`, `widgets.example.com`, `*.apps`, `*.` (the core group's), `*.*`. */
+  resources: string[];
+  providers: Provider[];
+}
+
+interface KeyList {
+  keys?: { name?: string; secret?: string }[];
+}
+type ProviderConfig = Partial<Record<string, KeyList | null>>;
+
+const keyed: Record<string, { make: (name: string, key: Buffer) => Provider; sizes: number[] }> = {
+  aescbc: { make: aesCbc, sizes: [16, 24, 32] },
+  aesgcm: { make: aesGcm, sizes: [16, 24, 32] },
+};
+
+/** Reads apiserver.config.k8s.io/v1 EncryptionConfiguration. Throws an Error that says what is wrong with it. */
+export function parseEncryptionConfig(text: string): SealingRule[] {
+  const config = parse(text) as {
+    apiVersion?: string;
+    kind?: string;
+    resources?: { resources?: string[]; providers?: ProviderConfig[] }[];
+  } | null;
+  if (config?.apiVersion !== 'apiserver.config.k8s.io/v1' || config.kind !== 'EncryptionConfiguration')
+    throw new Error('it is no EncryptionConfiguration of apiserver.config.k8s.io/v1');
+  if (!config.resources?.length) throw new Error('resources: Required value: at least one resource must be configured');
+  return config.resources.map(({ resources = [], providers = [] }, i) => {
+    const path = `resources[${i}]`;
+    if (resources.length === 0)
+      throw new Error(`${path}.resources: Required value: at least one resource must be listed`);
+    if (providers.length === 0)
+      throw new Error(`${path}.providers: Required value: at least one provider must be listed`);
+    return { resources, providers: providers.flatMap((one, j) => providersOf(one, `${path}.providers[${j}]`)) };
+  });
+}
+
+/** A provider with several keys is one for each key: the first of them seals. */
+function providersOf(config: ProviderConfig, path: string): Provider[] {
+  const [name = '', ...more] = Object.keys(config);
+  if (!name || more.length > 0) throw new Error(`${path}: Invalid value: exactly one provider must be set`);
+  if (name === 'identity') return [identity];
+  const kind = keyed[name];
+  if (!kind) throw new Error(`${path}.${name}: Unsupported value: supported values: aescbc, aesgcm, identity`);
+  const keys = config[name]?.keys ?? [];
+  if (keys.length === 0) throw new Error(`${path}.${name}.keys: Required value: at least one key must be listed`);
+  const names = keys.map((key) => key.name);
+  return keys.map(({ name: keyName, secret }, i) => {
+    const at = `${path}.${name}.keys[${i}]`;
+    if (!keyName || keyName.includes(':'))
+      throw new Error(`${at}.name: Invalid value: a name without colons is needed`);
+    if (names.indexOf(keyName) < i) throw new Error(`${at}.name: Duplicate value: ${JSON.stringify(keyName)}`);
+    const bytes = Buffer.from(secret ?? '', 'base64');
+    // Secrets are not shown.
+    if (!kind.sizes.includes(bytes.length))
+      throw new Error(
+        `${at}.secret: Invalid value: "REDACTED": secret is not of the expected length, got ${bytes.length}, expected one of ${kind.sizes.join(', ')}`,
+      );
+    return kind.make(keyName, bytes);
+  });
+}
+
+/** The rule for a resource of the store (`secrets`, `deployments.apps`): the first that names it. */
+export const ruleFor = (rules: readonly SealingRule[], resource: string): SealingRule | undefined =>
+  rules.find(({ resources }) => resources.some((pattern) => names(pattern, resource)));
+
+function names(pattern: string, resource: string): boolean {
+  if (pattern === resource || pattern === '*.*') return true;
+  if (!pattern.startsWith('*.')) return false;
+  const dot = resource.indexOf('.');
+  return (dot < 0 ? '' : resource.slice(dot + 1)) === pattern.slice('*.'.length);
+}

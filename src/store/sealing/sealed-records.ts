@@ -1,0 +1,58 @@
+import type { Rng } from '../../base/rng.ts';
+import type { Change } from '../journal.ts';
+import { decodeRecord, encodeRecord, type RecordCodec, recordOfSealed } from '../record.ts';
+import { ruleFor, type SealingRule } from './encryption-config.ts';
+import { identity } from './providers.ts';
+
+/**
+ * Records whose objects are sealed, labels and all: what stays readable are resource, namespace, name and uid. Reading marks
+ * as stale what the next write would seal otherwise.
+ */
+export const sealedRecords = (rules: readonly SealingRule[], rng: Rng): RecordCodec => ({
+  seals: rules.length > 0,
+  encode(change) {
+    const provider = ruleFor(rules, change.version.resource)?.providers[0] ?? identity;
+    if (provider === identity || change.deleted) return encodeRecord(change);
+    const sealed = provider.seal(encodeRecord(change), contextOf(change), rng);
+    return recordOfSealed(change, Buffer.concat([Buffer.from(provider.prefix), sealed]));
+  },
+  decode(revision, record) {
+    const outer = decodeRecord(revision, record);
+    if (!outer.sealed && rules.length === 0) return outer;
+    const { resource, key } = outer.version;
+    const providers = ruleFor(rules, resource)?.providers ?? [];
+    if (!outer.sealed) {
+      const isStale = !outer.deleted && providers.length > 0 && providers[0] !== identity;
+      return isStale ? { ...outer, version: { ...outer.version, stale: true } } : outer;
+    }
+    const bytes = outer.version.bytes;
+    const at = providers.findIndex(
+      ({ prefix }) => prefix !== '' && bytes.subarray(0, prefix.length).toString() === prefix,
+    );
+    const provider = providers[at];
+    if (!provider)
+      throw new Error(`unable to transform key ${JSON.stringify(`${resource}/${key}`)}: no matching prefix found`);
+    const inner = decodeRecord(revision, opened(bytes.subarray(provider.prefix.length), { provider, outer }));
+    return at === 0 ? inner : { ...inner, version: { ...inner.version, stale: true } };
+  },
+});
+
+function opened(
+  sealed: Buffer,
+  { provider, outer }: { provider: { open(b: Buffer, c: Buffer): Buffer }; outer: Change },
+): Buffer {
+  try {
+    return provider.open(sealed, contextOf(outer));
+  } catch (error) {
+    const { resource, key } = outer.version;
+    throw new Error(
+      `unable to transform key ${JSON.stringify(`${resource}/${key}`)}: it was sealed with another key, or changed since`,
+      {
+        cause: error,
+      },
+    );
+  }
+}
+
+/** What a sealed value belongs to: it cannot be put elsewhere. */
+const contextOf = ({ version }: Change): Buffer => Buffer.from(`${version.resource}/${version.key}`);
