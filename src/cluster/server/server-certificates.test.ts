@@ -12,6 +12,8 @@ import { type ClusterLayout, layoutOf } from '../layout.ts';
 import { keepCertificatesValid, serverPki, writeKubeconfig } from './server-certificates.ts';
 
 const dayMs = 86_400_000;
+/** Six keys are made: a loaded machine takes its time. */
+const patience = { timeout: 15_000 };
 let dir: string;
 let layout: ClusterLayout;
 beforeEach(() => {
@@ -44,7 +46,7 @@ describe('the certificates of a running server', () => {
     expect(renewed).toEqual([]);
     clock.reset(clock.now() + 400 * dayMs);
     await clock.advance(60_000);
-    await expect.poll(() => renewed.length).toBe(1);
+    await expect.poll(() => renewed.length, patience).toBe(1);
     const [next] = renewed as [ClusterPki];
     for (const name of ['apiserver', 'admin', 'kubeletClient'] as const) {
       expect(endOf(pki[name].cert), name).toBeLessThan(clock.now());
@@ -66,10 +68,10 @@ describe('the certificates of a running server', () => {
     rmSync(join(layout.pkiDir, 'ca.key'));
     clock.reset(clock.now() + 300 * dayMs);
     await clock.advance(60_000);
-    await expect.poll(() => errors.length).toBe(1);
+    await expect.poll(() => errors.length, patience).toBe(1);
     writeFileSync(join(layout.pkiDir, 'ca.key'), key);
     await clock.advance(60_000);
-    await expect.poll(() => renewed.length).toBe(1);
+    await expect.poll(() => renewed.length, patience).toBe(1);
     stop();
   });
 });
