@@ -20,7 +20,7 @@ import { ParamReader } from './admission/policy-params.ts';
 import { Auditor } from './audit/auditor.ts';
 import type { AuditPolicy } from './audit/policy.ts';
 import type { AuditSink } from './audit/sink.ts';
-import { Authentication } from './authn/authentication.ts';
+import { Authentication, type AuthenticationOptions } from './authn/authentication.ts';
 import { TokenIssuer } from './authn/token-issuer.ts';
 import { allAuthenticated, mastersGroup, type UserInfo } from './authn/user-info.ts';
 import { Authorizer, observedResources } from './authz/authorizer.ts';
@@ -76,6 +76,8 @@ export interface ApiServerOptions {
   checkWrites?: boolean;
   /** How it shows aggregated servers that it may say who asks, and whose certificates may tell it the same. PEM. */
   frontProxy?: FrontProxyCertificate & { ca: string };
+  /** Who is believed, besides those whom the cluster itself makes. */
+  authentication?: AuthenticationOptions;
   /** What is told of requests, and where. */
   audit?: { policy: AuditPolicy; sinks: readonly AuditSink[] };
   /** How it reaches nodes; without it there are no logs and no exec. */
@@ -118,13 +120,16 @@ export class ApiServer {
     const read = storeReader(store, objects);
     const authorizer = observingAuthorizer(store, objects);
     const tokens = new TokenIssuer({ privateKeyPem: options.tokenKey, clock, rng });
-    const authentication = new Authentication({
-      caPem: options.ca,
-      issuer: tokens,
-      read,
-      clock,
-      frontProxyCaPem: options.frontProxy?.ca,
-    });
+    const authentication = new Authentication(
+      {
+        caPem: options.ca,
+        issuer: tokens,
+        read,
+        clock,
+        frontProxyCaPem: options.frontProxy?.ca,
+      },
+      options.authentication,
+    );
     const caller = new WebhookCaller({ read, clock, rng });
     const params = new ParamReader({ registry, store, objects });
     const admission = new Admission(

@@ -96,6 +96,7 @@ export class Front {
       peerCertificate: (request.socket as TLSSocket).getPeerX509Certificate?.(),
       authorization: request.headers.authorization,
       headers,
+      path: urlOf(request).path,
     });
     if (context.audit) {
       const { audit } = context;

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { startLogRotation } from '../cluster/log-rotation.ts';
+import type { AuthenticationFlags } from '../cluster/server/authentication-options.ts';
 import type { AuditFlags } from '../cluster/server/audit-config.ts';
 import type { EtcdJournalOptions } from '../store/etcd/etcd-journal.ts';
 import { notifyReady } from './notify.ts';
@@ -16,6 +17,21 @@ export function serverCommand(at: Surroundings): Command {
     .option('--etcd-cert <file>', 'certificate for the members (PEM)')
     .option('--etcd-key <file>', 'key of that certificate (PEM)')
     .option('--etcd-prefix <prefix>', 'what the keys of this cluster begin with', '/knarr')
+    .option('--token-auth-file <file>', 'tokens of people: token,user,uid,"groups" a line')
+    .option(
+      '--authentication-config <file>',
+      'which issuers are believed, and where nobody has to be (AuthenticationConfiguration)',
+    )
+    .option('--authentication-token-webhook-config-file <file>', 'a server that is asked about tokens (kubeconfig)')
+    .option('--no-anonymous-auth', 'refuse requests without a credential')
+    .option('--oidc-issuer-url <url>', 'an OpenID Connect issuer whose tokens are believed')
+    .option('--oidc-client-id <id>', 'whom its tokens must be for')
+    .option('--oidc-ca-file <file>', 'CA of the issuer (PEM)')
+    .option('--oidc-username-claim <claim>', 'the claim that is the user name; sub unless told')
+    .option('--oidc-username-prefix <prefix>', 'what is put before it; - for nothing')
+    .option('--oidc-groups-claim <claim>', 'the claim with the groups')
+    .option('--oidc-groups-prefix <prefix>', 'what is put before each')
+    .option('--oidc-required-claim <key=value...>', 'claims that tokens must have')
     .option('--encryption-provider-config <file>', 'how objects are sealed on the disk (EncryptionConfiguration)')
     .option('--audit-policy-file <file>', 'which requests are audited and how (audit.k8s.io/v1 Policy)')
     .option('--audit-log-path <file>', "where audit events go; without it, audit.log among the cluster's logs")
@@ -30,7 +46,7 @@ export function serverCommand(at: Surroundings): Command {
   });
 }
 
-interface ServerFlags extends AuditFlags {
+interface ServerFlags extends AuditFlags, AuthenticationFlags {
   cluster: string;
   etcd?: string;
   etcdCa?: string;

@@ -61,7 +61,7 @@ describe('no credential and wrong ones', () => {
     });
     expect(await authentication.authenticate({ authorization: 'Basic x' })).toMatchObject({ name: 'system:anonymous' });
     expect(await authentication.authenticate({ authorization: 'Bearer nope' })).toBeUndefined();
-    const closed = new Authentication({ caPem: ca.cert, issuer, read, clock }, { anonymous: false });
+    const closed = new Authentication({ caPem: ca.cert, issuer, read, clock }, { anonymous: { enabled: false } });
     expect(await closed.authenticate({})).toBeUndefined();
   });
 });

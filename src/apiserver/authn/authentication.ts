@@ -2,6 +2,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import { anonymous } from './anonymous.ts';
+import type { AnonymousConfig } from './authentication-config.ts';
 import {
   type AuthRequest,
   bearerToken,
@@ -27,8 +28,11 @@ export interface AuthenticationDeps {
 }
 
 export interface AuthenticationOptions {
-  /** Requests without a credential become `system:anonymous`. Default true, as Kubernetes. */
-  anonymous?: boolean;
+  /** Requests without a credential become `system:anonymous`: all, unless told. */
+  anonymous?: AnonymousConfig;
+  /** Kinds of tokens that are asked before the cluster's own, and after them. */
+  before?: readonly TokenAuthenticator[];
+  after?: readonly TokenAuthenticator[];
 }
 
 /** Finds out who sends a request: another server's word first, the certificate, then the bearer token, then nobody. */
@@ -37,7 +41,7 @@ export class Authentication {
   readonly #certificates: ClientCertificateAuthenticator;
   readonly #tokens: TokenAuthenticator[];
   readonly #apiAudiences: string[];
-  readonly #allowAnonymous: boolean;
+  readonly #anonymous: AnonymousConfig;
 
   constructor(deps: AuthenticationDeps, options: AuthenticationOptions = {}) {
     const { frontProxyCaPem: caPem, clock } = deps;
@@ -45,9 +49,11 @@ export class Authentication {
       ? new RequestHeaderAuthenticator({ caPem, clock }, { allowedName: frontProxyName })
       : undefined;
     this.#certificates = new ClientCertificateAuthenticator(deps);
-    this.#tokens = [new ServiceAccountAuthenticator(deps), new BootstrapTokenAuthenticator(deps)];
+    const { before = [], after = [], anonymous: allowed = { enabled: true } } = options;
+    const own = [new ServiceAccountAuthenticator(deps), new BootstrapTokenAuthenticator(deps)];
+    this.#tokens = [...before, ...own, ...after];
     this.#apiAudiences = deps.issuer.apiAudiences;
-    this.#allowAnonymous = options.anonymous ?? true;
+    this.#anonymous = allowed;
   }
 
   /** The user; undefined (401 Unauthorized) when there is a credential and it is not valid. */
@@ -56,7 +62,13 @@ export class Authentication {
     if (byCertificate) return byCertificate;
     const token = bearerToken(request.authorization);
     if (token) return (await this.authenticateToken(token, this.#apiAudiences))?.user;
-    return this.#allowAnonymous && !request.peerCertificate ? anonymous : undefined;
+    return this.#isOpen(request) ? anonymous : undefined;
+  }
+
+  /** Whether nobody in particular may come, and to this path. */
+  #isOpen({ peerCertificate, path = '' }: AuthRequest): boolean {
+    const { enabled, conditions = [] } = this.#anonymous;
+    return enabled && !peerCertificate && (conditions.length === 0 || conditions.some((one) => one.path === path));
   }
 
   /** Who holds this token, for requests and for TokenReview; `audiences` default to the API server's own. */

@@ -22,6 +22,8 @@ export interface AuthRequest {
   /** The `Authorization` header. */
   authorization?: string;
   headers?: HeaderLists;
+  /** Without the query. */
+  path?: string;
 }
 
 /** Who holds a token and for which of the asked audiences. */

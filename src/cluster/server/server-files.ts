@@ -10,7 +10,10 @@ import type { ClusterLayout } from '../layout.ts';
 export const serverFiles = {
   auditPolicyFile: 'audit-policy.yaml',
   auditWebhookConfigFile: 'audit-webhook.yaml',
+  authenticationConfig: 'authentication.yaml',
+  authenticationTokenWebhookConfigFile: 'token-webhook.yaml',
   encryptionProviderConfig: 'encryption.yaml',
+  tokenAuthFile: 'tokens.csv',
 } as const;
 
 export type ServerFile = keyof typeof serverFiles;

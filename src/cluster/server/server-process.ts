@@ -16,6 +16,7 @@ import { parseEncryptionConfig } from '../../store/sealing/encryption-config.ts'
 import { sealedRecords } from '../../store/sealing/sealed-records.ts';
 import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
 import { clusterDomain, type ClusterLayout } from '../layout.ts';
+import { type AuthenticationFlags, authenticationOptions } from './authentication-options.ts';
 import { type AuditFlags, auditConfig } from './audit-config.ts';
 import { startControlLoops } from './control-loops.ts';
 import { fromServerFile } from './server-files.ts';
@@ -38,7 +39,7 @@ export interface ServerOptions {
   /** Where the state is when several servers share it; without it, in the cluster's folder. */
   etcd?: EtcdJournalOptions;
   /** Flags of `knarr server` that are kube-apiserver's. */
-  flags?: AuditFlags;
+  flags?: AuditFlags & AuthenticationFlags;
 }
 
 /** What `knarr server` is: API server, controllers and scheduler in one process, each under its own name. */
@@ -51,6 +52,7 @@ export async function startServer(
   const { network } = layout;
   const pki = await serverPki(layout, clock);
   const audit = await auditConfig({ clock, log }, layout, flags);
+  const authentication = await authenticationOptions({ clock, log }, layout, flags);
   const at = { layout, flags, file: 'encryptionProviderConfig' } as const;
   const records = sealedRecords((await fromServerFile(at, parseEncryptionConfig)) ?? [], rng);
   const journal = etcd
@@ -65,6 +67,7 @@ export async function startServer(
       nodes: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key },
       frontProxy: { ...pki.frontProxy.client, ca: pki.frontProxy.ca.cert },
       ...(audit ? { audit } : {}),
+      authentication,
       facts: {
         caPem: pki.ca.cert,
         serverUrl: layout.apiUrl,

@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { Agent, request as httpsRequest } from 'node:https';
+import { Agent, type RequestOptions, request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiServer, type ApiServerOptions } from '../../../src/apiserver/api-server.ts';
@@ -19,6 +19,11 @@ export interface HttpAnswer {
   /** Parsed JSON, or text. */
   // biome-ignore lint/suspicious/noExplicitAny: tests say what they expect of it
   body: any;
+}
+
+interface SendOptions {
+  headers?: Record<string, string>;
+  body?: unknown;
 }
 
 /** A real API server behind HTTPS, asked as an administrator; without controllers and nodes. */
@@ -84,26 +89,28 @@ export class ApiProcess {
     return createClient(this.api.transportFor({ name: 'admin', groups: [mastersGroup, allAuthenticated] }, userAgent));
   }
 
-  send(
-    method: string,
-    path: string,
-    options: { headers?: Record<string, string>; body?: unknown } = {},
-  ): Promise<HttpAnswer> {
+  send(method: string, path: string, options: SendOptions = {}): Promise<HttpAnswer> {
+    return this.#send({ method, path, agent: this.#agent }, options);
+  }
+
+  /** Without a certificate. */
+  anonymously(method: string, path: string, options: SendOptions = {}): Promise<HttpAnswer> {
+    return this.#send({ method, path, agent: false, ca: this.pki.ca.cert }, options);
+  }
+
+  #send(to: RequestOptions, options: SendOptions): Promise<HttpAnswer> {
     const { body } = options;
     const text = body === undefined || typeof body === 'string' ? body : JSON.stringify(body);
     const headers = { ...(text === undefined ? {} : { 'content-type': 'application/json' }), ...options.headers };
     return new Promise((resolve, reject) => {
-      const sent = httpsRequest(
-        { host: '127.0.0.1', port: this.port, agent: this.#agent, method, path, headers },
-        (response) => {
-          const chunks: Buffer[] = [];
-          response.on('data', (chunk: Buffer) => chunks.push(chunk));
-          response.on('end', () => {
-            const raw = Buffer.concat(chunks).toString('utf8');
-            resolve({ status: response.statusCode ?? 0, headers: response.headers, body: parsed(raw) });
-          });
-        },
-      );
+      const sent = httpsRequest({ host: '127.0.0.1', port: this.port, ...to, headers }, (response) => {
+        const chunks: Buffer[] = [];
+        response.on('data', (chunk: Buffer) => chunks.push(chunk));
+        response.on('end', () => {
+          const raw = Buffer.concat(chunks).toString('utf8');
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: parsed(raw) });
+        });
+      });
       sent.on('error', reject);
       sent.end(text);
     });
