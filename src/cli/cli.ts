@@ -7,6 +7,7 @@ import { exitCodes } from './exit-codes.ts';
 import { explain } from './explain.ts';
 import { imageCommand } from './image.ts';
 import { installCommand } from './install.ts';
+import { joinCommand, leaveCommand } from './join.ts';
 import { kubectlCommand } from './kubectl.ts';
 import { bootCommand, haltCommand } from './machine-start-stop.ts';
 import { nodeCommand } from './node.ts';
@@ -16,6 +17,7 @@ import { statusCommand } from './status.ts';
 import type { Surroundings } from './surroundings.ts';
 import { testCommand } from './test.ts';
 import { testServerCommand } from './server-for-tests.ts';
+import { tokenCommand } from './token.ts';
 import { uninstallCommand } from './uninstall.ts';
 import { upCommand } from './up.ts';
 import { versionCommand } from './version.ts';
@@ -29,6 +31,9 @@ const commands: CommandFactory[] = [
   statusCommand,
   kubectlCommand,
   nodeCommand,
+  tokenCommand,
+  joinCommand,
+  leaveCommand,
   imageCommand,
   backupCommand,
   restoreCommand,

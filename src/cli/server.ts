@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { layoutOf } from '../cluster/layout.ts';
 import { startLogRotation } from '../cluster/log-rotation.ts';
 import type { AuthenticationFlags } from '../cluster/server/authentication-options.ts';
 import type { AuditFlags } from '../cluster/server/audit-config.ts';
@@ -12,6 +13,7 @@ import { CommandFailure, existingCluster, type Surroundings } from './surroundin
 export function serverCommand(at: Surroundings): Command {
   const command = new Command('server')
     .description('run the control plane of a cluster in the foreground (up does it for you)')
+    .option('--advertise <ip>', 'address of this machine by which others reach the server')
     .option('--etcd <urls>', 'keep the state in etcd, shared with other servers: its members, with commas between')
     .option('--etcd-ca <file>', 'CA of the members (PEM)')
     .option('--etcd-cert <file>', 'certificate for the members (PEM)')
@@ -48,6 +50,7 @@ export function serverCommand(at: Surroundings): Command {
 
 interface ServerFlags extends AuditFlags, AuthenticationFlags {
   cluster: string;
+  advertise?: string;
   etcd?: string;
   etcdCa?: string;
   etcdCert?: string;
@@ -64,7 +67,7 @@ async function etcdOptions(flags: ServerFlags): Promise<EtcdJournalOptions | und
 
 async function runServer(at: Surroundings, flags: ServerFlags): Promise<void> {
   const { cluster } = flags;
-  const layout = await existingCluster(at, cluster);
+  const layout = layoutOf({ ...(await existingCluster(at, cluster)), advertise: flags.advertise });
   const { startServer } = await import('../cluster/server/server-process.ts');
   const log = at.log.child({ cluster });
   const onFatal = (error: unknown) => {

@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { isIPv4 } from '../base/ipv4.ts';
 import { maxNodes } from '../cluster/network/layout.ts';
 import { userKubeconfigPath } from '../cluster/kubeconfig/user-file.ts';
 import { demoImage } from '../cluster/images/base-images.ts';
@@ -10,6 +11,7 @@ import { homeOf, printJson, programOf, requireRoot, stepsFor, type Surroundings 
 interface Flags {
   cluster: string;
   nodes?: number;
+  advertise?: string;
   demo?: boolean;
   kubeconfig: boolean;
   output: OutputFormat;
@@ -20,19 +22,19 @@ export function upCommand(at: Surroundings): Command {
   const command = new Command('up')
     .description('start a cluster on this machine, or upgrade a running one; installs what is missing')
     .addOption(new Option('--nodes <count>', 'how many nodes, at least; those that there are stay').argParser(countOf))
+    .addOption(
+      new Option('--advertise <ip>', 'let other machines join, by this address of this machine').argParser(addressOf),
+    )
     .option('--demo', 'run the demo workload; a new cluster has it unless told')
     .option('--no-demo', 'do not run the demo workload')
     .option('--no-kubeconfig', "do not put a context into the user's kubeconfig ($KUBECONFIG or ~/.kube/config)")
-    .action(async ({ cluster, nodes, demo, kubeconfig, output }: Flags) => {
+    .action(async ({ cluster, kubeconfig, output, ...flags }: Flags) => {
       requireRoot();
       const steps = stepsFor(at, output);
       const log = at.log.child({ cluster });
       const userKubeconfig = kubeconfig ? userKubeconfigPath(at.env) : undefined;
       const program = await programOf(at);
-      const result = await up(
-        { ...at, log, steps },
-        { home: homeOf(at), cluster, program, nodes, demo, userKubeconfig },
-      );
+      const result = await up({ ...at, log, steps }, { ...flags, home: homeOf(at), cluster, program, userKubeconfig });
       if (output === 'json') printJson(at, asJson(result, steps));
       else at.stdout.write(farewell(result, steps.seconds));
     });
@@ -51,6 +53,11 @@ function countOf(text: string): number {
   const count = Number(text);
   if (/^\d+$/.test(text) && count >= 1 && count <= maxNodes) return count;
   throw new InvalidArgumentError(`It is a number from 1 to ${maxNodes}.`);
+}
+
+function addressOf(text: string): string {
+  if (isIPv4(text)) return text;
+  throw new InvalidArgumentError('It is an IPv4 address of this machine.');
 }
 
 function asJson({ layout, was, nodes, demo, context }: UpResult, steps: Steps): unknown {

@@ -12,6 +12,7 @@ interface IdentityFile {
   format: number;
   name: string;
   index: number;
+  advertise?: string;
 }
 
 async function readIdentity(home: string, name: string): Promise<IdentityFile | undefined> {
@@ -26,7 +27,7 @@ export async function findCluster(home: string, name: string): Promise<ClusterLa
   if (file.format > formatVersion) {
     throw new NewerFormatError(`cluster ${name}`, { format: file.format, known: formatVersion });
   }
-  return layoutOf({ name, index: file.index, home });
+  return layoutOf({ name, index: file.index, home, advertise: file.advertise });
 }
 
 /** Names and indexes of all clusters of this machine, also of those that a newer knarr has made. */
@@ -107,8 +108,15 @@ async function freeIndex(home: string, wanted?: number): Promise<number> {
   return index;
 }
 
-const writeIdentity = (dir: string, { name, index }: ClusterLayout): Promise<void> => {
-  const file: IdentityFile = { format: formatVersion, name, index };
+/** The cluster from now on answers other machines at this address. */
+export async function setAdvertised(layout: ClusterLayout, advertise: string): Promise<ClusterLayout> {
+  const changed = layoutOf({ ...layout, advertise });
+  await writeIdentity(layout.dir, changed);
+  return changed;
+}
+
+const writeIdentity = (dir: string, { name, index, advertise }: ClusterLayout): Promise<void> => {
+  const file: IdentityFile = { format: formatVersion, name, index, advertise };
   return writePublic(join(dir, 'cluster.json'), `${JSON.stringify(file, undefined, 2)}\n`);
 };
 

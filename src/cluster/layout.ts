@@ -11,6 +11,8 @@ export interface ClusterIdentity {
   index: number;
   /** Folder of all clusters. */
   home: string;
+  /** An address of this machine by which others reach the API server; absent: only this machine does. */
+  advertise?: string;
 }
 
 /** Files and addresses of one cluster on this machine. Nothing of it is anywhere else. */
@@ -32,7 +34,10 @@ export interface ClusterLayout extends ClusterIdentity {
   networkFile: string;
   network: NetworkLayout;
   apiPort: number;
+  /** As this machine and its nodes reach it. */
   apiUrl: string;
+  /** As other machines reach it. */
+  advertisedUrl?: string;
 }
 
 export const clusterDomain = 'cluster.local';
@@ -45,7 +50,7 @@ export const maxClusters = 16;
 
 /** Everything about a cluster that follows from its identity. */
 export function layoutOf(identity: ClusterIdentity): ClusterLayout {
-  const { name, index, home } = identity;
+  const { name, index, home, advertise } = identity;
   const dir = join(home, name);
   const network = networkLayoutOf({ name, index, nodes: [] });
   const apiPort = 6443 + index;
@@ -65,6 +70,7 @@ export function layoutOf(identity: ClusterIdentity): ClusterLayout {
     network,
     apiPort,
     apiUrl: `https://${network.hostAddress}:${apiPort}`,
+    advertisedUrl: advertise ? `https://${advertise}:${apiPort}` : undefined,
   };
 }
 

@@ -20,7 +20,8 @@ export const nodeServiceName = (node: string): string => `node-${node}`;
 
 /** `knarr server`, as it is supervised. */
 export function serverService(layout: ClusterLayout, program: Program): Service {
-  const command = [...program.command, 'server', '--cluster', layout.name];
+  const advertise = layout.advertise ? ['--advertise', layout.advertise] : [];
+  const command = [...program.command, 'server', '--cluster', layout.name, ...advertise];
   return { name: serverServiceName, command, build: program.build, env: serviceEnvironment(layout, program) };
 }
 
@@ -30,22 +31,48 @@ export function serverService(layout: ClusterLayout, program: Program): Service 
  */
 const smallYoungGeneration = '--max-semi-space-size=1';
 
-/** `knarr agent` in the node's network namespace, as it is supervised. The cluster's CA must be there. */
-export async function nodeService(layout: ClusterLayout, program: Program, place: NodeLayout): Promise<Service> {
-  const hash = caHash(await readFile(join(layout.pkiDir, 'ca.crt'), 'utf8'));
-  const { name, address, namespacePath } = place;
-  const [node = 'node', ...script] = program.command;
-  const command = [
-    ...['nsenter', `--net=${namespacePath}`],
-    ...[node, smallYoungGeneration, ...script, 'agent'],
-    ...['--cluster', layout.name, '--server', layout.apiUrl, '--token-file', layout.tokenFile, '--ca-hash', hash],
-    ...['--name', name, '--dir', nodeDir(layout, name), '--address', address, '--image-cache', layout.imageCacheDir],
-  ];
-  return { name: nodeServiceName(name), command, build: program.build, env: serviceEnvironment(layout, program) };
+/** What an agent is told. */
+export interface AgentPlace {
+  cluster: string;
+  name: string;
+  dir: string;
+  server: string;
+  tokenFile: string;
+  caHash: string;
+  address: string;
+  imageCache?: string;
 }
 
+/** `knarr agent`, as it is supervised; `enter` runs the rest of its arguments where the node is. */
+export function agentService(
+  place: AgentPlace,
+  { program, home, enter = [] }: { program: Program; home: string; enter?: string[] },
+): Service {
+  const { cluster, name, dir, server, tokenFile, caHash: hash, address, imageCache } = place;
+  const [node = 'node', ...script] = program.command;
+  const command = [
+    ...[...enter, node, smallYoungGeneration, ...script, 'agent'],
+    ...['--cluster', cluster, '--server', server, '--token-file', tokenFile, '--ca-hash', hash],
+    ...['--name', name, '--dir', dir, '--address', address, ...(imageCache ? ['--image-cache', imageCache] : [])],
+  ];
+  return { name: nodeServiceName(name), command, build: program.build, env: serviceEnvironment({ home }, program) };
+}
+
+/** The agent in the network namespace of a node of this machine. The cluster's CA must be there. */
+export async function nodeService(layout: ClusterLayout, program: Program, place: NodeLayout): Promise<Service> {
+  const { name, address, namespacePath } = place;
+  const enter = ['nsenter', `--net=${namespacePath}`];
+  const { tokenFile, imageCacheDir: imageCache, home, apiUrl: server } = layout;
+  const told = { cluster: layout.name, name, dir: nodeDir(layout, name), server, tokenFile, address, imageCache };
+  return agentService({ ...told, caHash: await clusterCaHash(layout) }, { program, home, enter });
+}
+
+/** By which a machine that joins knows the cluster's CA. */
+export const clusterCaHash = async (layout: ClusterLayout): Promise<string> =>
+  caHash(await readFile(join(layout.pkiDir, 'ca.crt'), 'utf8'));
+
 /** The environment of our services: only what they read. */
-export const serviceEnvironment = (layout: ClusterLayout, program: Program): Record<string, string> => ({
-  KNARR_HOME: layout.home,
+export const serviceEnvironment = ({ home }: { home: string }, program: Program): Record<string, string> => ({
+  KNARR_HOME: home,
   KNARR_ROOT: program.root,
 });

@@ -21,6 +21,10 @@ interface StartDeps {
 /** What a person types. */
 export const commandFor = (verb: string, { name }: ClusterLayout): string => `./knarr ${verb} --cluster ${name}`;
 
+/** After a service did not start. */
+const nextOf = (layout: ClusterLayout): string =>
+  `${commandFor('status', layout)} shows what runs; ${commandFor('down', layout)} and ${commandFor('up', layout)} start it again, with all its state`;
+
 export interface Supervised {
   layout: ClusterLayout;
   supervision: Supervision;
@@ -32,7 +36,7 @@ export async function startServer(deps: StartDeps, at: Supervised): Promise<Serv
   const { layout, supervision, service } = at;
   await refuseTakenPort(layout, supervision);
   const start = await supervision.start(service);
-  await untilAnswers(deps, { ...at, what: 'the API server', timeoutMs: startMs }, async () => {
+  await untilAnswers(deps, { ...at, next: nextOf(layout), what: 'the API server', timeoutMs: startMs }, async () => {
     await stat(layout.kubeconfig);
     const admin = await adminClient(layout, deps);
     try {
@@ -58,14 +62,18 @@ async function refuseTakenPort(layout: ClusterLayout, supervision: Supervision):
 
 /** Starts the agent of a node and waits until the node is Ready by its word. */
 export async function startNode(deps: StartDeps, admin: AdminClient, at: Supervised): Promise<ServiceStart> {
-  const { supervision, service } = at;
+  const { layout, supervision, service } = at;
   const name = service.name.slice('node-'.length);
   const beganMs = deps.clock.now();
   const start = await supervision.start(service);
   const sinceMs = start.was === 'running' ? 0 : beganMs;
-  await untilAnswers(deps, { ...at, what: `node ${name} to be Ready`, timeoutMs: startMs }, async () => {
-    return isReadySince(await admin.client.get(nodesResource, { name }), sinceMs);
-  });
+  await untilAnswers(
+    deps,
+    { ...at, next: nextOf(layout), what: `node ${name} to be Ready`, timeoutMs: startMs },
+    async () => {
+      return isReadySince(await admin.client.get(nodesResource, { name }), sinceMs);
+    },
+  );
   return start;
 }
 
@@ -78,23 +86,24 @@ export function isReadySince({ status }: Node, sinceMs: number): boolean {
 }
 
 /** For a slow machine that has other work, too. What does not start at all ends again and again, and is noticed sooner. */
-const startMs = 600_000;
+export const startMs = 600_000;
 
 /** So many ends in a row are no accident. */
 const maxEnds = 3;
 
-interface Wait extends Supervised {
+export interface Wait extends Omit<Supervised, 'layout'> {
+  /** What a person can try when it never comes. */
+  next: string;
   what: string;
   timeoutMs: number;
 }
 
 /** Waits for a service; fails early when its program ends again and again, and says where the reason is to be found. */
-async function untilAnswers(
-  { clock }: StartDeps,
-  { layout, supervision, service, what, timeoutMs }: Wait,
+export async function untilAnswers(
+  { clock }: Pick<StartDeps, 'clock'>,
+  { next, supervision, service, what, timeoutMs }: Wait,
   answers: () => Promise<boolean>,
 ): Promise<void> {
-  const next = `${commandFor('status', layout)} shows what runs; ${commandFor('down', layout)} and ${commandFor('up', layout)} start it again, with all its state`;
   const failure = async (error: unknown) => {
     const log = { name: supervision.logOf(service.name), text: await supervision.readLog(service.name) };
     return failureWithLog(error, log, next);

@@ -8,7 +8,7 @@ import type { RunCommand } from '../host/command.ts';
 import { readStateFormat, stateFormat } from '../store/lmdb/state-format.ts';
 import { type AdminClient, adminClient } from './admin-client.ts';
 import type { Build } from './build.ts';
-import { withCluster } from './cluster-identity.ts';
+import { setAdvertised, withCluster } from './cluster-identity.ts';
 import { hasDemo, runDemo } from './demo.ts';
 import { checkFormat, NewerFormatError, nodeFormat } from './folder-format.ts';
 import { shareImages } from './images/import-image.ts';
@@ -37,8 +37,10 @@ export interface UpOptions {
   program: Program;
   /** At least so many nodes; those that there are stay. */
   nodes?: number;
+  /** From now on other machines reach the server by this address of this machine. */
+  advertise?: string;
   /** Absent: the demo is run in a new cluster, and looked at again where it is still there. */
-  demo: boolean | undefined;
+  demo?: boolean | undefined;
   /** Gets a context of the cluster. */
   userKubeconfig: string | undefined;
 }
@@ -62,8 +64,9 @@ export async function up(deps: UpDeps, options: UpOptions): Promise<UpResult> {
   const title = what ? `prerequisites: installing ${what}` : 'prerequisites: all there';
   await steps.run(title, () => installPrerequisites(missing, { run }));
   const onWait = () => steps.note(`another command is at work on cluster ${options.cluster}: waiting for it`);
-  return withCluster({ home: options.home, name: options.cluster, onWait }, (layout) => {
-    return bringUp(deps, layout, options);
+  return withCluster({ home: options.home, name: options.cluster, onWait }, async (layout) => {
+    const { advertise } = options;
+    return bringUp(deps, advertise ? await setAdvertised(layout, advertise) : layout, options);
   });
 }
 

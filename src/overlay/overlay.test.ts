@@ -11,8 +11,9 @@ import type { Client, WatchSink } from '../client/client.ts';
 import { informersFor } from '../client/informers.ts';
 import { writeCniConfig } from './cni-config.ts';
 import { Overlay } from './overlay.ts';
-import { type OverlayNode, overlayNodeOf, planHostGateways, type Route, routeLines } from './route-plan.ts';
+import { type OverlayNode, overlayNodeOf, planRoutes, type Route, routeLines } from './route-plan.ts';
 import type { Routes } from './routes.ts';
+import { forwardingLines, tunnelId, tunnelLines } from './tunnel-plan.ts';
 
 const nodeObject = (ordinal: number, version = '1'): Node => ({
   metadata: { name: `node-${ordinal}`, uid: `uid-${ordinal}`, resourceVersion: version },
@@ -26,20 +27,79 @@ const nodeObject = (ordinal: number, version = '1'): Node => ({
 });
 const of = (ordinal: number): OverlayNode => overlayNodeOf(nodeObject(ordinal)) ?? expect.fail();
 const links = [
-  { device: 'eth1', address: '192.0.2.9', prefixLength: 24 },
-  { device: 'eth0', address: '172.30.0.11', prefixLength: 24 },
+  { device: 'eth1', address: '192.0.2.9', prefixLength: 24, mtu: 1400 },
+  { device: 'eth0', address: '172.30.0.11', prefixLength: 24, mtu: 1500 },
 ];
+const tunnel = { device: 'kn-test', id: tunnelId('10.244.0.0/16') };
 const route = (ordinal: number): Route => ({
   destination: `10.244.${ordinal}.0/24`,
   via: `172.30.0.1${ordinal}`,
   device: 'eth0',
 });
 
-describe('planHostGateways', () => {
+describe('planRoutes', () => {
   it('leads to every other node over the link they share', () => {
-    const far = { name: 'far', podCIDR: '10.244.9.0/24', address: '198.51.100.1' };
-    const plan = planHostGateways([of(1), of(2), of(3), far], { name: 'node-1', links });
-    expect(plan).toEqual({ routes: [route(2), route(3)], unreachable: ['far'] });
+    expect(planRoutes([of(1), of(2), of(3)], { name: 'node-1', links, tunnel })).toEqual({
+      routes: [route(2), route(3)],
+      mtu: 1500,
+    });
+  });
+
+  const far = { name: 'far', podCIDR: '10.244.9.0/24', address: '198.51.100.1' };
+
+  it('leads to a node elsewhere through a tunnel, with room for its envelope', () => {
+    const plan = planRoutes([of(1), of(2), far], { name: 'node-1', links, tunnel });
+    expect(plan).toEqual({
+      mtu: 1450,
+      routes: [route(2), { destination: '10.244.9.0/24', via: '10.244.9.0', device: 'kn-test' }],
+      tunnel: {
+        device: 'kn-test',
+        id: 0x0af400,
+        local: '172.30.0.11',
+        mac: '0a:58:0a:f4:01:00',
+        gateway: '10.244.1.0',
+        mtu: 1450,
+        peers: [{ mac: '0a:58:0a:f4:09:00', gateway: '10.244.9.0', address: '198.51.100.1' }],
+      },
+    });
+    const wanted = plan.tunnel ?? expect.fail();
+    const set = [
+      'link set kn-test mtu 1450 up',
+      'addr replace 10.244.1.0/32 dev kn-test',
+      'neigh replace 10.244.9.0 lladdr 0a:58:0a:f4:09:00 dev kn-test nud permanent',
+    ];
+    const add =
+      'link add kn-test address 0a:58:0a:f4:01:00 type vxlan id 717824 local 172.30.0.11 dstport 8472 nolearning';
+    const device = 'kn-test';
+    expect(tunnelLines(undefined, { device, wanted })).toEqual([add, ...set]);
+    expect(tunnelLines(wanted, { device, wanted })).toEqual(set);
+    expect(tunnelLines({ ...wanted, local: '172.30.0.99' }, { device, wanted })).toEqual([
+      'link del kn-test',
+      add,
+      ...set,
+    ]);
+    expect(tunnelLines(wanted, { device, wanted: undefined })).toEqual(['link del kn-test']);
+    expect(tunnelLines(undefined, { device, wanted: undefined })).toEqual([]);
+    expect(forwardingLines(wanted)).toEqual([
+      'fdb replace 0a:58:0a:f4:09:00 dev kn-test dst 198.51.100.1 self permanent',
+    ]);
+  });
+
+  it("leads a neighbour of the server's machine to the nodes inside of it", () => {
+    const serverMachine = { block: '172.30.0.0/24', address: '192.0.2.1' };
+    const self = { ...far, address: '192.0.2.9' };
+    const { routes, mtu } = planRoutes([self, of(2)], { name: 'far', links: links.slice(0, 1), tunnel, serverMachine });
+    expect(mtu).toBe(1350);
+    expect(routes).toEqual([
+      { destination: '172.30.0.0/24', via: '192.0.2.1', device: 'eth1' },
+      { destination: '10.244.2.0/24', via: '10.244.2.0', device: 'kn-test' },
+    ]);
+    // The nodes inside need no way to where they are, nor does one beyond a router.
+    for (const name of ['node-2']) {
+      const inside = [{ device: 'eth0', address: '172.30.0.12', prefixLength: 24, mtu: 1500 }];
+      const plan = planRoutes([self, of(2)], { name, links: inside, tunnel, serverMachine });
+      expect(plan.routes).toEqual([{ destination: '10.244.9.0/24', via: '10.244.9.0', device: 'kn-test' }]);
+    }
   });
 
   it('waits for nodes that have no block or address yet', () => {
@@ -53,7 +113,7 @@ describe('routeLines', () => {
     const moved = { ...route(3), via: '172.30.0.99' };
     expect(routeLines([route(2), moved, route(4)], [route(2), route(3)])).toEqual([
       'route del 10.244.4.0/24 proto 107',
-      'route replace 10.244.3.0/24 via 172.30.0.13 dev eth0 proto 107',
+      'route replace 10.244.3.0/24 via 172.30.0.13 dev eth0 onlink proto 107',
     ]);
     expect(routeLines([route(2)], [route(2)])).toEqual([]);
   });
@@ -69,6 +129,8 @@ describe('Overlay', () => {
   const fakeRoutes: Routes = {
     links: async () => links,
     listOwn: async () => [],
+    tunnel: async () => undefined,
+    forward: async () => {},
     enableForwarding: async () => {},
     apply: async (lines) => {
       if (failures-- > 0) throw new Error('link is down');
@@ -92,7 +154,7 @@ describe('Overlay', () => {
       },
     };
     const informers = informersFor(client as unknown as Client, { clock, rng: seededRng(1), log: silentLog });
-    const options = { nodeName: 'node-1', networkName: 'knarr-test', cniConfDir: folder, cniDataDir: '/data' };
+    const options = { nodeName: 'node-1', networkName: 'knarr-test', cniConfDir: folder, cniDataDir: '/data', tunnel };
     const overlay = new Overlay({ informers, routes: fakeRoutes, clock, log: silentLog }, options);
     overlay.start();
     informers.start();
@@ -106,7 +168,7 @@ describe('Overlay', () => {
     expect(await readdir(folder)).toEqual(['10-knarr.conflist']);
     const config = JSON.parse(await readFile(join(folder, '10-knarr.conflist'), 'utf8'));
     expect(config.plugins[0].ipam).toMatchObject({ dataDir: '/data', ranges: [[{ subnet: '10.244.1.0/24' }]] });
-    expect(applied).toEqual([['route replace 10.244.2.0/24 via 172.30.0.12 dev eth0 proto 107']]);
+    expect(applied).toEqual([['route replace 10.244.2.0/24 via 172.30.0.12 dev eth0 onlink proto 107']]);
     expect(await writeCniConfig(folder, config)).toBe(false);
     overlay.stop();
   });
@@ -130,7 +192,9 @@ describe('Overlay', () => {
     expect(applied).toEqual([]);
     sink?.events([{ type: 'ADDED', object: nodeObject(3, '3') }]);
     await clock.advance(1);
-    await expect.poll(() => applied).toEqual([['route replace 10.244.3.0/24 via 172.30.0.13 dev eth0 proto 107']]);
+    await expect
+      .poll(() => applied)
+      .toEqual([['route replace 10.244.3.0/24 via 172.30.0.13 dev eth0 onlink proto 107']]);
     overlay.stop();
   });
 });

@@ -6,8 +6,9 @@ import type { Logger } from '../base/log.ts';
 import type { InformerHandler } from '../client/informer.ts';
 import type { Informers } from '../client/informers.ts';
 import { cniConfig, writeCniConfig } from './cni-config.ts';
-import { type OverlayNode, overlayNodeOf, type PlanRoutes, planHostGateways, routeLines } from './route-plan.ts';
+import { type OverlayNode, overlayNodeOf, planRoutes, routeLines, type Self } from './route-plan.ts';
 import type { Routes } from './routes.ts';
+import { forwardingLines, tunnelLines } from './tunnel-plan.ts';
 
 export interface OverlayDeps {
   informers: Informers;
@@ -24,16 +25,15 @@ export interface OverlayOptions {
   cniConfDir: string;
   /** Where this node's pod addresses are kept. */
   cniDataDir: string;
-  /** 1500 unless told. */
-  mtu?: number;
-  planRoutes?: PlanRoutes;
+  tunnel: Self['tunnel'];
+  serverMachine?: Self['serverMachine'];
 }
 
 const retry = { baseMs: 200, maxMs: 30_000 };
 
 /**
  * Gives this node's pods a network: the CNI configuration for the block that the server gave the node, forwarding, and
- * routes to the pods of all other nodes, kept by watching nodes.
+ * routes to the pods of all other nodes, straight or through a tunnel, kept by watching nodes.
  */
 export class Overlay {
   readonly #deps: OverlayDeps;
@@ -107,20 +107,21 @@ export class Overlay {
 
   async #write(): Promise<void> {
     const { routes, log } = this.#deps;
-    const { nodeName, networkName, cniConfDir, cniDataDir, mtu = 1500 } = this.#options;
-    const plan = (this.#options.planRoutes ?? planHostGateways)(this.#wanted, {
-      name: nodeName,
-      links: await routes.links(),
-    });
-    if (plan.unreachable.length > 0)
-      log.warn({ nodes: plan.unreachable }, 'no common link: their pods are unreachable');
-    const lines = routeLines(await routes.listOwn(), plan.routes);
+    const { nodeName, networkName, cniConfDir, cniDataDir, tunnel, serverMachine } = this.#options;
+    const { device } = tunnel;
+    const links = await routes.links();
+    const plan = planRoutes(this.#wanted, { name: nodeName, links, tunnel, serverMachine });
+    const lines = [
+      ...tunnelLines(await routes.tunnel(device), { device, wanted: plan.tunnel }),
+      ...routeLines(await routes.listOwn(), plan.routes),
+    ];
     if (lines.length > 0) await routes.apply(lines);
+    if (plan.tunnel) await routes.forward(forwardingLines(plan.tunnel));
     const self = this.#wanted.find((node) => node.name === nodeName);
     if (!self) return;
     await routes.enableForwarding();
-    const config = cniConfig({ networkName, podCIDR: self.podCIDR, dataDir: cniDataDir, mtu });
-    if (await writeCniConfig(cniConfDir, config)) log.info({ podCIDR: self.podCIDR }, 'CNI configuration written');
+    const config = cniConfig({ networkName, podCIDR: self.podCIDR, dataDir: cniDataDir, mtu: plan.mtu });
+    if (await writeCniConfig(cniConfDir, config)) log.info({ podCIDR: self.podCIDR, mtu: plan.mtu }, 'CNI configured');
     this.#resolveReady();
   }
 }

@@ -1,5 +1,6 @@
 import { outputOf, type RunCommand } from '../host/command.ts';
 import { type LinkAddress, type Route, routeProtocol } from './route-plan.ts';
+import type { TunnelEnd } from './tunnel-plan.ts';
 
 /** The routing table and links of the network namespace that `run` works in. Everything rejects with `CommandError`. */
 export interface Routes {
@@ -8,7 +9,21 @@ export interface Routes {
   /** Lines of `ip -batch`; stops at the first that fails. */
   apply(lines: readonly string[]): Promise<void>;
   links(): Promise<LinkAddress[]>;
+  /** Our end of the tunnel, if there is one. */
+  tunnel(device: string): Promise<TunnelEnd | undefined>;
+  /** Lines of `bridge -batch`. */
+  forward(lines: readonly string[]): Promise<void>;
   enableForwarding(): Promise<void>;
+}
+
+interface ShownTunnel {
+  linkinfo?: { info_data?: { id?: number; local?: string } };
+}
+
+interface ShownLink {
+  ifname: string;
+  mtu: number;
+  addr_info: { local: string; prefixlen: number; scope: string }[];
 }
 
 export function execRoutes({ run }: { run: RunCommand }): Routes {
@@ -29,16 +44,23 @@ export function execRoutes({ run }: { run: RunCommand }): Routes {
     async apply(lines) {
       await outputOf(run, { program: 'ip', args: ['-batch', '-'], input: `${lines.join('\n')}\n` });
     },
+    async tunnel(device) {
+      const { stdout } = await run({ program: 'ip', args: ['-j', '-d', 'link', 'show', 'dev', device] });
+      // Without the device `ip` prints nothing.
+      const [found] = stdout.trim() === '' ? [] : (JSON.parse(stdout) as ShownTunnel[]);
+      const { id, local } = found?.linkinfo?.info_data ?? {};
+      return id === undefined || local === undefined ? undefined : { device, id, local };
+    },
+    async forward(lines) {
+      await outputOf(run, { program: 'bridge', args: ['-batch', '-'], input: `${lines.join('\n')}\n` });
+    },
     async links() {
-      const found = await json<{ ifname: string; addr_info: { local: string; prefixlen: number; scope: string }[] }>(
-        'addr',
-        'show',
-      );
-      return found.flatMap(({ ifname, addr_info }) =>
+      const found = await json<ShownLink>('addr', 'show');
+      return found.flatMap(({ ifname, mtu, addr_info }) =>
         addr_info
           // A pod's link has a /32: nothing else can be on it.
           .filter((a) => a.scope === 'global' && a.prefixlen < 32)
-          .map((a) => ({ device: ifname, address: a.local, prefixLength: a.prefixlen })),
+          .map((a) => ({ device: ifname, address: a.local, prefixLength: a.prefixlen, mtu })),
       );
     },
     async enableForwarding() {

@@ -8,7 +8,7 @@ import { silentLog } from '../../src/base/log.ts';
 import type { NetworkLayout } from '../../src/cluster/network/layout.ts';
 import { VirtualNetwork } from '../../src/cluster/network/virtual-network.ts';
 import { outputOf, type RunCommand, runCommand, runInNetworkNamespace } from '../../src/host/command.ts';
-import { planHostGateways, routeLines } from '../../src/overlay/route-plan.ts';
+import { planRoutes, routeLines } from '../../src/overlay/route-plan.ts';
 import { execRoutes } from '../../src/overlay/routes.ts';
 import { afterDiff, diff } from '../../src/proxy/diff.ts';
 import { execRemoveFlows, staleFlows } from '../../src/proxy/flows.ts';
@@ -79,7 +79,8 @@ describe('services on a real network', () => {
     const nodes = layout.nodes.map((n) => ({ name: n.name, podCIDR: `10.237.${n.ordinal}.0/24`, address: n.address }));
     for (const { name, namespace } of layout.nodes) {
       const routes = execRoutes({ run: at(namespace) });
-      const plan = planHostGateways(nodes, { name, links: await routes.links() });
+      const tunnel = { device: 'kn-none', id: 1 };
+      const plan = planRoutes(nodes, { name, links: await routes.links(), tunnel });
       await routes.apply(routeLines(await routes.listOwn(), plan.routes));
       expect(routeLines(await routes.listOwn(), plan.routes)).toEqual([]);
       await routes.enableForwarding();

@@ -7,6 +7,10 @@ export interface NetworkFacts {
   serviceCidr: string;
   dnsAddress: string;
   clusterDomain: string;
+  /** The network of the nodes on the server's machine, inside of it. Absent: other machines do not join. */
+  nodeCidr?: string;
+  /** An address of the server's machine; its neighbours reach `nodeCidr` through it. */
+  serverMachine?: string;
 }
 
 export const networkConfigName = 'knarr-network';
@@ -20,11 +24,13 @@ export const networkObjects = ({
   serviceCidr,
   dnsAddress,
   clusterDomain,
+  nodeCidr = '',
+  serverMachine = '',
 }: NetworkFacts): BootstrapObject[] => [
   bootstrapObject(configmaps, 'own', {
     metadata: { namespace, name: networkConfigName },
     // Named one by one: callers hand in more facts than these, and not all of them are text.
-    data: { podCidr, serviceCidr, dnsAddress, clusterDomain },
+    data: { podCidr, serviceCidr, dnsAddress, clusterDomain, nodeCidr, serverMachine },
   }),
   bootstrapObject(roles, 'role', {
     metadata: { namespace, name: 'knarr:network' },

@@ -10,6 +10,7 @@ import { followResolvConf } from '../../dns/resolv-conf.ts';
 import type { RunCommand } from '../../host/command.ts';
 import { Overlay } from '../../overlay/overlay.ts';
 import { execRoutes } from '../../overlay/routes.ts';
+import { tunnelId } from '../../overlay/tunnel-plan.ts';
 import { execRemoveFlows } from '../../proxy/flows.ts';
 import { execNft } from '../../proxy/nft-exec.ts';
 import { ServiceProxy } from '../../proxy/proxy.ts';
@@ -37,6 +38,9 @@ export interface NetworkFacts {
   serviceCidr: string;
   dnsAddress: string;
   clusterDomain: string;
+  nodeCidr: string;
+  /** Empty: the server's machine is reached by nobody else. */
+  serverMachine: string;
 }
 
 /** What the cluster says of its network; a node is told nothing but URL and token. */
@@ -61,7 +65,11 @@ export async function startNodeNetwork(deps: NetworkDeps, options: NetworkOption
   };
 }
 
+/** The end of the tunnel to nodes of other links. As long as the name of a link can be for the longest name of a cluster. */
+export const tunnelDeviceOf = (cluster: string): string => `kn-${cluster}`;
+
 function nodeOverlay({ informers, run, clock, log }: NetworkDeps, options: NetworkOptions): Overlay {
+  const { podCidr, nodeCidr, serverMachine } = options.facts;
   return new Overlay(
     { informers, routes: execRoutes({ run }), clock, log: log.child({ component: 'overlay' }) },
     {
@@ -69,6 +77,8 @@ function nodeOverlay({ informers, run, clock, log }: NetworkDeps, options: Netwo
       networkName: `knarr-${options.cluster}-${options.name}`,
       cniConfDir: options.containerd.cniConfDir,
       cniDataDir: options.containerd.cniDataDir,
+      tunnel: { device: tunnelDeviceOf(options.cluster), id: tunnelId(podCidr) },
+      serverMachine: serverMachine ? { block: nodeCidr, address: serverMachine } : undefined,
     },
   );
 }

@@ -20,7 +20,7 @@ import { type AuthenticationFlags, authenticationOptions } from './authenticatio
 import { type AuditFlags, auditConfig } from './audit-config.ts';
 import { startControlLoops } from './control-loops.ts';
 import { fromServerFile } from './server-files.ts';
-import { keepCertificatesValid, serverPki, writeKubeconfig } from './server-certificates.ts';
+import { addressesOf, keepCertificatesValid, serverPki, writeKubeconfig } from './server-certificates.ts';
 
 export interface ServerDeps {
   clock: Clock;
@@ -70,7 +70,7 @@ export async function startServer(
       authentication,
       facts: {
         caPem: pki.ca.cert,
-        serverUrl: layout.apiUrl,
+        serverUrl: layout.advertisedUrl ?? layout.apiUrl,
         endpointAddress: network.hostAddress,
         endpointPort: layout.apiPort,
         serviceAddress: network.kubernetesAddress,
@@ -78,13 +78,15 @@ export async function startServer(
         podCidr: network.podCIDR,
         dnsAddress: network.dnsAddress,
         clusterDomain,
+        nodeCidr: network.fabricCIDR,
+        serverMachine: layout.advertise,
       },
     },
   );
   const clientFor = (user: UserInfo, userAgent: string): Client => createClient(api.transportFor(user, userAgent));
   await ensureJoinToken(clientFor(operator, 'knarr-server'), layout, rng);
   const port = await api.listen({
-    hosts: ['127.0.0.1', network.hostAddress],
+    hosts: ['127.0.0.1', ...addressesOf(layout)],
     port: layout.apiPort,
     cert: pki.apiserver.cert,
     key: pki.apiserver.key,
