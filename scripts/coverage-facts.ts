@@ -12,6 +12,7 @@ import { connecting } from '../src/apiserver/front.ts';
 import { isHandled } from '../src/apiserver/pipeline.ts';
 import { controllers } from '../src/controllers/controllers.ts';
 import { fallen, missingTests, type Numbers, withoutIndexes } from './coverage-numbers.ts';
+import { type Rule, rulesShown, shownCauses } from './coverage-validation.ts';
 
 const root = join(import.meta.dirname, '..');
 const textOf = (path: string): string => readFileSync(join(root, path), 'utf8');
@@ -68,15 +69,8 @@ function defaults(): boolean[] {
   });
 }
 
-/** A rule (group, type of error, field) counts when a recorded refusal that we repeat has an error of its type there. */
-function validation(): boolean[] {
-  const lines = textOf('src/api/validation/testdata/invalid.jsonl').trim().split('\n');
-  const causes = lines.flatMap((line) => (JSON.parse(line) as { causes: [string, string, string][] }).causes);
-  const shown = new Set(causes.map(([type, field]) => `${type} ${withoutIndexes(field).split('.').at(-1)}`));
-  return read<[string, string, string][]>('facts/validation.json').map(([, type, field]) =>
-    shown.has(`FieldValue${type} ${field}`),
-  );
-}
+/** A rule counts when a refusal with an error of its type at its field is repeated by our server: see `rulesShown`. */
+const validation = () => rulesShown(read<Rule[]>('facts/validation.json'), shownCauses(root));
 
 /** A controller of Kubernetes counts when the one of ours that stands for it is in the list. */
 function controllerLoops(): boolean[] {

@@ -29,6 +29,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   validateCreate?(object: T): FieldError[];
   validateUpdate?(object: T, old: Readonly<T>): FieldError[];
   validateStatusUpdate?(object: T, old: Readonly<T>): FieldError[];
+  /** For writes through `/finalize`, in place of `validate`. */
+  validateFinalize?(object: T): FieldError[];
   /** Warnings for the writer (the `Warning` header). */
   warnings?(object: T): string[];
   /** The printer cells, in the order of the kind's columns. `nowMs` is for ages. */

@@ -63,6 +63,8 @@ export class AddressAllocator {
     if (endpoint.resource !== 'services') return [];
     const service = object as Service;
     const before = old as Service | undefined;
+    // A write of the status: the spec is the stored one itself, and holds what it holds.
+    if (before && service.spec === before.spec) return [];
     const writes = this.#claimAddress(service, before, dryRun);
     return [...writes, ...this.#claimPorts(service, before, dryRun)];
   }

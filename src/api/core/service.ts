@@ -29,6 +29,7 @@ function keepAllocated(service: Service, old: Readonly<Service>): void {
     spec.clusterIP ||= old.spec.clusterIP;
     if (!spec.clusterIPs?.length && spec.clusterIP === old.spec.clusterIP) spec.clusterIPs = old.spec.clusterIPs;
   }
+  if (spec.type !== 'ExternalName') spec.ipFamilies ??= old.spec.ipFamilies;
   if (hasNodePorts(service) && hasNodePorts(old)) keepNodePorts(spec.ports ?? [], old.spec.ports ?? []);
   if (spec.externalTrafficPolicy === 'Local' && old.spec.externalTrafficPolicy === 'Local') {
     spec.healthCheckNodePort ||= old.spec.healthCheckNodePort;

@@ -33,6 +33,13 @@ export const invalidValue = (field: string, value: unknown, detail: string): Fie
   message: withDetail(`Invalid value: ${shown(value)}`, detail),
 });
 
+/** As `invalidValue`, for errors about more than one value: none is shown. */
+export const invalidState = (field: string, detail: string): FieldError => ({
+  type: 'FieldValueInvalid',
+  field,
+  message: withDetail('Invalid value', detail),
+});
+
 /** `allowed` is shown in the order given. */
 export const notSupported = (field: string, value: unknown, allowed: readonly string[]): FieldError => ({
   type: 'FieldValueNotSupported',

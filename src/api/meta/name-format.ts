@@ -40,6 +40,17 @@ export const dns1123Subdomain = format({
   maxLength: 253,
 });
 
+const underscored = '[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
+
+/** As `dns1123Subdomain`, with underscores inside labels: search paths. */
+export const underscoredSubdomain = format({
+  pattern: `${underscored}(\\.${underscored})*`,
+  message:
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
+  examples: ['example.com'],
+  maxLength: 253,
+});
+
 const plainLabel = format({
   pattern: label,
   message:

@@ -24,6 +24,8 @@ const nameFormats: Record<string, NameFormat> = {
   'certificatesigningrequests.certificates.k8s.io': () => [],
   'ipaddresses.networking.k8s.io': () => [],
   'clustertrustbundles.certificates.k8s.io': () => [],
+  'csidrivers.storage.k8s.io': pathSegment,
+  'leasecandidates.coordination.k8s.io': pathSegment,
   'apiservices.apiregistration.k8s.io': pathSegment,
   'customresourcedefinitions.apiextensions.k8s.io': () => [],
   'storageversions.internal.apiserver.k8s.io': pathSegment,

@@ -21,11 +21,11 @@ export function podUsage(pod: Pod): Amounts {
   return usage;
 }
 
-/** The larger of all containers together and of any moment of the initialization, as for placement (KEP-753, KEP-2837). */
-function podTotal(spec: PodSpec, part: Part): Amounts {
+/** The larger of all containers together and of any moment of the initialization, as for placement (KEP-753). */
+export function containersTotal(spec: PodSpec, part: Part): Amounts {
   const amountsOf = (c: Container) => readAmounts(c.resources?.[part]);
   const total: Amounts = {};
-  for (const container of spec.containers) addTo(total, amountsOf(container));
+  for (const container of spec.containers ?? []) addTo(total, amountsOf(container));
   const peak: Amounts = {};
   const sidecars: Amounts = {};
   for (const container of spec.initContainers ?? []) {
@@ -40,7 +40,12 @@ function podTotal(spec: PodSpec, part: Part): Amounts {
   }
   addTo(total, sidecars);
   raiseTo(total, peak);
-  Object.assign(total, readAmounts(spec.resources?.[part]));
+  return total;
+}
+
+/** As `containersTotal`, or what the pod as a whole asks for (KEP-2837); with its overhead. */
+function podTotal(spec: PodSpec, part: Part): Amounts {
+  const total = { ...containersTotal(spec, part), ...readAmounts(spec.resources?.[part]) };
   const overhead = Object.entries(readAmounts(spec.overhead));
   // A limit that nobody set stays none.
   addTo(total, Object.fromEntries(overhead.filter(([name]) => part === 'requests' || total[name])));

@@ -1,6 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { isIPv4, parseBlock, parseIPv4 } from '../../base/ipv4.ts';
-import { type FieldError, invalidValue } from './check.ts';
+import { dns1123Label, dns1123Subdomain } from '../meta/name-format.ts';
+import { type FieldError, invalidValue, required } from './check.ts';
 
 const isIp = (text: string): boolean => isIPv4(text) || isIPv6(text);
 
@@ -37,4 +38,17 @@ export function endpointAddress(path: string, value: string): FieldError[] {
   if (value.startsWith('224.0.0.') || /^ff02:/i.test(value))
     wrong('may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)');
   return errors;
+}
+
+/** A name of at least two labels; a dot may follow. */
+export function fullyQualifiedName(path: string, name: string): FieldError[] {
+  if (name === '') return [required(path)];
+  const plain = name.replace(/\.$/, '');
+  const wrong = dns1123Subdomain(plain);
+  if (wrong.length > 0) return [invalidValue(path, plain, wrong.join(','))];
+  const labels = plain.split('.');
+  if (labels.length < 2)
+    return [invalidValue(path, plain, 'should be a domain with at least two segments separated by dots')];
+  const long = labels.find((label) => dns1123Label(label).length > 0);
+  return long === undefined ? [] : [invalidValue(path, long, dns1123Label(long).join(','))];
 }

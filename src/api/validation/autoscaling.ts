@@ -1,4 +1,10 @@
-import type { HorizontalPodAutoscaler, HPAScalingRules, MetricSpec, MetricTarget } from '../generated/types.ts';
+import type {
+  CrossVersionObjectReference,
+  HorizontalPodAutoscaler,
+  HPAScalingRules,
+  MetricSpec,
+  MetricTarget,
+} from '../generated/types.ts';
 import { pathSegment } from '../meta/name-format.ts';
 import { parseQuantity } from '../meta/quantity.ts';
 import {
@@ -7,12 +13,13 @@ import {
   type FieldError,
   forbidden,
   invalidValue,
+  notSupported,
   oneOf,
   positive,
   required,
-  requiredFormatted,
   requiredOneOf,
 } from './check.ts';
+import { members, named } from './members.ts';
 
 export function validateAutoscaler({ spec }: HorizontalPodAutoscaler): FieldError[] {
   const { minReplicas, maxReplicas } = spec;
@@ -22,9 +29,7 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler): FieldErro
   if (maxReplicas < 1) errors.push(invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than 0'));
   if (minReplicas !== undefined && maxReplicas < minReplicas)
     errors.push(invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'));
-  const target = 'spec.scaleTargetRef';
-  errors.push(...requiredFormatted(`${target}.kind`, spec.scaleTargetRef.kind, pathSegment));
-  errors.push(...requiredFormatted(`${target}.name`, spec.scaleTargetRef.name, pathSegment));
+  errors.push(...objectReference(spec.scaleTargetRef, 'spec.scaleTargetRef'));
   errors.push(...each(spec.metrics, 'spec.metrics', metric));
   return [
     ...errors,
@@ -41,39 +46,61 @@ const sources: Record<string, 'containerResource' | 'external' | 'object' | 'pod
   Resource: 'resource',
 };
 
+/** A reference to an object of any kind. */
+const objectReference = members<CrossVersionObjectReference>({
+  apiVersion: (path, version) =>
+    (version ?? '').split('/').length > 2
+      ? [invalidValue(path, version, `unexpected GroupVersion string: ${version}`)]
+      : [],
+  kind: named(pathSegment),
+  name: named(pathSegment),
+});
+
 function metric(spec: MetricSpec, path: string): FieldError[] {
   const types = Object.keys(sources);
-  if (!spec.type) return [required(child(path, 'type'), 'must specify a metric source type')];
-  const source = sources[spec.type];
-  const errors = oneOf(child(path, 'type'), spec.type, types);
   const given = types.map((type) => sources[type] as 'pods').filter((member) => spec[member]);
-  if (source && !spec[source]) {
-    const text = `must populate information for the given metric source`;
-    return [...errors, required(child(path, source), text)];
-  }
-  for (const other of given)
-    if (other !== source && source)
-      errors.push(forbidden(child(path, other), 'must populate the given metric source only'));
+  const source = sources[spec.type];
+  const errors = spec.type ? [] : [required(child(path, 'type'), 'must specify a metric source type')];
   // Told twice, as by the API server: once by the list of types, once by the choice of the member.
-  if (!source) return [...errors, ...errors];
-  return [...errors, ...metricSource(spec, source, child(path, source))];
+  if (!source) errors.push(...Array(2).fill(notSupported(child(path, 'type'), spec.type, types)));
+  const [first] = given;
+  if (first) errors.push(...metricSource(spec, first, child(path, first)));
+  if (source && !spec[source])
+    errors.push(required(child(path, source), 'must populate information for the given metric source'));
+  if (given.length === 1) return errors;
+  return [
+    ...errors,
+    ...given
+      .filter((member) => member !== source)
+      .map((member) => forbidden(child(path, member), 'must populate the given metric source only')),
+  ];
 }
+
+const metricName = (path: string, name: string | undefined): FieldError[] =>
+  name
+    ? pathSegment(name).map((text) => invalidValue(path, name, text))
+    : [required(path, 'must specify a metric name')];
 
 function metricSource(spec: MetricSpec, source: (typeof sources)[string], path: string): FieldError[] {
   const at = child(path, 'target');
   if (source === 'resource' || source === 'containerResource') {
-    const member = spec[source] as { name: string; target: MetricTarget };
+    const member = spec[source] as { name: string; container?: string; target: MetricTarget };
+    const inContainer = source === 'containerResource' && !member.container;
     return [
       ...(member.name ? [] : [required(child(path, 'name'), 'must specify a resource name')]),
+      ...(inContainer ? [required(child(path, 'container'), 'must specify a container')] : []),
       ...target(member.target, at),
       ...utilization(member.target, at),
     ];
   }
   const member = spec[source] as { metric: { name: string }; target: MetricTarget };
-  const errors = requiredFormatted(child(path, 'metric.name'), member.metric.name, pathSegment);
-  errors.push(...target(member.target, at));
+  const errors =
+    spec.object && source === 'object'
+      ? objectReference(spec.object.describedObject, child(path, 'describedObject'))
+      : [];
+  errors.push(...metricName(child(path, 'metric.name'), member.metric.name), ...target(member.target, at));
   const { value, averageValue } = member.target;
-  if (source === 'pods' && averageValue === undefined)
+  if (source === 'pods' && (averageValue === undefined || parseQuantity(averageValue).nanos <= 0n))
     errors.push(required(child(at, 'averageValue'), 'must specify a positive target averageValue'));
   if (source !== 'pods' && value === undefined && averageValue === undefined)
     errors.push(required(child(at, 'averageValue'), 'must set either a target value for metric or a per-pod target'));
@@ -83,19 +110,21 @@ function metricSource(spec: MetricSpec, source: (typeof sources)[string], path: 
 }
 
 function target(spec: MetricTarget, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (!spec.type) errors.push(required(child(path, 'type'), 'must specify a metric target type'));
-  else if (!['Utilization', 'Value', 'AverageValue'].includes(spec.type))
-    errors.push(invalidValue(child(path, 'type'), spec.type, 'must be either Utilization, Value, or AverageValue'));
-  for (const member of ['value', 'averageValue'] as const) {
-    const amount = spec[member];
-    if (amount !== undefined && parseQuantity(amount).nanos <= 0n)
-      errors.push(invalidValue(child(path, member), amount, 'must be positive'));
-  }
-  if ((spec.averageUtilization ?? 1) < 1)
-    errors.push(invalidValue(child(path, 'averageUtilization'), spec.averageUtilization, 'must be greater than 0'));
-  return errors;
+  return members<MetricTarget>({
+    type: (at, type) => {
+      if (!type) return [required(at, 'must specify a metric target type')];
+      return ['Utilization', 'Value', 'AverageValue'].includes(type)
+        ? []
+        : [invalidValue(at, type, 'must be either Utilization, Value, or AverageValue')];
+    },
+    value: positiveAmount,
+    averageValue: positiveAmount,
+    averageUtilization: positive,
+  })(spec, path);
 }
+
+const positiveAmount = (path: string, amount: string | undefined): FieldError[] =>
+  amount !== undefined && parseQuantity(amount).nanos <= 0n ? [invalidValue(path, amount, 'must be positive')] : [];
 
 function utilization({ averageUtilization, averageValue }: MetricTarget, path: string): FieldError[] {
   if (averageUtilization === undefined && averageValue === undefined)
@@ -120,10 +149,8 @@ function scalingRules(rules: HPAScalingRules | undefined, path: string): FieldEr
   return [
     ...errors,
     ...each(rules.policies, policies, ({ type, value, periodSeconds }, p) => {
-      const own = [
-        ...requiredOneOf(child(p, 'type'), type, ['Percent', 'Pods']),
-        ...positive(child(p, 'value'), value),
-      ];
+      const own = [...requiredOneOf(child(p, 'type'), type, ['Percent', 'Pods'])];
+      if (value <= 0) own.push(invalidValue(child(p, 'value'), value, 'must be greater than zero'));
       if (periodSeconds <= 0)
         own.push(invalidValue(child(p, 'periodSeconds'), periodSeconds, 'must be greater than zero'));
       if (periodSeconds > 1800)

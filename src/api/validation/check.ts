@@ -1,7 +1,16 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { LabelSelector, LabelSelectorRequirement } from '../generated/types.ts';
 import { child, forbidden, invalidValue, notSupported, required } from '../meta/field-error.ts';
-import { labelValue, type NameFormat, percent, portName, portNumber, qualifiedName } from '../meta/name-format.ts';
+import {
+  dns1123Subdomain,
+  labelValue,
+  type NameFormat,
+  patternText,
+  percent,
+  portName,
+  portNumber,
+  qualifiedName,
+} from '../meta/name-format.ts';
 import { validateLabels } from '../meta/object-meta.ts';
 import type { FieldError } from '../meta/status-error.ts';
 
@@ -9,6 +18,7 @@ export {
   child,
   duplicate,
   forbidden,
+  invalidState,
   invalidValue,
   missing,
   notSupported,
@@ -29,6 +39,16 @@ export const each = <T>(
   path: string,
   check: (item: T, path: string, index: number) => FieldError[],
 ): FieldError[] => (items ?? []).flatMap((item, i) => check(item, at(path, i), i));
+
+/** An object without its members that are undefined, at every depth. */
+export const defined = <T>(value: T): T =>
+  typeof value !== 'object' || value === null
+    ? value
+    : Array.isArray(value)
+      ? (value.map(defined) as T)
+      : (Object.fromEntries(
+          Object.entries(value).flatMap(([name, member]) => (member === undefined ? [] : [[name, defined(member)]])),
+        ) as T);
 
 /** Equality of values in the API's sense: absent and null are the same. */
 export const same = (a: unknown, b: unknown): boolean => isDeepStrictEqual(a ?? null, b ?? null);
@@ -58,6 +78,20 @@ export const requiredFormatted = (path: string, value: string | undefined, forma
 /** As `formatted`, for a member whose empty value is checked, too. */
 export const keyFormatted = (path: string, value: string, format: NameFormat): FieldError[] =>
   format(value).map((text) => invalidValue(path, value, text));
+
+const pathPattern = "[A-Za-z0-9/\\-._~%!$&'()*+,;=:]+";
+const pathShape = new RegExp(`^(?:${pathPattern})$`);
+
+/** `acme.io/foo`: who a thing belongs to, and what it is. */
+export function domainPrefixedPath(path: string, value: string): FieldError[] {
+  if (!value) return [required(path)];
+  const [domain = '', ...rest] = value.split('/');
+  const own = rest.join('/');
+  if (!domain || !own) return [invalidValue(path, value, 'must be a domain-prefixed path (such as "acme.io/foo")')];
+  const errors = dns1123Subdomain(domain).map((text) => invalidValue(path, domain, text));
+  if (!pathShape.test(own)) errors.push(invalidValue(path, own, patternText('Invalid path', pathPattern)));
+  return errors;
+}
 
 /** An update may not change it. */
 export const immutable = (path: string, value: unknown, old: unknown): FieldError[] =>

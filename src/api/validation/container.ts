@@ -1,4 +1,13 @@
-import type { Container, ContainerPort, EnvFromSource, EnvVar, VolumeDevice, VolumeMount } from '../generated/types.ts';
+import type {
+  Container,
+  ContainerPort,
+  EnvFromSource,
+  EnvVar,
+  FileKeySelector,
+  PodSpec,
+  Volume,
+  VolumeMount,
+} from '../generated/types.ts';
 import { configMapKey, dns1123Label, dns1123Subdomain, envVarName, portName, portNumber } from '../meta/name-format.ts';
 import {
   at,
@@ -9,6 +18,7 @@ import {
   forbidden,
   formatted,
   invalidValue,
+  keyFormatted,
   missing,
   oneOf,
   required,
@@ -19,36 +29,35 @@ import { innerPath, noBacksteps } from './inner-path.ts';
 import { fieldReference, resourceReference } from './field-reference.ts';
 import { validateResources } from './resources.ts';
 import { validateContainerSecurity } from './security-context.ts';
+import { filePath } from './volume.ts';
 
 const protocols = ['SCTP', 'TCP', 'UDP'];
 const pullPolicies = ['Always', 'IfNotPresent', 'Never'];
 
 /** What the containers of one pod have in common. */
 export interface PodContext {
-  volumes: Set<string>;
-  /** Volumes that may be used as block devices. */
-  devices: Set<string>;
-  claims: Set<string>;
+  volumes: ReadonlyMap<string, Volume>;
+  claims: ReadonlySet<string>;
+  spec: PodSpec;
 }
 
 /** Rules of containers, init containers and ephemeral containers alike. */
 export function validateContainer(container: Container, path: string, pod: PodContext): FieldError[] {
   const errors = requiredFormatted(child(path, 'name'), container.name, dns1123Label);
   if (!container.image) errors.push(required(child(path, 'image')));
-  else if (container.image !== container.image.trim())
-    errors.push(invalidValue(child(path, 'image'), container.image, 'must not have leading or trailing whitespace'));
   const policies = ['File', 'FallbackToLogsOnError'];
   return [
     ...errors,
     ...requiredOneOf(child(path, 'terminationMessagePolicy'), container.terminationMessagePolicy, policies),
     ...validatePorts(container.ports, child(path, 'ports')),
-    ...each(container.env, child(path, 'env'), (env, p) => validateEnv(env, p)),
-    ...each(container.envFrom, child(path, 'envFrom'), validateEnvFrom),
+    ...each(container.env, child(path, 'env'), (env, p) => validateEnv(env, p, pod)),
+    ...validateEnvFrom(container.envFrom ?? [], child(path, 'envFrom')),
     ...validateMounts(container, child(path, 'volumeMounts'), pod),
-    ...validateDevices(container.volumeDevices, child(path, 'volumeDevices'), pod),
+    ...validateDevices(container, child(path, 'volumeDevices'), pod),
     ...requiredOneOf(child(path, 'imagePullPolicy'), container.imagePullPolicy, pullPolicies),
-    ...validateResources(container.resources, child(path, 'resources'), pod.claims),
-    ...validateContainerSecurity(container.securityContext, child(path, 'securityContext')),
+    ...validateResources(container.resources, child(path, 'resources'), { podClaims: pod.claims }),
+    ...resizePolicy(container, child(path, 'resizePolicy'), pod.spec.restartPolicy),
+    ...validateContainerSecurity(container.securityContext, child(path, 'securityContext'), pod.spec.hostUsers ?? true),
   ];
 }
 
@@ -84,7 +93,7 @@ const envFields = [
   'status.podIPs',
 ];
 
-export function validateEnv(env: EnvVar, path: string): FieldError[] {
+function validateEnv(env: EnvVar, path: string, pod: PodContext): FieldError[] {
   const errors = requiredFormatted(child(path, 'name'), env.name, envVarName);
   const from = env.valueFrom;
   if (!from) return errors;
@@ -94,6 +103,7 @@ export function validateEnv(env: EnvVar, path: string): FieldError[] {
   if (from.resourceFieldRef) errors.push(...resourceReference(from.resourceFieldRef, child(p, 'resourceFieldRef')));
   if (from.configMapKeyRef) errors.push(...keyReference(from.configMapKeyRef, child(p, 'configMapKeyRef')));
   if (from.secretKeyRef) errors.push(...keyReference(from.secretKeyRef, child(p, 'secretKeyRef')));
+  if (from.fileKeyRef) errors.push(...fileKey(from.fileKeyRef, child(p, 'fileKeyRef'), pod));
   const given = sources.filter((source) => from[source]).length;
   if (given === 0) {
     const all = '`fieldRef`, `resourceFieldRef`, `configMapKeyRef`, `secretKeyRef` or `fileKeyRef`';
@@ -104,46 +114,64 @@ export function validateEnv(env: EnvVar, path: string): FieldError[] {
 }
 
 const keyReference = (reference: { name?: string; key: string }, path: string): FieldError[] => [
-  ...(reference.name
-    ? formatted(child(path, 'name'), reference.name, dns1123Subdomain)
-    : [required(child(path, 'name'))]),
+  ...keyFormatted(child(path, 'name'), reference.name ?? '', dns1123Subdomain),
   ...requiredFormatted(child(path, 'key'), reference.key, configMapKey),
 ];
 
-function validateEnvFrom(from: EnvFromSource, path: string): FieldError[] {
-  const errors = formatted(child(path, 'prefix'), from.prefix, envVarName);
-  for (const source of ['configMapRef', 'secretRef'] as const) {
-    const reference = from[source];
-    if (!reference) continue;
-    errors.push(...requiredFormatted(child(child(path, source), 'name'), reference.name, dns1123Subdomain));
-  }
-  if (!from.configMapRef && !from.secretRef)
-    errors.push(invalidValue(path, '', 'must specify one of: `configMapRef` or `secretRef`'));
-  else if (from.configMapRef && from.secretRef)
-    errors.push(invalidValue(path, '', 'may not have more than one field specified at a time'));
-  return errors;
+/** A variable in a file that an init container writes (KEP-3721). */
+function fileKey({ volumeName, path: file, key }: FileKeySelector, path: string, pod: PodContext): FieldError[] {
+  const at = child(path, 'volumeName');
+  const volume = pod.volumes.get(volumeName);
+  const errors = requiredFormatted(child(path, 'key'), key, envVarName);
+  if (!volumeName) errors.push(required(at));
+  else if (!volume) errors.push(missing(at, volumeName));
+  else if (!volume.emptyDir) errors.push(invalidValue(at, volumeName, 'referenced volume must be of type emptyDir'));
+  return [...errors, ...filePath(child(path, 'path'), file)];
 }
 
+/** What is wrong with the number of sources is told of the whole list. */
+function validateEnvFrom(list: EnvFromSource[], path: string): FieldError[] {
+  return each(list, path, (from, p) => {
+    const errors = formatted(child(p, 'prefix'), from.prefix, envVarName);
+    for (const source of ['configMapRef', 'secretRef'] as const) {
+      const reference = from[source];
+      if (reference)
+        errors.push(...requiredFormatted(child(child(p, source), 'name'), reference.name, dns1123Subdomain));
+    }
+    if (!from.configMapRef && !from.secretRef)
+      errors.push(invalidValue(path, '', 'must specify one of: `configMapRef` or `secretRef`'));
+    else if (from.configMapRef && from.secretRef)
+      errors.push(invalidValue(path, '', 'may not have more than one field specified at a time'));
+    return errors;
+  });
+}
+
+/** Paths inside the volume, propagation and the like are told of the whole list, as Kubernetes does. */
 function validateMounts(container: Container, path: string, pod: PodContext): FieldError[] {
   const points = new Set<string>();
+  const devices = container.volumeDevices ?? [];
   return each(container.volumeMounts, path, (mount, p) => {
-    const errors: FieldError[] = [];
-    if (!mount.name) errors.push(required(child(p, 'name')));
-    else if (!pod.volumes.has(mount.name)) errors.push(missing(child(p, 'name'), mount.name));
-    if (!mount.mountPath) errors.push(required(child(p, 'mountPath')));
-    if (points.has(mount.mountPath))
-      errors.push(invalidValue(child(p, 'mountPath'), mount.mountPath, 'must be unique'));
-    points.add(mount.mountPath);
-    const both = mount.subPath && mount.subPathExpr;
-    if (both)
+    const { name, mountPath } = mount;
+    const errors = name ? [] : [required(child(p, 'name'))];
+    if (!pod.volumes.has(name)) errors.push(missing(child(p, 'name'), name));
+    if (!mountPath) errors.push(required(child(p, 'mountPath')));
+    if (points.has(mountPath)) errors.push(invalidValue(child(p, 'mountPath'), mountPath, 'must be unique'));
+    points.add(mountPath);
+    if (devices.some((device) => device.name === name))
+      errors.push(invalidValue(child(p, 'name'), name, 'must not already exist in volumeDevices'));
+    if (devices.some((device) => device.devicePath === mountPath))
+      errors.push(invalidValue(child(p, 'mountPath'), mountPath, 'must not already exist as a path in volumeDevices'));
+    if (pod.volumes.get(name)?.image)
+      for (const member of ['subPath', 'subPathExpr'] as const)
+        if (mount[member])
+          errors.push(invalidValue(child(p, member), mount[member], 'not allowed in image volume sources'));
+    errors.push(...innerPath(child(path, 'subPath'), mount.subPath));
+    if (mount.subPath && mount.subPathExpr)
       errors.push(
         invalidValue(child(p, 'subPathExpr'), mount.subPathExpr, 'subPathExpr and subPath are mutually exclusive'),
       );
-    errors.push(
-      ...innerPath(child(p, 'subPath'), mount.subPath),
-      ...innerPath(child(p, 'subPathExpr'), mount.subPathExpr),
-    );
-    return [...errors, ...validatePropagation(mount, container, p)];
+    errors.push(...innerPath(child(path, 'subPathExpr'), mount.subPathExpr));
+    return [...errors, ...validatePropagation(mount, container, path)];
   });
 }
 
@@ -162,37 +190,53 @@ function validatePropagation(mount: VolumeMount, container: Container, path: str
   return errors;
 }
 
-function validateDevices(devices: VolumeDevice[] | undefined, path: string, pod: PodContext): FieldError[] {
+function validateDevices({ volumeDevices, volumeMounts = [] }: Container, path: string, pod: PodContext): FieldError[] {
   const names = new Set<string>();
   const paths = new Set<string>();
-  return each(devices, path, (device, p) => {
-    const errors: FieldError[] = [];
-    if (!device.name) errors.push(required(child(p, 'name')));
-    else if (!pod.volumes.has(device.name)) errors.push(missing(child(p, 'name'), device.name));
-    else if (!pod.devices.has(device.name))
-      errors.push(
-        invalidValue(
-          child(p, 'name'),
-          device.name,
-          'can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode',
-        ),
-      );
-    if (names.has(device.name)) errors.push(invalidValue(child(p, 'name'), device.name, 'must be unique'));
-    if (!device.devicePath) errors.push(required(child(p, 'devicePath')));
-    else errors.push(...noBacksteps(child(p, 'devicePath'), device.devicePath));
-    if (device.devicePath && paths.has(device.devicePath))
-      errors.push(invalidValue(child(p, 'devicePath'), device.devicePath, 'must be unique'));
-    names.add(device.name);
-    paths.add(device.devicePath);
+  return each(volumeDevices, path, ({ name, devicePath }, p) => {
+    const wrongName = (text: string) => errors.push(invalidValue(child(p, 'name'), name, text));
+    const wrongPath = (text: string) => errors.push(invalidValue(child(p, 'devicePath'), devicePath, text));
+    const errors = name ? [] : [required(child(p, 'name'))];
+    const volume = pod.volumes.get(name);
+    if (names.has(name)) wrongName('must be unique');
+    if (!volume) errors.push(missing(child(p, 'name'), name));
+    else if (!volume.persistentVolumeClaim && !volume.ephemeral)
+      wrongName('can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode');
+    if (!devicePath) errors.push(required(child(p, 'devicePath')));
+    if (paths.has(devicePath)) wrongPath('must be unique');
+    if (devicePath && noBacksteps(p, devicePath).length > 0) wrongPath("can not contain backsteps ('..')");
+    else paths.add(devicePath);
+    if (volumeMounts.some((mount) => mount.name === name)) wrongName('must not already exist in volumeMounts');
+    if (volumeMounts.some((mount) => mount.mountPath === devicePath))
+      wrongPath('must not already exist as a path in volumeMounts');
+    if (name) names.add(name);
     return errors;
   });
 }
 
-/** Two containers of a pod cannot have the same port of the node. */
-export function hostPortConflicts(containers: Container[], path: string): FieldError[] {
+/** What happens to a container whose resources are changed. */
+function resizePolicy(
+  { resizePolicy: list }: Container,
+  path: string,
+  restartPolicy: string | undefined,
+): FieldError[] {
+  const names = new Set<string>();
+  return each(list, path, (policy, p) => {
+    const errors = names.has(policy.resourceName) ? [duplicate(p, policy.resourceName)] : [];
+    names.add(policy.resourceName);
+    errors.push(...requiredOneOf(path, policy.resourceName, ['cpu', 'memory']));
+    errors.push(...requiredOneOf(path, policy.restartPolicy, ['NotRequired', 'RestartContainer']));
+    if (restartPolicy === 'Never' && policy.restartPolicy !== 'NotRequired')
+      errors.push(invalidValue(path, policy.restartPolicy, "must be 'NotRequired' when `restartPolicy` is 'Never'"));
+    return errors;
+  });
+}
+
+/** Two containers of a pod cannot have the same port of the node. `first` is the index of the first of them. */
+export function hostPortConflicts(containers: Container[], path: string, first = 0): FieldError[] {
   const taken = new Set<string>();
   return containers.flatMap((container, i) =>
-    each(container.ports, child(at(path, i), 'ports'), (port, p) => {
+    each(container.ports, child(at(path, first + i), 'ports'), (port, p) => {
       if (!port.hostPort) return [];
       const id = `${port.protocol}/${port.hostIP ?? ''}/${port.hostPort}`;
       if (taken.has(id)) return [duplicate(child(p, 'hostPort'), id)];

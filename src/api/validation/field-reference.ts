@@ -3,7 +3,35 @@ import { parseQuantity } from '../meta/quantity.ts';
 import { qualifiedName } from '../meta/name-format.ts';
 import { child, type FieldError, invalidValue, keyFormatted, notSupported, required } from './check.ts';
 
-const subscript = /^(metadata\.(?:labels|annotations))\['(.*)'\]$/;
+const subscript = /^(.*)\['(.*)'\]$/;
+
+/** Members that references may name at all; which of them are allowed depends on the place. */
+const known = new Set([
+  'metadata.annotations',
+  'metadata.labels',
+  'metadata.name',
+  'metadata.namespace',
+  'metadata.uid',
+  'spec.host',
+  'spec.nodeName',
+  'spec.restartPolicy',
+  'spec.schedulerName',
+  'spec.serviceAccountName',
+  'status.hostIP',
+  'status.hostIPs',
+  'status.phase',
+  'status.podIP',
+  'status.podIPs',
+]);
+
+/** Why a path names nothing. */
+function unknownField(version: string, fieldPath: string, base: string | undefined): string | undefined {
+  if (version !== 'v1') return `unsupported pod version: ${version}`;
+  if (base === undefined) return known.has(fieldPath) ? undefined : `field label not supported: ${fieldPath}`;
+  return base === 'metadata.annotations' || base === 'metadata.labels'
+    ? undefined
+    : `field label does not support subscript: ${fieldPath}`;
+}
 
 /** A reference to a member of the pod itself. */
 export function fieldReference(
@@ -11,20 +39,16 @@ export function fieldReference(
   path: string,
   allowed: { fields: readonly string[]; subscripts: boolean },
 ): FieldError[] {
-  if (!reference.apiVersion) return [required(child(path, 'apiVersion'))];
-  const { fieldPath } = reference;
-  if (!fieldPath) return [required(child(path, 'fieldPath'))];
-  const match = subscript.exec(fieldPath);
-  if (match && allowed.subscripts) {
-    const key = match[2] as string;
-    return keyFormatted(
-      child(path, 'fieldPath'),
-      match[1]?.endsWith('annotations') ? key.toLowerCase() : key,
-      qualifiedName,
-    );
-  }
-  if (allowed.fields.includes(fieldPath)) return [];
-  return [notSupported(child(path, 'fieldPath'), fieldPath, allowed.fields)];
+  const { apiVersion, fieldPath } = reference;
+  if (!apiVersion) return [required(child(path, 'apiVersion'))];
+  const at = child(path, 'fieldPath');
+  if (!fieldPath) return [required(at)];
+  const [, base, key = ''] = subscript.exec(fieldPath) ?? [];
+  const unknown = unknownField(apiVersion, fieldPath, base);
+  if (unknown) return [invalidValue(at, fieldPath, `error converting fieldPath: ${unknown}`)];
+  if (base && allowed.subscripts)
+    return keyFormatted(path, base.endsWith('annotations') ? key.toLowerCase() : key, qualifiedName);
+  return allowed.fields.includes(fieldPath) ? [] : [notSupported(at, fieldPath, allowed.fields)];
 }
 
 const resources = [
@@ -38,22 +62,31 @@ const resources = [
 const cpuDivisors = ['1m', '1'];
 const otherDivisors = ['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei'];
 
-/** A reference to a container's own limit or request. */
-export function resourceReference(reference: ResourceFieldSelector, path: string): FieldError[] {
-  const { resource, divisor } = reference;
-  if (!resource) return [required(child(path, 'resource'))];
-  if (!resources.includes(resource) && !/^(limits|requests)\.hugepages-/.test(resource))
-    return [notSupported(child(path, 'resource'), resource, resources)];
+/** How messages name the resource of a divisor. */
+const shownResource: Record<string, string> = { 'ephemeral-storage': 'local ephemeral storage' };
+
+/** A reference to a container's limit or request: its own, or that of a container that must be named. */
+export function resourceReference(
+  reference: ResourceFieldSelector,
+  path: string,
+  whose: 'own' | 'of a named container' = 'own',
+): FieldError[] {
+  const { resource, divisor, containerName } = reference;
+  const errors: FieldError[] = [];
+  if (whose !== 'own' && !containerName) errors.push(required(child(path, 'containerName')));
+  else if (!resource) errors.push(required(child(path, 'resource')));
+  else if (!resources.includes(resource) && !/^(limits|requests)\.hugepages-/.test(resource))
+    errors.push(notSupported(child(path, 'resource'), resource, resources));
+  return [...errors, ...divisorOf(resource ?? '', divisor, child(path, 'divisor'))];
+}
+
+function divisorOf(resource: string, divisor: string | undefined, path: string): FieldError[] {
   if (!divisor || parseQuantity(divisor).nanos === 0n) return [];
-  const allowed = resource.endsWith('.cpu') ? cpuDivisors : otherDivisors;
+  const name = /^(?:limits|requests)\.(cpu|memory|ephemeral-storage|hugepages)/.exec(resource)?.[1];
+  if (!name) return [];
+  const allowed = name === 'cpu' ? cpuDivisors : otherDivisors;
   if (allowed.includes(divisor)) return [];
-  const kind = resource.split('.')[1] ?? '';
-  const shown = kind === 'cpu' ? '1m and 1' : '1, 1k, 1M, 1G, 1T, 1P, 1E, 1Ki, 1Mi, 1Gi, 1Ti, 1Pi, 1Ei';
-  return [
-    invalidValue(
-      child(path, 'divisor'),
-      divisor,
-      `only divisor's values ${shown} are supported with the ${kind} resource`,
-    ),
-  ];
+  const values = name === 'cpu' ? '1m and 1' : otherDivisors.join(', ');
+  const text = `only divisor's values ${values} are supported with the ${shownResource[name] ?? name} resource`;
+  return [invalidValue(path, resource, text)];
 }

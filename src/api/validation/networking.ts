@@ -1,19 +1,18 @@
-import { isIP } from 'node:net';
 import { parseBlock } from '../../base/ipv4.ts';
 import type {
-  HTTPIngressPath,
-  Ingress,
-  IngressBackend,
-  IngressClass,
-  IngressRule,
+  IPAddress,
   IPBlock,
   NetworkPolicy,
   NetworkPolicyPeer,
   NetworkPolicyPort,
+  ParentReference,
+  ServiceCIDR,
 } from '../generated/types.ts';
-import { dns1035Label, dns1123Subdomain, portName, portNumber, wildcardDns1123Subdomain } from '../meta/name-format.ts';
-import { cidr } from './address.ts';
+import { dns1123Subdomain, pathSegment, portNumber } from '../meta/name-format.ts';
+import { goForm } from '../schema/go-form.ts';
+import { cidr, familyOf, ipAddress } from './address.ts';
 import {
+  at,
   child,
   each,
   type FieldError,
@@ -21,117 +20,13 @@ import {
   formatted,
   immutable,
   invalidValue,
-  keyFormatted,
   oneOf,
   portNumberOrName,
   required,
-  requiredFormatted,
-  requiredOneOf,
+  same,
   validateLabelSelector,
 } from './check.ts';
-
-export function validateIngress({ spec }: Ingress): FieldError[] {
-  const errors: FieldError[] = [];
-  if (!spec.rules?.length && !spec.defaultBackend)
-    errors.push(invalidValue('spec', spec.rules ?? null, 'either `defaultBackend` or `rules` must be specified'));
-  if (spec.defaultBackend) errors.push(...backend(spec.defaultBackend, 'spec.defaultBackend'));
-  errors.push(...each(spec.rules, 'spec.rules', ingressRule));
-  errors.push(
-    ...each(spec.tls, 'spec.tls', ({ hosts, secretName }, p) => [
-      ...each(hosts, child(p, 'hosts'), (host, hp) => hostName(hp, host)),
-      ...formatted(child(p, 'secretName'), secretName, dns1123Subdomain),
-    ]),
-  );
-  return [...errors, ...formatted('spec.ingressClassName', spec.ingressClassName, dns1123Subdomain)];
-}
-
-const hostName = (path: string, host: string): FieldError[] =>
-  keyFormatted(path, host, host.includes('*') ? wildcardDns1123Subdomain : dns1123Subdomain);
-
-function ingressRule({ host, http }: IngressRule, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  if (host) {
-    if (isIP(host)) errors.push(invalidValue(child(path, 'host'), host, 'must be a DNS name, not an IP address'));
-    errors.push(...hostName(child(path, 'host'), host));
-  }
-  if (!http) return errors;
-  const paths = child(path, 'http.paths');
-  return http.paths?.length ? [...errors, ...each(http.paths, paths, httpPath)] : [...errors, required(paths)];
-}
-
-const pathTypes = ['Exact', 'ImplementationSpecific', 'Prefix'];
-const badInside = ['//', '/./', '/../', '%2f', '%2F'];
-const badAtEnd = ['/..', '/.'];
-
-function httpPath(rule: HTTPIngressPath, path: string): FieldError[] {
-  const { pathType, path: given = '' } = rule;
-  if (!pathType) return [required(child(path, 'pathType'), 'pathType must be specified')];
-  const at = child(path, 'path');
-  const errors: FieldError[] = [];
-  if (!pathTypes.includes(pathType)) return oneOf(child(path, 'pathType'), pathType, pathTypes);
-  const strict = pathType !== 'ImplementationSpecific';
-  if ((strict || given !== '') && !given.startsWith('/'))
-    errors.push(invalidValue(at, given, 'must be an absolute path'));
-  if (strict && given !== '') {
-    for (const text of badInside)
-      if (given.includes(text)) errors.push(invalidValue(at, given, `must not contain '${text}'`));
-    for (const text of badAtEnd)
-      if (given.endsWith(text)) errors.push(invalidValue(at, given, `cannot end with '${text}'`));
-  }
-  return [...errors, ...backend(rule.backend, child(path, 'backend'))];
-}
-
-function backend({ service, resource }: IngressBackend, path: string): FieldError[] {
-  if (service && resource) return [invalidValue(path, '', 'cannot set both resource and service backends')];
-  if (resource) {
-    const at = child(path, 'resource');
-    return [
-      ...(resource.kind ? [] : [required(child(at, 'kind'))]),
-      ...(resource.name ? [] : [required(child(at, 'name'))]),
-    ];
-  }
-  if (!service) return [invalidValue(path, '', 'resource or service backend is required')];
-  const at = child(path, 'service');
-  const errors = requiredFormatted(child(at, 'name'), service.name, dns1035Label);
-  const { name, number } = service.port ?? {};
-  const port = child(at, 'port');
-  if (name && number) errors.push(invalidValue(path, '', 'cannot set both port name & port number'));
-  else if (name) errors.push(...keyFormatted(child(port, 'name'), name, portName));
-  else if (number) errors.push(...portNumber(number).map((text) => invalidValue(child(port, 'number'), number, text)));
-  else errors.push(required(path, 'port name or number is required'));
-  return errors;
-}
-
-export function validateIngressClass({ spec }: IngressClass): FieldError[] {
-  const errors: FieldError[] = [];
-  if (!spec.controller) errors.push(required('spec.controller'));
-  else if (spec.controller.length > 250)
-    errors.push({
-      type: 'FieldValueTooLong',
-      field: 'spec.controller',
-      message: 'Too long: may not be more than 250 bytes',
-    });
-  else if (!/^[^/]+\/.+$/.test(spec.controller))
-    errors.push(
-      invalidValue('spec.controller', spec.controller, 'must be a domain-prefixed path (such as "acme.io/foo")'),
-    );
-  const { parameters } = spec;
-  if (!parameters) return errors;
-  const path = 'spec.parameters';
-  errors.push(
-    ...(parameters.kind ? [] : [required(child(path, 'kind'))]),
-    ...(parameters.name ? [] : [required(child(path, 'name'))]),
-  );
-  errors.push(...requiredOneOf(child(path, 'scope'), parameters.scope ?? undefined, ['Cluster', 'Namespace']));
-  if (parameters.scope === 'Namespace' && !parameters.namespace)
-    errors.push(required(child(path, 'namespace'), "`parameters.scope` is set to 'Namespace'"));
-  if (parameters.scope === 'Cluster' && parameters.namespace)
-    errors.push(forbidden(child(path, 'namespace'), "`parameters.scope` is set to 'Cluster'"));
-  return errors;
-}
-
-export const validateIngressClassUpdate = (object: IngressClass, old: Readonly<IngressClass>): FieldError[] =>
-  immutable('spec.controller', object.spec.controller, old.spec.controller);
+import { members, named } from './members.ts';
 
 export function validateNetworkPolicy({ spec }: NetworkPolicy): FieldError[] {
   const errors = [
@@ -152,16 +47,14 @@ export function validateNetworkPolicy({ spec }: NetworkPolicy): FieldError[] {
 
 function policyPort({ protocol, port, endPort }: NetworkPolicyPort, path: string): FieldError[] {
   const errors = oneOf(child(path, 'protocol'), protocol, ['TCP', 'UDP', 'SCTP']);
-  const end = child(path, 'endPort');
-  if (port === undefined)
-    return endPort === undefined
-      ? errors
-      : [...errors, required(child(path, 'port'), 'must be specified when `endPort` is specified')];
-  errors.push(...portNumberOrName(child(path, 'port'), port));
+  if (port !== undefined) errors.push(...portNumberOrName(child(path, 'port'), port));
   if (endPort === undefined) return errors;
-  if (typeof port === 'string')
-    return [...errors, invalidValue(end, endPort, 'may not be specified when `port` is non-numeric')];
-  if (endPort < port) errors.push(invalidValue(end, endPort, 'must be greater than or equal to `port`'));
+  const end = child(path, 'endPort');
+  if (typeof port !== 'number') {
+    const how = port === undefined ? 'not specified' : 'non-numeric';
+    return [...errors, invalidValue(end, endPort, `may not be specified when \`port\` is ${how}`)];
+  }
+  if (endPort < port) errors.push(invalidValue(end, port, 'must be greater than or equal to `port`'));
   return [...errors, ...portNumber(endPort).map((text) => invalidValue(end, endPort, text))];
 }
 
@@ -194,4 +87,44 @@ function insideStrictly(inner: string, outer: string): boolean {
   const b = parseBlock(outer);
   if (!a || !b) return inner.includes(':') === outer.includes(':');
   return a.prefixLength > b.prefixLength && a.first >= b.first && a.first + a.size <= b.first + b.size;
+}
+
+const parentReference = members<ParentReference>({
+  group: (path, group) => formatted(path, group, dns1123Subdomain),
+  resource: named(pathSegment),
+  name: named(pathSegment),
+  namespace: (path, namespace) => formatted(path, namespace, pathSegment),
+});
+
+export const validateIpAddress = ({ metadata, spec }: IPAddress): FieldError[] => [
+  ...ipAddress('metadata.name', metadata.name),
+  ...(spec.parentRef ? parentReference(spec.parentRef, 'spec.parentRef') : [required('spec.parentRef')]),
+];
+
+export function validateIpAddressUpdate({ spec }: IPAddress, old: Readonly<IPAddress>): FieldError[] {
+  if (same(spec.parentRef, old.spec.parentRef)) return [];
+  const shown = goForm('io.k8s.api.networking.v1.ParentReference', spec.parentRef);
+  return [invalidValue('spec.parentRef', shown, 'field is immutable')];
+}
+
+const cidrs = 'spec.cidrs';
+
+export function validateServiceCidr({ spec }: ServiceCIDR): FieldError[] {
+  const blocks = spec.cidrs ?? [];
+  if (blocks.length === 0) return [required(cidrs, 'at least one CIDR required')];
+  if (blocks.length > 2) return [invalidValue(cidrs, { CIDRs: blocks }, 'may only hold up to 2 values')];
+  const errors = each(blocks, cidrs, (block, p) => cidr(p, block));
+  const [first = '', second] = blocks;
+  const detail = 'may specify no more than one IP for each IP family, i.e 192.168.0.0/24 and 2001:db8::/64';
+  if (errors.length === 0 && second !== undefined && familyOf(first) === familyOf(second))
+    errors.push(invalidValue(cidrs, blocks, detail));
+  return errors;
+}
+
+/** A second block may be added; those that are there stay. */
+export function validateServiceCidrUpdate({ spec }: ServiceCIDR, { spec: old }: Readonly<ServiceCIDR>): FieldError[] {
+  const [blocks, before] = [spec.cidrs ?? [], old.cidrs ?? []];
+  if (blocks.length !== before.length && !(before.length === 1 && blocks.length === 2))
+    return [invalidValue(cidrs, blocks, 'field is immutable')];
+  return before.flatMap((block, i) => immutable(at(cidrs, i), blocks[i], block));
 }

@@ -25,15 +25,6 @@ import {
 
 const effects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 
-/** How the API server shows a toleration in messages. */
-const tolerationShown = (t: Toleration) => ({
-  Key: t.key ?? '',
-  Operator: t.operator ?? '',
-  Value: t.value ?? '',
-  Effect: t.effect ?? '',
-  TolerationSeconds: t.tolerationSeconds ?? null,
-});
-
 export function validateToleration(toleration: Toleration, path: string): FieldError[] {
   const { key, operator = '', value = '', effect, tolerationSeconds } = toleration;
   const errors = key ? keyFormatted(child(path, 'key'), key, qualifiedName) : [];
@@ -54,60 +45,60 @@ export function validateToleration(toleration: Toleration, path: string): FieldE
     if (wrong.length > 0) errors.push(invalidValue(child(path, 'operator'), value, wrong.join(';')));
   } else if (operator === 'Exists') {
     if (value)
-      errors.push(
-        invalidValue(
-          child(path, 'operator'),
-          tolerationShown(toleration),
-          "value must be empty when `operator` is 'Exists'",
-        ),
-      );
+      errors.push(invalidValue(child(path, 'operator'), value, "value must be empty when `operator` is 'Exists'"));
   } else errors.push(notSupported(child(path, 'operator'), operator, ['Equal', 'Exists']));
   if (effect) errors.push(...oneOf(child(path, 'effect'), effect, effects));
   return errors;
 }
 
-function nodeRequirement({ key, operator, values }: NodeSelectorRequirement, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const count = values?.length ?? 0;
-  if (operator === 'In' || operator === 'NotIn') {
-    if (count === 0)
-      errors.push(required(child(path, 'values'), "must be specified when `operator` is 'In' or 'NotIn'"));
-  } else if (operator === 'Exists' || operator === 'DoesNotExist') {
-    if (count > 0)
-      errors.push(
-        forbidden(child(path, 'values'), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
-      );
-  } else if (operator === 'Gt' || operator === 'Lt') {
-    if (count !== 1)
-      errors.push(required(child(path, 'values'), "must be specified single value when `operator` is 'Lt' or 'Gt'"));
-  } else errors.push(invalidValue(child(path, 'operator'), operator, 'not a valid selector operator'));
-  return [...errors, ...keyFormatted(child(path, 'key'), key, qualifiedName)];
-}
+/** Preferences may name values that no label can have: they only never match. */
+const nodeRequirement =
+  (strict: boolean) =>
+  ({ key, operator, values }: NodeSelectorRequirement, path: string): FieldError[] => {
+    const errors: FieldError[] = [];
+    const count = values?.length ?? 0;
+    if (operator === 'In' || operator === 'NotIn') {
+      if (count === 0)
+        errors.push(required(child(path, 'values'), "must be specified when `operator` is 'In' or 'NotIn'"));
+    } else if (operator === 'Exists' || operator === 'DoesNotExist') {
+      if (count > 0)
+        errors.push(
+          forbidden(child(path, 'values'), "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"),
+        );
+    } else if (operator === 'Gt' || operator === 'Lt') {
+      if (count !== 1)
+        errors.push(required(child(path, 'values'), "must be specified single value when `operator` is 'Lt' or 'Gt'"));
+    } else errors.push(invalidValue(child(path, 'operator'), operator, 'not a valid selector operator'));
+    errors.push(...keyFormatted(child(path, 'key'), key, qualifiedName));
+    if (strict) errors.push(...each(values, child(path, 'values'), (value, p) => keyFormatted(p, value, labelValue)));
+    return errors;
+  };
 
 function nodeField({ key, operator, values }: NodeSelectorRequirement, path: string): FieldError[] {
+  const errors: FieldError[] = [];
   if (operator !== 'In' && operator !== 'NotIn')
-    return [invalidValue(child(path, 'operator'), operator, 'not a valid selector operator')];
-  if (values?.length !== 1)
-    return [
-      required(
-        child(path, 'values'),
-        "must be only one value when `operator` is 'In' or 'NotIn' for node field selector",
-      ),
-    ];
-  if (key !== 'metadata.name') return [invalidValue(child(path, 'key'), key, 'not a valid field selector key')];
-  return keyFormatted(child(path, 'values[0]'), values[0] as string, dns1123Subdomain);
+    errors.push(invalidValue(child(path, 'operator'), operator, 'not a valid selector operator'));
+  else if (values?.length !== 1) {
+    const detail = "must be only one value when `operator` is 'In' or 'NotIn' for node field selector";
+    errors.push(required(child(path, 'values'), detail));
+  }
+  if (key !== 'metadata.name')
+    return [...errors, invalidValue(child(path, 'key'), key, 'not a valid field selector key')];
+  return [...errors, ...each(values, child(path, 'values'), (value, p) => keyFormatted(p, value, dns1123Subdomain))];
 }
 
-const nodeTerm = (term: NodeSelectorTerm, path: string): FieldError[] => [
-  ...each(term.matchExpressions, child(path, 'matchExpressions'), nodeRequirement),
-  ...each(term.matchFields, child(path, 'matchFields'), nodeField),
-];
+const nodeTerm =
+  (strict: boolean) =>
+  (term: NodeSelectorTerm, path: string): FieldError[] => [
+    ...each(term.matchExpressions, child(path, 'matchExpressions'), nodeRequirement(strict)),
+    ...each(term.matchFields, child(path, 'matchFields'), nodeField),
+  ];
 
-/** A selector of nodes: pods' affinity and volumes' nodes. */
-export function validateNodeSelector(selector: { nodeSelectorTerms: NodeSelectorTerm[] }, path: string): FieldError[] {
+/** A selector of nodes: pods' affinity, volumes' nodes, devices' nodes. */
+export function validateNodeSelector(selector: { nodeSelectorTerms?: NodeSelectorTerm[] }, path: string): FieldError[] {
   const at = child(path, 'nodeSelectorTerms');
   if (!selector.nodeSelectorTerms?.length) return [required(at, 'must have at least one node selector term')];
-  return each(selector.nodeSelectorTerms, at, nodeTerm);
+  return each(selector.nodeSelectorTerms, at, nodeTerm(true));
 }
 
 const weighted = (path: string, weight: number): FieldError[] =>
@@ -122,6 +113,7 @@ function podTerm(term: PodAffinityTerm, path: string): FieldError[] {
     ),
     ...labelKeys(term.matchLabelKeys, term.labelSelector, child(path, 'matchLabelKeys')),
     ...labelKeys(term.mismatchLabelKeys, term.labelSelector, child(path, 'mismatchLabelKeys')),
+    ...overlappingKeys(term, path),
   ];
   if (!term.topologyKey) errors.push(required(child(path, 'topologyKey'), 'can not be empty'));
   return [...errors, ...keyFormatted(child(path, 'topologyKey'), term.topologyKey ?? '', qualifiedName)];
@@ -131,6 +123,34 @@ function labelKeys(keys: string[] | undefined, selector: LabelSelector | undefin
   if (!keys?.length) return [];
   if (!selector) return [forbidden(path, 'must not be specified when labelSelector is not set')];
   return each(keys, path, (key, p) => keyFormatted(p, key, qualifiedName));
+}
+
+/**
+ * A key stands in one place only. The selector already contains what was made of `matchLabelKeys`: a key that is in it
+ * twice was the writer's, too.
+ */
+function overlappingKeys(
+  { matchLabelKeys = [], mismatchLabelKeys = [], labelSelector }: PodAffinityTerm,
+  path: string,
+) {
+  const errors: FieldError[] = [];
+  const seen = new Set(Object.keys(labelSelector?.matchLabels ?? {}));
+  for (const { key } of labelSelector?.matchExpressions ?? []) {
+    const i = matchLabelKeys.lastIndexOf(key);
+    if (i >= 0 && seen.has(key))
+      errors.push(invalidValue(`${path}[${i}]`, key, 'exists in both matchLabelKeys and labelSelector'));
+    seen.add(key);
+  }
+  for (const [i, key] of matchLabelKeys.entries())
+    if (mismatchLabelKeys.includes(key))
+      errors.push(
+        invalidValue(
+          `${child(path, 'matchLabelKeys')}[${i}]`,
+          key,
+          'exists in both matchLabelKeys and mismatchLabelKeys',
+        ),
+      );
+  return errors;
 }
 
 function podAffinity(affinity: PodAffinity | undefined, path: string): FieldError[] {
@@ -154,7 +174,7 @@ export function validateAffinity(affinity: Affinity | undefined, path: string): 
     ...(needed ? validateNodeSelector(needed, child(node, 'requiredDuringSchedulingIgnoredDuringExecution')) : []),
     ...each(preferred, child(node, 'preferredDuringSchedulingIgnoredDuringExecution'), ({ weight, preference }, p) => [
       ...weighted(p, weight),
-      ...nodeTerm(preference, child(p, 'preference')),
+      ...nodeTerm(false)(preference, child(p, 'preference')),
     ]),
     ...podAffinity(affinity.podAffinity, child(path, 'podAffinity')),
     ...podAffinity(affinity.podAntiAffinity, child(path, 'podAntiAffinity')),
@@ -162,17 +182,16 @@ export function validateAffinity(affinity: Affinity | undefined, path: string): 
 }
 
 export function validateSpread(constraints: TopologySpreadConstraint[] | undefined, path: string): FieldError[] {
-  const pairs = new Set<string>();
-  return each(constraints, path, (constraint, p) => {
+  return each(constraints, path, (constraint, p, i) => {
     const { maxSkew, topologyKey, whenUnsatisfiable, minDomains } = constraint;
     const errors: FieldError[] = [];
     if (maxSkew <= 0) errors.push(invalidValue(child(p, 'maxSkew'), maxSkew, 'must be greater than zero'));
     if (!topologyKey) errors.push(required(child(p, 'topologyKey'), 'can not be empty'));
-    errors.push(...keyFormatted(child(p, 'topologyKey'), topologyKey, qualifiedName));
     errors.push(...oneOf(child(p, 'whenUnsatisfiable'), whenUnsatisfiable, ['DoNotSchedule', 'ScheduleAnyway']));
-    const pair = `{${topologyKey}, ${whenUnsatisfiable}}`;
-    if (pairs.has(pair)) errors.push(duplicate(child(p, '{topologyKey, whenUnsatisfiable}'), pair));
-    pairs.add(pair);
+    const isSame = (other: TopologySpreadConstraint) =>
+      other.topologyKey === topologyKey && other.whenUnsatisfiable === whenUnsatisfiable;
+    if (constraints?.slice(i + 1).some(isSame))
+      errors.push(duplicate(child(p, '{topologyKey, whenUnsatisfiable}'), `{${topologyKey}, ${whenUnsatisfiable}}`));
     if (minDomains !== undefined) errors.push(...domains(minDomains, whenUnsatisfiable, child(p, 'minDomains')));
     for (const policy of ['nodeAffinityPolicy', 'nodeTaintsPolicy'] as const)
       errors.push(...oneOf(child(p, policy), constraint[policy], ['Honor', 'Ignore']));
@@ -183,7 +202,7 @@ export function validateSpread(constraints: TopologySpreadConstraint[] | undefin
 
 function domains(count: number, whenUnsatisfiable: string, path: string): FieldError[] {
   const errors = count > 0 ? [] : [invalidValue(path, count, 'must be greater than zero')];
-  const text = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ScheduleAnyway`;
+  const text = `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${whenUnsatisfiable}`;
   return whenUnsatisfiable === 'DoNotSchedule' ? errors : [...errors, invalidValue(path, count, text)];
 }
 

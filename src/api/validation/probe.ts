@@ -2,7 +2,6 @@ import type { Container, HTTPGetAction, Lifecycle, LifecycleHandler, Probe } fro
 import { httpHeaderName, portNumber } from '../meta/name-format.ts';
 import {
   child,
-  each,
   type FieldError,
   forbidden,
   invalidValue,
@@ -20,9 +19,7 @@ function httpGet(action: HTTPGetAction, path: string): FieldError[] {
     ...(action.path ? [] : [required(child(path, 'path'))]),
     ...portNumberOrName(child(path, 'port'), action.port),
     ...oneOf(child(path, 'scheme'), action.scheme, ['HTTP', 'HTTPS']),
-    ...each(action.httpHeaders, child(path, 'httpHeaders'), ({ name }, p) =>
-      keyFormatted(child(p, 'name'), name, httpHeaderName),
-    ),
+    ...(action.httpHeaders ?? []).flatMap(({ name }) => keyFormatted(child(path, 'httpHeaders'), name, httpHeaderName)),
   ];
 }
 

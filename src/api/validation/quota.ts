@@ -1,6 +1,14 @@
-import type { LimitRange, LimitRangeItem, PodDisruptionBudget, ResourceQuota } from '../generated/types.ts';
+import type {
+  LimitRange,
+  LimitRangeItem,
+  PodDisruptionBudget,
+  ResourceQuota,
+  ResourceQuotaSpec,
+  ScopedResourceSelectorRequirement,
+} from '../generated/types.ts';
 import { qualifiedName } from '../meta/name-format.ts';
 import { compareQuantity, parseQuantity } from '../meta/quantity.ts';
+import { goForm } from '../schema/go-form.ts';
 import {
   atMostAll,
   child,
@@ -9,49 +17,18 @@ import {
   each,
   type FieldError,
   forbidden,
-  immutable,
   invalidValue,
+  nonNegative,
   keyed,
   keyFormatted,
   oneOf,
   required,
+  same,
   validateLabelSelector,
 } from './check.ts';
+import { validateConditions } from './conditions.ts';
+import { containerResourceName, isOvercommitted, quotaResources, resourceName, validateAmounts } from './resources.ts';
 
-const quotaNames = new Set([
-  'cpu',
-  'memory',
-  'ephemeral-storage',
-  'storage',
-  'requests.cpu',
-  'requests.memory',
-  'requests.storage',
-  'requests.ephemeral-storage',
-  'limits.cpu',
-  'limits.memory',
-  'limits.ephemeral-storage',
-  'pods',
-  'resourcequotas',
-  'services',
-  'replicationcontrollers',
-  'secrets',
-  'persistentvolumeclaims',
-  'configmaps',
-  'services.nodeports',
-  'services.loadbalancers',
-]);
-/** Counted in whole numbers. */
-const counted = new Set([
-  'pods',
-  'resourcequotas',
-  'services',
-  'replicationcontrollers',
-  'secrets',
-  'persistentvolumeclaims',
-  'configmaps',
-  'services.nodeports',
-  'services.loadbalancers',
-]);
 const scopes = [
   'Terminating',
   'NotTerminating',
@@ -61,85 +38,139 @@ const scopes = [
   'CrossNamespacePodAffinity',
   'VolumeAttributesClass',
 ];
-const nano = 1_000_000_000n;
 
+/** What a quota can count: beyond what containers ask for, objects and whatever has a domain. */
 function quotaName(name: string, path: string): FieldError[] {
-  const errors = keyFormatted(path, name, qualifiedName);
-  if (errors.length > 0 || name.includes('/') || quotaNames.has(name) || /^(requests\.)?hugepages-/.test(name))
-    return errors;
-  return [
-    invalidValue(path, name, 'must be a standard resource type or fully qualified'),
-    invalidValue(path, name, 'must be a standard resource for quota'),
-  ];
+  const errors = resourceName(name, path);
+  if (name.includes('/') || quotaResources.has(name) || /^(requests\.)?hugepages-/.test(name)) return errors;
+  return [...errors, invalidValue(path, name, 'must be a standard resource for quota')];
 }
 
-function amounts(list: Record<string, string> | undefined, path: string): FieldError[] {
-  return Object.entries(list ?? {}).flatMap(([name, amount]) => {
-    const at = keyed(path, name);
-    const errors = quotaName(name, at);
-    const { nanos } = parseQuantity(amount);
-    if (nanos < 0n) errors.push(invalidValue(at, amount, 'must be greater than or equal to 0'));
-    if ((counted.has(name) || name.startsWith('count/')) && nanos % nano !== 0n)
-      errors.push(invalidValue(at, amount, 'must be an integer'));
-    return errors;
-  });
+const podScopes = ['Terminating', 'NotTerminating', 'BestEffort', 'NotBestEffort', 'CrossNamespacePodAffinity'];
+const ofPods =
+  /^(pods|cpu|memory|(requests|limits)\.(cpu|memory)|ephemeral-storage|(requests|limits)\.ephemeral-storage)$/;
+const ofComputing = /^(pods|(requests\.|limits\.)?(cpu|memory))$/;
+const ofClaims = /^(persistentvolumeclaims|requests\.storage)$/;
+
+/** Whether a scope says anything of a resource. */
+function fits(scope: string, resource: string): boolean {
+  switch (scope) {
+    case 'Terminating':
+    case 'NotTerminating':
+    case 'NotBestEffort':
+    case 'PriorityClass':
+    case 'CrossNamespacePodAffinity':
+      return ofPods.test(resource) || ofComputing.test(resource);
+    case 'BestEffort':
+      return resource === 'pods';
+    case 'VolumeAttributesClass':
+      return ofClaims.test(resource);
+    default:
+      return true;
+  }
 }
+
+const opposites = [
+  ['BestEffort', 'NotBestEffort'],
+  ['Terminating', 'NotTerminating'],
+];
+
+const conflicting = (given: readonly string[], spec: ResourceQuotaSpec, path: string): FieldError[] =>
+  opposites
+    .filter((pair) => pair.every((scope) => given.includes(scope)))
+    .map(() => invalidValue(path, spec.scopes ?? null, 'conflicting scopes'));
+
+function misfits(scope: string, { hard }: ResourceQuotaSpec): number {
+  return Object.keys(hard ?? {}).filter((name) => quotaResources.has(name) && !fits(scope, name)).length;
+}
+
+const unfit = 'unsupported scope applied to resource';
 
 export function validateQuota({ spec }: ResourceQuota): FieldError[] {
-  const errors = amounts(spec.hard, 'spec.hard');
+  const errors = validateAmounts(spec.hard, 'spec.hard', quotaName);
   const given = spec.scopes ?? [];
-  for (const scope of given)
+  for (const scope of given) {
     if (!scopes.includes(scope)) errors.push(invalidValue('spec.scopes', given, 'unsupported scope'));
-  for (const pair of [
-    ['Terminating', 'NotTerminating'],
-    ['BestEffort', 'NotBestEffort'],
-  ])
-    if (pair.every((scope) => given.includes(scope as (typeof given)[number])))
-      errors.push(invalidValue('spec.scopes', given, 'conflicting scopes'));
-  return [
-    ...errors,
-    ...each(
-      spec.scopeSelector?.matchExpressions,
-      'spec.scopeSelector.matchExpressions',
-      ({ scopeName, operator, values }, p) => {
-        const own = scopes.includes(scopeName)
-          ? []
-          : [invalidValue(child(p, 'scopeName'), scopeName, 'unsupported scope')];
-        const set = operator === 'In' || operator === 'NotIn';
-        if (set && !values?.length)
-          own.push(
-            required(
-              child(p, 'values'),
-              "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector",
-            ),
-          );
-        if (!set && values?.length)
-          own.push(
-            invalidValue(
-              child(p, 'values'),
-              values,
-              "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector",
-            ),
-          );
-        return own;
-      },
-    ),
-  ];
+    for (let i = misfits(scope, spec); i > 0; i--) errors.push(invalidValue('spec.scopes', given, unfit));
+  }
+  return [...errors, ...conflicting(given, spec, 'spec.scopes'), ...scopeSelector(spec)];
 }
 
+/** Messages do not say which of the expressions they mean. */
+function scopeSelector(spec: ResourceQuotaSpec): FieldError[] {
+  const expressions = spec.scopeSelector?.matchExpressions ?? [];
+  const path = 'spec.scopeSelector.matchExpressions';
+  const shown = goForm('io.k8s.api.core.v1.ScopeSelector', spec.scopeSelector);
+  const errors = expressions.flatMap((expression) => {
+    const wrong = scopeExpression(expression, path);
+    for (let i = misfits(expression.scopeName, spec); i > 0; i--) wrong.push(invalidValue(path, shown, unfit));
+    return wrong;
+  });
+  const named = expressions.map(({ scopeName }) => scopeName);
+  return [...errors, ...conflicting(named, spec, path)];
+}
+
+function scopeExpression(
+  { scopeName, operator, values }: ScopedResourceSelectorRequirement,
+  path: string,
+): FieldError[] {
+  const errors = scopes.includes(scopeName)
+    ? []
+    : [invalidValue(child(path, 'scopeName'), scopeName, 'unsupported scope')];
+  if (podScopes.includes(scopeName) && operator !== 'Exists')
+    errors.push(
+      invalidValue(
+        child(path, 'operator'),
+        operator,
+        "must be 'Exists' when scope is any of ResourceQuotaScopeTerminating, ResourceQuotaScopeNotTerminating, ResourceQuotaScopeBestEffort, ResourceQuotaScopeNotBestEffort or ResourceQuotaScopeCrossNamespacePodAffinity",
+      ),
+    );
+  const at = child(path, 'values');
+  if (operator === 'In' || operator === 'NotIn') {
+    const detail = "must be at least one value when `operator` is 'In' or 'NotIn' for scope selector";
+    if (!values?.length) errors.push(required(at, detail));
+  } else if (operator === 'Exists' || operator === 'DoesNotExist') {
+    const detail = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector";
+    if (values?.length) errors.push(invalidValue(at, values, detail));
+  } else errors.push(invalidValue(child(path, 'operator'), operator, 'not a valid selector operator'));
+  return errors;
+}
+
+export const validateQuotaStatus = ({ status }: ResourceQuota): FieldError[] => [
+  ...validateAmounts(status?.hard, 'status.hard', quotaName),
+  ...validateAmounts(status?.used, 'status.used', quotaName),
+];
+
 export const validateQuotaUpdate = (quota: ResourceQuota, old: Readonly<ResourceQuota>): FieldError[] =>
-  immutable('spec.scopes', quota.spec.scopes, old.spec.scopes);
+  same([...(quota.spec.scopes ?? [])].sort(), [...(old.spec.scopes ?? [])].sort())
+    ? []
+    : [invalidValue('spec.scopes', quota.spec.scopes ?? null, 'field is immutable')];
+
+const limitTypes = ['Container', 'Pod', 'PersistentVolumeClaim'];
+const limitLists = ['max', 'min', 'default', 'defaultRequest', 'maxLimitRequestRatio'] as const;
+
+function limitType(path: string, type: string): FieldError[] {
+  const errors = keyFormatted(path, type, qualifiedName);
+  if (errors.length > 0 || type.includes('/') || limitTypes.includes(type)) return errors;
+  return [invalidValue(path, type, 'must be a standard limit type or fully qualified')];
+}
+
+/** Other things than pods and containers can have limits of storage, too. */
+function limitNames(item: LimitRangeItem, list: (typeof limitLists)[number], path: string): FieldError[] {
+  const nameOf = item.type === 'Pod' || item.type === 'Container' ? containerResourceName : resourceName;
+  return Object.keys(item[list] ?? {}).flatMap((name) => nameOf(name, keyed(path, name)));
+}
 
 export function validateLimitRange({ spec }: LimitRange): FieldError[] {
   const types = new Set<string>();
   return each(spec.limits, 'spec.limits', (item, p) => {
-    const errors = keyFormatted(child(p, 'type'), item.type, qualifiedName);
-    if (types.has(item.type)) return [...errors, duplicate(child(p, 'type'), item.type)];
+    const errors = limitType(child(p, 'type'), item.type);
+    if (types.has(item.type)) errors.push(duplicate(child(p, 'type'), item.type));
     types.add(item.type);
-    if (item.type === 'Pod') {
-      if (item.default) errors.push(forbidden(child(p, 'default'), "may not be specified when `type` is 'Pod'"));
-      if (item.defaultRequest)
-        errors.push(forbidden(child(p, 'defaultRequest'), "may not be specified when `type` is 'Pod'"));
+    for (const list of limitLists) {
+      if (item.type !== 'Pod' || (list !== 'default' && list !== 'defaultRequest'))
+        errors.push(...limitNames(item, list, child(p, list)));
+      else if (item[list]) errors.push(forbidden(child(p, list), "may not be specified when `type` is 'Pod'"));
     }
     if (item.type === 'PersistentVolumeClaim' && !item.min?.storage && !item.max?.storage)
       errors.push(
@@ -176,7 +207,34 @@ function ordered(item: LimitRangeItem, name: string, path: string): FieldError[]
   check('defaultRequest', 'default', 'defaultRequest');
   check('min', 'default', 'default');
   check('default', 'max', 'default');
+  return [
+    ...errors,
+    ...ratio(item, name, keyed(child(path, 'maxLimitRequestRatio'), name)),
+    ...fixed(item, name, path),
+  ];
+}
+
+/** How far a limit may be above a request: by one at least, and no further than the ends of the range are apart. */
+function ratio({ maxLimitRequestRatio, min, max }: LimitRangeItem, name: string, path: string): FieldError[] {
+  const most = maxLimitRequestRatio?.[name];
+  if (most === undefined) return [];
+  const errors: FieldError[] = [];
+  const value = Number(parseQuantity(most).nanos) / 1e9;
+  if (value < 1) errors.push(invalidValue(path, most, `ratio ${most} is less than 1`));
+  if (min?.[name] === undefined || max?.[name] === undefined) return errors;
+  const apart = Number(parseQuantity(max[name]).nanos) / Number(parseQuantity(min[name]).nanos);
+  if (value > apart)
+    errors.push(invalidValue(path, most, `ratio ${most} is greater than max/min = ${apart.toFixed(6)}`));
   return errors;
+}
+
+/** What cannot be overcommitted has one default for both. */
+function fixed(item: LimitRangeItem, name: string, path: string): FieldError[] {
+  const [limit, request] = [item.default?.[name], item.defaultRequest?.[name]];
+  if (isOvercommitted(name) || limit === undefined || request === undefined) return [];
+  if (compareQuantity(parseQuantity(limit), parseQuantity(request)) === 0) return [];
+  const detail = `default value ${limit} must equal to defaultRequest value ${request} in ${name}`;
+  return [invalidValue(keyed(child(path, 'defaultRequest'), name), request, detail)];
 }
 
 export function validateDisruptionBudget({ spec }: PodDisruptionBudget): FieldError[] {
@@ -203,3 +261,10 @@ export function validateDisruptionBudget({ spec }: PodDisruptionBudget): FieldEr
     ...oneOf('spec.unhealthyPodEvictionPolicy', spec.unhealthyPodEvictionPolicy, ['AlwaysAllow', 'IfHealthyBudget']),
   ];
 }
+
+const budgetCounts = ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const;
+
+export const validateDisruptionStatus = ({ status }: PodDisruptionBudget): FieldError[] => [
+  ...validateConditions(status?.conditions, 'status.conditions'),
+  ...budgetCounts.flatMap((member) => nonNegative(`status.${member}`, status?.[member])),
+];

@@ -52,7 +52,10 @@ export function validateClusterRole(role: ClusterRole): FieldError[] {
     return [...errors, required(path, 'at least one clusterRoleSelector required if aggregationRule is non-nil')];
   return [
     ...errors,
-    ...each(role.aggregationRule.clusterRoleSelectors, path, (selector, p) => validateLabelSelector(selector, p)),
+    ...each(role.aggregationRule.clusterRoleSelectors, path, (selector, p) => {
+      const wrong = validateLabelSelector(selector, p);
+      return wrong.length > 0 ? [...wrong, invalidValue(p, null, 'invalid label selector.')] : [];
+    }),
   ];
 }
 

@@ -28,11 +28,11 @@ const notYet = new Set(['crd', 'vwc', 'job-selector']);
 
 /** What 1.36 says instead: values as JSON, bytes, longer lists. An empty text: the rule is gone. */
 const since: [RegExp, string][] = [
-  [/must be no more than 15 characters/, 'must be no more than 15 bytes'],
+  [/must be no more than (15|52) characters/, 'must be no more than $1 bytes'],
   [/must be less than or equal to cpu limit/, 'must be less than or equal to cpu limit of 1'],
   [/.*a valid environment variable name must consist of alphabetic.*/, ''],
   [/.*must be a valid IP address$/, ''],
-  [/core\.Toleration\{.*\}/, '{"Key":"","Operator":"Exists","Value":"x","Effect":"","TolerationSeconds":null}'],
+  [/core\.Toleration\{.*\}/, '"x"'],
   [/intstr\.IntOrString\{Type:0, IntVal:0, StrVal:""\}/, '0'],
   [/intstr\.IntOrString\{Type:1, IntVal:0, StrVal:"x"\}/, '"x"'],
   [/v1\.LabelSelector\{.*\}/, '{"matchExpressions":[{"key":"a","operator":"Bad"}]}'],
@@ -59,7 +59,10 @@ const since: [RegExp, string][] = [
 /** Rules that the older server did not have, or that need what its registry had filled in. */
 const added: Record<string, string[]> = {
   'sts-empty': ['FieldValueRequired spec.template.spec.containers: Required value'],
-  'job-restart': ['FieldValueRequired spec.selector: Required value'],
+  'job-restart': [
+    'FieldValueRequired spec.selector: Required value',
+    'FieldValueInvalid spec.template.metadata.labels: Invalid value: null: `selector` does not match template `labels`',
+  ],
   'ds-empty': [
     'FieldValueRequired spec.updateStrategy.rollingUpdate.maxUnavailable: Required value: cannot be 0 when maxSurge is 0',
   ],
@@ -114,7 +117,12 @@ describe('objects of a recorded API server', () => {
     if (kind.namespaced) object.metadata.namespace ??= 'def';
     if (kind.kind === 'Job') {
       object.metadata.uid = 'u';
-      const labels = { 'batch.kubernetes.io/controller-uid': 'u' };
+      const labels = Object.fromEntries(
+        ['', 'batch.kubernetes.io/'].flatMap((domain) => [
+          [`${domain}controller-uid`, 'u'],
+          [`${domain}job-name`, object.metadata.name],
+        ]),
+      );
       Object.assign(object.spec as object, { selector: { matchLabels: labels } });
       const template = object.spec?.template as { metadata: { labels?: object } };
       template.metadata.labels = { ...template.metadata.labels, ...labels };

@@ -3,6 +3,7 @@ import {
   validateDefinitionStatus,
   validateDefinitionUpdate,
 } from '../apiextensions/validate-definition.ts';
+import type { PodTemplate } from '../generated/types.ts';
 import type { Strategy } from '../strategy.ts';
 import {
   validateAdmissionPolicy,
@@ -13,32 +14,61 @@ import {
 } from './admission-rules.ts';
 import { validateApiService } from './api-service.ts';
 import { validateAutoscaler } from './autoscaling.ts';
-import { validateClaim, validateClaimUpdate } from './claim.ts';
+import { validateClaim, validateClaimStatus, validateClaimUpdate } from './claim.ts';
 import {
-  validateEvent,
-  validateLease,
-  validateNamespace,
-  validateNode,
-  validateNodeUpdate,
   validatePriorityClass,
   validatePriorityClassUpdate,
   validateRuntimeClass,
   validateRuntimeClassUpdate,
+} from './cluster.ts';
+import { validateFlowSchema, validateFlowStatus, validatePriorityLevel } from './flow-control.ts';
+import { validateLease, validateLeaseCandidate, validateLeaseCandidateUpdate } from './lease.ts';
+import { validateVolume, validateVolumeUpdate } from './persistent-volume.ts';
+import {
+  validatePodCertificate,
+  validatePodCertificateStatus,
+  validatePodCertificateUpdate,
+} from './pod-certificate.ts';
+import {
   validateSigningRequest,
   validateSigningRequestStatus,
   validateSigningRequestUpdate,
-} from './cluster.ts';
+} from './signing-request.ts';
+import { validateTrustBundle, validateTrustBundleCreate, validateTrustBundleUpdate } from './trust-bundle.ts';
 import { validateConfigMap, validateConfigMapUpdate, validateSecret, validateSecretUpdate } from './config.ts';
-import { validateEndpointSlice, validateEndpointSliceUpdate, validateEndpoints } from './endpoints.ts';
+import { validateEvent, validateNewEvent, validateNewEventCreate, validateNewEventUpdate } from './event.ts';
+import { validateEndpointSlice, validateEndpointSliceCreate, validateEndpointSliceUpdate } from './endpoint-slice.ts';
+import { validateEndpoints } from './endpoints.ts';
 import { validateCronJob, validateCronJobCreate, validateJob, validateJobUpdate } from './job.ts';
+import { validateJobStatus } from './job-status.ts';
 import {
   validateIngress,
   validateIngressClass,
   validateIngressClassUpdate,
+  validateIngressCreate,
+  validateIngressStatus,
+} from './ingress.ts';
+import {
+  validateIpAddress,
+  validateIpAddressUpdate,
   validateNetworkPolicy,
+  validateServiceCidr,
+  validateServiceCidrUpdate,
 } from './networking.ts';
-import { validatePod, validatePodCreate, validatePodStatusUpdate, validatePodUpdate } from './pod.ts';
-import { validateDisruptionBudget, validateLimitRange, validateQuota, validateQuotaUpdate } from './quota.ts';
+import { validateFinalize, validateNamespace, validateNamespaceStatus } from './namespace.ts';
+import { validateNode, validateNodeStatus, validateNodeUpdate } from './node.ts';
+import { validatePod, validatePodCreate, validatePodUpdate } from './pod.ts';
+import { validatePodTemplate } from './pod-spec.ts';
+import { validatePodStatusUpdate } from './pod-status.ts';
+import {
+  validateDisruptionBudget,
+  validateDisruptionStatus,
+  validateLimitRange,
+  validateQuota,
+  validateQuotaStatus,
+  validateQuotaUpdate,
+} from './quota.ts';
+import { validateCounters } from './replicas.ts';
 import {
   validateBindingUpdate,
   validateClusterRole,
@@ -46,30 +76,39 @@ import {
   validateRole,
   validateRoleBinding,
 } from './rbac.ts';
-import { validateService, validateServiceUpdate } from './service.ts';
+import { validateService, validateServiceStatus, validateServiceUpdate } from './service.ts';
 import {
+  validateAttributesClass,
+  validateAttributesClassUpdate,
   validateCsiDriver,
   validateCsiDriverUpdate,
   validateCsiNode,
+  validateCsiNodeUpdate,
+  validateStorageCapacity,
+  validateStorageCapacityUpdate,
   validateStorageClass,
   validateStorageClassUpdate,
-  validateVolume,
   validateVolumeAttachment,
+  validateVolumeAttachmentStatus,
   validateVolumeAttachmentUpdate,
-  validateVolumeUpdate,
 } from './storage.ts';
 import {
   validateDaemonSet,
   validateDeployment,
   validateReplicaSet,
   validateReplicationController,
+  validateRevision,
+  validateRevisionUpdate,
   validateSelectorUpdate,
   validateStatefulSet,
   validateStatefulSetUpdate,
 } from './workload.ts';
 
 /** The part of a strategy that says what an object must be like. */
-export type ValidationRules = Pick<Strategy, 'validate' | 'validateCreate' | 'validateUpdate' | 'validateStatusUpdate'>;
+export type ValidationRules = Pick<
+  Strategy,
+  'validate' | 'validateCreate' | 'validateUpdate' | 'validateStatusUpdate' | 'validateFinalize'
+>;
 
 // biome-ignore lint/suspicious/noExplicitAny: each kind's rules name their own type
 type RulesOf = {
@@ -84,20 +123,58 @@ const table: Record<string, RulesOf> = {
     validateUpdate: validatePodUpdate,
     validateStatusUpdate: validatePodStatusUpdate,
   },
-  services: { validate: validateService, validateUpdate: validateServiceUpdate },
-  replicationcontrollers: { validate: validateReplicationController },
-  persistentvolumeclaims: { validate: validateClaim, validateUpdate: validateClaimUpdate },
-  'deployments.apps': { validate: validateDeployment, validateUpdate: validateSelectorUpdate },
-  'replicasets.apps': { validate: validateReplicaSet, validateUpdate: validateSelectorUpdate },
-  'daemonsets.apps': { validate: validateDaemonSet, validateUpdate: validateSelectorUpdate },
+  services: {
+    validate: validateService,
+    validateUpdate: validateServiceUpdate,
+    validateStatusUpdate: validateServiceStatus,
+  },
+  replicationcontrollers: {
+    validate: validateReplicationController,
+    validateStatusUpdate: validateCounters('replicas'),
+  },
+  podtemplates: { validate: ({ template }: PodTemplate) => validatePodTemplate(template ?? {}, 'template') },
+  persistentvolumeclaims: {
+    validate: validateClaim,
+    validateUpdate: validateClaimUpdate,
+    validateStatusUpdate: validateClaimStatus,
+  },
+  'deployments.apps': {
+    validate: validateDeployment,
+    validateUpdate: validateSelectorUpdate,
+    validateStatusUpdate: validateCounters('deployment'),
+  },
+  'replicasets.apps': {
+    validate: validateReplicaSet,
+    validateUpdate: validateSelectorUpdate,
+    validateStatusUpdate: validateCounters('replicas'),
+  },
+  'daemonsets.apps': {
+    validate: validateDaemonSet,
+    validateUpdate: validateSelectorUpdate,
+    validateStatusUpdate: validateCounters('daemonSet'),
+  },
+  'controllerrevisions.apps': { validate: validateRevision, validateUpdate: validateRevisionUpdate },
   configmaps: { validate: validateConfigMap, validateUpdate: validateConfigMapUpdate },
   endpoints: { validate: validateEndpoints },
   events: { validate: validateEvent },
+  'events.events.k8s.io': {
+    validate: validateNewEvent,
+    validateCreate: validateNewEventCreate,
+    validateUpdate: validateNewEventUpdate,
+  },
   limitranges: { validate: validateLimitRange },
-  namespaces: { validate: validateNamespace },
-  nodes: { validate: validateNode, validateUpdate: validateNodeUpdate },
+  namespaces: {
+    validateCreate: validateNamespace,
+    validateStatusUpdate: validateNamespaceStatus,
+    validateFinalize,
+  },
+  nodes: { validate: validateNode, validateUpdate: validateNodeUpdate, validateStatusUpdate: validateNodeStatus },
   persistentvolumes: { validate: validateVolume, validateUpdate: validateVolumeUpdate },
-  resourcequotas: { validate: validateQuota, validateUpdate: validateQuotaUpdate },
+  resourcequotas: {
+    validate: validateQuota,
+    validateUpdate: validateQuotaUpdate,
+    validateStatusUpdate: validateQuotaStatus,
+  },
   secrets: { validate: validateSecret, validateUpdate: validateSecretUpdate },
   'mutatingadmissionpolicies.admissionregistration.k8s.io': { validate: validateMutatingPolicy },
   'mutatingadmissionpolicybindings.admissionregistration.k8s.io': { validate: validateMutatingBinding },
@@ -118,20 +195,70 @@ const table: Record<string, RulesOf> = {
   'clusterroles.rbac.authorization.k8s.io': { validate: validateClusterRole },
   'cronjobs.batch': { validate: validateCronJob, validateCreate: validateCronJobCreate },
   'csidrivers.storage.k8s.io': { validate: validateCsiDriver, validateUpdate: validateCsiDriverUpdate },
-  'csinodes.storage.k8s.io': { validate: validateCsiNode },
+  'csinodes.storage.k8s.io': { validate: validateCsiNode, validateUpdate: validateCsiNodeUpdate },
+  'csistoragecapacities.storage.k8s.io': {
+    validate: validateStorageCapacity,
+    validateUpdate: validateStorageCapacityUpdate,
+  },
+  'volumeattributesclasses.storage.k8s.io': {
+    validate: validateAttributesClass,
+    validateUpdate: validateAttributesClassUpdate,
+  },
+  'clustertrustbundles.certificates.k8s.io': {
+    validate: validateTrustBundle,
+    validateCreate: validateTrustBundleCreate,
+    validateUpdate: validateTrustBundleUpdate,
+  },
+  'podcertificaterequests.certificates.k8s.io': {
+    validateCreate: validatePodCertificate,
+    validateUpdate: validatePodCertificateUpdate,
+    validateStatusUpdate: validatePodCertificateStatus,
+  },
+  'flowschemas.flowcontrol.apiserver.k8s.io': {
+    validate: validateFlowSchema,
+    validateStatusUpdate: validateFlowStatus,
+  },
+  'prioritylevelconfigurations.flowcontrol.apiserver.k8s.io': {
+    validate: validatePriorityLevel,
+    validateStatusUpdate: validateFlowStatus,
+  },
+  'leasecandidates.coordination.k8s.io': {
+    validate: validateLeaseCandidate,
+    validateUpdate: validateLeaseCandidateUpdate,
+  },
   'customresourcedefinitions.apiextensions.k8s.io': {
     validate: validateDefinition,
     validateUpdate: validateDefinitionUpdate,
     validateStatusUpdate: validateDefinitionStatus,
   },
-  'endpointslices.discovery.k8s.io': { validate: validateEndpointSlice, validateUpdate: validateEndpointSliceUpdate },
-  'horizontalpodautoscalers.autoscaling': { validate: validateAutoscaler },
+  'endpointslices.discovery.k8s.io': {
+    validate: validateEndpointSlice,
+    validateCreate: validateEndpointSliceCreate,
+    validateUpdate: validateEndpointSliceUpdate,
+  },
+  'horizontalpodautoscalers.autoscaling': {
+    validate: validateAutoscaler,
+    validateStatusUpdate: validateCounters('autoscaler'),
+  },
   'ingressclasses.networking.k8s.io': { validate: validateIngressClass, validateUpdate: validateIngressClassUpdate },
-  'ingresses.networking.k8s.io': { validate: validateIngress },
-  'jobs.batch': { validate: validateJob, validateUpdate: validateJobUpdate },
+  'ingresses.networking.k8s.io': {
+    validate: validateIngress,
+    validateCreate: validateIngressCreate,
+    validateStatusUpdate: validateIngressStatus,
+  },
+  'ipaddresses.networking.k8s.io': { validate: validateIpAddress, validateUpdate: validateIpAddressUpdate },
+  'servicecidrs.networking.k8s.io': { validate: validateServiceCidr, validateUpdate: validateServiceCidrUpdate },
+  'jobs.batch': {
+    validate: validateJob,
+    validateUpdate: validateJobUpdate,
+    validateStatusUpdate: validateJobStatus,
+  },
   'leases.coordination.k8s.io': { validate: validateLease },
   'networkpolicies.networking.k8s.io': { validate: validateNetworkPolicy },
-  'poddisruptionbudgets.policy': { validate: validateDisruptionBudget },
+  'poddisruptionbudgets.policy': {
+    validate: validateDisruptionBudget,
+    validateStatusUpdate: validateDisruptionStatus,
+  },
   'priorityclasses.scheduling.k8s.io': { validate: validatePriorityClass, validateUpdate: validatePriorityClassUpdate },
   'rolebindings.rbac.authorization.k8s.io': { validate: validateRoleBinding, validateUpdate: validateBindingUpdate },
   'roles.rbac.authorization.k8s.io': { validate: validateRole },
@@ -140,8 +267,13 @@ const table: Record<string, RulesOf> = {
   'volumeattachments.storage.k8s.io': {
     validate: validateVolumeAttachment,
     validateUpdate: validateVolumeAttachmentUpdate,
+    validateStatusUpdate: validateVolumeAttachmentStatus,
   },
-  'statefulsets.apps': { validate: validateStatefulSet, validateUpdate: validateStatefulSetUpdate },
+  'statefulsets.apps': {
+    validate: validateStatefulSet,
+    validateUpdate: validateStatefulSetUpdate,
+    validateStatusUpdate: validateCounters('statefulSet'),
+  },
 };
 
 /** Rules by `resource.group`. */

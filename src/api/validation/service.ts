@@ -1,6 +1,8 @@
+import { isIP } from 'node:net';
 import type { Service, ServicePort, ServiceSpec } from '../generated/types.ts';
 import { dns1123Label, dns1123Subdomain, portNumber, qualifiedName } from '../meta/name-format.ts';
 import { validateLabels } from '../meta/object-meta.ts';
+import { goForm } from '../schema/go-form.ts';
 import { cidr, endpointAddress, familyOf, ipAddress } from './address.ts';
 import {
   at,
@@ -11,6 +13,7 @@ import {
   forbidden,
   formatted,
   invalidValue,
+  keyed,
   keyFormatted,
   oneOf,
   portNumberOrName,
@@ -26,8 +29,10 @@ const protocols = ['SCTP', 'TCP', 'UDP'];
 const isHeadless = (spec: ServiceSpec): boolean => spec.clusterIP === 'None';
 const isExternal = (spec: ServiceSpec): boolean => spec.type === 'NodePort' || spec.type === 'LoadBalancer';
 
-export function validateService({ spec, status }: Service): FieldError[] {
+export function validateService({ metadata, spec }: Service): FieldError[] {
+  const annotations = metadata.annotations ?? {};
   return [
+    ...topologyAnnotations(annotations),
     ...typeRules(spec),
     ...ports(spec),
     ...validateLabels(spec.selector, 'spec.selector'),
@@ -36,12 +41,19 @@ export function validateService({ spec, status }: Service): FieldError[] {
     ...each(spec.externalIPs, 'spec.externalIPs', (ip, p) => endpointAddress(p, ip)),
     ...requiredOneOf('spec.type', spec.type, types),
     ...nodePorts(spec),
-    ...loadBalancer(spec),
+    ...loadBalancer(spec, annotations),
     ...traffic(spec),
-    ...each(status?.loadBalancer?.ingress, 'status.loadBalancer.ingress', ({ ip }, p) =>
-      ip ? ipAddress(child(p, 'ip'), ip) : [],
-    ),
   ];
+}
+
+const modeKey = 'service.kubernetes.io/topology-mode';
+const hintsKey = 'service.kubernetes.io/topology-aware-hints';
+
+function topologyAnnotations(annotations: Record<string, string>): FieldError[] {
+  const { [modeKey]: mode, [hintsKey]: hints } = annotations;
+  if (mode === undefined || hints === undefined || mode === hints) return [];
+  const detail = `must match annotations[${hintsKey}] when both are specified`;
+  return [invalidValue(keyed('metadata.annotations', modeKey), mode, detail)];
 }
 
 function typeRules(spec: ServiceSpec): FieldError[] {
@@ -55,6 +67,8 @@ function typeRules(spec: ServiceSpec): FieldError[] {
   return [...errors, ...requiredFormatted('spec.externalName', name, dns1123Subdomain)];
 }
 
+const portType = 'io.k8s.api.core.v1.ServicePort';
+
 function ports(spec: ServiceSpec): FieldError[] {
   if (!spec.ports?.length && !isHeadless(spec) && spec.type !== 'ExternalName') return [required('spec.ports')];
   const names = new Set<string>();
@@ -67,7 +81,7 @@ function ports(spec: ServiceSpec): FieldError[] {
     errors.push(...portNumberOrName(child(p, 'targetPort'), port.targetPort));
     errors.push(...formatted(child(p, 'appProtocol'), port.appProtocol, qualifiedName));
     const id = `${port.protocol}/${port.port}`;
-    if (numbers.has(id)) errors.push(duplicate(p, { protocol: port.protocol, port: port.port }));
+    if (numbers.has(id)) errors.push(duplicate(p, goForm(portType, { protocol: port.protocol, port: port.port })));
     numbers.add(id);
     return errors;
   });
@@ -85,49 +99,58 @@ function portName(port: ServicePort, path: string, seen: { several: boolean; nam
 function affinity(spec: ServiceSpec): FieldError[] {
   const errors = requiredOneOf('spec.sessionAffinity', spec.sessionAffinity, ['ClientIP', 'None']);
   const config = 'spec.sessionAffinityConfig';
-  if (spec.sessionAffinity === 'ClientIP') {
-    const seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds;
-    const path = `${config}.clientIP.timeoutSeconds`;
-    if (seconds === undefined) errors.push(required(path, 'must be greater than 0 and less than or equal to 86400'));
-    else if (seconds <= 0 || seconds > 86400)
-      errors.push(invalidValue(path, seconds, 'must be greater than 0 and less than 86400'));
-  } else if (spec.sessionAffinity === 'None' && spec.sessionAffinityConfig)
+  if (spec.sessionAffinity === 'None' && spec.sessionAffinityConfig)
     errors.push(forbidden(config, 'must not be set when session affinity is None'));
+  if (spec.sessionAffinity !== 'ClientIP') return errors;
+  const seconds = spec.sessionAffinityConfig?.clientIP?.timeoutSeconds;
+  const path = `${config}.clientIP.timeoutSeconds`;
+  if (seconds === undefined) return [...errors, required(path, 'when session affinity type is ClientIP')];
+  if (seconds <= 0 || seconds > 86400)
+    errors.push(invalidValue(path, seconds, 'must be greater than 0 and less than 86400'));
   return errors;
 }
 
 function clusterIPs(spec: ServiceSpec): FieldError[] {
   if (spec.type === 'ExternalName') return [];
   const path = 'spec.clusterIPs';
-  const addresses = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []);
-  const errors = [
-    ...each(spec.ipFamilies, 'spec.ipFamilies', (family, p) => oneOf(p, family, ['IPv4', 'IPv6'])),
-    ...oneOf('spec.ipFamilyPolicy', spec.ipFamilyPolicy, ['PreferDualStack', 'RequireDualStack', 'SingleStack']),
-  ];
-  if (new Set(spec.ipFamilies).size < (spec.ipFamilies?.length ?? 0))
-    errors.push(duplicate('spec.ipFamilies[1]', spec.ipFamilies?.[1]));
-  if (spec.clusterIP && spec.clusterIPs?.length && spec.clusterIPs[0] !== spec.clusterIP)
-    errors.push(invalidValue(path, spec.clusterIPs, 'first value must match `clusterIP`'));
-  if (addresses.length > 2) errors.push(invalidValue(path, addresses, 'may only hold up to 2 values'));
-  for (const [i, address] of addresses.entries()) {
-    if (address === 'None') {
-      if (addresses.length > 1)
-        errors.push(invalidValue(at(path, 0), address, "must be the only value when set to 'None'"));
-    } else if (address) errors.push(...ipAddress(at(path, i), address));
+  const addresses = spec.clusterIPs ?? [];
+  const wrong = (detail: string) => errors.push(invalidValue(path, addresses, detail));
+  const errors: FieldError[] = [];
+  if (spec.clusterIP && addresses.length > 0 && addresses[0] !== spec.clusterIP)
+    wrong('first value must match `clusterIP`');
+  if (!spec.clusterIP && addresses.length > 0) wrong('must be empty when `clusterIP` is not specified');
+  errors.push(...families(spec));
+  const checked = addresses.length > 0 ? addresses : spec.clusterIP ? [spec.clusterIP] : [];
+  const before = errors.length;
+  for (const [i, address] of checked.entries()) {
+    if (i > 0 || address !== 'None') errors.push(...ipAddress(at(path, i), address));
+    else if (checked.length > 1) wrong("'None' must be the first and only value");
   }
-  if (errors.length > 0) return errors;
-  const wrong = addresses.findIndex(
-    (ip, i) => ip !== 'None' && ip && spec.ipFamilies?.[i] && spec.ipFamilies[i] !== familyOf(ip),
-  );
-  if (wrong >= 0)
-    errors.push(
-      invalidValue(
-        at(path, wrong),
-        addresses[wrong],
-        `expected an ${spec.ipFamilies?.[wrong]} value as indicated by \`ipFamilies[${wrong}]\``,
-      ),
-    );
+  const unusable = errors.length > before;
+  if (addresses.length > 2) wrong('may only hold up to 2 values');
+  if (unusable) return errors;
+  if (addresses.length > 1 && new Set(addresses.map(familyOf)).size < 2)
+    wrong('may specify no more than one IP for each IP family');
+  if (isHeadless(spec)) return errors;
+  for (const [i, address] of checked.entries()) {
+    const family = spec.ipFamilies?.[i];
+    if (!family || family === familyOf(address)) continue;
+    const detail = `expected an ${family} value as indicated by \`ipFamilies[${i}]\``;
+    errors.push(invalidValue(at(path, i), address, detail));
+  }
   return errors;
+}
+
+function families({ ipFamilies, ipFamilyPolicy }: ServiceSpec): FieldError[] {
+  const seen = new Set<string>();
+  const errors = each(ipFamilies, 'spec.ipFamilies', (family, p) => {
+    const own = oneOf(p, family, ['IPv4', 'IPv6']);
+    if (seen.has(family)) own.push(duplicate(p, family));
+    seen.add(family);
+    return own;
+  });
+  const policies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
+  return [...errors, ...oneOf('spec.ipFamilyPolicy', ipFamilyPolicy, policies)];
 }
 
 function nodePorts(spec: ServiceSpec): FieldError[] {
@@ -135,31 +158,45 @@ function nodePorts(spec: ServiceSpec): FieldError[] {
   return each(spec.ports, 'spec.ports', ({ nodePort, protocol }, p) => {
     if (!nodePort) return [];
     const path = child(p, 'nodePort');
-    if (spec.type === 'ClusterIP') return [forbidden(path, "may not be used when `type` is 'ClusterIP'")];
+    const errors = spec.type === 'ClusterIP' ? [forbidden(path, "may not be used when `type` is 'ClusterIP'")] : [];
     const id = `${protocol}/${nodePort}`;
-    if (taken.has(id)) return [duplicate(path, nodePort)];
+    if (taken.has(id)) errors.push(duplicate(path, nodePort));
     taken.add(id);
-    return [];
+    return errors;
   });
 }
 
-function loadBalancer(spec: ServiceSpec): FieldError[] {
+const onlyBalanced = "may only be used when `type` is 'LoadBalancer'";
+const rangesKey = 'service.beta.kubernetes.io/load-balancer-source-ranges';
+
+/** Where a balancer may be used from: named in the spec, or as before in an annotation. */
+function sourceRanges(spec: ServiceSpec, annotations: Record<string, string>): FieldError[] {
+  const path = 'spec.LoadBalancerSourceRanges';
   const balanced = spec.type === 'LoadBalancer';
-  const errors: FieldError[] = [];
-  const ranges = 'spec.loadBalancerSourceRanges';
-  if (spec.loadBalancerSourceRanges?.length) {
-    if (!balanced) errors.push(forbidden(ranges, "may only be used when `type` is 'LoadBalancer'"));
-    errors.push(...each(spec.loadBalancerSourceRanges, ranges, (range, p) => cidr(p, range.trim())));
-  }
+  if (spec.loadBalancerSourceRanges?.length)
+    return [
+      ...(balanced ? [] : [forbidden(path, onlyBalanced)]),
+      ...each(spec.loadBalancerSourceRanges, path, (range, p) => cidr(p, range.trim())),
+    ];
+  const listed = annotations[rangesKey];
+  if (listed === undefined) return [];
+  const key = keyed('metadata.annotations', rangesKey);
+  const ranges = listed.trim() ? listed.split(',') : [];
+  return [...(balanced ? [] : [forbidden(key, onlyBalanced)]), ...ranges.flatMap((range) => cidr(key, range.trim()))];
+}
+
+function loadBalancer(spec: ServiceSpec, annotations: Record<string, string>): FieldError[] {
+  const balanced = spec.type === 'LoadBalancer';
+  const errors = sourceRanges(spec, annotations);
   const allocate = 'spec.allocateLoadBalancerNodePorts';
-  if (balanced && spec.allocateLoadBalancerNodePorts === undefined) errors.push(required(allocate));
-  if (!balanced && spec.allocateLoadBalancerNodePorts !== undefined)
-    errors.push(forbidden(allocate, "may only be used when `type` is 'LoadBalancer'"));
-  if (spec.loadBalancerClass !== undefined) {
-    errors.push(...keyFormatted('spec.loadBalancerClass', spec.loadBalancerClass, qualifiedName));
-    if (!balanced) errors.push(forbidden('spec.loadBalancerClass', "may only be used when `type` is 'LoadBalancer'"));
-  }
-  return errors;
+  if (!balanced && spec.allocateLoadBalancerNodePorts !== undefined) errors.push(forbidden(allocate, onlyBalanced));
+  const { loadBalancerClass } = spec;
+  if (loadBalancerClass === undefined) return errors;
+  const path = 'spec.loadBalancerClass';
+  return [
+    ...errors,
+    ...(balanced ? keyFormatted(path, loadBalancerClass, qualifiedName) : [forbidden(path, onlyBalanced)]),
+  ];
 }
 
 function traffic(spec: ServiceSpec): FieldError[] {
@@ -200,15 +237,53 @@ export function validateServiceUpdate({ spec }: Service, { spec: old }: Readonly
 
 function fixedAddresses(spec: ServiceSpec, old: Readonly<ServiceSpec>): FieldError[] {
   if (spec.type === 'ExternalName' || old.type === 'ExternalName') return [];
+  if (isHeadless(spec) && isHeadless(old)) return [];
+  const errors = fixedList(spec, old, { list: 'clusterIPs', one: 'clusterIP' });
+  return isHeadless(spec) === isHeadless(old)
+    ? [...errors, ...fixedList(spec, old, { list: 'ipFamilies', one: 'ipFamily' })]
+    : errors;
+}
+
+/** A second address or family can be added, and given up by those who say that one is enough. */
+function fixedList(
+  spec: ServiceSpec,
+  old: Readonly<ServiceSpec>,
+  { list, one }: { list: 'clusterIPs' | 'ipFamilies'; one: string },
+): FieldError[] {
+  const [given, before] = [spec[list] ?? [], old[list] ?? []];
+  const path = `spec.${list}`;
+  const fixed = 'may not change once set';
+  const changed = (i: number) => invalidValue(at(path, list === 'clusterIPs' ? i : 0), given, fixed);
+  if (given.length === before.length) return before.flatMap((value, i) => (value === given[i] ? [] : [changed(i)]));
   const errors: FieldError[] = [];
-  const before = old.clusterIPs ?? [];
-  const given = spec.clusterIPs ?? [];
-  if (before.length > 0 && given.length === 0)
-    errors.push(invalidValue('spec.clusterIPs[0]', spec.clusterIPs ?? null, 'primary clusterIP can not be unset'));
-  else if (before.length > 0 && given[0] !== before[0])
-    errors.push(invalidValue('spec.clusterIPs[0]', given, 'may not change once set'));
-  const families = old.ipFamilies ?? [];
-  if (families[0] && spec.ipFamilies?.[0] && families[0] !== spec.ipFamilies[0])
-    errors.push(invalidValue('spec.ipFamilies[0]', spec.ipFamilies, 'may not change once set'));
+  if (given.length === 0) errors.push(invalidValue(at(path, 0), spec[list] ?? null, `primary ${one} can not be unset`));
+  else if (before.length > 0 && given[0] !== before[0]) errors.push(changed(0));
+  if (given.length === 1 && before.length > 1 && spec.ipFamilyPolicy !== 'SingleStack')
+    errors.push(
+      invalidValue(
+        'spec.ipFamilyPolicy',
+        spec.ipFamilyPolicy ?? null,
+        `must be set to 'SingleStack' when releasing the secondary ${one}`,
+      ),
+    );
   return errors;
+}
+
+/** What a balancer says of itself. */
+export function validateServiceStatus({ spec, status }: Service): FieldError[] {
+  const path = 'status.loadBalancer.ingress';
+  const ingress = status?.loadBalancer?.ingress;
+  if (ingress?.length && spec.type !== 'LoadBalancer')
+    return [forbidden(path, "may only be used when `spec.type` is 'LoadBalancer'")];
+  return each(ingress, path, ({ ip, ipMode, hostname }, p) => {
+    const errors = ip ? ipAddress(child(p, 'ip'), ip) : [];
+    const mode = child(p, 'ipMode');
+    if (ipMode === undefined && ip) errors.push(required(mode, 'must be specified when `ip` is set'));
+    else if (ipMode !== undefined && !ip) errors.push(forbidden(mode, 'may not be specified when `ip` is not set'));
+    else errors.push(...oneOf(mode, ipMode, ['Proxy', 'VIP']));
+    errors.push(...formatted(child(p, 'hostname'), hostname, dns1123Subdomain));
+    if (hostname && isIP(hostname))
+      errors.push(invalidValue(child(p, 'hostname'), hostname, 'must be a DNS name, not an IP address'));
+    return errors;
+  });
 }

@@ -1,209 +1,241 @@
 import type {
   CSIDriver,
+  CSIDriverSpec,
   CSINode,
-  PersistentVolume,
-  PersistentVolumeSpec,
+  CSINodeDriver,
+  CSIStorageCapacity,
   StorageClass,
+  StorageTokenRequest,
+  TopologySelectorTerm,
   VolumeAttachment,
+  VolumeAttributesClass,
+  VolumeError,
 } from '../generated/types.ts';
-import { dns1123Subdomain, qualifiedName } from '../meta/name-format.ts';
+import { dns1123Subdomain, qualifiedName, rangeText } from '../meta/name-format.ts';
 import { parseQuantity } from '../meta/quantity.ts';
+import { goForm } from '../schema/go-form.ts';
 import {
+  at,
   child,
   duplicate,
   each,
   type FieldError,
   forbidden,
-  formatted,
   immutable,
   invalidValue,
-  keyed,
   keyFormatted,
+  nonNegative,
   notSupported,
   oneOf,
   required,
   same,
+  tooLong,
+  validateLabelSelector,
 } from './check.ts';
-import { validateAccessModes, volumeModes } from './claim.ts';
-import { validateNodeSelector } from './placement.ts';
-import { csiDriverName, hostPathSource, iscsiSource, nfsSource } from './volume.ts';
+import { validateInlineVolume } from './persistent-volume.ts';
+import { csiDriverName } from './volume-sources.ts';
 
-type Check = (source: never, path: string) => FieldError[];
+const storage = 'io.k8s.api.storage.v1.';
+const maxBytes = 262_144;
+const maxParameters = 512;
 
-const csiVolume = ({ driver, volumeHandle }: { driver: string; volumeHandle: string }, path: string): FieldError[] => [
-  ...csiDriverName(child(path, 'driver'), driver),
-  ...(volumeHandle ? [] : [required(child(path, 'volumeHandle'))]),
+const sizeOf = (map: Record<string, string> | undefined): number =>
+  Object.entries(map ?? {}).reduce((sum, [key, value]) => sum + Buffer.byteLength(key + value), 0);
+
+const driver = (path: string, name: string | undefined): FieldError[] =>
+  name ? qualifiedName(name.toLowerCase()).map((text) => invalidValue(path, name, text)) : [required(path)];
+
+function parameterMap(parameters: Record<string, string> | undefined, path: string): FieldError[] {
+  const keys = Object.keys(parameters ?? {});
+  if (keys.length > maxParameters) return [tooLong(path, maxParameters)];
+  const errors = keys.filter((key) => key === '').map((key) => invalidValue(path, key, 'field can not be empty.'));
+  return sizeOf(parameters) > maxBytes ? [...errors, tooLong(path, maxBytes)] : errors;
+}
+
+export const validateStorageClass = (object: StorageClass): FieldError[] => [
+  ...driver('provisioner', object.provisioner),
+  ...parameterMap(object.parameters, 'parameters'),
+  ...oneOf('reclaimPolicy', object.reclaimPolicy, ['Delete', 'Retain']),
+  ...oneOf('volumeBindingMode', object.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer']),
+  ...topologies(object.allowedTopologies, 'allowedTopologies'),
 ];
 
-const localFolder = ({ path: folder }: { path: string }, path: string): FieldError[] =>
-  folder ? [] : [required(child(path, 'path'))];
-
-const unchecked = (): FieldError[] => [];
-
-/** Sources in the order they are checked. */
-const sources: Partial<Record<keyof PersistentVolumeSpec, Check>> = {
-  hostPath: hostPathSource,
-  gcePersistentDisk: unchecked,
-  awsElasticBlockStore: unchecked,
-  glusterfs: unchecked,
-  flocker: unchecked,
-  nfs: nfsSource,
-  rbd: unchecked,
-  quobyte: unchecked,
-  cephfs: unchecked,
-  iscsi: iscsiSource,
-  cinder: unchecked,
-  fc: unchecked,
-  flexVolume: unchecked,
-  azureFile: unchecked,
-  vsphereVolume: unchecked,
-  photonPersistentDisk: unchecked,
-  portworxVolume: unchecked,
-  azureDisk: unchecked,
-  scaleIO: unchecked,
-  local: localFolder,
-  storageos: unchecked,
-  csi: csiVolume,
-};
-
-function volumeSource(spec: PersistentVolumeSpec): FieldError[] {
-  const given = (Object.keys(sources) as (keyof PersistentVolumeSpec)[]).filter((kind) => spec[kind]);
-  if (given.length === 0) return [required('spec', 'must specify a volume type')];
-  return given.flatMap((kind, i) => {
-    if (i > 0) return [forbidden(`spec.${kind}`, 'may not specify more than 1 volume type')];
-    return sources[kind]?.(spec[kind] as never, `spec.${kind}`) ?? [];
+/** Where volumes may be: each place once, with keys and values that do not repeat. */
+function topologies(terms: TopologySelectorTerm[] | undefined, path: string): FieldError[] {
+  const seen: unknown[] = [];
+  return each(terms, path, ({ matchLabelExpressions: list }, p) => {
+    const expressions = child(p, 'matchLabelExpressions');
+    const keys = new Set<string>();
+    const errors = each(list, expressions, ({ key, values }, ep) => {
+      const own = requirement(values, child(ep, 'values'));
+      own.push(...keyFormatted(child(ep, 'key'), key, qualifiedName));
+      if (keys.has(key)) own.push(duplicate(child(ep, 'key'), key));
+      keys.add(key);
+      return own;
+    });
+    const place = Object.fromEntries((list ?? []).map(({ key, values }) => [key, [...(values ?? [])].sort()]));
+    if (seen.some((other) => same(other, place))) errors.push(duplicate(expressions, ''));
+    seen.push(place);
+    return errors;
   });
 }
 
-export function validateVolume({ spec }: PersistentVolume): FieldError[] {
-  const errors = validateAccessModes(spec.accessModes, 'spec.accessModes', '');
-  errors.push(...capacity(spec));
-  const policies = ['Delete', 'Recycle', 'Retain'];
-  errors.push(...oneOf('spec.persistentVolumeReclaimPolicy', spec.persistentVolumeReclaimPolicy, policies));
-  if (spec.nodeAffinity) {
-    const needed = spec.nodeAffinity.required;
-    const path = 'spec.nodeAffinity.required';
-    errors.push(
-      ...(needed ? validateNodeSelector(needed, path) : [required(path, 'must specify required node constraints')]),
-    );
-  }
-  errors.push(...volumeSource(spec));
-  if (spec.local && !spec.nodeAffinity)
-    errors.push(required('spec.nodeAffinity', 'Local volume requires node affinity'));
-  if (spec.hostPath?.path === '/' && spec.persistentVolumeReclaimPolicy === 'Recycle')
-    errors.push(forbidden('spec.persistentVolumeReclaimPolicy', "may not be 'recycle' for a hostPath mount of '/'"));
-  return [
-    ...errors,
-    ...formatted('spec.storageClassName', spec.storageClassName, dns1123Subdomain),
-    ...oneOf('spec.volumeMode', spec.volumeMode, volumeModes),
-    ...formatted('spec.volumeAttributesClassName', spec.volumeAttributesClassName, dns1123Subdomain),
-  ];
-}
+const requirement = (values: string[] | undefined, path: string): FieldError[] =>
+  values?.length
+    ? values.flatMap((value, i) => (values.indexOf(value) < i ? [duplicate(at(path, i), value)] : []))
+    : [required(path)];
 
-function capacity({ capacity: amounts }: PersistentVolumeSpec): FieldError[] {
-  const errors = Object.keys(amounts ?? {}).length > 0 ? [] : [required('spec.capacity')];
-  const storage = amounts?.storage;
-  if (storage === undefined || Object.keys(amounts ?? {}).length > 1)
-    errors.push(notSupported('spec.capacity', amounts ?? null, ['storage']));
-  if (storage !== undefined && parseQuantity(storage).nanos <= 0n)
-    errors.push(invalidValue(keyed('spec.capacity', 'storage'), storage, 'must be greater than zero'));
-  return errors;
-}
+/** Members that no update changes. */
+const kept = (object: object, old: object, names: readonly string[]): FieldError[] =>
+  names
+    .filter((name) => !same((object as Record<string, unknown>)[name], (old as Record<string, unknown>)[name]))
+    .map((name) => forbidden(name, `updates to ${name} are forbidden.`));
 
-export function validateVolumeUpdate(
-  { spec }: PersistentVolume,
-  { spec: old }: Readonly<PersistentVolume>,
-): FieldError[] {
-  const errors: FieldError[] = [];
-  const source = (s: PersistentVolumeSpec) =>
-    Object.fromEntries(Object.keys(sources).map((kind) => [kind, s[kind as keyof PersistentVolumeSpec]]));
-  if (!same(source(spec), source(old)))
-    errors.push(forbidden('spec.persistentvolumesource', 'spec.persistentvolumesource is immutable after creation'));
-  errors.push(...immutable('spec.volumeMode', spec.volumeMode, old.volumeMode));
-  if (old.nodeAffinity) errors.push(...immutable('spec.nodeAffinity', spec.nodeAffinity, old.nodeAffinity));
-  return errors;
-}
+export const validateStorageClassUpdate = (object: StorageClass, old: Readonly<StorageClass>): FieldError[] => [
+  ...kept(object, old, ['parameters', 'provisioner', 'reclaimPolicy']),
+  ...immutable('volumeBindingMode', object.volumeBindingMode, old.volumeBindingMode),
+];
 
-const maxParameterBytes = 262_144;
+export const validateAttributesClass = ({ driverName, parameters }: VolumeAttributesClass): FieldError[] => [
+  ...driver('driverName', driverName),
+  ...(Object.keys(parameters ?? {}).length > 0
+    ? []
+    : [required('parameters', 'must contain at least one key/value pair')]),
+  ...parameterMap(parameters, 'parameters'),
+];
 
-export function validateStorageClass(storage: StorageClass): FieldError[] {
-  const errors = storage.provisioner
-    ? keyFormatted('provisioner', storage.provisioner.toLowerCase(), qualifiedName)
-    : [required('provisioner')];
-  const parameters = Object.entries(storage.parameters ?? {});
-  if (parameters.length > 512)
-    errors.push({
-      type: 'FieldValueTooLong',
-      field: 'parameters',
-      message: 'Too long: may not be more than 512 bytes',
-    });
-  if (parameters.some(([key]) => key === '')) errors.push(invalidValue('parameters', '', 'field can not be empty.'));
-  if (parameters.reduce((sum, [key, value]) => sum + key.length + value.length, 0) > maxParameterBytes)
-    errors.push({
-      type: 'FieldValueTooLong',
-      field: 'parameters',
-      message: `Too long: may not be more than ${maxParameterBytes} bytes`,
-    });
-  errors.push(...oneOf('reclaimPolicy', storage.reclaimPolicy, ['Delete', 'Retain']));
-  return [...errors, ...oneOf('volumeBindingMode', storage.volumeBindingMode, ['Immediate', 'WaitForFirstConsumer'])];
-}
-
-export const validateStorageClassUpdate = (storage: StorageClass, old: Readonly<StorageClass>): FieldError[] => {
-  const errors: FieldError[] = [];
-  if (!same(storage.parameters, old.parameters))
-    errors.push(forbidden('parameters', 'updates to parameters are forbidden.'));
-  if (storage.provisioner !== old.provisioner)
-    errors.push(forbidden('provisioner', 'updates to provisioner are forbidden.'));
-  if (storage.reclaimPolicy !== old.reclaimPolicy)
-    errors.push(forbidden('reclaimPolicy', 'updates to reclaimPolicy are forbidden.'));
-  return [...errors, ...immutable('volumeBindingMode', storage.volumeBindingMode, old.volumeBindingMode)];
-};
+export const validateAttributesClassUpdate = (
+  object: VolumeAttributesClass,
+  old: Readonly<VolumeAttributesClass>,
+): FieldError[] => kept(object, old, ['driverName', 'parameters']);
 
 export function validateVolumeAttachment({ spec }: VolumeAttachment): FieldError[] {
   const errors = csiDriverName('spec.attacher', spec.attacher);
-  const { persistentVolumeName, inlineVolumeSpec } = spec.source;
-  if (inlineVolumeSpec && persistentVolumeName)
-    errors.push(forbidden('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'));
-  else if (!inlineVolumeSpec && !persistentVolumeName)
-    errors.push(required('spec.source', 'must specify exactly one of inlineVolumeSpec and persistentVolumeName'));
-  return [...errors, ...keyFormatted('spec.nodeName', spec.nodeName, dns1123Subdomain)];
+  const { persistentVolumeName: name, inlineVolumeSpec } = spec.source;
+  const path = 'spec.source';
+  const one = 'must specify exactly one of inlineVolumeSpec and persistentVolumeName';
+  if (inlineVolumeSpec && name !== undefined) errors.push(forbidden(path, one));
+  else if (inlineVolumeSpec) errors.push(...validateInlineVolume(inlineVolumeSpec, child(path, 'inlineVolumeSpec')));
+  else if (name === undefined) errors.push(required(path, one));
+  else if (name === '')
+    errors.push(required(child(path, 'persistentVolumeName'), 'must specify non empty persistentVolumeName'));
+  errors.push(...keyFormatted('spec.nodeName', spec.nodeName, dns1123Subdomain));
+  return name ? [...errors, ...keyFormatted(child(path, 'persistentVolumeName'), name, dns1123Subdomain)] : errors;
 }
 
 export const validateVolumeAttachmentUpdate = (
-  object: VolumeAttachment,
-  old: Readonly<VolumeAttachment>,
-): FieldError[] => immutable('spec', object.spec, old.spec);
+  { spec }: VolumeAttachment,
+  { spec: old }: Readonly<VolumeAttachment>,
+): FieldError[] =>
+  same(spec, old) ? [] : [invalidValue('spec', goForm(`${storage}VolumeAttachmentSpec`, spec), 'field is immutable')];
+
+const maxCode = 2_147_483_647;
+
+const volumeError = (error: VolumeError | undefined, path: string): FieldError[] => {
+  const { message = '', errorCode: code = 0 } = error ?? {};
+  return [
+    // The number in the message is another one than the limit, as in Kubernetes.
+    ...(message.length > 1024 ? [tooLong(child(path, 'message'), maxBytes)] : []),
+    ...(code < 0 || code > maxCode ? [invalidValue(child(path, 'errorCode'), code, rangeText(0, maxCode))] : []),
+  ];
+};
+
+export const validateVolumeAttachmentStatus = ({ status }: VolumeAttachment): FieldError[] => [
+  ...(sizeOf(status?.attachmentMetadata) > maxBytes ? [tooLong('status.attachmentMetadata', maxBytes)] : []),
+  ...volumeError(status?.attachError, 'status.attachError'),
+  ...volumeError(status?.detachError, 'status.detachError'),
+];
+
+const modes = ['Persistent', 'Ephemeral'];
 
 export function validateCsiDriver({ metadata, spec }: CSIDriver): FieldError[] {
-  const errors = csiDriverName('metadata.name', metadata.name);
-  for (const member of ['attachRequired', 'podInfoOnMount', 'storageCapacity'] as const)
-    if (spec[member] === undefined) errors.push(required(`spec.${member}`));
+  const errors = csiDriverName('name', metadata.name);
   errors.push(...oneOf('spec.fsGroupPolicy', spec.fsGroupPolicy, ['File', 'None', 'ReadWriteOnceWithFSType']));
-  return [
-    ...errors,
-    ...each(spec.volumeLifecycleModes, 'spec.volumeLifecycleModes', (mode, p) =>
-      oneOf(p, mode, ['Ephemeral', 'Persistent']),
-    ),
-  ];
+  errors.push(...tokens(spec.tokenRequests, 'spec.tokenRequests'));
+  for (const mode of spec.volumeLifecycleModes ?? [])
+    if (!modes.includes(mode)) errors.push(notSupported('spec.volumeLifecycleModes', mode, modes));
+  return [...errors, ...driverExtras(spec)];
+}
+
+function driverExtras(spec: CSIDriverSpec): FieldError[] {
+  const errors: FieldError[] = [];
+  const { nodeAllocatableUpdatePeriodSeconds: period, serviceAccountTokenInSecrets: inSecrets } = spec;
+  if (period !== undefined && period < 10)
+    errors.push(
+      invalidValue('spec.nodeAllocatableUpdatePeriodSeconds', period, 'must be greater than or equal to 10 seconds'),
+    );
+  if (inSecrets !== undefined && !spec.tokenRequests?.length)
+    errors.push(
+      invalidValue('spec.serviceAccountTokenInSecrets', inSecrets, 'must not be set when `tokenRequests` is empty'),
+    );
+  return errors;
+}
+
+const longestToken = 2 ** 32;
+
+function tokens(list: StorageTokenRequest[] | undefined, path: string): FieldError[] {
+  const audiences = (list ?? []).map(({ audience }) => audience);
+  return each(list, path, ({ audience, expirationSeconds: seconds }, p, i) => {
+    if (audiences.indexOf(audience) < i) return [duplicate(child(p, 'audience'), audience)];
+    if (seconds === undefined) return [];
+    const wrong = (text: string) => [invalidValue(child(p, 'expirationSeconds'), seconds, text)];
+    if (seconds < 600) return wrong('may not specify a duration less than 10 minutes');
+    return seconds > longestToken ? wrong('may not specify a duration larger than 2^32 seconds') : [];
+  });
 }
 
 export const validateCsiDriverUpdate = ({ spec }: CSIDriver, { spec: old }: Readonly<CSIDriver>): FieldError[] => [
-  ...immutable('spec.attachRequired', spec.attachRequired, old.attachRequired),
+  ...immutable('spec.attachedRequired', spec.attachRequired, old.attachRequired),
   ...immutable('spec.volumeLifecycleModes', spec.volumeLifecycleModes, old.volumeLifecycleModes),
 ];
 
+const longestNodeId = 256;
+
 export function validateCsiNode({ spec }: CSINode): FieldError[] {
-  const names = new Set<string>();
-  return each(spec.drivers, 'spec.drivers', ({ name, nodeID, topologyKeys }, p) => {
+  const names = (spec.drivers ?? []).map(({ name }) => name);
+  return each(spec.drivers, 'spec.drivers', ({ name, nodeID, allocatable, topologyKeys }, p, i) => {
     const errors = csiDriverName(child(p, 'name'), name);
-    if (names.has(name)) errors.push(duplicate(child(p, 'name'), name));
-    names.add(name);
     if (!nodeID) errors.push(required(child(p, 'nodeID')));
-    else if (nodeID.length > 256)
-      errors.push(invalidValue(child(p, 'nodeID'), nodeID, 'must be 256 characters or less'));
-    return [
-      ...errors,
-      ...each(topologyKeys, child(p, 'topologyKeys'), (key, kp) => keyFormatted(kp, key, qualifiedName)),
-    ];
+    else if (nodeID.length > longestNodeId)
+      errors.push(invalidValue(child(p, 'nodeID'), nodeID, `must be ${longestNodeId} characters or less`));
+    errors.push(...nonNegative(child(p, 'allocatable.count'), allocatable?.count));
+    if (names.indexOf(name) < i) errors.push(duplicate(child(p, 'name'), name));
+    return [...errors, ...topologyKeyErrors(topologyKeys ?? [], p)];
   });
 }
+
+const topologyKeyErrors = (keys: string[], path: string): FieldError[] =>
+  keys.flatMap((key, i) => [
+    ...(key === '' ? [required(path)] : []),
+    ...(keys.indexOf(key) < i ? [duplicate(path, key)] : []),
+    ...qualifiedName(key).map((text) => invalidValue(path, keys, text)),
+  ]);
+
+/** What a node said of a driver stays, but for how many volumes it takes. */
+export function validateCsiNodeUpdate({ spec }: CSINode, { spec: old }: Readonly<CSINode>): FieldError[] {
+  const fixed = (entry: CSINodeDriver) => ({ ...entry, allocatable: undefined });
+  return (old.drivers ?? []).flatMap((before) =>
+    (spec.drivers ?? [])
+      .filter((entry) => entry.name === before.name && !same(fixed(entry), fixed(before)))
+      .map((entry) => invalidValue('CSINodeDriver', goForm(`${storage}CSINodeDriver`, entry), 'field is immutable')),
+  );
+}
+
+export const validateStorageCapacity = (object: CSIStorageCapacity): FieldError[] => {
+  const errors = validateLabelSelector(object.nodeTopology, 'nodeTopology');
+  errors.push(...keyFormatted('storageClassName', object.storageClassName, dns1123Subdomain));
+  for (const member of ['capacity', 'maximumVolumeSize'] as const) {
+    const amount = object[member];
+    if (amount !== undefined && parseQuantity(amount).nanos < 0n)
+      errors.push(invalidValue(member, amount, 'must be greater than or equal to 0'));
+  }
+  return errors;
+};
+
+export const validateStorageCapacityUpdate = (
+  object: CSIStorageCapacity,
+  old: Readonly<CSIStorageCapacity>,
+): FieldError[] => [
+  ...immutable('nodeTopology', object.nodeTopology, old.nodeTopology),
+  ...immutable('storageClassName', object.storageClassName, old.storageClassName),
+];

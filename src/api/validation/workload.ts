@@ -7,9 +7,11 @@ import type {
   ReplicationController,
   StatefulSet,
   StatefulSetSpec,
+  ControllerRevision,
 } from '../generated/types.ts';
 import { matchesLabelSelector } from '../meta/label-selector.ts';
 import { dns1123Label } from '../meta/name-format.ts';
+import { goForm } from '../schema/go-form.ts';
 import {
   atMostAll,
   child,
@@ -45,7 +47,11 @@ function workloadSelector(selector: LabelSelector | undefined | null, kind: stri
 }
 
 /** A template whose pods the selector finds, and which run for ever. */
-function workloadTemplate(template: PodTemplateSpec, selector: LabelSelector | undefined | null): FieldError[] {
+function workloadTemplate(
+  template: PodTemplateSpec,
+  selector: LabelSelector | undefined | null,
+  kind: string,
+): FieldError[] {
   const path = 'spec.template';
   const errors: FieldError[] = [];
   const labels = template.metadata?.labels;
@@ -58,9 +64,7 @@ function workloadTemplate(template: PodTemplateSpec, selector: LabelSelector | u
   if (policy && policy !== 'Always' && errors.every((e) => e.field !== `${path}.spec.restartPolicy`))
     errors.push(notSupported(`${path}.spec.restartPolicy`, policy, ['Always']));
   if (template.spec?.activeDeadlineSeconds !== undefined)
-    errors.push(
-      forbidden(`${path}.spec.activeDeadlineSeconds`, 'activeDeadlineSeconds in this workload is not Supported'),
-    );
+    errors.push(forbidden(`${path}.spec.activeDeadlineSeconds`, `activeDeadlineSeconds in ${kind} is not Supported`));
   return errors;
 }
 
@@ -80,16 +84,7 @@ function rollingDeployment(rolling: { maxUnavailable?: Amount; maxSurge?: Amount
   return [...errors, ...atMostAll(child(path, 'maxUnavailable'), maxUnavailable)];
 }
 
-/** How the API server shows a strategy in messages: its own type, with its own names. */
-const shownStrategy = (type: string | undefined, rolling: unknown) => ({
-  Type: type ?? '',
-  RollingUpdate: rolling ?? null,
-});
-
-const rollingShown = ({ maxUnavailable, maxSurge }: { maxUnavailable?: Amount; maxSurge?: Amount }) => ({
-  MaxUnavailable: maxUnavailable ?? 0,
-  MaxSurge: maxSurge ?? 0,
-});
+const apps = 'io.k8s.api.apps.v1.';
 
 function deploymentStrategy({ strategy }: Deployment['spec']): FieldError[] {
   const path = 'spec.strategy';
@@ -104,12 +99,7 @@ function deploymentStrategy({ strategy }: Deployment['spec']): FieldError[] {
         ? rollingDeployment(rollingUpdate, `${path}.rollingUpdate`)
         : [required(`${path}.rollingUpdate`, 'this should be defaulted and never be nil')];
     default:
-      return [
-        notSupported(path, shownStrategy(type, rollingUpdate && rollingShown(rollingUpdate)), [
-          'Recreate',
-          'RollingUpdate',
-        ]),
-      ];
+      return [notSupported(path, goForm(`${apps}DeploymentStrategy`, strategy ?? {}), ['Recreate', 'RollingUpdate'])];
   }
 }
 
@@ -117,7 +107,7 @@ export function validateDeployment({ spec }: Deployment): FieldError[] {
   const errors = [
     ...nonNegative('spec.replicas', spec.replicas),
     ...workloadSelector(spec.selector, 'deployment'),
-    ...workloadTemplate(spec.template, spec.selector),
+    ...workloadTemplate(spec.template, spec.selector, 'ReplicaSet'),
     ...deploymentStrategy(spec),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
     ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
@@ -133,7 +123,7 @@ export const validateReplicaSet = ({ spec }: ReplicaSet): FieldError[] => [
   ...nonNegative('spec.replicas', spec.replicas),
   ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
   ...workloadSelector(spec.selector, 'replicaset'),
-  ...(spec.template ? workloadTemplate(spec.template, spec.selector) : [required('spec.template')]),
+  ...(spec.template ? workloadTemplate(spec.template, spec.selector, 'ReplicaSet') : [required('spec.template')]),
 ];
 
 export function validateReplicationController({ spec }: ReplicationController): FieldError[] {
@@ -143,7 +133,7 @@ export function validateReplicationController({ spec }: ReplicationController): 
     ...(spec.replicas === undefined ? [required('spec.replicas')] : nonNegative('spec.replicas', spec.replicas)),
   );
   if (!spec.template) return [...errors, required('spec.template')];
-  return [...errors, ...workloadTemplate(spec.template, { matchLabels: spec.selector ?? {} })];
+  return [...errors, ...workloadTemplate(spec.template, { matchLabels: spec.selector ?? {} }, 'ReplicationController')];
 }
 
 /** Selectors of workloads in apps/v1 never change. */
@@ -156,7 +146,7 @@ export function validateDaemonSet({ spec }: DaemonSet): FieldError[] {
   return [
     // A missing selector is only told by the template that it does not match.
     ...(spec.selector ? workloadSelector(spec.selector, 'daemonset') : []),
-    ...workloadTemplate(spec.template, spec.selector),
+    ...workloadTemplate(spec.template, spec.selector, 'DaemonSet'),
     ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
     ...daemonSetStrategy(spec),
     ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
@@ -168,7 +158,12 @@ function daemonSetStrategy({ updateStrategy }: DaemonSet['spec']): FieldError[] 
   const path = 'spec.updateStrategy.rollingUpdate';
   if (type === 'OnDelete') return [];
   if (type !== 'RollingUpdate')
-    return [notSupported('spec.updateStrategy', shownStrategy(type, rollingUpdate), ['RollingUpdate', 'OnDelete'])];
+    return [
+      notSupported('spec.updateStrategy', goForm(`${apps}DaemonSetUpdateStrategy`, updateStrategy ?? {}), [
+        'RollingUpdate',
+        'OnDelete',
+      ]),
+    ];
   if (!rollingUpdate) return [required(path)];
   const { maxUnavailable, maxSurge } = rollingUpdate;
   const errors = [
@@ -200,7 +195,7 @@ export function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
     ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
     ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
     ...workloadSelector(spec.selector, 'statefulset'),
-    ...workloadTemplate(spec.template, spec.selector),
+    ...workloadTemplate(spec.template, spec.selector, 'StatefulSet'),
     ...formatted('spec.serviceName', spec.serviceName, dns1123Label),
     ...each(spec.volumeClaimTemplates, 'spec.volumeClaimTemplates', (claim, p) =>
       validateClaimSpec(claim.spec, child(p, 'spec')),
@@ -214,16 +209,30 @@ function managementPolicy({ podManagementPolicy: policy }: StatefulSetSpec): Fie
   return [invalidValue('spec.podManagementPolicy', policy, "must be 'OrderedReady' or 'Parallel'")];
 }
 
+const rollingType = `${apps}RollingUpdateStatefulSetStrategy`;
+
 function statefulSetStrategy({ updateStrategy }: StatefulSetSpec): FieldError[] {
   const { type, rollingUpdate } = updateStrategy ?? {};
   const path = 'spec.updateStrategy';
   if (!type) return [required(path)];
   if (type === 'OnDelete')
     return rollingUpdate
-      ? [invalidValue(`${path}.rollingUpdate`, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'")]
+      ? [
+          invalidValue(
+            `${path}.rollingUpdate`,
+            goForm(rollingType, rollingUpdate),
+            "only allowed for updateStrategy 'RollingUpdate'",
+          ),
+        ]
       : [];
   if (type !== 'RollingUpdate')
-    return [invalidValue(path, shownStrategy(type, rollingUpdate), "must be 'RollingUpdate' or 'OnDelete'")];
+    return [
+      invalidValue(
+        path,
+        goForm(`${apps}StatefulSetUpdateStrategy`, updateStrategy),
+        "must be 'RollingUpdate' or 'OnDelete'",
+      ),
+    ];
   const { partition, maxUnavailable } = rollingUpdate ?? {};
   const at = `${path}.rollingUpdate`;
   const errors = [
@@ -253,3 +262,15 @@ export function validateStatefulSetUpdate({ spec }: StatefulSet, { spec: old }: 
     "'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds'";
   return [forbidden('spec', `updates to statefulset spec for fields other than ${list} are forbidden`)];
 }
+
+/** What a controller keeps of a former template. */
+export function validateRevision({ revision, data }: ControllerRevision): FieldError[] {
+  const errors: FieldError[] = [];
+  if (data === undefined || data === null) errors.push(required('data', 'data is mandatory'));
+  else if (typeof data !== 'object' || Array.isArray(data))
+    errors.push(invalidValue('data', '<value omitted>', 'data must be a valid JSON object'));
+  return [...errors, ...nonNegative('revision', revision)];
+}
+
+export const validateRevisionUpdate = (object: ControllerRevision, old: Readonly<ControllerRevision>): FieldError[] =>
+  immutable('data', object.data, old.data);

@@ -20,7 +20,7 @@ export function validateNew(endpoint: Endpoint, object: KubeObject): void {
 }
 
 /** Subresources by which a client writes the object as it pleases; the others change one thing, and know their own rules. */
-const wholeObject = new Set(['', 'scale']);
+const wholeObject = new Set(['', 'approval', 'scale']);
 
 export function validateChanged(
   endpoint: Endpoint,
@@ -32,6 +32,7 @@ export function validateChanged(
   const metaErrors = validateObjectMetaUpdate(endpoint.kind, object.metadata, old.metadata);
   const errors = [...metaErrors, ...metaErrors];
   if (subresource === 'status') errors.push(...(strategy.validateStatusUpdate?.(object, old) ?? []));
+  else if (subresource === 'finalize') errors.push(...(strategy.validateFinalize?.(object) ?? []));
   // A binding only names a node: Kubernetes does not look at the rest of the pod again.
   else if (subresource !== 'binding') errors.push(...(strategy.validate?.(object) ?? []));
   if (wholeObject.has(subresource)) errors.push(...(strategy.validateUpdate?.(object, old) ?? []));

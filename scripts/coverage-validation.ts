@@ -1,0 +1,140 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { withoutIndexes } from './coverage-numbers.ts';
+
+/** A rule of the facts: the group whose code it is in, the type of its error, and the last part of its path. */
+export type Rule = [group: string, type: string, field: string];
+
+/** One cause of a refusal that our server repeats. */
+interface Cause {
+  group: string;
+  type: string;
+  field: string;
+}
+
+/**
+ * Paths that Kubernetes builds in a local variable stand in the facts by that variable's name; here is what they are in
+ * messages. `[]` is an element of a list itself.
+ */
+const locals: Record<string, Record<string, string[]>> = {
+  core: {
+    idx: ['[]'],
+    port: ['ports'],
+    ingr: ['ingress'],
+    sa: ['serviceAccountToken'],
+    src: ['sources'],
+    proj: ['clusterTrustBundle', 'podCertificate'],
+    req: ['requests'],
+    lim: ['limits'],
+    field: ['LoadBalancerSourceRanges'],
+    resourcesFld: ['resources'],
+    rmFld: ['requestMappings'],
+    termFld: ['nodeSelectorTerms'],
+    fldpath: ['initContainerStatuses'],
+    resizeStatus: ['allocatedResourceStatus'],
+    'Child(lcName)': ['name', 'ports', 'lifecycle', 'resources'],
+    'annotations, annotation)': ['io/storage-class'],
+  },
+  apps: { MaxUn: ['maxUnavailable'] },
+  batch: { p: ['uncountedTerminatedPods', 'succeeded', 'failed'], value: ['values'], rule: ['rules'] },
+  certificates: {
+    certChain: ['certificateChain'],
+    pkix: ['pkixPublicKey'],
+    pop: ['proofOfPossession'],
+    pkcs10Req: ['stubPKCS10Request'],
+    'conditions, formatIndex(i), type': ['type'],
+    'conditions, formatIndex(i), status': ['status'],
+  },
+  coordination: { fld: ['leaseDurationSeconds', 'leaseTransitions', 'pingTime', 'renewTime'] },
+  discovery: {
+    address: ['addresses'],
+    nn: ['nodeName'],
+    node: ['forNodes', 'name'],
+    zone: ['forZones', 'name'],
+    fn: ['forNodes'],
+    fz: ['forZones'],
+    topology: ['deprecatedTopology'],
+  },
+  flowcontrol: { 'Child(getVersionedFieldNameForConcurrencyShares(requestGV))': ['nominalConcurrencyShares'] },
+  networking: { peer: ['from', 'to'], annotation: ['annotations'], policy: ['policyTypes'], field: ['parentRef'] },
+  rbac: { field: ['clusterRoleSelectors'] },
+  resource: { countFld: ['count'], allocModeFld: ['allocationMode'], child: ['[]'] },
+  autoscaling: { 'Child(typ)': ['resource', 'pods', 'object', 'external', 'containerResource'] },
+};
+
+/** Code that other groups' kinds go through. */
+const shared = ['core', 'meta'];
+
+const lastOf = (field: string): string => withoutIndexes(field).split('.').at(-1) ?? '';
+
+/** What a rule's field can be called in a message; the facts leave a last `Path` out. */
+const namesOf = ([group, , field]: Rule): string[] => [
+  field,
+  `${field}Path`,
+  field.replace(/Field$/, ''),
+  ...(locals[group]?.[field] ?? []),
+];
+
+/**
+ * Which rules are shown. A cause shows the rule of its type at its field, in its kind's group; when that has none, in the
+ * groups whose code all share. A rule without a field is about the path that its function was given: it is shown by a cause
+ * that no other rule of the group explains.
+ */
+export function rulesShown(rules: readonly Rule[], causes: readonly Cause[]): boolean[] {
+  const shown = new Set<number>();
+  const explains = (group: string, { type, field }: Cause): boolean => {
+    let found = false;
+    let whole = -1;
+    const last = lastOf(field);
+    for (const [i, rule] of rules.entries()) {
+      if (rule[0] !== group || rule[1] !== type) continue;
+      if (rule[2] === '') whole = i;
+      else if (namesOf(rule).includes(last) || (field.endsWith(']') && namesOf(rule).includes('[]'))) {
+        shown.add(i);
+        found = true;
+      }
+    }
+    if (!found && whole >= 0) shown.add(whole);
+    return found;
+  };
+  for (const cause of causes) {
+    if (explains(cause.group, cause)) continue;
+    for (const group of shared) if (group !== cause.group && explains(group, cause)) break;
+  }
+  return rules.map((_rule, i) => shown.has(i));
+}
+
+const groupOf = (resource: string): string => resource.split('.')[1] ?? 'core';
+
+const typeOf = (reason: string): string => reason.replace(/^FieldValue/, '').replace(/^InternalError$/, 'Internal');
+
+interface Line {
+  of?: string;
+  resource?: string;
+  causes?: (string | [string, string, string])[];
+}
+
+/** The causes of all refusals that tests compare with what our server says: recorded ones, and those of our own cases. */
+export function shownCauses(root: string): Cause[] {
+  const cases = join(root, 'src/apiserver/refusals/testdata');
+  const files = [
+    join(root, 'src/api/validation/testdata/invalid.jsonl'),
+    ...readdirSync(cases)
+      .filter((name) => name.endsWith('.jsonl'))
+      .map((name) => join(cases, name)),
+  ];
+  return files.flatMap((file) =>
+    readFileSync(file, 'utf8')
+      .trim()
+      .split('\n')
+      .flatMap((text) => {
+        const { of, resource, causes = [] } = JSON.parse(text) as Line;
+        const group = groupOf(of ?? resource ?? '');
+        return causes.map((cause) => {
+          const [, reason = '', field = ''] =
+            typeof cause === 'string' ? (/^(\S+) (.*?): /s.exec(cause) ?? []) : ['', ...cause];
+          return { group, type: typeOf(reason), field };
+        });
+      }),
+  );
+}

@@ -1,0 +1,185 @@
+import type { Container, ContainerStatus, Pod, PodStatus, ResourceStatus } from '../generated/types.ts';
+import { dns1123Subdomain, qualifiedName, userId } from '../meta/name-format.ts';
+import { familyOf, ipAddress } from './address.ts';
+import {
+  child,
+  duplicate,
+  each,
+  type FieldError,
+  forbidden,
+  immutable,
+  invalidValue,
+  keyFormatted,
+  nonNegative,
+  notSupported,
+  required,
+  tooLong,
+} from './check.ts';
+
+const systemConditions = ['PodScheduled', 'Ready', 'Initialized'];
+const lists = { containerStatuses: 'containers', initContainerStatuses: 'initContainers' } as const;
+
+export function validatePodStatusUpdate(pod: Pod, old: Readonly<Pod>): FieldError[] {
+  const { spec, status } = pod;
+  const errors: FieldError[] = each(status.conditions, 'metadata.conditions', ({ type, observedGeneration }, p) => [
+    ...(systemConditions.includes(type) ? [] : keyFormatted(child(p, 'Type'), type, qualifiedName)),
+    ...nonNegative(child(p, 'observedGeneration'), observedGeneration),
+  ]);
+  if (spec.nodeName !== old.spec.nodeName) errors.push(forbidden('status.nodeName', 'may not be changed directly'));
+  if (status.nominatedNodeName && status.nominatedNodeName !== old.status.nominatedNodeName)
+    errors.push(...keyFormatted('status.nominatedNodeName', status.nominatedNodeName, dns1123Subdomain));
+  errors.push(...nonNegative('status.observedGeneration', status.observedGeneration));
+  errors.push(...immutable('status.qosClass', status.qosClass, old.status.qosClass));
+  return [...errors, ...transitions(pod, old), ...claimStatuses(pod), ...addresses(status), ...containerStatuses(pod)];
+}
+
+/** Containers that ended for good do not run again: those for debugging never, sidecars always. */
+function transitions({ status }: Pod, { spec, status: old }: Readonly<Pod>): FieldError[] {
+  const sidecars = (spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always').map((c) => c.name);
+  const rules = (spec.containers ?? []).filter((c) => c.restartPolicy ?? c.restartPolicyRules).map((c) => c.name);
+  const policy = spec.restartPolicy;
+  return [
+    ...staysTerminated(status, old, { list: 'containerStatuses', policy, except: rules }),
+    ...staysTerminated(status, old, { list: 'initContainerStatuses', policy, except: sidecars }),
+    ...staysTerminated(status, old, { list: 'ephemeralContainerStatuses', policy: 'Never', except: [] }),
+  ];
+}
+
+function staysTerminated(
+  status: PodStatus,
+  old: Readonly<PodStatus>,
+  {
+    list,
+    policy,
+    except,
+  }: {
+    list: 'containerStatuses' | 'initContainerStatuses' | 'ephemeralContainerStatuses';
+    policy: string | undefined;
+    except: string[];
+  },
+): FieldError[] {
+  if (policy === 'Always') return [];
+  return each(old[list], `status.${list}`, (before, p) => {
+    const ended = before.state?.terminated;
+    if (!ended || except.includes(before.name) || (policy === 'OnFailure' && ended.exitCode !== 0)) return [];
+    const now = (status[list] ?? []).find(({ name }) => name === before.name);
+    return !now || now.state?.terminated
+      ? []
+      : [forbidden(child(p, 'state'), 'may not be transitioned to non-terminated state')];
+  });
+}
+
+function claimStatuses({ spec, status }: Pod): FieldError[] {
+  const claims = new Set((spec.resourceClaims ?? []).map(({ name }) => name));
+  const names = new Set<string>();
+  return each(status.resourceClaimStatuses, 'status.resourceClaimStatuses', ({ name, resourceClaimName }, p) => {
+    const path = child(p, 'name');
+    const errors = claims.has(name)
+      ? []
+      : [invalidValue(path, name, 'must match the name of an entry in `spec.resourceClaims`')];
+    if (names.has(name)) errors.push(duplicate(path, name));
+    names.add(name);
+    return resourceClaimName === undefined
+      ? errors
+      : [...errors, ...keyFormatted(path, resourceClaimName, dns1123Subdomain)];
+  });
+}
+
+/** Addresses of a list: of one family each. */
+function addressList(list: { ip?: string }[] | undefined, path: string, shown: (ip: { ip?: string }) => unknown) {
+  const errors = each(list, path, ({ ip = '' }, p) => ipAddress(p, ip));
+  if (!list || list.length < 2) return errors;
+  const families = new Set(list.map(({ ip = '' }) => familyOf(ip)));
+  if (families.size < 2 || list.length > 2)
+    errors.push(invalidValue(path, list.map(shown), 'may specify no more than one IP for each IP family'));
+  return errors;
+}
+
+function addresses({ podIPs, hostIP, hostIPs }: PodStatus): FieldError[] {
+  const shown = ({ ip }: { ip?: string }) => ({ IP: ip ?? '' });
+  const errors = addressList(podIPs, 'status.podIPs', shown);
+  if (!hostIPs?.length) return errors;
+  if (hostIP !== hostIPs[0]?.ip)
+    errors.push(invalidValue('status.hostIPs[0].ip', hostIPs[0]?.ip ?? '', 'must be equal to `hostIP`'));
+  return [...errors, ...addressList(hostIPs, 'status.hostIPs', shown)];
+}
+
+function containerStatuses({ spec, status }: Pod): FieldError[] {
+  const errors: FieldError[] = [];
+  for (const list of ['containerStatuses', 'initContainerStatuses', 'ephemeralContainerStatuses'] as const)
+    errors.push(...each(status[list], `status.${list}`, (one, p) => containerUser(one, p, spec.os?.name ?? 'linux')));
+  for (const [list, containers] of Object.entries(lists) as [keyof typeof lists, 'containers' | 'initContainers'][])
+    errors.push(
+      ...each(status[list], `status.${list}`, (one, p) => [
+        ...allocated(one, p, spec[containers] ?? []),
+        ...volumeMounts(one, p),
+      ]),
+    );
+  return [
+    ...errors,
+    ...each(status.ephemeralContainerStatuses, 'status.ephemeralContainerStatuses', (one, p) =>
+      one.allocatedResourcesStatus?.length
+        ? [forbidden(child(p, 'allocatedResourcesStatus'), 'must not be specified in container status')]
+        : [],
+    ),
+  ];
+}
+
+function containerUser({ user }: ContainerStatus, path: string, system: string): FieldError[] {
+  if (!user?.linux) return [];
+  const p = child(path, 'linux');
+  if (system === 'windows') return [forbidden(p, 'cannot be set for a windows pod')];
+  const { uid, gid, supplementalGroups } = user.linux;
+  const id = (at: string, value: number) => userId(value).map((text) => invalidValue(at, value, text));
+  return [
+    ...id(child(p, 'uid'), uid),
+    ...id(child(p, 'gid'), gid),
+    ...each(supplementalGroups, child(p, 'supplementalGroups'), (group, gp) => id(gp, group)),
+  ];
+}
+
+/** Devices of a container and how they are: those that it asks for. */
+function allocated({ name, allocatedResourcesStatus }: ContainerStatus, path: string, containers: Container[]) {
+  const container = containers.find((one) => one.name === name);
+  return each(allocatedResourcesStatus, child(path, 'allocatedResourcesStatus'), (resource, p) => [
+    ...(container ? unasked(resource, child(p, 'name'), container) : []),
+    ...health(resource, child(p, 'resources')),
+  ]);
+}
+
+function unasked({ name }: ResourceStatus, path: string, { resources }: Container): FieldError[] {
+  if (name.startsWith('claim:')) {
+    const claims = (resources?.claims ?? []).map((c) => `claim:${c.name}${c.request ? `/${c.request}` : ''}`);
+    const detail =
+      "must match one of the container's resource claims in a format 'claim:<claimName>/<request>' or 'claim:<claimName>' if request is empty";
+    return claims.includes(name) ? [] : [invalidValue(path, name, detail)];
+  }
+  return Object.hasOwn(resources?.requests ?? {}, name)
+    ? []
+    : [invalidValue(path, name, "must match one of the container's resource requests")];
+}
+
+const healths = ['Healthy', 'Unhealthy', 'Unknown'];
+
+function health({ resources }: ResourceStatus, path: string): FieldError[] {
+  const ids = new Set<string>();
+  return each(resources, path, ({ resourceID, health: state }, p) => {
+    const errors = healths.includes(state ?? '') ? [] : [notSupported(child(p, 'health'), state ?? '', healths)];
+    if (ids.has(resourceID)) errors.push(duplicate(child(p, 'resourceID'), resourceID));
+    ids.add(resourceID);
+    return errors;
+  });
+}
+
+const longestImageRef = 256;
+
+/** The image behind a volume, as the runtime reports it. */
+function volumeMounts({ volumeMounts: mounts }: ContainerStatus, path: string): FieldError[] {
+  return each(mounts, child(path, 'volumeMounts'), ({ volumeStatus }, p) => {
+    const image = volumeStatus?.image;
+    if (!image) return [];
+    const ref = child(p, 'volumeStatus.image.imageRef');
+    if (!image.imageRef) return [required(ref)];
+    return image.imageRef.length > longestImageRef ? [tooLong(ref, longestImageRef)] : [];
+  });
+}
