@@ -22,6 +22,9 @@ await build({
   target: 'node20',
   format: 'esm',
   sourcemap: 'linked',
+  // V8 keeps the source of what runs: comments would cost megabytes in every process. Lines stay short for stack traces.
+  minifyWhitespace: true,
+  lineLimit: 160,
   external: ['lmdb', 'pino', '@peculiar/x509', 'reflect-metadata'],
   define: { KNARR_VERSION: JSON.stringify(version) },
   // CommonJS packages inside an ES module ask for these.
