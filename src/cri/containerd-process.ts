@@ -22,8 +22,6 @@ export interface ContainerdOptions {
   defaultRuntime?: string;
   /** A command that runs the rest of its arguments, as `nsenter --net=FILE`: for a start from another network namespace. */
   launcher?: readonly string[];
-  /** How long a start may take; 20 s. */
-  readyTimeoutMs?: number;
 }
 
 interface Deps {
@@ -67,7 +65,7 @@ export async function ensureContainerd(options: ContainerdOptions, deps: Deps): 
   }
   const adopted = identity !== undefined;
   identity ??= await start({ paths, launcher: options.launcher ?? [], program }, deps);
-  await untilReady({ identity, paths, timeoutMs: options.readyTimeoutMs ?? startMs }, deps);
+  await untilReady({ identity, paths }, deps);
   const stop = ({ purge = false } = {}) => (purge ? purgeContainerd(options, deps) : stopContainerd(options, deps));
   return { paths, socketPath: paths.socket, pid: identity.pid, adopted, stop };
 }
@@ -189,12 +187,11 @@ async function start({ paths, launcher, program }: Launch, { clock, log }: Deps)
 interface Started {
   paths: ContainerdPaths;
   identity: ProcessIdentity;
-  timeoutMs: number;
 }
 
 /** Resolves as soon as the CRI answers; what is tried again is the connection, at the gRPC channel's own pace. */
-async function untilReady({ paths, identity, timeoutMs }: Started, deps: Deps): Promise<void> {
-  const deadline = deps.clock.now() + timeoutMs;
+async function untilReady({ paths, identity }: Started, deps: Deps): Promise<void> {
+  const deadline = deps.clock.now() + startMs;
   const cri = connectContainerd(paths.socket, deps);
   try {
     while (!(await answers(cri))) {
