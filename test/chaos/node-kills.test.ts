@@ -174,7 +174,7 @@ describe('a node, killed at any moment', () => {
       await cluster.ok('up');
       const running = (await cluster.processes()).map(({ args }) => args.join(' '));
       const count = (part: RegExp) => running.filter((args) => part.test(args) && !args.startsWith('/bin/sh')).length;
-      expect([count(/knarr\.js server/), count(/knarr\.js node/), count(/containerd -c/)]).toEqual([1, 1, 1]);
+      expect([count(/knarr\.js server/), count(/knarr\.js agent/), count(/containerd -c/)]).toEqual([1, 1, 1]);
       await admin.client.create(pods, churn('after-up'));
       await converged(['after-up']);
       await admin.client.delete(pods, { namespace, name: 'after-up' });

@@ -38,6 +38,9 @@ WantedBy=multi-user.target
 END
 # The guest boots with the kernel that we hand it; making its initrd again takes five minutes in software emulation.
 sed -i 's/^update_initramfs=.*/update_initramfs=no/' "$root/etc/initramfs-tools/update-initramfs.conf"
+# In software emulation, beside other work, a disk may take minutes to be found, and a service to start.
+mkdir -p "$root/etc/systemd/system.conf.d"
+printf '[Manager]\nDefaultTimeoutStartSec=15min\nDefaultDeviceTimeoutSec=15min\n' >"$root/etc/systemd/system.conf.d/patience.conf"
 ln -s ../vm-agent.service "$root/etc/systemd/system/multi-user.target.wants/vm-agent.service"
 cp "$root"/boot/vmlinuz-* "$root/../kernel"
 cp "$root"/boot/initrd.img-* "$root/../initrd"
