@@ -97,6 +97,7 @@ describe('what is passed on', () => {
     const secret = {
       authorization: 'Bearer x',
       'impersonate-user': 'jane',
+      'x-remote-user': 'jane',
       ':path': '/',
       host: 'h',
       connection: 'close',

@@ -49,6 +49,7 @@ import { type ControllerDefinition, ControllerLoop, type ReconcileReport } from 
 import { serviceCidrStatus } from './servicecidr/status.ts';
 import { serviceAccountDefault } from './serviceaccount/default.ts';
 import { statefulSetReplicas } from './statefulset/replicas.ts';
+import { validatingAdmissionPolicyStatus } from './validatingadmissionpolicy/status.ts';
 import { volumeAttachment } from './volumeattachment/attachment.ts';
 import { volumeAttributesClassProtection } from './volumeattributesclass/protection.ts';
 
@@ -99,6 +100,7 @@ export const controllers = ({ rootCaPem, podCidr, authority, metrics }: Controll
   persistentVolumeClaimExpansion,
   persistentVolumeClaimLocalPath,
   persistentVolumeLocalPath,
+  validatingAdmissionPolicyStatus,
   volumeAttachment,
   volumeAttributesClassProtection,
   resourceClaimPodClaims,

@@ -6,6 +6,41 @@ const transportTest = 'test/integration/transport.test.ts';
 
 export const apiserver: Mutant[] = [
   {
+    bug: 'any certificate of the front proxy authority may say who asks',
+    file: 'src/apiserver/authn/request-header.ts',
+    find: 'this.#proxies.authenticate(certificate)?.name !== this.#allowedName',
+    replace: '!this.#proxies.authenticate(certificate)',
+    test: { file: 'test/integration/extension/aggregation.test.ts', name: 'is taken from the front proxy alone' },
+  },
+  {
+    bug: 'clients tell aggregated servers who they are',
+    file: 'src/apiserver/passed-headers.ts',
+    find: '/^(?:impersonate-|x-remote-)/',
+    replace: '/^impersonate-/',
+    test: { file: 'src/apiserver/proxy-target.test.ts', name: 'headers, but none that are for this server' },
+  },
+  {
+    bug: 'pod security does not look at init containers',
+    file: 'src/apiserver/admission/pod-security/checked-pod.ts',
+    find: '  ...(spec.initContainers ?? []),\n',
+    replace: '',
+    test: { file: 'src/apiserver/admission/pod-security/pod-security.test.ts', name: 'init and ephemeral containers' },
+  },
+  {
+    bug: 'a token of an issuer need not be for this cluster',
+    file: 'src/apiserver/authn/jwt.ts',
+    find: '        audience,\n',
+    replace: '',
+    test: { file: 'test/integration/extension/authentication.test.ts', name: 'no token for somebody else' },
+  },
+  {
+    bug: 'the audit log shows objects at the level Metadata',
+    file: 'src/apiserver/audit/auditor.ts',
+    find: "decision.level !== 'Metadata' && this.#sent !== undefined",
+    replace: 'this.#sent !== undefined',
+    test: { file: 'src/apiserver/audit/audit.test.ts', name: 'is told of at each stage, once' },
+  },
+  {
     bug: 'the credentials for this server are passed on to what is behind the proxy',
     file: 'src/apiserver/passed-headers.ts',
     find: "  'authorization',\n",

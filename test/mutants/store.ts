@@ -5,6 +5,20 @@ const storeTest = 'src/store/local-store.test.ts';
 
 export const store: Mutant[] = [
   {
+    bug: 'labels of sealed objects are readable',
+    file: 'src/store/record.ts',
+    find: 'k: version.key, u: version.uid, e: 1 };',
+    replace: 'k: version.key, u: version.uid, l: { ...version.labels }, e: 1 };',
+    test: { file: 'src/store/sealing/sealing.test.ts', name: 'says nothing of the object, and gives all of it back' },
+  },
+  {
+    bug: 'what was plain stays in the file when it is sealed',
+    file: 'src/store/lmdb/lmdb-journal.ts',
+    find: '    await rename(join(copy, stateFile), join(this.#folder, stateFile));\n',
+    replace: '',
+    test: { file: 'src/store/sealing/sealing.test.ts', name: 'nothing plain is left once there is a key' },
+  },
+  {
     bug: 'the journal acknowledges before it has flushed',
     file: 'src/store/lmdb/lmdb-journal.ts',
     find: 'overlappingSync: false, encoding',
@@ -28,7 +42,7 @@ export const store: Mutant[] = [
   {
     bug: 'the journal does not remember how far it was trimmed',
     file: 'src/store/lmdb/lmdb-journal.ts',
-    find: "this.#meta.put('compacted', trim.compacted)",
+    find: "this.#env.meta.put('compacted', trim.compacted)",
     replace: "this.#meta.put('compacted', 0)",
     test: { file: journalTest, name: 'forgets what is trimmed' },
   },

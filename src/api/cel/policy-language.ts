@@ -20,9 +20,17 @@ const variables: Record<string, Type> = {
 /** The program of an expression; what is wrong with it where there is none. */
 export const compilePolicy = (text: string): Program | CompileError => compileWith(policies, text);
 
-export function compileWith(language: Language, text: string): Program | CompileError {
+/** The same, where more is known of the variables. */
+export const checkPolicy = (text: string, types: Readonly<Record<string, Type>>): Program | CompileError =>
+  compileWith(policies, text, types);
+
+export function compileWith(
+  language: Language,
+  text: string,
+  types: Readonly<Record<string, Type>> = {},
+): Program | CompileError {
   try {
-    return language.compile(text, variables);
+    return language.compile(text, { ...variables, ...types });
   } catch (error) {
     if (error instanceof CompileError) return error;
     throw error;

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
   certificatesigningrequests,
@@ -27,6 +29,7 @@ import { Authorizer } from '../authz/authorizer.ts';
 import { FakeObjectReader } from '../object-reader.fake.ts';
 import { Admission } from './admission.ts';
 import type { AdmissionVerb } from './plugin.ts';
+import { admissionPlugins } from './plugins.ts';
 
 const jane: UserInfo = { name: 'jane', groups: ['system:authenticated'] };
 const n1: UserInfo = { name: 'system:node:n1', groups: ['system:nodes', 'system:authenticated'] };
@@ -425,6 +428,71 @@ describe('certificate requests', () => {
       object,
     });
     expect(stored.status.conditions).toBeUndefined();
+  });
+});
+
+interface PluginFacts {
+  admissionPlugins: { name: string; defaultOn: boolean; featureGate?: string }[];
+  featureGates: { name: string; default: boolean }[];
+}
+
+describe('the plugins', () => {
+  const facts = join(import.meta.dirname, '../../../facts/rbac-bootstrap.json');
+  const policy = JSON.parse(readFileSync(facts, 'utf8')) as PluginFacts;
+
+  it('stand in the order of Kubernetes, and lack few of its default ones', () => {
+    const names = admissionPlugins.map(({ name }) => name);
+    const places = names.map((name) => policy.admissionPlugins.findIndex((one) => one.name === name));
+    const known = places.filter((place) => place >= 0);
+    expect(known).toEqual([...known].sort((a, b) => a - b));
+    const gates = new Map(policy.featureGates.map(({ name, default: isOn }) => [name, isOn]));
+    const isOn = ({ featureGate }: { featureGate?: string }) => !featureGate || gates.get(featureGate) !== false;
+    const missing = policy.admissionPlugins.filter((one) => one.defaultOn && isOn(one) && !names.includes(one.name));
+    expect(missing.map(({ name }) => name)).toEqual([
+      'PodGroupProtection',
+      'NodeDeclaredFeatureValidator',
+      'PodResizeValidator',
+      // In `extension-plugins.ts`.
+      'MutatingAdmissionPolicy',
+      'MutatingAdmissionWebhook',
+      'ValidatingAdmissionPolicy',
+      'ValidatingAdmissionWebhook',
+      // In `../quota-book.ts`.
+      'ResourceQuota',
+    ]);
+  });
+});
+
+describe('a pod that gets its node', () => {
+  it('carries the labels of its zone and region, and no others', async () => {
+    const zone = { 'topology.kubernetes.io/zone': 'z', 'topology.kubernetes.io/region': 'r' };
+    read.put(nodes, { metadata: { name: 'n1', labels: { ...zone, other: 'x' } } });
+    const bound = (nodeName?: string) => ({
+      metadata: { name: 'p', namespace: 'err', labels: { a: 'b', 'topology.kubernetes.io/zone': 'own' } },
+      spec: { nodeName, containers: [] },
+    });
+    const write = { verb: 'update' as const, subresource: 'binding', object: bound('n1'), old: bound() };
+    expect((await run<Pod>(pods, write)).metadata.labels).toEqual({ a: 'b', ...zone });
+    const later = { verb: 'update' as const, object: bound('n1'), old: bound('n1') };
+    expect((await run<Pod>(pods, later)).metadata.labels).toEqual(bound().metadata.labels);
+  });
+});
+
+describe('a bundle of trust', () => {
+  const bundles = {
+    group: 'certificates.k8s.io',
+    version: 'v1beta1',
+    resource: 'clustertrustbundles',
+    kind: 'ClusterTrustBundle',
+    namespaced: false,
+  };
+  const bundle = (spec: object) => ({ metadata: { name: 'b' }, spec: { trustBundle: '', ...spec } });
+
+  it('of a signer comes from those who may vouch for it', async () => {
+    expect(await message(bundles as Resource, { object: bundle({ signerName: 'x.io/y' }) })).toBe(
+      'clustertrustbundles.certificates.k8s.io "b" is forbidden: user not permitted to attest for signerName "x.io/y"',
+    );
+    await run(bundles as Resource, { object: bundle({}) });
   });
 });
 

@@ -1,4 +1,4 @@
-import type { CertificateSigningRequest } from '../../api/generated/types.ts';
+import type { CertificateSigningRequest, ClusterTrustBundle } from '../../api/generated/types.ts';
 import { parseCertificateRequest } from '../../pki/certificate-request.ts';
 import { mastersGroup } from '../authn/user-info.ts';
 import { type AdmissionContext, definePlugin, refused } from './plugin.ts';
@@ -7,7 +7,11 @@ const group = 'certificates.k8s.io';
 const resource = `certificatesigningrequests.${group}`;
 
 /** Whether the user holds a verb on a signer, by its name or its whole domain (`example.com/*`). */
-function maySign({ authorizer, user }: AdmissionContext, verb: 'approve' | 'sign', signerName: string): boolean {
+function maySign(
+  { authorizer, user }: AdmissionContext,
+  verb: 'approve' | 'sign' | 'attest',
+  signerName: string,
+): boolean {
   const domain = signerName.slice(0, signerName.indexOf('/'));
   return [signerName, `${domain}/*`].some(
     (name) => authorizer.authorize(user, { verb, group, version: '*', resource: 'signers', name }).allowed,
@@ -39,6 +43,18 @@ export const certificateSigning = definePlugin<CertificateSigningRequest>({
     const { signerName } = old.spec;
     if (!changed || maySign(context, 'sign', signerName)) return;
     throw refused(context, `user not permitted to sign requests with signerName ${JSON.stringify(signerName)}`);
+  },
+});
+
+/** Who vouches for a signer with a bundle of its certificates must be allowed to `attest` for it. */
+export const clusterTrustBundleAttest = definePlugin<ClusterTrustBundle>({
+  name: 'ClusterTrustBundleAttest',
+  verbs: ['create', 'update'],
+  resources: [`clustertrustbundles.${group}`],
+  validate(context) {
+    const signerName = context.object?.spec.signerName;
+    if (!signerName || maySign(context, 'attest', signerName)) return;
+    throw refused(context, `user not permitted to attest for signerName ${JSON.stringify(signerName)}`);
   },
 });
 

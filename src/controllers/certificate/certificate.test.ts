@@ -248,6 +248,27 @@ describe('requests', () => {
     }) as Node;
   const own = { username: 'system:node:n1', groups: ['system:nodes', 'system:authenticated'] };
 
+  it('for clients and nodes may have the usages of their signer, and no others', () => {
+    const problem = (signer: string, usages: string[], change: object = {}) =>
+      signerProblem(request({ signerName: `kubernetes.io/${signer}`, usages }), { ...info, ...change });
+    const nameless = { dnsNames: [], ipAddresses: [] };
+    expect(problem('kube-apiserver-client', ['client auth'])).toBeUndefined();
+    expect(problem('kube-apiserver-client', ['digital signature'])).toBe(
+      'missing required usage for client certificate: client auth',
+    );
+    expect(problem('kube-apiserver-client', ['client auth', 'server auth'])).toBe(
+      'invalid usage for client certificate: server auth',
+    );
+    expect(problem('kube-apiserver-client-kubelet', ['client auth', 'digital signature'], nameless)).toBeUndefined();
+    expect(problem('kube-apiserver-client-kubelet', ['client auth'], nameless)).toBe(
+      'usages did not match [client auth digital signature key encipherment]',
+    );
+    expect(problem('kubelet-serving', ['server auth', 'digital signature', 'client auth'])).toBe(
+      'usages did not match [digital signature key encipherment server auth]',
+    );
+    expect(problem('legacy-unknown', ['code signing'])).toBeUndefined();
+  });
+
   it('for serving are left to a person unless they name this node alone', () => {
     const type = (spec: object, change: object, ...all: Node[]) =>
       recognizeServing(request({ ...own, ...spec }), { ...info, ...change }, all).type;

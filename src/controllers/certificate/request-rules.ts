@@ -27,20 +27,15 @@ export function signerProblem(request: CertificateSigningRequest, info: Certific
   const usages = request.spec.usages ?? [];
   switch (request.spec.signerName) {
     case signers.client:
-      return usageProblem(usages, { required: ['client auth'], allowed: ['digital signature', 'key encipherment'] });
+      return clientUsageProblem(usages);
     case signers.kubeletClient:
-      return kubeletProblem(info) ?? clientNamesProblem(info) ?? usageProblem(usages, kubeletUsages('client auth'));
+      return kubeletProblem(info) ?? clientNamesProblem(info) ?? kubeletUsageProblem(usages, 'client auth');
     case signers.kubeletServing:
-      return kubeletProblem(info) ?? servingNamesProblem(info) ?? usageProblem(usages, kubeletUsages('server auth'));
+      return kubeletProblem(info) ?? servingNamesProblem(info) ?? kubeletUsageProblem(usages, 'server auth');
     default:
       return undefined;
   }
 }
-
-const kubeletUsages = (purpose: string) => ({
-  required: ['digital signature', purpose],
-  allowed: ['key encipherment'],
-});
 
 function kubeletProblem({ organizations, commonName }: CertificateRequestInfo): string | undefined {
   if (organizations.length !== 1 || organizations[0] !== 'system:nodes')
@@ -64,11 +59,17 @@ function servingNamesProblem(info: CertificateRequestInfo): string | undefined {
   return info.dnsNames.length + info.ipAddresses.length === 0 ? 'DNS or IP subjectAltName is required' : undefined;
 }
 
-function usageProblem(usages: string[], rule: { required: string[]; allowed: string[] }): string | undefined {
-  const missing = rule.required.find((usage) => !usages.includes(usage));
-  if (missing) return `usages must include ${JSON.stringify(missing)}`;
-  const extra = usages.find((usage) => !rule.required.includes(usage) && !rule.allowed.includes(usage));
-  return extra ? `usages may not include ${JSON.stringify(extra)}` : undefined;
+function clientUsageProblem(usages: readonly string[]): string | undefined {
+  const extra = usages.find((usage) => !['digital signature', 'key encipherment', 'client auth'].includes(usage));
+  if (extra) return `invalid usage for client certificate: ${extra}`;
+  return usages.includes('client auth') ? undefined : 'missing required usage for client certificate: client auth';
+}
+
+/** Keys that are not RSA's cannot encipher others: that usage may be left out. */
+function kubeletUsageProblem(usages: readonly string[], purpose: string): string | undefined {
+  const wanted = [purpose, 'digital signature', 'key encipherment'].sort();
+  const given = [...new Set([...usages, 'key encipherment'])].sort();
+  return given.join() === wanted.join() ? undefined : `usages did not match [${wanted.join(' ')}]`;
 }
 
 /** What an approver finds: who must be asked about the request, what it waits for, or that a person has to decide. */

@@ -377,7 +377,7 @@ describe('mutating policies', () => {
           'Object{spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{containers: [Object.spec.template.spec.containers{name: "mesh", image: "mesh:1"}]}}}}',
         ),
         applied(
-          'Object{metadata: Object.metadata{labels: {"containers": string(object.spec.template.spec.containers.size())}}}',
+          'Object{metadata: Object.metadata{labels: {"meshed": "yes"}, annotations: {"containers": string(object.spec.template.spec.containers.size())}}}',
         ),
       ],
     });
@@ -397,7 +397,7 @@ describe('mutating policies', () => {
       ['main', 'main:1', 'IfNotPresent'],
       ['mesh', 'mesh:1', 'IfNotPresent'],
     ]);
-    expect(body.metadata.labels).toEqual({ containers: '2' });
+    expect(body.metadata).toMatchObject({ labels: { meshed: 'yes' }, annotations: { containers: '2' } });
     const scaled = await server.patch(`${deployments}/meshed`, { spec: { replicas: 3 } });
     expect([scaled.status, scaled.body.spec.template.spec.containers.length]).toEqual([200, 2]);
   });
