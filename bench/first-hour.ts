@@ -22,6 +22,7 @@ import { stopService } from '../src/cluster/supervisor.ts';
 import { connectContainerd } from '../src/cri/containerd-client.ts';
 import { containerdPaths } from '../src/cri/containerd-config.ts';
 import type { Cri } from '../src/cri/cri.ts';
+import { type Asked, askedFor, type RawPod, startRawPod, timed } from './raw-pods.ts';
 import { median, report, type Row } from './report.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -47,12 +48,6 @@ function knarr(...args: string[]): Promise<void> {
       code === 0 ? resolve() : reject(new Error(`knarr ${args.join(' ')}: ${code}\n${output}`)),
     );
   });
-}
-
-async function timed(work: () => Promise<unknown>): Promise<number> {
-  const began = performance.now();
-  await work();
-  return performance.now() - began;
 }
 
 async function layoutOfCluster(): Promise<ClusterLayout> {
@@ -147,60 +142,12 @@ function podIs(client: Client, name: string, wanted: (pod: Pod | undefined) => b
 const isRunning = (pod: Pod | undefined): boolean => pod?.status.phase === 'Running';
 const isGone = (pod: Pod | undefined): boolean => pod === undefined;
 
-/** What the agent asked of the runtime for a pod: the raw path asks exactly the same. */
-interface Asked {
-  sandbox: Record<string, unknown>;
-  container: Record<string, unknown> & { envs: { key: string; value: Buffer }[] };
-}
-
-async function askedFor({ runtime }: Cri, name: string): Promise<Asked> {
-  const labelSelector = { 'io.kubernetes.pod.name': name };
-  const { containers = [] } = await runtime.ListContainers({ filter: { labelSelector } });
-  const { id = '', podSandboxId = '' } = containers[0] ?? {};
-  const container = await runtime.ContainerStatus({ containerId: id, verbose: true });
-  const sandbox = await runtime.PodSandboxStatus({ podSandboxId, verbose: true });
-  const configOf = (info: Record<string, string> | undefined) => JSON.parse(info?.info ?? '{}').config;
-  const asked = { sandbox: camel(configOf(sandbox.info)), container: camel(configOf(container.info)) } as Asked;
-  // Text in containerd's words, bytes in ours.
-  asked.container.envs = asked.container.envs.map(({ key, value }) => ({ key, value: Buffer.from(value) }));
-  // Without its labels the agent does not take the pod for one of its own, and leaves it alone.
-  delete asked.sandbox.labels;
-  delete asked.container.labels;
-  return asked;
-}
-
-/** containerd prints the messages with their protobuf names. */
-function camel<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(camel) as T;
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(
-    Object.entries(value).map(([key, inner]) => [
-      key.replace(/_(\w)/g, (_, letter: string) => letter.toUpperCase()),
-      ['labels', 'annotations'].includes(key) ? inner : camel(inner),
-    ]),
-  ) as T;
-}
-
-async function rawPod({ runtime }: Cri, asked: Asked, name: string): Promise<{ start: number; stop: number }> {
-  const linux = asked.sandbox.linux as { cgroupParent: string };
-  const cgroupParent = `${linux.cgroupParent.slice(0, linux.cgroupParent.lastIndexOf('/'))}/pod${name}`;
-  const metadata = { ...(asked.sandbox.metadata as object), name, uid: name };
-  const config = { ...asked.sandbox, metadata, linux: { ...linux, cgroupParent } };
-  let podSandboxId: string | undefined;
-  let containerId: string | undefined;
+async function rawPod(cri: Cri, asked: Asked, name: string): Promise<{ start: number; stop: number }> {
+  let pod: RawPod | undefined;
   const start = await timed(async () => {
-    ({ podSandboxId } = await runtime.RunPodSandbox({ config }));
-    const request = { podSandboxId, config: asked.container, sandboxConfig: config };
-    ({ containerId } = await runtime.CreateContainer(request));
-    await runtime.StartContainer({ containerId });
+    pod = await startRawPod(cri, asked, name);
   });
-  const stop = await timed(async () => {
-    await runtime.StopContainer({ containerId, timeout: 1 });
-    await runtime.RemoveContainer({ containerId });
-    await runtime.StopPodSandbox({ podSandboxId });
-    await runtime.RemovePodSandbox({ podSandboxId });
-  });
-  return { start, stop };
+  return { start, stop: await timed(async () => pod?.stop()) };
 }
 
 interface PodTimes {

@@ -20,6 +20,7 @@ import { testServerCommand } from './server-for-tests.ts';
 import { tokenCommand } from './token.ts';
 import { uninstallCommand } from './uninstall.ts';
 import { upCommand } from './up.ts';
+import { upgradeCommand } from './upgrade.ts';
 import { versionCommand } from './version.ts';
 
 /** Adds one command to the program and keeps its exit code. */
@@ -27,6 +28,7 @@ export type CommandFactory = (at: Surroundings, finish: (code: number) => void) 
 
 const commands: CommandFactory[] = [
   upCommand,
+  upgradeCommand,
   downCommand,
   statusCommand,
   kubectlCommand,

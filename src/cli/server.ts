@@ -14,6 +14,7 @@ export function serverCommand(at: Surroundings): Command {
   const command = new Command('server')
     .description('run the control plane of a cluster in the foreground (up does it for you)')
     .option('--advertise <ip>', 'address of this machine by which others reach the server')
+    .option('--registry', 'let this machine push to the registry at 127.0.0.1')
     .option('--etcd <urls>', 'keep the state in etcd, shared with other servers: its members, with commas between')
     .option('--etcd-ca <file>', 'CA of the members (PEM)')
     .option('--etcd-cert <file>', 'certificate for the members (PEM)')
@@ -51,6 +52,7 @@ export function serverCommand(at: Surroundings): Command {
 interface ServerFlags extends AuditFlags, AuthenticationFlags {
   cluster: string;
   advertise?: string;
+  registry?: boolean;
   etcd?: string;
   etcdCa?: string;
   etcdCert?: string;
@@ -75,7 +77,11 @@ async function runServer(at: Surroundings, flags: ServerFlags): Promise<void> {
     at.exit(70);
   };
   const deps = { clock: at.clock, rng: at.rng, log, onFatal };
-  const server = await startServer(deps, layout, { etcd: await etcdOptions(flags), flags }).catch((error: unknown) => {
+  const server = await startServer(deps, layout, {
+    registry: flags.registry,
+    etcd: await etcdOptions(flags),
+    flags,
+  }).catch((error: unknown) => {
     log.error({ err: error }, 'the server could not start');
     throw new CommandFailure(error instanceof Error ? error.message : String(error), { cause: error });
   });

@@ -12,6 +12,7 @@ interface Flags {
   cluster: string;
   nodes?: number;
   advertise?: string;
+  registry?: boolean;
   demo?: boolean;
   kubeconfig: boolean;
   output: OutputFormat;
@@ -25,6 +26,7 @@ export function upCommand(at: Surroundings): Command {
     .addOption(
       new Option('--advertise <ip>', 'let other machines join, by this address of this machine').argParser(addressOf),
     )
+    .option('--registry', 'run a registry that takes pushes, and pull from it; from then on the cluster has it')
     .option('--demo', 'run the demo workload; a new cluster has it unless told')
     .option('--no-demo', 'do not run the demo workload')
     .option('--no-kubeconfig', "do not put a context into the user's kubeconfig ($KUBECONFIG or ~/.kube/config)")

@@ -7,7 +7,7 @@ import { listClusters } from './cluster-identity.ts';
 import { removeContexts } from './kubeconfig/cluster-contexts.ts';
 import type { ClusterLayout } from './layout.ts';
 import { endContainers, localNodes, virtualNetwork } from './local-nodes.ts';
-import { nodeServiceName, serverServiceName } from './services.ts';
+import { hasRegistry, nodeServiceName, registryServiceName, serverServiceName } from './services.ts';
 import type { Steps } from './steps.ts';
 import { supervisionOf } from './supervision.ts';
 
@@ -52,6 +52,7 @@ async function stopAll(
       await endContainers(deps, { layout, node, how: isPurged ? 'purge' : 'clear' });
     });
   await Promise.all((await localNodes(layout)).map(stopNode));
+  if (hasRegistry(layout)) await steps.run('registry: stopped', () => supervision.stop(registryServiceName));
   await steps.run('server: stopped', () => supervision.stop(serverServiceName));
   await steps.run('network: removed', () => virtualNetwork(deps, layout).down());
   await supervision.finish({ forget: isPurged || forgetUnits === true });

@@ -33,6 +33,10 @@ export interface ClusterLayout extends ClusterIdentity {
   /** Where the network's addresses are remembered. */
   networkFile: string;
   network: NetworkLayout;
+  /** There in clusters that have a registry. */
+  registryDir: string;
+  /** Where nodes reach it; this machine also at the same port of 127.0.0.1. */
+  registry: { host: string; port: number };
   apiPort: number;
   /** As this machine and its nodes reach it. */
   apiUrl: string;
@@ -68,6 +72,9 @@ export function layoutOf(identity: ClusterIdentity): ClusterLayout {
     imageCacheDir: join(home, 'images'),
     networkFile: join(dir, 'network.json'),
     network,
+    registryDir: join(dir, 'registry'),
+    // 5000 is what the service of Debian's package listens on, where systemd runs it.
+    registry: { host: network.hostAddress, port: 5001 + index },
     apiPort,
     apiUrl: `https://${network.hostAddress}:${apiPort}`,
     advertisedUrl: advertise ? `https://${advertise}:${apiPort}` : undefined,

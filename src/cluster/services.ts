@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { caHash } from '../pki/certificate.ts';
@@ -16,12 +17,17 @@ export interface Program {
 }
 
 export const serverServiceName = 'server';
+export const registryServiceName = 'registry';
 export const nodeServiceName = (node: string): string => `node-${node}`;
+
+/** A cluster that has had a registry has it until it is purged. */
+export const hasRegistry = ({ registryDir }: ClusterLayout): boolean => existsSync(registryDir);
 
 /** `knarr server`, as it is supervised. */
 export function serverService(layout: ClusterLayout, program: Program): Service {
   const advertise = layout.advertise ? ['--advertise', layout.advertise] : [];
-  const command = [...program.command, 'server', '--cluster', layout.name, ...advertise];
+  const registry = hasRegistry(layout) ? ['--registry'] : [];
+  const command = [...program.command, 'server', '--cluster', layout.name, ...advertise, ...registry];
   return { name: serverServiceName, command, build: program.build, env: serviceEnvironment(layout, program) };
 }
 

@@ -11,7 +11,7 @@ import { readText } from '../pki/files.ts';
 import { type AdminClient, adminClient } from './admin-client.ts';
 import { type ClusterLayout, nodeDir } from './layout.ts';
 import { localNodes, virtualNetwork } from './local-nodes.ts';
-import { nodeServiceName, serverServiceName } from './services.ts';
+import { hasRegistry, nodeServiceName, registryServiceName, serverServiceName } from './services.ts';
 import { type Supervision, supervisionOf } from './supervision.ts';
 
 /** Everything `status` knows of a cluster; the JSON of `--output json`. */
@@ -79,8 +79,9 @@ export interface StatusDeps {
 export async function clusterStatus(deps: StatusDeps, layout: ClusterLayout): Promise<ClusterStatus> {
   const names = await localNodes(layout);
   const supervision = await supervisionOf(deps, layout);
+  const registry = hasRegistry(layout) ? [registryServiceName] : [];
   const services = await Promise.all(
-    [serverServiceName, ...names.map(nodeServiceName)].map((name) => serviceReport(supervision, name)),
+    [serverServiceName, ...registry, ...names.map(nodeServiceName)].map((name) => serviceReport(supervision, name)),
   );
   const certificates = await certificateReports(layout, names, deps.clock);
   const api = await askServer(deps, layout);

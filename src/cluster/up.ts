@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { nodes as nodesResource } from '../api/generated/resources.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
@@ -10,14 +11,16 @@ import { type AdminClient, adminClient } from './admin-client.ts';
 import type { Build } from './build.ts';
 import { setAdvertised, withCluster } from './cluster-identity.ts';
 import { hasDemo, runDemo } from './demo.ts';
+import { drain, setUnschedulable } from './drain.ts';
 import { checkFormat, NewerFormatError, nodeFormat } from './folder-format.ts';
 import { shareImages } from './images/import-image.ts';
 import { addContext } from './kubeconfig/cluster-contexts.ts';
 import { type ClusterLayout, contextNameOf, nodeDir } from './layout.ts';
 import { localNodes, runningRuntimes, runtimePaths, virtualNetwork } from './local-nodes.ts';
 import type { NodeLayout } from './network/layout.ts';
-import { installPrerequisites, missingPrerequisites } from './prerequisites.ts';
-import { nodeService, nodeServiceName, type Program, serverService } from './services.ts';
+import { installPrerequisites, missingPrerequisites, prerequisites } from './prerequisites.ts';
+import { registryPrerequisite, registryService } from './registry.ts';
+import { hasRegistry, nodeService, nodeServiceName, type Program, serverService } from './services.ts';
 import { startNode, startServer } from './start-service.ts';
 import type { Steps } from './steps.ts';
 import { type Supervision, supervisionOf } from './supervision.ts';
@@ -37,8 +40,12 @@ export interface UpOptions {
   program: Program;
   /** At least so many nodes; those that there are stay. */
   nodes?: number;
+  /** From now on the cluster has a registry that takes pushes. */
+  registry?: boolean;
   /** From now on other machines reach the server by this address of this machine. */
   advertise?: string;
+  /** Before a node's agent is replaced its pods are moved to the others. */
+  drain?: boolean;
   /** Absent: the demo is run in a new cluster, and looked at again where it is still there. */
   demo?: boolean | undefined;
   /** Gets a context of the cluster. */
@@ -59,7 +66,9 @@ export interface UpResult {
 /** Makes the cluster run; what runs already is left alone, what is missing is started, another build is replaced. */
 export async function up(deps: UpDeps, options: UpOptions): Promise<UpResult> {
   const { steps, run } = deps;
-  const missing = await missingPrerequisites();
+  const missing = await missingPrerequisites(
+    options.registry ? [...prerequisites, registryPrerequisite] : prerequisites,
+  );
   const what = missing.map((p) => p.debianPackage).join(' ');
   const title = what ? `prerequisites: installing ${what}` : 'prerequisites: all there';
   await steps.run(title, () => installPrerequisites(missing, { run }));
@@ -76,6 +85,7 @@ async function bringUp(deps: UpDeps, layout: ClusterLayout, options: UpOptions):
   const names = atLeast(options.nodes ?? 1, await localNodes(layout));
   const isNew = !existsSync(join(layout.stateDir, 'data.mdb'));
   const supervision = await supervisionOf(deps, layout);
+  if (options.registry) await mkdir(layout.registryDir, { recursive: true, mode: 0o700 });
   const server = serverService(layout, program);
   if (!(await supervision.isCurrent(server))) await refuseNewerState(layout, names);
   // From now on the cluster has these nodes, whatever happens to this command.
@@ -88,9 +98,15 @@ async function bringUp(deps: UpDeps, layout: ClusterLayout, options: UpOptions):
     () => startServer(deps, { layout, supervision, service: server }),
     startText(program.build),
   );
+  if (hasRegistry(layout)) {
+    const { port } = layout.registry;
+    const work = async () => supervision.start(await registryService(layout, program));
+    await steps.run(`registry localhost:${port}`, work, startText(program.build));
+  }
   const admin = await adminClient(layout, deps);
   try {
-    const started = await startNodes(deps, { layout, supervision, admin, program }, network.nodes);
+    const place = { layout, supervision, admin, program, drain: options.drain === true && names.length > 1 };
+    const started = await startNodes(deps, place, network.nodes);
     const context = await addUserContext(deps, layout, options.userKubeconfig);
     const wantsDemo = options.demo ?? (isNew || (await hasDemo(admin.client)));
     const demo = wantsDemo ? await runDemo(deps, { layout, admin, root: program.root }) : undefined;
@@ -114,20 +130,24 @@ interface StartPlace {
   supervision: Supervision;
   admin: AdminClient;
   program: Program;
+  drain?: boolean;
 }
 
 /** What does not run is started at once; what runs as another build is replaced one after the other. */
 export async function startNodes(
   deps: UpDeps,
-  { layout, supervision, admin, program }: StartPlace,
+  { layout, supervision, admin, program, drain: isDrained = false }: StartPlace,
   places: readonly NodeLayout[],
 ): Promise<ServiceStart[]> {
-  const start = (place: NodeLayout) =>
-    deps.steps.run(
-      `node ${place.name} ${place.address}`,
-      async () => startNode(deps, admin, { layout, supervision, service: await nodeService(layout, program, place) }),
-      startText(program.build),
-    );
+  const start = async (place: NodeLayout) => {
+    const service = await nodeService(layout, program, place);
+    const work = () => startNode(deps, admin, { layout, supervision, service });
+    return deps.steps.run(`node ${place.name} ${place.address}`, work, startText(program.build));
+  };
+  const replace = async (place: NodeLayout) => {
+    const isCurrent = await supervision.isCurrent(await nodeService(layout, program, place));
+    return isCurrent || !isDrained ? start(place) : withoutPods(deps, admin, place, () => start(place));
+  };
   const running: NodeLayout[] = [];
   const stopped: NodeLayout[] = [];
   for (const place of places) {
@@ -137,9 +157,27 @@ export async function startNodes(
   const isNew = ({ name }: NodeLayout) => !existsSync(runtimePaths(layout, name).root);
   const added = stopped.filter(isNew).map(({ name }) => name);
   const starts = await Promise.all(stopped.map(start));
-  for (const place of running) starts.push(await start(place));
+  for (const place of running) starts.push(await replace(place));
   await giveImages(deps, { layout, supervision }, added);
   return starts;
+}
+
+/** Moves a node's pods to others while `work` is done; a node that was kept from new pods before still is afterwards. */
+async function withoutPods<T>(
+  { clock, steps }: UpDeps,
+  { client }: AdminClient,
+  { name }: NodeLayout,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { spec } = await client.get(nodesResource, { name });
+  await steps.run(
+    `node ${name}: drained`,
+    () => drain({ clock, client }, name),
+    (count) => `${count} pods evicted`,
+  );
+  const result = await work();
+  if (!spec.unschedulable) await setUnschedulable(client, name, false);
+  return result;
 }
 
 /** New nodes have the images that the others have, whoever loaded or pulled them. */

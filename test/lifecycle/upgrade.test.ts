@@ -1,35 +1,19 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { containerProcesses, fetchText, RealCluster, root, runToEnd, runWeb } from './real-cluster.ts';
+import { older, type OlderBuild, olderBuild, version } from './older-build.ts';
+import { containerProcesses, fetchText, RealCluster, runWeb } from './real-cluster.ts';
 
 const name = 'lc-upgrade';
-const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
-const older = '0.0.9';
-const oldRoot = mkdtempSync(join(tmpdir(), 'knarr-older-'));
 const now = new RealCluster(name);
-/** The same program with another version in it, in a place of its own: another build. */
-const before = new RealCluster(name, {
-  program: [process.execPath, join(oldRoot, 'dist/knarr.js')],
-  env: { KNARR_ROOT: oldRoot },
-});
-
+let build: OlderBuild;
 beforeAll(async () => {
-  // Builds, if need be.
-  await runToEnd([join(root, 'knarr'), '--version']);
-  cpSync(join(root, 'dist'), join(oldRoot, 'dist'), { recursive: true });
-  for (const file of ['node_modules', '.cache']) symlinkSync(join(root, file), join(oldRoot, file));
-  const program = join(oldRoot, 'dist/knarr.js');
-  const text = readFileSync(program, 'utf8');
-  expect(text).toContain(`version: "${version}"`);
-  writeFileSync(program, text.replace(`version: "${version}"`, `version: "${older}"`));
+  build = await olderBuild(name);
 });
 afterAll(async () => {
   await now.purge();
-  rmSync(before.userHome, { recursive: true });
-  rmSync(oldRoot, { recursive: true });
+  build.remove();
 });
 
 function writeStateFormat(format: number): void {
@@ -40,6 +24,7 @@ function writeStateFormat(format: number): void {
 const versions = async () => (await now.status()).services.map((service) => service.version);
 
 it('a newer build takes the place of an older one, under containers that do not notice; never the other way round over a newer state', async () => {
+  const { cluster: before } = build;
   expect((await before.up('--no-demo')).was).toBe('stopped');
   expect(await versions()).toEqual([older, older]);
   const { address } = await runWeb(now);

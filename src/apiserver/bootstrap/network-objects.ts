@@ -11,6 +11,8 @@ export interface NetworkFacts {
   nodeCidr?: string;
   /** An address of the server's machine; its neighbours reach `nodeCidr` through it. */
   serverMachine?: string;
+  /** `host:port` at which nodes find the cluster's registry, if there is one. */
+  registry?: string;
 }
 
 export const networkConfigName = 'knarr-network';
@@ -26,11 +28,12 @@ export const networkObjects = ({
   clusterDomain,
   nodeCidr = '',
   serverMachine = '',
+  registry = '',
 }: NetworkFacts): BootstrapObject[] => [
   bootstrapObject(configmaps, 'own', {
     metadata: { namespace, name: networkConfigName },
     // Named one by one: callers hand in more facts than these, and not all of them are text.
-    data: { podCidr, serviceCidr, dnsAddress, clusterDomain, nodeCidr, serverMachine },
+    data: { podCidr, serviceCidr, dnsAddress, clusterDomain, nodeCidr, serverMachine, registry },
   }),
   bootstrapObject(roles, 'role', {
     metadata: { namespace, name: 'knarr:network' },

@@ -41,6 +41,8 @@ export interface NetworkFacts {
   nodeCidr: string;
   /** Empty: the server's machine is reached by nobody else. */
   serverMachine: string;
+  /** `host:port` of the cluster's registry, if it has one. */
+  registry: string;
 }
 
 /** What the cluster says of its network; a node is told nothing but URL and token. */

@@ -14,6 +14,7 @@ import { ensureBaseImages } from '../images/base-images.ts';
 import { startLogRotation } from '../log-rotation.ts';
 import { obtainIdentity, persistently } from './node-identity.ts';
 import { keepRuntime } from './runtime-keeper.ts';
+import { writeRegistryHosts } from './registry-hosts.ts';
 import { networkFacts, startNodeNetwork } from './node-network.ts';
 
 export interface NodeDeps {
@@ -62,6 +63,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
   const { transport, certificates, ca } = identity;
   const client = createClient(transport);
   const network = await persistently(deps, () => networkFacts(client));
+  if (network.registry) await writeRegistryHosts(containerd.paths.certsDir, network.registry);
   const informers = informersFor(client, { clock, rng, log });
   const nodeNetwork = await startNodeNetwork(
     { informers, run, clock, rng, log },

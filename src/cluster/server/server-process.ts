@@ -9,6 +9,7 @@ import { type Rng, uuid } from '../../base/rng.ts';
 import { createClient } from '../../client/typed-client.ts';
 import type { Client } from '../../client/client.ts';
 import type { ClusterPki } from '../../pki/cluster-pki.ts';
+import { forwardPort } from '../../host/forward-port.ts';
 import { readText, writeSecret } from '../../pki/files.ts';
 import { generateJoinToken, joinTokenSecret, joinTokenText, parseJoinToken } from '../../pki/join-token.ts';
 import { EtcdJournal, type EtcdJournalOptions } from '../../store/etcd/etcd-journal.ts';
@@ -38,6 +39,8 @@ export interface RunningServer {
 export interface ServerOptions {
   /** Where the state is when several servers share it; without it, in the cluster's folder. */
   etcd?: EtcdJournalOptions;
+  /** This machine pushes to the cluster's registry at 127.0.0.1, for which tools ask for no TLS. */
+  registry?: boolean;
   /** Flags of `knarr server` that are kube-apiserver's. */
   flags?: AuditFlags & AuthenticationFlags;
 }
@@ -46,7 +49,7 @@ export interface ServerOptions {
 export async function startServer(
   deps: ServerDeps,
   layout: ClusterLayout,
-  { etcd, flags = {} }: ServerOptions = {},
+  { etcd, registry, flags = {} }: ServerOptions = {},
 ): Promise<RunningServer> {
   const { clock, rng, log } = deps;
   const { network } = layout;
@@ -80,6 +83,7 @@ export async function startServer(
         clusterDomain,
         nodeCidr: network.fabricCIDR,
         serverMachine: layout.advertise,
+        registry: `${layout.registry.host}:${layout.registry.port}`,
       },
     },
   );
@@ -101,10 +105,12 @@ export async function startServer(
     { rootCaPem: pki.ca.cert, podCidr: network.podCIDR, authority: pki.ca },
     etcd && `${hostname()}_${uuid(rng)}`,
   );
+  const ofRegistry = registry && (await forwardPort({ ...layout.registry, host: '127.0.0.1' }, layout.registry));
   return {
     port,
     async stop() {
       stopRenewal();
+      if (ofRegistry) ofRegistry.close();
       loops.stop();
       await api.close();
     },

@@ -4,7 +4,13 @@ import { outputOf, type RunCommand } from '../../host/command.ts';
 import { withCluster } from '../cluster-identity.ts';
 import type { ClusterLayout } from '../layout.ts';
 import { localNodes } from '../local-nodes.ts';
-import { nodeServiceName, type Program, serverServiceName, serviceEnvironment } from '../services.ts';
+import {
+  nodeServiceName,
+  type Program,
+  registryServiceName,
+  serverServiceName,
+  serviceEnvironment,
+} from '../services.ts';
 import { StepFailure } from '../step-failure.ts';
 import type { Steps } from '../steps.ts';
 import { shellSupervision } from '../supervision.ts';
@@ -49,6 +55,7 @@ async function refuseWithoutSystemd(): Promise<void> {
 async function stopOwnServices(deps: InstallDeps, layout: ClusterLayout): Promise<void> {
   const own = shellSupervision(deps, layout);
   for (const name of await localNodes(layout)) await own.stop(nodeServiceName(name));
+  await own.stop(registryServiceName);
   await own.stop(serverServiceName);
 }
 

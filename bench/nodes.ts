@@ -1,0 +1,224 @@
+/**
+ * Several nodes on one machine: from stopped to pods that answer across nodes, what one more node takes, and many pods at
+ * once beside the same calls to the runtimes alone. Drives the shipped program; everything is measured once in each round.
+ * `npx tsx bench/nodes.ts [--rounds N] [--pods N]` (root).
+ */
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { daemonsets, pods } from '../src/api/generated/resources.ts';
+import type { Pod } from '../src/api/generated/types.ts';
+import { realClock, sleep } from '../src/base/clock.ts';
+import { silentLog } from '../src/base/log.ts';
+import { machineRng } from '../src/base/rng.ts';
+import type { Client } from '../src/client/client.ts';
+import { adminClient } from '../src/cluster/admin-client.ts';
+import { findCluster } from '../src/cluster/cluster-identity.ts';
+import type { ClusterLayout } from '../src/cluster/layout.ts';
+import { runtimePaths } from '../src/cluster/local-nodes.ts';
+import { connectContainerd } from '../src/cri/containerd-client.ts';
+import type { Cri } from '../src/cri/cri.ts';
+import { askedFor, type RawPod, startRawPod, timed } from './raw-pods.ts';
+import { report, type Row } from './report.ts';
+
+const root = join(import.meta.dirname, '..');
+const cluster = 'bench-nodes';
+const nodes = ['node1', 'node2', 'node3'];
+const option = (name: string, fallback: number): number => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? fallback : Number(process.argv[at + 1]);
+};
+const rounds = option('rounds', 5);
+const podCount = option('pods', 100);
+const machine = { clock: realClock, rng: machineRng, log: silentLog };
+/** More at a time on one runtime only makes each one slower. */
+const parallelPerNode = 4;
+
+/** Runs the program itself; anything but success ends the bench. */
+function knarr(...args: string[]): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const [command = '', ...rest] = args;
+    const words = [command, '--cluster', cluster, ...rest];
+    const child = spawn(join(root, 'knarr'), words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.on('data', (chunk) => (output += chunk));
+    child.on('error', reject);
+    child.on('close', (code) =>
+      code === 0 ? resolve(output) : reject(new Error(`knarr ${args.join(' ')}: ${code}\n${output}`)),
+    );
+  });
+}
+
+async function layoutOfCluster(): Promise<ClusterLayout> {
+  const layout = await findCluster('/var/lib/knarr', cluster);
+  if (!layout) throw new Error('the cluster is not there');
+  return layout;
+}
+
+const up = () => knarr('up', '--nodes', String(nodes.length), '--no-demo', '--no-kubeconfig');
+
+const labels = { app: 'everywhere' };
+const web = { name: 'main', image: 'knarr.local/demo:1' };
+
+/** Resolves when the pods with these labels are as wanted, seen by a watch as any client sees them. */
+function podsAre(client: Client, wanted: (all: Pod[]) => boolean, labelSelector: string): Promise<Pod[]> {
+  return new Promise((resolve, reject) => {
+    const all = new Map<string, Pod>();
+    const handle = client.watch(
+      pods,
+      { namespace: 'default', labelSelector },
+      {
+        events: (batch) => {
+          for (const { type, object } of batch) {
+            if (type === 'DELETED') all.delete(object.metadata.name);
+            else all.set(object.metadata.name, object);
+          }
+          if (!wanted([...all.values()])) return;
+          handle.stop();
+          resolve([...all.values()]);
+        },
+        end: reject,
+      },
+    );
+  });
+}
+
+const isRunning = ({ status, metadata }: Pod): boolean => status.phase === 'Running' && !metadata.deletionTimestamp;
+
+/** From stopped to a pod on every node, each answering a pod of another node. */
+async function measureUp(): Promise<number> {
+  await knarr('down');
+  return await timed(async () => {
+    await up();
+    const layout = await layoutOfCluster();
+    const { client, close } = await adminClient(layout, machine);
+    const isReady = (pod: Pod) =>
+      isRunning(pod) && pod.status.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
+    const all = await podsAre(client, (found) => found.filter(isReady).length === nodes.length, 'app=everywhere');
+    close();
+    await Promise.all(
+      all.map(async ({ metadata }, i) => {
+        const other = all[(i + 1) % all.length] as Pod;
+        const url = `http://${other.status.podIP}:8080/`;
+        const said = await knarr('kubectl', 'exec', metadata.name, '--', 'timeout', '5', 'wget', '-qO-', url);
+        if (said.trim() !== other.metadata.name) throw new Error(`${url} said ${said}`);
+      }),
+    );
+  });
+}
+
+/** Of an agent: what is resident, and that without what it shares with the others (each one's part of it counted). */
+function agentMemory(layout: ClusterLayout, node: string): { resident: number; own: number } {
+  const pid = readFileSync(join(layout.runDir, `node-${node}.pid`), 'utf8').split(/\s/)[0] as string;
+  const rollup = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
+  const of = (key: string) => Number(new RegExp(`^${key}:\\s+(\\d+)`, 'm').exec(rollup)?.[1]) / 1024;
+  return { resident: of('Rss'), own: of('Pss') };
+}
+
+/** Many pods made at once, until all run. They are gone when it resolves. */
+async function measureBurst(client: Client): Promise<number> {
+  const template = (i: number) => ({
+    metadata: { name: `burst-${i}`, namespace: 'default', labels: { app: 'burst' } },
+    spec: { terminationGracePeriodSeconds: 1, containers: [web] },
+  });
+  const selector = 'app=burst';
+  const took = await timed(() =>
+    Promise.all([
+      podsAre(client, (all) => all.filter(isRunning).length === podCount, selector),
+      ...Array.from({ length: podCount }, (_, i) => client.create(pods, template(i))),
+    ]),
+  );
+  const gone = podsAre(client, (all) => all.length === 0, selector);
+  const names = Array.from({ length: podCount }, (_, i) => `burst-${i}`);
+  await Promise.all([gone, ...names.map((name) => client.delete(pods, { namespace: 'default', name }))]);
+  return took;
+}
+
+/** As many, by the calls that an agent makes and nothing else, spread over the same runtimes. */
+async function measureRawBurst(client: Client, layout: ClusterLayout): Promise<number> {
+  const made: RawPod[] = [];
+  const runtimes: Cri[] = [];
+  const { items } = await client.list(pods, { namespace: 'default', labelSelector: 'app=everywhere' });
+  const workers = await Promise.all(
+    nodes.map(async (node) => {
+      const cri = connectContainerd(runtimePaths(layout, node).socket, machine);
+      runtimes.push(cri);
+      const model = items.find(({ spec }) => spec?.nodeName === node)?.metadata.name ?? '';
+      return { cri, asked: await askedFor(cri, model) };
+    }),
+  );
+  let next = 0;
+  const work = async ({ cri, asked }: (typeof workers)[number]) => {
+    while (next < podCount) made.push(await startRawPod(cri, asked, `raw-${next++}`));
+  };
+  const all = workers.flatMap((worker) => Array.from({ length: parallelPerNode }, () => worker));
+  const took = await timed(() => Promise.all(all.map(work)));
+  const stop = async () => {
+    for (let pod = made.pop(); pod; pod = made.pop()) await pod.stop();
+  };
+  await Promise.all(all.map(stop));
+  for (const cri of runtimes) cri.close();
+  return took;
+}
+
+interface Round {
+  up: number;
+  resident: number;
+  own: number;
+  burst: number;
+  raw: number;
+}
+
+const rowsOf = (all: Round[]): Row[] => [
+  { what: 'up, 3 nodes, stopped → pods answer across nodes', values: all.map((r) => r.up), unit: 'ms', bar: 10_000 },
+  { what: 'one more agent, no pods: resident', values: all.map((r) => r.resident), unit: 'MB' },
+  { what: 'of it its own, and its part of what agents share', values: all.map((r) => r.own), unit: 'MB', bar: 90 },
+  { what: `${podCount} pods at once → all Running`, values: all.map((r) => r.burst), unit: 'ms' },
+  { what: 'the same calls to the runtimes alone', values: all.map((r) => r.raw), unit: 'ms' },
+  {
+    what: 'pods a second, of those of the runtimes alone',
+    values: all.map((r) => r.raw / r.burst),
+    unit: '×',
+    bar: 0.8,
+    atLeast: true,
+  },
+];
+
+/** The agent of a node that has just been added and has nothing to do. */
+async function measureAgent(layout: ClusterLayout): Promise<{ resident: number; own: number }> {
+  await knarr('node add', 'spare');
+  await sleep(realClock, 20_000);
+  const memory = agentMemory(layout, 'spare');
+  await knarr('node remove', 'spare');
+  return memory;
+}
+
+await up();
+try {
+  const layout = await layoutOfCluster();
+  const first = await adminClient(layout, machine);
+  await first.client.create(daemonsets, {
+    metadata: { name: 'everywhere', namespace: 'default' },
+    spec: {
+      selector: { matchLabels: labels },
+      template: {
+        metadata: { labels },
+        spec: { terminationGracePeriodSeconds: 1, containers: [web] },
+      },
+    },
+  });
+  await podsAre(first.client, (all) => all.filter(isRunning).length === nodes.length, 'app=everywhere');
+  first.close();
+  const all: Round[] = [];
+  for (let i = 0; i < rounds; i++) {
+    const took = await measureUp();
+    const memory = await measureAgent(layout);
+    const { client, close } = await adminClient(layout, machine);
+    const raw = await measureRawBurst(client, layout);
+    all.push({ up: took, ...memory, raw, burst: await measureBurst(client) });
+    close();
+  }
+  report('nodes', `npx tsx bench/nodes.ts ${process.argv.slice(2).join(' ')}`.trim(), rowsOf(all));
+} finally {
+  await knarr('down', '--purge');
+}

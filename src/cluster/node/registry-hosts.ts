@@ -1,0 +1,21 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/**
+ * Tells a containerd where the cluster's registry is: what is named `localhost:PORT/…`, as it is pushed on the server's
+ * machine, is pulled from there (containerd/docs/hosts.md). The file is read at each pull.
+ */
+export async function writeRegistryHosts(certsDir: string, registry: string): Promise<void> {
+  const port = registry.slice(registry.lastIndexOf(':') + 1);
+  const text = `server = "http://${registry}"
+
+[host."http://${registry}"]
+  capabilities = ["pull", "resolve"]
+`;
+  for (const name of [`localhost:${port}`, registry]) {
+    const dir = join(certsDir, name);
+    await mkdir(dir, { recursive: true });
+    await writeFile(join(dir, 'hosts.toml.tmp'), text);
+    await rename(join(dir, 'hosts.toml.tmp'), join(dir, 'hosts.toml'));
+  }
+}
