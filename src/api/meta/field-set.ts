@@ -155,10 +155,14 @@ export class FieldSetBuilder {
 
 /** The set with steps in Kubernetes' order: `.` first, then fields, keys and values by what they say. */
 export function canonical(node: FieldSet): FieldSet {
-  const steps = Object.keys(node);
-  const children = steps.map((step) => canonical(node[step] as FieldSet));
-  if (steps.every((step, i) => children[i] === node[step])) return inOrder(node);
-  return inOrder(Object.fromEntries(steps.map((step, i) => [step, children[i] as FieldSet])));
+  let result = node;
+  for (const step in node) {
+    const child = canonical(node[step] as FieldSet);
+    if (child === node[step]) continue;
+    if (result === node) result = { ...node };
+    result[step] = child;
+  }
+  return inOrder(result);
 }
 
 /** The node itself where its steps are in order, else a copy. What is below is taken as it is. */

@@ -4,6 +4,7 @@ import { compare, type Comparison } from './fields/compare.ts';
 import { difference, differenceBelow, type FieldSet, intersection, setOfFields, union } from './field-set.ts';
 import { entriesOf, isSame, type Owner, ownersOf, sentEntries } from './fields/owners.ts';
 import { atSchema } from './fields/members.ts';
+import { equalJson } from './json.ts';
 import type { FieldModel } from './fields/model.ts';
 import type { Shape } from './fields/shape.ts';
 
@@ -73,7 +74,8 @@ export function without(change: Comparison, reset: FieldSet | undefined): Compar
 function startingEntries({ old, object, subresource }: ManagedUpdate): ManagedFieldsEntry[] | undefined {
   const stored = old?.metadata.managedFields;
   const sent = object.metadata.managedFields;
-  if (subresource || !sent?.length || sent === stored) return stored;
+  // Most writers send back what they have read: it stays the same object, and what is known of it holds.
+  if (subresource || !sent?.length || equalJson(sent, stored)) return stored;
   if (sent.length === 1 && isEmptyEntry(sent[0] as ManagedFieldsEntry)) return undefined;
   return sentEntries(sent) ?? stored;
 }
