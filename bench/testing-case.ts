@@ -58,7 +58,7 @@ async function many(): Promise<number[]> {
 
 /** Each hour one of 40 Deployments rolls, one is scaled, a Job of 20 pods runs, and a node fails for ten minutes. */
 async function day(): Promise<number[]> {
-  const cluster = await startCluster({ clock: 'virtual', nodes: { count: 100, events: 'warnings' } });
+  const cluster = await startCluster({ clock: 'virtual', nodes: 100 });
   for (let i = 0; i < 40; i++) await cluster.apply(deployment(`web-${i}`, 50));
   await cluster.settle();
   const [began, cpu] = [performance.now(), cpuMs()];
@@ -97,7 +97,7 @@ async function large(): Promise<number[]> {
   const cluster = await startCluster({ clock: 'virtual', nodes: 0 });
   const cpu = cpuMs();
   let began = performance.now();
-  await cluster.nodes.add(5000, { events: 'warnings' });
+  await cluster.nodes.add(5000);
   const isReady = (taints: unknown[] | undefined) => (taints ?? []).length === 0;
   await cluster.waitForAll(nodes, {}, (all) => all.length === 5000 && all.every(({ spec }) => isReady(spec?.taints)));
   const registered = performance.now() - began;

@@ -1,6 +1,6 @@
 import type { Client } from '../client/client.ts';
 import type { HollowNodes } from '../simulation/hollow/hollow-nodes.ts';
-import type { NodeOptions } from './options.ts';
+import { type NodeOptions, nodeSpecOf } from './options.ts';
 
 /** The hollow nodes of a cluster: kubelets without containers. */
 export class ClusterNodes {
@@ -20,7 +20,7 @@ export class ClusterNodes {
 
   /** Adds nodes; answers with their names when they are registered and ready. */
   async add(count = 1, options: NodeOptions = {}): Promise<string[]> {
-    return this.#nodes().add(count, options);
+    return this.#nodes().add(count, nodeSpecOf(options));
   }
 
   /** The node goes silent, as if its cable were cut: pods run on and nobody hears of them. */

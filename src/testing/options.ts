@@ -1,12 +1,21 @@
-import type { Duration } from '../base/duration.ts';
+import { type Duration, durationMs } from '../base/duration.ts';
 import type { Behaviour } from '../simulation/hollow/behaviour.ts';
 import type { HollowNodeSpec } from '../simulation/hollow/node-spec.ts';
 
 /** What nodes of a cluster under test are like. Nothing runs on them: they are hollow. */
-export interface NodeOptions extends Partial<Pick<HollowNodeSpec, 'labels' | 'taints' | 'capacity' | 'events'>> {
+export interface NodeOptions extends Partial<Pick<HollowNodeSpec, 'labels' | 'taints' | 'capacity'>> {
   /** Of a single node; `node-1`, `node-2`, … unless told. */
   name?: string;
+  /**
+   * How often a node says that it lives; `10s` unless told, as a kubelet. In a quiet cluster of many nodes nearly all
+   * there is to do is this: days of it pass faster with `30s`. A node that is not heard of for 40 s counts as lost.
+   */
+  heartbeat?: Duration;
 }
+
+/** What they are for the hollow nodes themselves. @internal */
+export const nodeSpecOf = ({ heartbeat, ...spec }: NodeOptions): Partial<HollowNodeSpec> =>
+  heartbeat === undefined ? spec : { ...spec, heartbeatMs: durationMs(heartbeat) };
 
 export interface ClusterOptions {
   /**

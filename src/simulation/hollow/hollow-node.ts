@@ -5,7 +5,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Client } from '../../client/client.ts';
-import { BroadcastingRecorder, type EventRecorder } from '../../client/event-recorder.ts';
+import { BroadcastingRecorder } from '../../client/event-recorder.ts';
 import { Informer } from '../../client/informer.ts';
 import { admit } from '../../kubelet/admission.ts';
 import { LocalVolumes } from '../../kubelet/local-volumes.ts';
@@ -33,8 +33,10 @@ const leaseNamespace = 'kube-node-lease';
 const leaseSeconds = 40;
 const retryMs = 1000;
 const rejectMs = 500;
-/** A status in which only the heartbeat changed is written this often: the lease is what counts. */
-const reportMs = 3_600_000;
+/** A kubelet's. */
+export const defaultHeartbeatMs = 10_000;
+/** A status in which nothing changed is written with every so many heartbeats: a kubelet's five minutes. */
+const heartbeatsPerReport = 30;
 
 /**
  * A kubelet without containers, in this process: registers its node, renews its lease, runs the pods bound to it as
@@ -130,6 +132,7 @@ export class HollowNode {
     try {
       await this.#renew();
       const nowMs = clock.now();
+      const reportMs = heartbeatsPerReport * (this.spec.heartbeatMs ?? defaultHeartbeatMs);
       // After so long a silence the node has been taken for lost.
       const isBack = nowMs - this.#renewedAtMs > leaseSeconds * 1000;
       if (isBack || nowMs - this.#reportedAtMs >= reportMs) await this.#report();
@@ -229,7 +232,7 @@ export class HollowNode {
           clock,
           rng,
           behaviours,
-          recorder: this.#podRecorder(),
+          recorder: this.#recorder,
           statusWriter: this.#writer,
           hostIps: [this.spec.address],
           giveIp: () => this.#giveIp(),
@@ -252,13 +255,6 @@ export class HollowNode {
       );
       return undefined;
     }
-  }
-
-  #podRecorder(): EventRecorder | undefined {
-    const { events = 'all' } = this.spec;
-    if (events === 'none') return undefined;
-    if (events === 'all') return this.#recorder;
-    return { event: (about, type, ...what) => void (type === 'Warning' && this.#recorder.event(about, type, ...what)) };
   }
 
   #giveIp(): string | Promise<string> {

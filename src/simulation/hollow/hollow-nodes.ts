@@ -6,7 +6,7 @@ import type { Client } from '../../client/client.ts';
 import type { PodState } from '../../kubelet/worker/state.ts';
 import { rngFor } from '../seed.ts';
 import type { Behaviour } from './behaviour.ts';
-import { HollowNode } from './hollow-node.ts';
+import { defaultHeartbeatMs, HollowNode } from './hollow-node.ts';
 import type { HollowNodeSpec } from './node-spec.ts';
 
 export interface HollowNodesDeps {
@@ -17,8 +17,6 @@ export interface HollowNodesDeps {
   behaviours: readonly Behaviour[];
 }
 
-/** A kubelet's is 10 s; a node is missed after 40. One that fails is tried again within a second. */
-const heartbeatMs = 25_000;
 /** Registrations under way at once. */
 const maxStarting = 64;
 
@@ -40,14 +38,12 @@ interface Place {
 export class HollowNodes {
   readonly #deps: HollowNodesDeps;
   readonly #places = new Map<string, Place>();
-  readonly #stopHeartbeats: () => void;
+  /** One timer for all nodes with the same pace. */
+  readonly #heartbeats = new Map<number, () => void>();
   #made = 0;
 
   constructor(deps: HollowNodesDeps) {
     this.#deps = deps;
-    this.#stopHeartbeats = every(deps.clock, heartbeatMs, () => {
-      for (const { agent } of this.#places.values()) void agent?.heartbeat();
-    });
   }
 
   get names(): string[] {
@@ -92,7 +88,7 @@ export class HollowNodes {
   }
 
   stopAll(): void {
-    this.#stopHeartbeats();
+    for (const stop of this.#heartbeats.values()) stop();
     for (const { agent } of this.#places.values()) agent?.stop();
   }
 
@@ -130,10 +126,20 @@ export class HollowNodes {
     const { spec, left } = place;
     const rng = rngFor(seed, `${spec.name}/${place.lives++}`);
     const client = clientFor(userOf(spec.name), spec.name);
+    this.#keepAlive(spec.heartbeatMs ?? defaultHeartbeatMs);
     const agent = new HollowNode({ client, clock, rng, log, behaviours }, spec, left);
     place.agent = agent;
     place.left = [];
     await agent.start();
+  }
+
+  #keepAlive(heartbeatMs: number): void {
+    if (this.#heartbeats.has(heartbeatMs)) return;
+    const stop = every(this.#deps.clock, heartbeatMs, () => {
+      for (const { spec, agent } of this.#places.values())
+        if ((spec.heartbeatMs ?? defaultHeartbeatMs) === heartbeatMs) void agent?.heartbeat();
+    });
+    this.#heartbeats.set(heartbeatMs, stop);
   }
 
   #place(name: string): Place {

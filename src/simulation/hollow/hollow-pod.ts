@@ -14,8 +14,7 @@ import { chooseBehaviour } from './choose-behaviour.ts';
 export interface HollowPodDeps {
   clock: Clock;
   rng: Rng;
-  /** Absent: nobody is told. */
-  recorder?: EventRecorder;
+  recorder: EventRecorder;
   statusWriter: StatusWriter;
   behaviours: readonly Behaviour[];
   hostIps: readonly string[];
@@ -358,7 +357,6 @@ export class HollowPod {
   }
 
   #record(type: EventType, reason: string, message: string, fieldPath?: string): void {
-    if (!this.#deps.recorder) return;
     const { name, namespace, uid, resourceVersion } = this.#state.pod.metadata;
     const about: ObjectReference = { kind: 'Pod', apiVersion: 'v1', name, namespace, uid, resourceVersion };
     this.#deps.recorder.event(fieldPath ? { ...about, fieldPath } : about, type, reason, message);
