@@ -1,5 +1,6 @@
 import type { ObjectMeta } from '../api/generated/types.ts';
 import { setMember } from '../api/meta/json.ts';
+import { SharedParts } from '../api/meta/shared-parts.ts';
 import { groupVersion, type KubeObject } from '../api/resource.ts';
 import { encodeMessage } from '../api/schema/protobuf-encode.ts';
 import type { Put } from '../store/store.ts';
@@ -48,6 +49,7 @@ export class ObjectCodec {
   /** What a writer handed in is kept as it came, and made an object for readers when the first one asks. */
   readonly #recent: Recent<KubeObject>;
   readonly #messages: Recent<Uint8Array>;
+  readonly #parts = new SharedParts();
 
   /** How much of what was decoded is kept, as bytes of JSON; in memory an object takes about four times that. */
   constructor(options: { cachedBytes?: number; cachedMessageBytes?: number } = {}) {
@@ -59,7 +61,7 @@ export class ObjectCodec {
   read<T extends KubeObject>({ bytes }: Version): T {
     const known = this.#recent.get(bytes);
     if (known && Object.isFrozen(known)) return known as T;
-    const object = frozenJson(known ?? JSON.parse(bytes.toString('utf8'))) as T;
+    const object = this.#parts.freeze((known ?? JSON.parse(bytes.toString('utf8'))) as T);
     if (object !== known) this.#recent.set(bytes, object);
     return object;
   }
@@ -86,8 +88,10 @@ export class ObjectCodec {
         const bytes = toBytes(JSON.stringify(written));
         // Who asks for this version next gets what was written: nothing is parsed.
         this.#recent.set(bytes, written);
-        const { uid = '', labels } = object.metadata;
-        return { uid, labels, fields: selectableFields(endpoint, object), bytes };
+        const { uid = '' } = object.metadata;
+        const labels = this.#parts.share(object.metadata.labels);
+        const fields = this.#parts.share(selectableFields(endpoint, object));
+        return { uid, labels, fields, bytes };
       },
     };
   }
@@ -164,27 +168,3 @@ export function selectableValue({ path, boolean }: FieldPath, object: KubeObject
 
 const fieldText = (value: unknown): string =>
   Array.isArray(value) ? value.map((item) => item.ip ?? String(item)).join(',') : String(value);
-
-/**
- * Freezes a tree and makes of it what its JSON text says: members that are undefined are absent. What is frozen already
- * has been through here, all the way down.
- */
-function frozenJson(value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value;
-  if (Array.isArray(value)) {
-    for (let i = 0; i < value.length; i++) value[i] = value[i] === undefined ? null : frozenJson(value[i]);
-    return Object.freeze(value);
-  }
-  const object = value as Record<string, unknown>;
-  for (const name in object) {
-    const member = object[name];
-    if (member === undefined) return frozenJson(withoutUndefined(object));
-    if (typeof member !== 'object' || member === null) continue;
-    const frozen = frozenJson(member);
-    if (frozen !== member) setMember(object, name, frozen);
-  }
-  return Object.freeze(object);
-}
-
-const withoutUndefined = (object: object): object =>
-  Object.fromEntries(Object.entries(object).filter(([, member]) => member !== undefined));

@@ -1,3 +1,4 @@
+import { SharedParts } from '../api/meta/shared-parts.ts';
 import type { Change, Loaded } from './journal.ts';
 import type { StoreEvent, Version } from './version.ts';
 
@@ -10,7 +11,10 @@ export function replay(log: Iterable<Change>, compacted: number): Loaded {
   const events: StoreEvent[] = [];
   // A revision that is no longer in the log was dropped at a compaction, so it is not newer than that.
   let revision = compacted;
-  for (const { version, deleted } of log) {
+  const parts = new SharedParts();
+  for (const { version: read, deleted } of log) {
+    // Objects of one template have the same labels: a header a hundred thousand times takes room.
+    const version = { ...read, labels: parts.share(read.labels), fields: parts.share(read.fields) };
     const id = `${version.resource} ${version.key}`;
     const previous = current.get(id);
     if (deleted) current.delete(id);

@@ -126,12 +126,11 @@ export class CodecCompiler {
     const read = (value: unknown, at: Cursor): unknown => {
       if (!Array.isArray(value)) throw at.mismatch(value, goType);
       at.enter(inList);
-      const out: unknown[] = [];
-      for (let i = 0; i < value.length; i++) {
+      // Not pushed one by one: that leaves room for sixteen more, and these lists live long.
+      const out = value.map((item: unknown, i) => {
         at.steps[at.depth] = i;
-        const item: unknown = value[i];
-        out.push(item === null || item === undefined ? element.zero() : element.read(item, at));
-      }
+        return item === null || item === undefined ? element.zero() : element.read(item, at);
+      });
       at.leave();
       return out;
     };

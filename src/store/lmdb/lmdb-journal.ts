@@ -37,7 +37,11 @@ export class LmdbJournal implements Journal {
     if (format !== stateFormat) await flushed([this.#env.meta.put('format', stateFormat)]);
     await this.#sealAnew();
     const log = this.#env.log.getRange({}).map(({ key, value }) => this.#records.decode(key, value));
-    return replay(log, this.#env.meta.get('compacted') ?? 0);
+    const loaded = replay(log, this.#env.meta.get('compacted') ?? 0);
+    // Nothing is read any more, and the whole file has been: opened anew it is not kept in memory beside the replica.
+    await this.#env.root.close();
+    this.#env = opened(this.#folder);
+    return loaded;
   }
 
   /**

@@ -1,0 +1,170 @@
+/**
+ * The API server under load: the shipped program with the configuration that `up` writes (TLS, RBAC, every write on disk
+ * before it is answered), driven by a process of clients. The floor, a bare TLS server over the same journal library, is
+ * measured in turn with it. Any answer that is not a success ends the bench.
+ * `npx tsx bench/apiserver.ts [--rounds N] [--seconds S] [--only create|get|list|watch|hour|pods]` (root).
+ */
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { get } from 'node:https';
+import {
+  type Bare,
+  compilePrograms,
+  knarr,
+  load,
+  measureReady,
+  probeDelay,
+  resetPeak,
+  type Shipped,
+  startBare,
+  startShipped,
+  usage,
+} from './apiserver/processes.ts';
+import type { Target } from './apiserver/connection.ts';
+import { percentile, report, type Row } from './report.ts';
+
+const option = (name: string, fallback: string): string => {
+  const at = process.argv.indexOf(`--${name}`);
+  return at < 0 ? fallback : (process.argv[at + 1] ?? fallback);
+};
+const rounds = Number(option('rounds', '5'));
+const seconds = Number(option('seconds', '4'));
+const only = option('only', '');
+
+const configMaps = '/api/v1/namespaces/default/configmaps';
+const rows = new Map<string, Row>();
+/** A figure of one round. */
+function note(what: string, value: number, unit: Row['unit'], limit: Pick<Row, 'bar' | 'atLeast'> = {}): void {
+  const row = rows.get(what) ?? { what, unit, values: [], ...limit };
+  row.values.push(value);
+  rows.set(what, row);
+}
+const atLeast = (bar: number) => ({ bar, atLeast: true });
+const atMost = (bar: number) => ({ bar });
+
+type Case = (shipped: Shipped, bare: Bare, round: number) => Promise<void>;
+
+const create: Case = async ({ target }, bare, round) => {
+  const bars: Record<number, number | undefined> = { 16: 3500, 64: 5000 };
+  for (const connections of [1, 16, 64]) {
+    const rate = async (at: Target, prefix: string) => {
+      const order = { do: 'create', kind: 'small', connections, seconds } as const;
+      const made = await load({ ...order, target: at, prefix: `${prefix}-${round}-${connections}` });
+      return made.count / made.seconds;
+    };
+    const floor = await rate(bare.target, 'floor');
+    const ours = await rate(target, 'c');
+    const bar = bars[connections];
+    note(`durable creates, ${connections} connections`, ours, '/s', bar ? atLeast(bar) : {});
+    note(`the floor, ${connections} connections`, floor, '/s');
+    note(`creates of the floor, ${connections} connections`, ours / floor, '×', atLeast(0.6));
+  }
+};
+
+const getOne: Case = async ({ target }, bare) => {
+  const rate = async (at: Target) => {
+    const order = { do: 'get', target: at, path: `${configMaps}/kube-root-ca.crt`, connections: 16, seconds } as const;
+    const { count, seconds: took } = await load(order);
+    return count / took;
+  };
+  note('GET one object, the floor, 16 connections', await rate(bare.target), '/s');
+  note('GET one object, 16 connections', await rate(target), '/s', atLeast(12_000));
+};
+
+/** The bytes of an answer. */
+const fetchBytes = ({ port, ca, token }: Target, path: string): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    const headers = { authorization: `Bearer ${token}` };
+    get({ host: '127.0.0.1', port, path, ca, headers, agent: false }, (answer) => {
+      const pieces: Buffer[] = [];
+      answer.on('data', (piece: Buffer) => pieces.push(piece));
+      answer.on('end', () => resolve(Buffer.concat(pieces)));
+    }).on('error', reject);
+  });
+
+/** In a namespace of their own. */
+const large = '/api/v1/namespaces/kube-public/configmaps';
+
+const list: Case = async ({ target, layout }, bare, round) => {
+  if (round === 0) {
+    await load({ do: 'create', target, kind: 'large', prefix: 'list', connections: 16, count: 20_000 });
+    bare.setList(await fetchBytes(target, large));
+  }
+  const floor = await load({ do: 'list', target: bare.target, path: '/list' });
+  const before = usage(layout).resident;
+  resetPeak(layout);
+  const ours = await load({ do: 'list', target, path: large });
+  note('consistent LIST of 20,000 ConfigMaps', ours.p50, 'ms');
+  note('its size', ours.count / 2 ** 20, 'MB');
+  note('a bare sender of the same bytes', floor.p50, 'ms');
+  note('LIST of the floor', ours.p50 / floor.p50, '×', atMost(1.3));
+  note('extra memory meanwhile', usage(layout).peak - before, 'MB', atMost(20));
+};
+
+/** From where on a watch brings only what is new. */
+const newest = async (target: Target): Promise<string> => {
+  const { metadata } = JSON.parse((await fetchBytes(target, `${configMaps}?limit=1`)).toString());
+  return `${configMaps}?watch=1&resourceVersion=${metadata.resourceVersion}`;
+};
+
+/** A change of one object that is there. */
+const changePath = `${configMaps}/kube-root-ca.crt`;
+
+const watch: Case = async ({ target, layout }, bare) => {
+  const many = { connections: 50, perConnection: 100, changePath, rounds: 6, path: await newest(target) };
+  const floor = await load({ do: 'watch', target: bare.target, ...many });
+  const ours = await load({ do: 'watch', target, ...many });
+  note('one change to 5,000 watches over 50 connections', ours.p50, 'ms');
+  note('the floor', floor.p50, 'ms');
+  note('change to 5,000 watches of the floor', ours.p50 / floor.p50, '×', atMost(1.5));
+  const before = usage(layout).cpuMs;
+  const pace = { perSecond: 100, seconds: 10, connections: 50, perConnection: 10, changePath };
+  const steady = await load({ do: 'changes', target, path: await newest(target), ...pace });
+  const cores = (usage(layout).cpuMs - before) / (steady.seconds * 1000);
+  note('100 changes/s to 500 watches: of one core', cores * 100, '%', atMost(50));
+};
+
+const folderMegabytes = (folder: string): number =>
+  readdirSync(folder).reduce((sum, name) => sum + statSync(join(folder, name)).blocks * 512, 0) / 2 ** 20;
+
+const hour: Case = async ({ target, layout }, _, round) => {
+  if (round > 0) return;
+  const before = folderMegabytes(layout.stateDir);
+  const { count, seconds: took, p99, lateP99 } = await load({ do: 'hour', target, nodes: 500, connections: 8 });
+  note("an hour's writes of 500 nodes (leases, events)", count / took, '/s');
+  note('the journal afterwards', folderMegabytes(layout.stateDir), 'MB', atMost(128));
+  note('the journal before', before, 'MB');
+  note('p99 of the last tenth of that of all', lateP99 / p99, '×', atMost(1.5));
+};
+
+const pods: Case = async (shipped, _, round) => {
+  if (round > 0) return;
+  const { target, layout } = shipped;
+  const made = await load({ do: 'create', target, kind: 'pod', prefix: 'pod', connections: 16, count: 100_000 });
+  note('100,000 pods created', made.count / made.seconds, '/s');
+  note('resident with them', usage(layout).resident, 'MB', atMost(900));
+  const stop = probeDelay(target);
+  const pace = { connections: 1, perConnection: 1, perSecond: 50, seconds: 20, changePath };
+  await load({ do: 'changes', target, path: await newest(target), ...pace });
+  note('p99 of a trivial request under 50 writes/s', percentile(await stop(), 0.99), 'ms', atMost(20));
+  note('ready with them in the journal', await measureReady(shipped), 'ms', atMost(3000));
+  note('resident after that start', usage(layout).resident, 'MB');
+};
+
+const cases: Record<string, Case> = { create, get: getOne, list, watch, hour, pods };
+
+await compilePrograms();
+try {
+  const shipped = await startShipped();
+  const bare = await startBare(shipped.layout, shipped.target.ca);
+  try {
+    for (let round = 0; round < rounds; round++)
+      for (const [name, run] of Object.entries(cases)) if (!only || only === name) await run(shipped, bare, round);
+  } finally {
+    bare.stop();
+  }
+  const flags = process.argv.slice(2).join(' ');
+  report(only ? `apiserver-${only}` : 'apiserver', `npx tsx bench/apiserver.ts ${flags}`.trim(), [...rows.values()]);
+} finally {
+  await knarr('down', '--purge');
+}

@@ -1,0 +1,99 @@
+import { setMember } from './json.ts';
+
+type Json = Record<string, unknown>;
+
+/** Parts of up to so many values are shared as a whole; of larger ones, their parts. */
+const maxPartSize = 40;
+/** How much text of parts is remembered, in characters. */
+const maxText = 4 * 2 ** 20;
+
+/**
+ * Makes shared, frozen objects of decoded ones. Objects made from one template differ in a few places: their equal parts
+ * become one object, known by its JSON text. That is what lets a hundred thousand decoded pods fit into memory.
+ */
+export class SharedParts {
+  /** Two generations; the older one goes when the younger is full. */
+  #young = new Map<string, object>();
+  #old = new Map<string, object>();
+  #text = 0;
+
+  /**
+   * Freezes an object and makes of it what its JSON text says: members that are undefined are absent. What is frozen
+   * already has been through here, all the way down. Takes the object over.
+   */
+  freeze<T extends object>(object: T): T {
+    return this.#members(object, 0) as T;
+  }
+
+  /** The object itself and its sections (metadata, spec) are hardly ever equal to others: parts begin below them. */
+  #members(value: object, depth: number): object {
+    if (Object.isFrozen(value)) return value;
+    return frozen(value, (member, name) => {
+      if (Object.isFrozen(member)) return member;
+      // Who owns what follows from the template and the writer, whatever its size.
+      if (name === 'fieldsV1' || (depth > 0 && sizeUpTo(member, maxPartSize) <= maxPartSize)) return this.#part(member);
+      return this.#members(member, depth + 1);
+    });
+  }
+
+  /** The shared, frozen object that is equal to a small one. Takes it over. */
+  share<T extends object | undefined>(value: T): T {
+    return value && (this.#part(value) as T);
+  }
+
+  #part(value: object): object {
+    if (Object.isFrozen(value)) return value;
+    const text = JSON.stringify(value);
+    const known = this.#young.get(text) ?? this.#old.get(text);
+    const part = known ?? frozenWhole(value);
+    if (!this.#young.has(text)) this.#remember(text, part);
+    return part;
+  }
+
+  #remember(text: string, part: object): void {
+    if (this.#text + text.length > maxText / 2) {
+      this.#old = this.#young;
+      this.#young = new Map();
+      this.#text = 0;
+    }
+    this.#young.set(text, part);
+    this.#text += text.length;
+  }
+}
+
+/** How many values a tree has; counting ends past the limit. */
+function sizeUpTo(value: object, limit: number): number {
+  let size = 1;
+  for (const name in value) {
+    const member: unknown = value[name as never];
+    size += typeof member === 'object' && member !== null ? sizeUpTo(member, limit - size) : 1;
+    if (size > limit) return size;
+  }
+  return size;
+}
+
+const frozenWhole = (value: object): object => (Object.isFrozen(value) ? value : frozen(value, frozenWhole));
+
+/** Freezes a value after `settle` has had its members that are objects; items of a list have no name. */
+function frozen(value: object, settle: (member: object, name: string) => object): object {
+  if (Array.isArray(value)) {
+    for (let i = 0; i < value.length; i++) {
+      const item: unknown = value[i];
+      if (item === undefined) value[i] = null;
+      else if (typeof item === 'object' && item !== null) value[i] = settle(item, '');
+    }
+    return Object.freeze(value);
+  }
+  const object = value as Json;
+  for (const name in object) {
+    const member = object[name];
+    if (member === undefined) return frozen(withoutUndefined(object), settle);
+    if (typeof member !== 'object' || member === null) continue;
+    const settled = settle(member, name);
+    if (settled !== member) setMember(object, name, settled);
+  }
+  return Object.freeze(object);
+}
+
+const withoutUndefined = (object: object): object =>
+  Object.fromEntries(Object.entries(object).filter(([, member]) => member !== undefined));
