@@ -11,7 +11,15 @@ export interface Target {
   token: string;
 }
 
-export const requestText = ({ token }: Target, method: string, path: string, body = '', type = 'application/json') =>
+export const requestText = (
+  { token }: Target,
+  {
+    method,
+    path,
+    body = '',
+    type = 'application/json',
+  }: { method: string; path: string; body?: string; type?: string },
+): Buffer =>
   Buffer.from(
     `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer ${token}\r\nUser-Agent: bench/1.0\r\n` +
       `Accept: application/json\r\nContent-Type: ${type}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,

@@ -41,6 +41,7 @@ export interface Measured {
 const order = JSON.parse(process.argv[2] ?? '') as Order;
 const { target } = order;
 const configMaps = '/api/v1/namespaces/default/configmaps';
+const events = '/api/v1/namespaces/default/events';
 
 const at = (values: number[], share: number): number =>
   values.toSorted((a, b) => a - b)[Math.floor(share * (values.length - 1))] ?? 0;
@@ -77,7 +78,7 @@ function create(o: Extract<Order, { do: 'create' }>): Promise<Measured> {
   return run(o.connections, (i) => {
     if (i >= (o.count ?? Number.POSITIVE_INFINITY) || performance.now() > end) return undefined;
     const { path, body } = creations[o.kind](`${o.prefix}-${i}`, i);
-    return requestText(target, 'POST', path, body);
+    return requestText(target, { method: 'POST', path, body });
   });
 }
 
@@ -85,12 +86,14 @@ function create(o: Extract<Order, { do: 'create' }>): Promise<Measured> {
 async function hour({ nodes, connections }: Extract<Order, { do: 'hour' }>): Promise<Measured> {
   const leases = '/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases';
   const perNode = 400;
-  await run(connections, (i) => (i < nodes ? requestText(target, 'POST', leases, lease(`bench-${i}`, 0)) : undefined));
+  await run(connections, (i) =>
+    i < nodes ? requestText(target, { method: 'POST', path: leases, body: lease(`bench-${i}`, 0) }) : undefined,
+  );
   return run(connections, (i) => {
     if (i >= nodes * perNode) return undefined;
     const [node, turn] = [`bench-${i % nodes}`, Math.floor(i / nodes)];
-    if (turn % 10 === 9) return requestText(target, 'POST', '/api/v1/namespaces/default/events', event(node, i));
-    return requestText(target, 'PUT', `${leases}/${node}`, lease(node, turn));
+    if (turn % 10 === 9) return requestText(target, { method: 'POST', path: events, body: event(node, i) });
+    return requestText(target, { method: 'PUT', path: `${leases}/${node}`, body: lease(node, turn) });
   });
 }
 
@@ -127,8 +130,9 @@ async function openWatches(o: { path: string; connections: number; perConnection
   return () => sessions.forEach((one) => one.destroy());
 }
 
+const mergePatch = 'application/merge-patch+json';
 const patch = (path: string, i: number): Buffer =>
-  requestText(target, 'PATCH', path, JSON.stringify({ data: { turn: String(i) } }), 'application/merge-patch+json');
+  requestText(target, { method: 'PATCH', path, body: JSON.stringify({ data: { turn: String(i) } }), type: mergePatch });
 
 /** How long until a change has reached all watches. */
 async function watch(o: Extract<Order, { do: 'watch' }>): Promise<Measured> {
@@ -171,7 +175,7 @@ async function changes(o: Extract<Order, { do: 'changes' }>): Promise<Measured> 
 }
 
 function get(o: Extract<Order, { do: 'get' }>): Promise<Measured> {
-  const request = requestText(target, 'GET', o.path);
+  const request = requestText(target, { method: 'GET', path: o.path });
   const end = performance.now() + o.seconds * 1000;
   return run(o.connections, () => (performance.now() < end ? request : undefined));
 }
@@ -180,7 +184,7 @@ function get(o: Extract<Order, { do: 'get' }>): Promise<Measured> {
 async function list({ path }: Extract<Order, { do: 'list' }>): Promise<Measured> {
   const connection = await Connection.open(target);
   const began = performance.now();
-  const size = await connection.send(requestText(target, 'GET', path));
+  const size = await connection.send(requestText(target, { method: 'GET', path }));
   const ms = performance.now() - began;
   connection.close();
   return { count: size, seconds: ms / 1000, p50: ms, p99: ms, lateP99: 0 };
