@@ -189,7 +189,21 @@ export function compareSteps(a: string, b: string): number {
   const other = b.charAt(0);
   if (kind !== other) return kinds.indexOf(kind) - kinds.indexOf(other);
   if (kind === 'f' || kind === '.' || a === b) return a < b ? -1 : a > b ? 1 : 0;
+  const order = compareTexts(a, b);
+  if (order !== undefined) return order;
   return compareValues(JSON.parse(a.slice(2)), JSON.parse(b.slice(2)));
+}
+
+/** Most elements of a list have one key with a plain text, the same for all: those need not be parsed. */
+const oneText = /^(k:\{"\w+":"|v:")([\w./-]+)"\}?$/;
+
+function compareTexts(a: string, b: string): number | undefined {
+  const left = oneText.exec(a);
+  const right = left && oneText.exec(b);
+  if (left?.[1] === undefined || left[1] !== right?.[1]) return undefined;
+  const [, , mine = ''] = left;
+  const [, , other = ''] = right;
+  return mine < other ? -1 : mine > other ? 1 : 0;
 }
 
 const valueKinds = ['number', 'string', 'boolean', 'object'];

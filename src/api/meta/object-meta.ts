@@ -206,8 +206,12 @@ function validateManagedFields(entries: ManagedFieldsEntry[], path: string): Fie
   });
 }
 
+const plainManager = /^[ -~]{0,128}$/;
+
 /** The name of a field manager: a query parameter of every write. */
 export function validateFieldManager(manager: string, path: string): FieldError[] {
+  // Asked for each manager in each write: nearly all are plain text.
+  if (plainManager.test(manager)) return [];
   const errors: FieldError[] = [];
   if (Buffer.byteLength(manager) > 128) errors.push(tooLong(path, 128));
   const bad = [...manager].findIndex((c) => /[\p{C}\p{Z}]/u.test(c) && c !== ' ');
