@@ -1,6 +1,6 @@
 import type { ObjectMeta } from '../api/generated/types.ts';
 import { setMember } from '../api/meta/json.ts';
-import { SharedParts } from '../api/meta/shared-parts.ts';
+import { frozenWhole, SharedParts } from '../api/meta/shared-parts.ts';
 import { groupVersion, type KubeObject } from '../api/resource.ts';
 import { encodeMessage } from '../api/schema/protobuf-encode.ts';
 import type { Put } from '../store/store.ts';
@@ -42,6 +42,9 @@ class Recent<T> {
   }
 }
 
+/** Smaller objects (leases, events) have little in common that would be worth looking for. */
+const sharedFrom = 2048;
+
 const defaults = { cachedBytes: 48 * 2 ** 20, cachedMessageBytes: 16 * 2 ** 20 };
 
 /** Between stored bytes and objects: each version is decoded at most once while it is in use. */
@@ -61,7 +64,8 @@ export class ObjectCodec {
   read<T extends KubeObject>({ bytes }: Version): T {
     const known = this.#recent.get(bytes);
     if (known && Object.isFrozen(known)) return known as T;
-    const object = this.#parts.freeze((known ?? JSON.parse(bytes.toString('utf8'))) as T);
+    const decoded = (known ?? JSON.parse(bytes.toString('utf8'))) as T;
+    const object = bytes.length < sharedFrom ? frozenWhole(decoded) : this.#parts.freeze(decoded);
     if (object !== known) this.#recent.set(bytes, object);
     return object;
   }

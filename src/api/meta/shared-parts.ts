@@ -72,7 +72,9 @@ function sizeUpTo(value: object, limit: number): number {
   return size;
 }
 
-const frozenWhole = (value: object): object => (Object.isFrozen(value) ? value : frozen(value, frozenWhole));
+/** The same as `freeze`, with nothing shared: for what is small or does not stay. */
+export const frozenWhole = <T extends object>(value: T): T =>
+  Object.isFrozen(value) ? value : (frozen(value, frozenWhole) as T);
 
 /** Freezes a value after `settle` has had its members that are objects; items of a list have no name. */
 function frozen(value: object, settle: (member: object, name: string) => object): object {
