@@ -56,6 +56,8 @@ export interface AdmissionAnswer {
   /** A JSON patch. */
   patch: unknown;
   warnings: string[];
+  /** Remarks for the audit log. */
+  auditAnnotations: Record<string, string>;
 }
 
 /** Throws `WebhookError` for what is no answer to the request. */
@@ -81,6 +83,7 @@ export function readAnswer(body: unknown, uid: string): AdmissionAnswer {
     status: response.status as Partial<Status> | undefined,
     patch: patch ? parsePatch(String(patch)) : undefined,
     warnings: Array.isArray(response.warnings) ? response.warnings.map(String) : [],
+    auditAnnotations: (response.auditAnnotations ?? {}) as Record<string, string>,
   };
 }
 

@@ -76,6 +76,8 @@ export async function ask(
   try {
     const answer = readAnswer(await caller.call(webhook.clientConfig, review, timeoutSeconds * 1000), uid);
     for (const text of answer.warnings) context.warn(text);
+    for (const [key, value] of Object.entries(answer.auditAnnotations))
+      context.annotate(`${name}/${key}`, String(value));
     if (!answer.allowed) throw denied(name, answer.status);
     return answer;
   } catch (error) {

@@ -1,8 +1,9 @@
 import type { X509Certificate } from 'node:crypto';
 import type { HttpRequest } from '../body.ts';
+import { identity } from '../passed-headers.ts';
 import type { UserInfo } from './user-info.ts';
 
-/** Headers by their names in lower case, each with all its values in order. */
+/** The headers that say who asks or whom he acts for, by their names in lower case, each with all its values in order. */
 export type HeaderLists = Readonly<Record<string, string[] | undefined>>;
 
 /** Node joins the values of headers that repeat; groups may have commas in their names. */
@@ -10,6 +11,7 @@ export function headerLists({ rawHeaders }: Pick<HttpRequest, 'rawHeaders'>): He
   const lists: Record<string, string[]> = {};
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = (rawHeaders[i] as string).toLowerCase();
+    if (!identity.test(name)) continue;
     (lists[name] ??= []).push(rawHeaders[i + 1] as string);
   }
   return lists;

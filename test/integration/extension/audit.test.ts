@@ -14,6 +14,7 @@ import { silentLog } from '../../../src/base/log.ts';
 import { createAuthority, issueCertificate } from '../../../src/pki/issue.ts';
 import { MemoryJournal } from '../../../src/store/memory-journal.ts';
 import { ApiProcess } from './api-process.ts';
+import { WebhookServer } from './webhook-server.ts';
 
 const maps = '/api/v1/namespaces/default/configmaps';
 const policy = `
@@ -142,6 +143,46 @@ describe('audit of a real API server', () => {
     const answer = await server.get('/api/v1/namespaces/default/services');
     expect(answer.headers['audit-id']).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-4/);
     expect(readFileSync(path, 'utf8')).not.toContain(String(answer.headers['audit-id']));
+  });
+
+  it('has the remarks of webhooks and policies', async () => {
+    const hooks = await WebhookServer.start(server.pki);
+    const rules = [{ apiGroups: [''], apiVersions: ['v1'], operations: ['CREATE'], resources: ['configmaps'] }];
+    const group = '/apis/admissionregistration.k8s.io/v1';
+    const clientConfig = hooks.on('/remark', () => ({ allowed: true, auditAnnotations: { seen: 'yes' } }));
+    const webhook = {
+      name: 'remark.test.io',
+      rules,
+      sideEffects: 'None',
+      admissionReviewVersions: ['v1'],
+      clientConfig,
+    };
+    await server.post(`${group}/validatingwebhookconfigurations`, {
+      metadata: { name: 'remark' },
+      webhooks: [webhook],
+    });
+    await server.post(`${group}/validatingadmissionpolicies`, {
+      metadata: { name: 'remarks' },
+      spec: {
+        matchConstraints: { resourceRules: rules },
+        validations: [{ expression: 'size(object.data) < 1', message: 'too much' }],
+        auditAnnotations: [{ key: 'size', valueExpression: 'string(size(object.data))' }],
+      },
+    });
+    await server.post(`${group}/validatingadmissionpolicybindings`, {
+      metadata: { name: 'bound' },
+      spec: { policyName: 'remarks', validationActions: ['Audit'] },
+    });
+    const body = { metadata: { name: 'remarked' }, data: { a: 'b' } };
+    expect((await server.send('POST', maps, { body, headers: asked('six') })).status).toBe(201);
+    const { annotations } = (await events('six'))[0] as AuditEvent;
+    expect(annotations).toMatchObject({ 'remark.test.io/seen': 'yes', 'remarks/size': '1' });
+    expect(JSON.parse(annotations?.['validation.policy.admission.k8s.io/validation_failure'] ?? '')).toEqual([
+      { message: 'too much', policy: 'remarks', binding: 'bound', expressionIndex: 0, validationActions: ['Audit'] },
+    ]);
+    await hooks.close();
+    for (const path of ['validatingwebhookconfigurations/remark', 'validatingadmissionpolicybindings/bound'])
+      await server.send('DELETE', `${group}/${path}`);
   });
 
   it('tells of parts of this process, too', async () => {
