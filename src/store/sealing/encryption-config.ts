@@ -1,5 +1,6 @@
 import { parse } from 'yaml';
-import { aesCbc, aesGcm, identity, type Provider } from './providers.ts';
+import { aesCbc, aesGcm, identity, type Provider, secretbox } from './providers.ts';
+import { secretboxKeyBytes } from './secretbox.ts';
 
 /** How objects of some resources are kept: the first provider seals, all of them open. */
 export interface SealingRule {
@@ -16,6 +17,7 @@ type ProviderConfig = Partial<Record<string, KeyList | null>>;
 const keyed: Record<string, { make: (name: string, key: Buffer) => Provider; sizes: number[] }> = {
   aescbc: { make: aesCbc, sizes: [16, 24, 32] },
   aesgcm: { make: aesGcm, sizes: [16, 24, 32] },
+  secretbox: { make: secretbox, sizes: [secretboxKeyBytes] },
 };
 
 /** Reads apiserver.config.k8s.io/v1 EncryptionConfiguration. Throws an Error that says what is wrong with it. */
@@ -44,7 +46,8 @@ function providersOf(config: ProviderConfig, path: string): Provider[] {
   if (!name || more.length > 0) throw new Error(`${path}: Invalid value: exactly one provider must be set`);
   if (name === 'identity') return [identity];
   const kind = keyed[name];
-  if (!kind) throw new Error(`${path}.${name}: Unsupported value: supported values: aescbc, aesgcm, identity`);
+  if (!kind)
+    throw new Error(`${path}.${name}: Unsupported value: supported values: aescbc, aesgcm, identity, secretbox`);
   const keys = config[name]?.keys ?? [];
   if (keys.length === 0) throw new Error(`${path}.${name}.keys: Required value: at least one key must be listed`);
   const names = keys.map((key) => key.name);

@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Rng } from '../../base/rng.ts';
+import { openBox, sealBox, secretboxNonceBytes } from './secretbox.ts';
 
 /** Seals bytes and opens them again. What it made begins with its prefix. */
 export interface Provider {
@@ -55,3 +56,13 @@ export function aesGcm(name: string, key: Buffer): Provider {
     },
   };
 }
+
+/** NaCl's secretbox: changes are noticed. Nonces are long enough to be random for ever. */
+export const secretbox = (name: string, key: Buffer): Provider => ({
+  prefix: `${sealedPrefix}secretbox:v1:${name}:`,
+  seal(plain, _context, rng) {
+    const nonce = rng.bytes(secretboxNonceBytes);
+    return Buffer.concat([nonce, sealBox(plain, nonce, key)]);
+  },
+  open: (sealed) => openBox(sealed.subarray(secretboxNonceBytes), sealed.subarray(0, secretboxNonceBytes), key),
+});

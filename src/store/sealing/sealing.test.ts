@@ -14,6 +14,7 @@ import { sealedRecords } from './sealed-records.ts';
 const key = (letter: string, bytes = 32) => Buffer.from(letter.repeat(bytes)).toString('base64');
 const aescbc = (...names: string[]) => ({ aescbc: { keys: names.map((name) => ({ name, secret: key(name) })) } });
 const aesgcm = (name: string) => ({ aesgcm: { keys: [{ name, secret: key(name) }] } });
+const secretbox = (name: string) => ({ secretbox: { keys: [{ name, secret: key(name) }] } });
 const identity = { identity: {} };
 const config = (resources: object[]) =>
   JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'EncryptionConfiguration', resources });
@@ -34,6 +35,7 @@ describe('a sealed record', () => {
   it.each([
     ['aescbc', aescbc('a'), 'k8s:enc:aescbc:v1:a:'],
     ['aesgcm', aesgcm('a'), 'k8s:enc:aesgcm:v1:a:'],
+    ['secretbox', secretbox('a'), 'k8s:enc:secretbox:v1:a:'],
   ])('of %s says nothing of the object, and gives all of it back', (_, provider, prefix) => {
     const records = codec(provider);
     const record = records.encode(change(3));
@@ -69,6 +71,12 @@ describe('a sealed record', () => {
     expect(() => codec(aesgcm('a')).decode(1, changed)).toThrow('sealed with another key, or changed since');
     const moved = Buffer.from(record.toString('latin1').replace('ns/a', 'ns/b'), 'latin1');
     expect(() => codec(aesgcm('a')).decode(1, moved)).toThrow('sealed with another key, or changed since');
+  });
+
+  it('notices a change in a box', () => {
+    const box = Buffer.from(codec(secretbox('a')).encode(change(1)));
+    box[box.length - 1] = (box.at(-1) as number) ^ 1;
+    expect(() => codec(secretbox('a')).decode(1, box)).toThrow('sealed with another key, or changed since');
   });
 
   it('is left as it is by those who only move records', () => {
