@@ -273,6 +273,12 @@ write(
   `${banner}import type { GroupVersions, Kind } from '../kind.ts';\n\nexport const release = ${JSON.stringify(kinds.release)};\n${table('servedGroups', 'GroupVersions[]', groupVersions)}${table('servedKinds', 'Kind[]', served)}`,
 );
 const rbac = facts<Record<string, unknown>>('rbac-bootstrap.json');
+// Pod groups are served here: the scheduler may do what upstream lets it when their features are on.
+const allFeatures = rbac['clusterRolesAllFeatureGatesOnDiff'] as { name: string }[];
+const schedulerRole = allFeatures.find(({ name }) => name === 'system:kube-scheduler');
+rbac['clusterRoles'] = (rbac['clusterRoles'] as { name: string }[]).map((role) =>
+  role.name === schedulerRole?.name ? schedulerRole : role,
+);
 const sections = [
   'clusterRoles',
   'controllerRoles',

@@ -18,6 +18,8 @@ export interface PlacedPod {
 export interface NodeInfo {
   readonly name: string;
   readonly node: Node;
+  /** How many nodes had come before it. */
+  readonly born: number;
   /** Its place in every column. */
   readonly slot: number;
   readonly allocatable: ResourceAmounts;

@@ -1,4 +1,9 @@
-import type { NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from '../api/generated/types.ts';
+import type {
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  PodSpec,
+  PreferredSchedulingTerm,
+} from '../api/generated/types.ts';
 import { type LabelColumn, type LabelColumns, nodeNameKey } from './label-columns.ts';
 
 /** One requirement as a table: `allowed[value id]` is 1 when a node with that value passes. */
@@ -27,6 +32,15 @@ export function compileRequired(spec: PodSpec, labels: LabelColumns): CompiledSe
     .filter((term) => !isEmptyTerm(term))
     .map((term) => [...selector.map((r) => compileRequirement(r, r.key, labels)), ...compileTerm(term, labels)]);
 }
+
+/** Preferences with their weights; those that select nothing are left out. */
+export const compilePreferred = (
+  terms: readonly PreferredSchedulingTerm[],
+  labels: LabelColumns,
+): { weight: number; term: CompiledTerm }[] =>
+  terms
+    .filter((item) => item.weight && !isEmptyTerm(item.preference))
+    .map((item) => ({ weight: item.weight, term: compileTerm(item.preference, labels) }));
 
 /** An empty term selects no node. */
 export const isEmptyTerm = (term: NodeSelectorTerm): boolean =>

@@ -190,6 +190,29 @@ describe('topology spread', () => {
     expect(ask(topologySpread, snapshot, revised)).toMatchObject({ n1: 'fits', n3: skewed });
   });
 
+  it('spreads pods that say nothing among those of their Service and controller, also where there are no zones', () => {
+    const snapshot = world(
+      [node('n1'), node('n2'), node('n3')],
+      [
+        [web('1'), 'n1'],
+        [web('2'), 'n1'],
+        [web('3'), 'n2'],
+      ],
+    );
+    const asked = pod('p', { app: 'web' });
+    expect(rate(preferredSpread, snapshot, asked)).toBeUndefined();
+    const service = { metadata: { name: 's', namespace: 'a' }, spec: { selector: { app: 'web' } }, status: {} };
+    snapshot.selectors.setService(service);
+    expect(rate(preferredSpread, snapshot, asked)).toEqual({ n1: 40, n2: 60, n3: 100 });
+    snapshot.selectors.removeService(service);
+    const controller = { kind: 'ReplicaSet', apiVersion: 'apps/v1', name: 'r', uid: 'r', controller: true };
+    const owned = { ...asked, metadata: { ...asked.metadata, ownerReferences: [controller] } };
+    const selector = { matchLabels: { app: 'web' } };
+    snapshot.selectors.setOwner({ kind: 'ReplicaSet' }, { metadata: { uid: 'r' }, spec: { selector } });
+    expect(rate(preferredSpread, snapshot, owned)).toEqual({ n1: 40, n2: 60, n3: 100 });
+    expect(rate(preferredSpread, snapshot, asked)).toBeUndefined();
+  });
+
   it('prefers the emptier domains where it is only a wish', () => {
     const snapshot = world(nodes, [
       [web('1'), 'n1'],

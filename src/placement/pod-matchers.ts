@@ -1,4 +1,4 @@
-import type { LabelSelector } from '../api/generated/types.ts';
+import type { LabelSelector, Pod } from '../api/generated/types.ts';
 import { type LabelMatcher, labelSelectorMatcher } from '../api/meta/label-selector.ts';
 import type { PlacedPod } from './node-info.ts';
 
@@ -53,10 +53,12 @@ export class PodMatcher {
 /** At the limit the oldest matcher is forgotten: it costs one more count over all pods. */
 const maxMatchers = 4096;
 
-export const selectableOf = ({ pod }: PlacedPod): SelectablePod => ({
-  namespace: pod.metadata.namespace ?? '',
-  labels: pod.metadata.labels ?? {},
+export const selectableOfPod = ({ metadata }: Pod): SelectablePod => ({
+  namespace: metadata.namespace ?? '',
+  labels: metadata.labels ?? {},
 });
+
+const selectableOf = ({ pod }: PlacedPod): SelectablePod => selectableOfPod(pod);
 
 /** An equality that every selected pod fulfils, to find a matcher by; undefined when there is none to tell. */
 export function equalityOf(selections: readonly PodSelection[]): string | undefined {

@@ -5,9 +5,8 @@ import type { LabelColumns } from './label-columns.ts';
 import {
   type CompiledSelector,
   type CompiledTerm,
+  compilePreferred,
   compileRequired,
-  compileTerm,
-  isEmptyTerm,
   pinnedNodes,
 } from './node-selector.ts';
 import { podRequests, podRequestsForScoring } from './pod-requests.ts';
@@ -17,6 +16,8 @@ import { type TaintSets, untolerated, unwelcome } from './taints.ts';
 
 /** What a pod's spec asks of a node, computed once for all pods with an equal spec and bound to a snapshot's columns. */
 export interface PodRequirement {
+  /** Equal specs have the same one, as long as it is remembered. */
+  readonly id: number;
   readonly requests: ResourceAmounts;
   readonly bound: BoundRequests;
   readonly scored: { cpu: number; memory: number };
@@ -47,6 +48,7 @@ export class RequirementCache {
   readonly #columns: Columns;
   readonly #bySpec = new WeakMap<PodSpec, PodRequirement>();
   readonly #byText = new Map<string, PodRequirement>();
+  #count = 0;
 
   constructor(columns: Columns) {
     this.#columns = columns;
@@ -58,7 +60,7 @@ export class RequirementCache {
     const text = fingerprint(spec);
     let requirement = this.#byText.get(text);
     if (!requirement) {
-      requirement = compile(spec, this.#columns);
+      requirement = compile(spec, this.#columns, ++this.#count);
       if (this.#byText.size >= maxCached) this.#byText.delete(this.#byText.keys().next().value as string);
       this.#byText.set(text, requirement);
     }
@@ -76,12 +78,13 @@ function fingerprint(spec: PodSpec): string {
   return `${spec.containers.length}${JSON.stringify(parts)}`;
 }
 
-function compile(spec: PodSpec, columns: Columns): PodRequirement {
+function compile(spec: PodSpec, columns: Columns, id: number): PodRequirement {
   const tolerations = spec.tolerations ?? [];
   const requests = podRequests(spec);
   const preferred = spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
   const cordon = { hard: [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' as const }], soft: [] };
   return {
+    id,
     requests,
     bound: columns.resources.bind(requests),
     scored: podRequestsForScoring(spec),
@@ -90,9 +93,7 @@ function compile(spec: PodSpec, columns: Columns): PodRequirement {
     toleratesUnschedulable: !untolerated(cordon, tolerations),
     required: compileRequired(spec, columns.labels),
     pinned: pinnedNodes(spec),
-    preferred: preferred
-      .filter((item) => item.weight && !isEmptyTerm(item.preference))
-      .map((item) => ({ weight: item.weight, term: compileTerm(item.preference, columns.labels) })),
+    preferred: compilePreferred(preferred, columns.labels),
     images: spec.containers.map((container) => imageName(container.image ?? '')),
     tolerated: memoById((id) => (untolerated(columns.taintSets.all[id] as never, tolerations) ? 0 : 1), Boolean),
     unwelcome: memoById((id) => unwelcome(columns.taintSets.all[id] as never, tolerations), Number),

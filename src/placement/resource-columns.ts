@@ -1,8 +1,6 @@
 import { type ResourceAmounts } from './resource-amounts.ts';
 
-/** Indexes of the columns that every snapshot has. */
-export const cpuColumn = 0;
-export const memoryColumn = 1;
+/** Of the columns that every snapshot has (cpu, memory, pods), the last. */
 export const podsColumn = 2;
 
 /** One resource over all node slots. */

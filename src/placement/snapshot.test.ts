@@ -161,13 +161,13 @@ describe('Snapshot', () => {
     const snapshot = new Snapshot();
     const node = randomNode(seededRng(5), 'n');
     expect(snapshot.updateNode(node)).toMatchObject({ added: true });
-    const { generation } = snapshot;
+    const { generation } = snapshot.changes;
     const beat = {
       ...node,
       status: { ...structuredClone(node.status), conditions: [{ type: 'Ready', status: 'True' }] },
     };
     expect(Object.values(snapshot.updateNode(beat))).not.toContain(true);
-    expect(snapshot.generation).toBe(generation);
+    expect(snapshot.changes.generation).toBe(generation);
     const cordoned = { ...beat, spec: { ...node.spec, unschedulable: true } };
     expect(snapshot.updateNode(cordoned)).toMatchObject({ added: false, taints: true, labels: false });
   });

@@ -1,18 +1,24 @@
-import type { Node, Pod, PodSpec } from '../api/generated/types.ts';
+import type { Node, Pod, PodDisruptionBudget, PodGroup, PodSpec } from '../api/generated/types.ts';
+import { Catalog } from './catalog.ts';
+import { ChangeLog } from './change-log.ts';
+import { HomelessPods } from './homeless-pods.ts';
 import { ImageIndex } from './image-index.ts';
 import { LabelColumns, nodeNameKey } from './label-columns.ts';
 import { allocatableOf, isUnchanged, type NodeChange, type NodeInfo, nodeChange, type PlacedPod } from './node-info.ts';
 import { type PodRequirement, RequirementCache } from './pod-requirement.ts';
+import { Nominations } from './nominations.ts';
+import { OwnerSelectors } from './owner-selectors.ts';
 import { PodMatchers } from './pod-matchers.ts';
 import { OwnedTerms, PodTermCache, type PodTerms } from './pod-terms.ts';
 import { ResourceColumns } from './resource-columns.ts';
 import { TaintSets } from './taints.ts';
+import { VolumeCatalog } from './volumes/volume-catalog.ts';
 
 const initialCapacity = 64;
 
 /**
  * Nodes and the pods on them, in columns over node slots. Kept current by single changes, each at a cost that does not
- * depend on the size of the cluster; `generation` counts them. A node keeps its slot as long as it exists.
+ * depend on the size of the cluster; `changes` tells of them. A node keeps its slot as long as it exists.
  */
 export class Snapshot {
   readonly resources = new ResourceColumns(initialCapacity);
@@ -30,7 +36,20 @@ export class Snapshot {
   /** The first `size` are the slots in use, in no particular but a repeatable order. */
   slots = new Int32Array(initialCapacity);
   size = 0;
-  generation = 0;
+  /** How many nodes have come, ever. */
+  nodesAdded = 0;
+  readonly changes = new ChangeLog();
+  /** Claims, volumes and what nodes can attach. */
+  readonly volumes = new VolumeCatalog(() => this.changes.everything());
+  readonly podGroups = new Catalog<PodGroup>(() => {});
+  readonly budgets = new Catalog<PodDisruptionBudget>(() => this.changes.everything());
+  /** Pods that were promised a node. */
+  readonly nominations = new Nominations((node) => {
+    const slot = this.slotOf(node);
+    if (slot !== undefined) this.changes.slot(slot);
+  });
+  /** Services and controllers that select pods. */
+  readonly selectors = new OwnerSelectors(() => this.changes.everything());
   /** How many nodes have a taint, are cordoned, or carry a pod with host ports: filters with nothing to do leave at once. */
   readonly counts = { tainted: 0, cordoned: 0 };
 
@@ -43,8 +62,7 @@ export class Snapshot {
   /** How many pods on nodes have a priority. */
   readonly #priorities = new Map<number, number>();
   readonly #pods = new Map<string, PlacedPod>();
-  /** Pods whose node is not known (yet), by its name. */
-  readonly #homeless = new Map<string, Map<string, PlacedPod>>();
+  readonly #homeless = new HomelessPods();
 
   constructor() {
     this.labels = new LabelColumns(initialCapacity, (key, slot) => {
@@ -89,7 +107,7 @@ export class Snapshot {
   /** Namespaces are selected by their labels; undefined: it is gone. */
   setNamespace(name: string, labels: Readonly<Record<string, string>> | undefined): void {
     this.matchers.setNamespace(name, labels);
-    this.generation++;
+    this.changes.everything();
   }
 
   /** Adds the node or takes over its current state. */
@@ -108,6 +126,7 @@ export class Snapshot {
       name,
       node,
       slot,
+      born: old?.born ?? ++this.nodesAdded,
       allocatable,
       pods: old?.pods ?? new Map(),
       hostPorts: old?.hostPorts ?? [],
@@ -119,8 +138,8 @@ export class Snapshot {
       this.images.remove(slot, old?.node.status?.images);
       this.images.add(slot, node.status?.images);
     }
-    this.generation++;
     if (!old) this.#takeIn(name);
+    this.changes.everything();
     return change;
   }
 
@@ -131,7 +150,7 @@ export class Snapshot {
     if (slot === undefined || !info) return;
     for (const placed of info.pods.values()) {
       this.#count(info, placed, -1);
-      this.#addHomeless(placed);
+      this.#homeless.add(placed);
     }
     this.images.remove(slot, info.node.status?.images);
     this.#setTaints(slot, undefined);
@@ -139,7 +158,7 @@ export class Snapshot {
     this.#nodes[slot] = undefined;
     this.labels.refresh(slot);
     this.#releaseSlot(name, slot);
-    this.generation++;
+    this.changes.everything();
   }
 
   /** Counts the pod on `nodeName`; a pod that is already counted moves or takes over its new state. */
@@ -155,8 +174,8 @@ export class Snapshot {
     if (info) {
       info.pods.set(uid, placed);
       this.#count(info, placed, 1);
-    } else this.#addHomeless(placed);
-    this.generation++;
+      this.changes.slot(info.slot);
+    } else this.#homeless.add(placed);
   }
 
   removePod(uid: string): void {
@@ -164,9 +183,17 @@ export class Snapshot {
     if (!placed) return;
     this.#pods.delete(uid);
     const info = this.#nodes[this.#slotOf.get(placed.nodeName) ?? -1];
-    if (info?.pods.delete(uid)) this.#count(info, placed, -1);
-    else this.#removeHomeless(placed);
-    this.generation++;
+    if (!info?.pods.delete(uid)) return this.#homeless.remove(placed);
+    this.#count(info, placed, -1);
+    this.changes.slot(info.slot);
+  }
+
+  /** Tries something out: what `run` changes it must have taken back when it returns. */
+  tentatively<T>(run: () => T): T {
+    const { generation } = this.changes;
+    const result = run();
+    this.changes.generation = generation;
+    return result;
   }
 
   /** Same node, same needs: only the object is a later one. */
@@ -174,7 +201,7 @@ export class Snapshot {
     this.#pods.set(placed.uid, placed);
     const info = this.#nodes[this.#slotOf.get(placed.nodeName) ?? -1];
     if (!info) {
-      this.#homeless.get(old.nodeName)?.set(placed.uid, placed);
+      this.#homeless.add(placed);
       return;
     }
     info.pods.set(placed.uid, placed);
@@ -182,7 +209,7 @@ export class Snapshot {
     if (before.labels === after.labels && before.deletionTimestamp === after.deletionTimestamp) return;
     this.matchers.count(old, info.slot, -1);
     this.matchers.count(placed, info.slot, 1);
-    this.generation++;
+    this.changes.slot(info.slot);
   }
 
   *#placedPods(): Generator<{ placed: PlacedPod; slot: number }> {
@@ -194,6 +221,7 @@ export class Snapshot {
     const { requirement, pod } = placed;
     this.matchers.count(placed, info.slot, sign);
     this.ownedTerms.count(placed, info.slot, sign);
+    this.volumes.count(pod, sign);
     const priority = pod.spec.priority ?? 0;
     const alike = (this.#priorities.get(priority) ?? 0) + sign;
     if (alike === 0) this.#priorities.delete(priority);
@@ -217,26 +245,11 @@ export class Snapshot {
 
   /** Counts the pods that were here before their node was. */
   #takeIn(name: string): void {
-    const waiting = this.#homeless.get(name);
-    const info = this.#nodes[this.#slotOf.get(name) ?? -1];
-    if (!waiting || !info) return;
-    this.#homeless.delete(name);
-    for (const placed of waiting.values()) {
+    const info = this.#nodes[this.#slotOf.get(name) ?? -1] as NodeInfo;
+    for (const placed of this.#homeless.take(name)) {
       info.pods.set(placed.uid, placed);
       this.#count(info, placed, 1);
     }
-  }
-
-  #addHomeless(placed: PlacedPod): void {
-    const others = this.#homeless.get(placed.nodeName);
-    if (others) others.set(placed.uid, placed);
-    else this.#homeless.set(placed.nodeName, new Map([[placed.uid, placed]]));
-  }
-
-  #removeHomeless(placed: PlacedPod): void {
-    const others = this.#homeless.get(placed.nodeName);
-    others?.delete(placed.uid);
-    if (others?.size === 0) this.#homeless.delete(placed.nodeName);
   }
 
   #takeSlot(name: string): number {

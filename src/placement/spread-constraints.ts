@@ -2,6 +2,7 @@ import type { LabelSelector, Pod, TopologySpreadConstraint } from '../api/genera
 import type { FilterRequest } from './filters/node-filter.ts';
 import type { LabelColumn } from './label-columns.ts';
 import { selectorTest } from './node-selector.ts';
+import { hostnameKey } from './topology.ts';
 import type { PodMatcher } from './pod-matchers.ts';
 
 /** A topology spread constraint of one pod, bound to a snapshot. */
@@ -16,12 +17,46 @@ export interface SpreadConstraint {
   includes(slot: number): boolean;
 }
 
-/** The constraints that must hold (`DoNotSchedule`) or should (`ScheduleAnyway`). */
+/** What pods without constraints of their own get: Kubernetes' own defaults, a list, or nothing (PodTopologySpreadArgs). */
+export interface SpreadDefaults {
+  readonly constraints: readonly TopologySpreadConstraint[];
+  /** Nodes that lack a label of these still take part. */
+  readonly areSystems?: boolean;
+}
+
+export const systemSpreadDefaults: SpreadDefaults = {
+  areSystems: true,
+  constraints: [
+    { maxSkew: 3, topologyKey: hostnameKey, whenUnsatisfiable: 'ScheduleAnyway' },
+    { maxSkew: 5, topologyKey: 'topology.kubernetes.io/zone', whenUnsatisfiable: 'ScheduleAnyway' },
+  ],
+};
+
+/** The constraints that must hold (`DoNotSchedule`) or should (`ScheduleAnyway`): the pod's, or else the defaults. */
 export function spreadConstraints(
-  { snapshot, pod, requirement }: FilterRequest,
+  request: FilterRequest,
   when: 'DoNotSchedule' | 'ScheduleAnyway',
+  defaults: SpreadDefaults,
 ): SpreadConstraint[] {
-  const wanted = (pod.spec.topologySpreadConstraints ?? []).filter((c) => c.whenUnsatisfiable === when);
+  const { pod, snapshot } = request;
+  const own = pod.spec.topologySpreadConstraints ?? [];
+  if (own.length > 0)
+    return bind(
+      request,
+      own.filter((c) => c.whenUnsatisfiable === when),
+    );
+  const offered = defaults.constraints.filter((c) => c.whenUnsatisfiable === when);
+  // Which pods are alike nobody has said: those that the same Services and controllers select.
+  const labelSelector = offered.length > 0 ? snapshot.selectors.of(pod) : undefined;
+  return labelSelector
+    ? bind(
+        request,
+        offered.map((c) => ({ ...c, labelSelector })),
+      )
+    : [];
+}
+
+function bind({ snapshot, pod, requirement }: FilterRequest, wanted: TopologySpreadConstraint[]): SpreadConstraint[] {
   if (wanted.length === 0) return [];
   const suits = requirement.required ? selectorTest(requirement.required) : () => true;
   const isTolerated = (slot: number) => requirement.tolerated(snapshot.taints[slot] as number);

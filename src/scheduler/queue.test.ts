@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '../api/generated/types.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
+import { Snapshot } from '../placement/snapshot.ts';
+import { always, type Hint, type Hints } from './hints.ts';
+import { prioritySort } from './plugins/priority-sort.ts';
+import { schedulingGates } from './plugins/scheduling-gates.ts';
 import { SchedulingQueue } from './queue.ts';
 
 const pod = (uid: string, spec: object = {}): Pod =>
@@ -8,8 +12,18 @@ const pod = (uid: string, spec: object = {}): Pod =>
 
 function queueAt() {
   const clock = new VirtualClock();
+  const snapshot = new Snapshot();
+  const plugin = (name: string, hints: Hints, isLocal = true) => [name, { name, hints, isLocal }] as const;
+  const asked: string[] = [];
+  const onSlot: Hint = ({ pod: waiting }, { slot }) => {
+    asked.push(waiting.metadata.name);
+    return slot === 7;
+  };
   const queue = new SchedulingQueue(clock, {
-    eventsOf: (plugin) => (plugin === 'Fit' ? ['pod.deleted'] : ['node.labels']),
+    compare: prioritySort.compare,
+    blockedBy: (one) => schedulingGates.preEnqueue?.(one),
+    plugins: new Map([plugin('Fit', { 'pod.deleted': onSlot }), plugin('Other', { 'node.labels': always }, false)]),
+    snapshot: () => snapshot,
     onReady: () => {},
   });
   const drain = () => {
@@ -17,8 +31,9 @@ function queueAt() {
     for (let next = queue.pop(); next; next = queue.pop()) uids.push(next.pod.metadata.uid);
     return uids;
   };
-  const park = (uid: string, plugin: string) => queue.park(uid, { rejectedBy: new Set([plugin]), reasons: new Map() });
-  return { clock, queue, drain, park };
+  const park = (uid: string, ...names: string[]) => queue.park(uid, { rejectedBy: new Set(names) });
+  const roomMade = () => queue.onEvent({ kind: 'pod.deleted', slot: 7 });
+  return { clock, queue, drain, park, roomMade, asked };
 }
 
 describe('SchedulingQueue', () => {
@@ -30,25 +45,53 @@ describe('SchedulingQueue', () => {
     expect(drain()).toEqual(['high', 'old', 'new']);
   });
 
-  it('brings a parked pod back for an event its plugin cares for, after its back-off', async () => {
-    const { clock, queue, drain, park } = queueAt();
+  it('brings a parked pod back for an event its plugin cares for and that may help it', () => {
+    const { queue, drain, park, roomMade } = queueAt();
     queue.add(pod('p'));
     drain();
     park('p', 'Fit');
-    queue.onEvent('node.labels');
-    await clock.advance(5000);
+    queue.onEvent({ kind: 'node.labels' });
     expect(drain()).toEqual([]);
-    queue.onEvent('pod.deleted');
-    await clock.advance(999);
+    queue.onEvent({ kind: 'pod.deleted', slot: 3 });
     expect(drain()).toEqual([]);
-    await clock.advance(1);
+    roomMade();
     expect(drain()).toEqual(['p']);
-    park('p', 'Fit');
-    queue.onEvent('pod.deleted');
-    await clock.advance(1999);
-    expect(drain()).toEqual([]);
+  });
+
+  it('asks once for all pods that are alike', () => {
+    const { queue, drain, park, roomMade, asked } = queueAt();
+    const uids = Array.from({ length: 50 }, (_, i) => `p${i}`);
+    for (const uid of uids) queue.add(pod(uid));
+    queue.add(pod('other', { nodeSelector: { a: 'b' } }));
+    drain();
+    for (const uid of [...uids, 'other']) park(uid, 'Fit');
+    roomMade();
+    expect(asked).toEqual(['p0', 'other']);
+    expect(drain()).toHaveLength(51);
+  });
+
+  it('lets a pod back off while there are others, 1 s doubling to 10 s; after an error in any case', async () => {
+    const { clock, queue, park, roomMade } = queueAt();
+    const next = () => queue.pop()?.pod.metadata.uid;
+    queue.add(pod('p'));
+    expect(next()).toBe('p');
+    for (const waitMs of [1000, 2000, 4000, 8000, 10_000, 10_000]) {
+      park('p', 'Fit');
+      roomMade();
+      await clock.advance(waitMs - 1);
+      queue.add(pod('other'));
+      expect(next()).toBe('other');
+      queue.remove('other');
+      await clock.advance(1);
+      queue.add(pod('lesser', { priority: -1 }));
+      expect(next()).toBe('p');
+      queue.remove('lesser');
+    }
+    queue.retry('p');
+    await clock.advance(9999);
+    expect(next()).toBeUndefined();
     await clock.advance(1);
-    expect(drain()).toEqual(['p']);
+    expect(next()).toBe('p');
   });
 
   it('tries everything again after five minutes, and nothing that has been removed', async () => {
@@ -72,15 +115,14 @@ describe('SchedulingQueue', () => {
   });
 
   it('does not give out a pod again whose attempt is not over, whatever happens', async () => {
-    const { clock, queue, drain, park } = queueAt();
+    const { clock, queue, drain, park, roomMade } = queueAt();
     queue.add(pod('p'));
     drain();
     park('p', 'Fit');
-    queue.onEvent('pod.deleted');
-    await clock.advance(1000);
+    roomMade();
     expect(drain()).toEqual(['p']);
     // Its binding is under way now.
-    queue.onEvent('pod.deleted');
+    roomMade();
     queue.add(pod('p', { priority: 1 }));
     await clock.advance(10 * 60_000);
     expect(drain()).toEqual([]);

@@ -1,9 +1,12 @@
 import type { Pod } from '../api/generated/types.ts';
 import { backoffMs } from '../base/backoff.ts';
-import type { Clock, TimerOptions } from '../base/clock.ts';
+import type { Clock } from '../base/clock.ts';
 import { Heap } from '../base/heap.ts';
-import type { ReasonCounts } from './cycle.ts';
-import type { ClusterEvent } from './plugin.ts';
+import type { Snapshot } from '../placement/snapshot.ts';
+import type { ClusterEvent } from './cluster-events.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import { type HintingPlugin, ParkedPods } from './parked-pods.ts';
+import type { QueueOrder } from './plugin.ts';
 
 /** A pod that waits for its node. */
 export interface QueuedPod {
@@ -13,8 +16,8 @@ export interface QueuedPod {
   since: number;
   /** The plugins that turned it away last time. */
   rejectedBy: ReadonlySet<string>;
-  /** Of the last attempt. */
-  reasons: ReasonCounts;
+  /** Of the last attempt, node by node; undefined before it, and when too many others came since. */
+  diagnosis: Diagnosis | undefined;
 }
 
 type Place = 'active' | 'backoff' | 'unschedulable' | 'gated' | 'trying';
@@ -22,42 +25,53 @@ type Place = 'active' | 'backoff' | 'unschedulable' | 'gated' | 'trying';
 interface Entry extends QueuedPod {
   place: Place;
   order: number;
+  /** When it may or must be tried again. */
   readyAt: number;
 }
 
-const backoff = { baseMs: 1000, maxMs: 10_000 };
+const defaultBackoff = { baseMs: 1000, maxMs: 10_000 };
 /** A pod that nothing has brought back is tried again after this long all the same: a hint may have been missed. */
 const leftoverMs = 5 * 60_000;
+/** Pods whose reasons are kept, some kilobytes each in a large cluster; the oldest are forgotten. */
+const maxDiagnoses = 1000;
 
 export interface QueueOptions {
+  /** Who goes first; absent: the older. */
+  compare?: ((a: QueueOrder, b: QueueOrder) => number) | undefined;
+  /** Why a pod must not be tried yet; undefined: nothing against it. */
+  blockedBy(pod: Pod): string | undefined;
   /** Which events are worth a try for a pod that a plugin turned away. */
-  eventsOf(plugin: string): readonly ClusterEvent[];
+  plugins: ReadonlyMap<string, HintingPlugin>;
+  snapshot(): Snapshot;
+  backoff?: { readonly baseMs: number; readonly maxMs: number } | undefined;
   /** Called when there is something to pop. */
   onReady(): void;
 }
 
 /**
- * Pods without a node: those to be tried now, by priority and then by age; those that wait out a failure (1 s doubling to
- * 10 s); those that wait for the cluster to change; and those with scheduling gates. Two timers at most are pending.
+ * Pods without a node: those to be tried now; those that wait out a failure (1 s doubling to 10 s); those that wait for an
+ * event that may help them; and those that must not be tried yet. Two timers at most are pending.
  */
 export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #options: QueueOptions;
   readonly #entries = new Map<string, Entry>();
-  /** Those of the entries that wait for an event: most events find none. */
-  readonly #unschedulable = new Set<Entry>();
-  readonly #active = new Heap<Entry>((a, b) => priorityOf(b) - priorityOf(a) || a.order - b.order);
+  readonly #active: Heap<Entry>;
   readonly #backingOff: WaitingRoom;
-  /** Waiting for an event; the time is only there in case one was missed. */
-  readonly #parked: WaitingRoom;
+  readonly #parked: ParkedPods<Entry>;
+  /** The parked ones in the order in which they are tried whatever happens. */
+  readonly #leftovers = new Set<Entry>();
+  #cancelLeftover: (() => void) | undefined;
+  /** Of those whose reasons are kept, the oldest first. */
+  readonly #diagnosed = new Set<Entry>();
   #order = 0;
 
   constructor(clock: Clock, options: QueueOptions) {
     this.#clock = clock;
     this.#options = options;
-    const release = (entry: Entry) => this.#release(entry);
-    this.#backingOff = new WaitingRoom(clock, release);
-    this.#parked = new WaitingRoom(clock, release, { background: true });
+    this.#active = new Heap<Entry>(options.compare ?? ((a, b) => a.order - b.order));
+    this.#backingOff = new WaitingRoom(clock, (entry) => this.#activate(entry));
+    this.#parked = new ParkedPods(options.plugins, options.snapshot);
   }
 
   /** Takes a pod in, or its new state. */
@@ -67,7 +81,7 @@ export class SchedulingQueue {
     if (known) {
       const worth = known.place === 'unschedulable' && !sameAsked(known.pod, pod);
       known.pod = pod;
-      if (known.place === 'gated' && !isGated(pod)) this.#activate(known);
+      if (known.place === 'gated' && !this.#isBlocked(pod)) this.#activate(known);
       else if (worth) this.#backOff(known);
       return;
     }
@@ -76,53 +90,79 @@ export class SchedulingQueue {
       attempts: 0,
       since: this.#clock.now(),
       rejectedBy: new Set(),
-      reasons: new Map(),
+      diagnosis: undefined,
       place: 'gated',
       order: this.#order++,
       readyAt: 0,
     };
     this.#entries.set(uid, entry);
-    if (!isGated(pod)) this.#activate(entry);
+    if (!this.#isBlocked(pod)) this.#activate(entry);
   }
 
   remove(uid: string): void {
     const entry = this.#entries.get(uid);
     if (!entry) return;
     this.#entries.delete(uid);
-    this.#unschedulable.delete(entry);
+    this.#leave(entry, 'trying');
+    this.#diagnosed.delete(entry);
   }
 
-  /** The next pod to try; it stays known until `remove`, and is not given out again before `park` or `retry`. */
+  /**
+   * The next pod to try; it stays known until `remove`, and is not given out again before `park` or `retry`. When nothing
+   * is due, one that only backs off is brought forward (KEP-5142).
+   */
   pop(): QueuedPod | undefined {
-    for (let entry = this.#active.pop(); entry; entry = this.#active.pop()) {
-      if (this.#entries.get(entry.pod.metadata.uid as string) !== entry || entry.place !== 'active') continue;
-      entry.attempts++;
-      // Events pass it by until it is parked, retried or removed: a pod whose binding is under way must not come again.
-      entry.place = 'trying';
-      return entry;
+    const entry = this.#nextActive() ?? this.#backingOff.take();
+    if (!entry) return undefined;
+    entry.attempts++;
+    // Events pass it by until it is parked, retried or removed: a pod whose binding is under way must not come again.
+    entry.place = 'trying';
+    return entry;
+  }
+
+  /** Takes out those of the pods that wait, to be tried together with one that was popped: they count as having failed as often. */
+  popWith({ pod, attempts }: QueuedPod, uids: Iterable<string>): QueuedPod[] {
+    const taken: Entry[] = [];
+    for (const uid of uids) {
+      const entry = this.#entries.get(uid);
+      if (!entry || entry.place === 'trying' || entry.place === 'gated' || uid === pod.metadata.uid) continue;
+      this.#leave(entry, 'trying');
+      taken.push(entry);
     }
-    return undefined;
+    const most = Math.max(attempts, ...taken.map((entry) => entry.attempts + 1));
+    for (const entry of [this.#entries.get(pod.metadata.uid as string), ...taken]) if (entry) entry.attempts = most;
+    return taken.sort((a, b) => this.#options.compare?.(a, b) ?? a.order - b.order);
   }
 
   /** No node could take it: it waits for an event that its plugins care for. */
-  park(uid: string, verdict: Pick<QueuedPod, 'rejectedBy' | 'reasons'>): void {
+  park(uid: string, verdict: { rejectedBy: ReadonlySet<string>; diagnosis?: Diagnosis }): void {
     const entry = this.#entries.get(uid);
     if (!entry) return;
-    Object.assign(entry, verdict);
+    this.#leave(entry, 'unschedulable');
+    entry.rejectedBy = verdict.rejectedBy;
+    this.#keepDiagnosis(entry, verdict.diagnosis);
     entry.readyAt = this.#clock.now() + leftoverMs;
-    this.#push(entry, 'unschedulable');
+    this.#parked.add(entry);
+    this.#leftovers.add(entry);
+    this.#waitForLeftover();
   }
 
-  /** The attempt failed for a reason of its own (a write that was refused): it comes back after its back-off. */
+  /** The attempt failed for a reason of its own (a write that was refused): it comes back after its back-off, not before. */
   retry(uid: string): void {
     const entry = this.#entries.get(uid);
-    if (entry) this.#backOff(entry);
+    if (entry) this.#backOff(entry, { isError: true });
   }
 
   /** The cluster changed: pods that this may help are tried again, not before their back-off is over. */
   onEvent(event: ClusterEvent): void {
-    for (const entry of this.#unschedulable) {
-      if ([...entry.rejectedBy].some((plugin) => this.#options.eventsOf(plugin).includes(event))) this.#backOff(entry);
+    for (const entry of this.#parked.helpedBy(event)) this.#backOff(entry);
+  }
+
+  /** What blocked some pods may have changed. */
+  recheck(uids: Iterable<string>): void {
+    for (const uid of uids) {
+      const entry = this.#entries.get(uid);
+      if (entry?.place === 'gated' && !this.#isBlocked(entry.pod)) this.#activate(entry);
     }
   }
 
@@ -137,56 +177,101 @@ export class SchedulingQueue {
 
   stop(): void {
     this.#backingOff.stop();
-    this.#parked.stop();
+    this.#cancelLeftover?.();
     this.#entries.clear();
-    this.#unschedulable.clear();
+  }
+
+  #isBlocked(pod: Pod): boolean {
+    return this.#options.blockedBy(pod) !== undefined;
+  }
+
+  #nextActive(): Entry | undefined {
+    for (let entry = this.#active.pop(); entry; entry = this.#active.pop()) {
+      if (this.#entries.get(entry.pod.metadata.uid as string) === entry && entry.place === 'active') return entry;
+    }
+    return undefined;
   }
 
   #activate(entry: Entry): void {
-    entry.place = 'active';
-    this.#unschedulable.delete(entry);
+    this.#leave(entry, 'active');
     this.#active.push(entry);
     this.#options.onReady();
   }
 
-  #backOff(entry: Entry): void {
-    entry.readyAt = this.#clock.now() + (entry.attempts === 0 ? 0 : backoffMs(entry.attempts, backoff));
-    this.#push(entry, 'backoff');
+  #backOff(entry: Entry, { isError = false } = {}): void {
+    this.#leave(entry, 'backoff');
+    const delayMs = entry.attempts === 0 ? 0 : backoffMs(entry.attempts, this.#options.backoff ?? defaultBackoff);
+    entry.readyAt = this.#clock.now() + delayMs;
+    this.#backingOff.add(entry, { isFixed: isError });
+    if (!isError) this.#options.onReady();
   }
 
-  #push(entry: Entry, place: 'backoff' | 'unschedulable'): void {
-    entry.place = place;
-    if (place === 'unschedulable') this.#unschedulable.add(entry);
-    else this.#unschedulable.delete(entry);
-    (place === 'backoff' ? this.#backingOff : this.#parked).add(entry);
-  }
-
-  /** `waited`: as it was when it began to wait; one that a later move has overtaken is dropped. */
-  #release(waited: Entry): void {
-    const entry = this.#entries.get(waited.pod.metadata.uid as string);
-    if (entry?.order === waited.order && entry.place === waited.place && entry.readyAt === waited.readyAt) {
-      this.#activate(entry);
+  #leave(entry: Entry, to: Place): void {
+    if (entry.place === 'unschedulable') {
+      this.#parked.remove(entry);
+      this.#leftovers.delete(entry);
     }
+    entry.place = to;
+  }
+
+  #waitForLeftover(): void {
+    const [first] = this.#leftovers;
+    if (!first || this.#cancelLeftover) return;
+    const run = () => {
+      this.#cancelLeftover = undefined;
+      const now = this.#clock.now();
+      for (const entry of this.#leftovers) {
+        if (entry.readyAt > now) break;
+        this.#activate(entry);
+      }
+      this.#waitForLeftover();
+    };
+    this.#cancelLeftover = this.#clock.after(first.readyAt - this.#clock.now(), run, { background: true });
+  }
+
+  #keepDiagnosis(entry: Entry, diagnosis: Diagnosis | undefined): void {
+    this.#diagnosed.delete(entry);
+    entry.diagnosis = diagnosis;
+    if (!diagnosis) return;
+    this.#diagnosed.add(entry);
+    if (this.#diagnosed.size <= maxDiagnoses) return;
+    const [oldest] = this.#diagnosed;
+    if (!oldest) return;
+    this.#diagnosed.delete(oldest);
+    oldest.diagnosis = undefined;
   }
 }
 
-/** Gives entries back when their time has come. */
+interface Stay {
+  readonly entry: Entry;
+  /** As it was when it began to wait; one that a later move has overtaken is dropped. */
+  readonly readyAt: number;
+  readonly isFixed: boolean;
+}
+
+/** Pods that back off, given back when their time has come. */
 class WaitingRoom {
   readonly #clock: Clock;
   readonly #release: (entry: Entry) => void;
-  readonly #options: TimerOptions;
-  readonly #waiting = new Heap<Entry>((a, b) => a.readyAt - b.readyAt);
+  readonly #waiting = new Heap<Stay>((a, b) => a.readyAt - b.readyAt);
+  /** Those that must not be brought forward. */
+  readonly #fixed = new Heap<Stay>((a, b) => a.readyAt - b.readyAt);
   #timer: { at: number; cancel: () => void } | undefined;
 
-  constructor(clock: Clock, release: (entry: Entry) => void, options: TimerOptions = {}) {
+  constructor(clock: Clock, release: (entry: Entry) => void) {
     this.#clock = clock;
     this.#release = release;
-    this.#options = options;
   }
 
-  add(entry: Entry): void {
-    this.#waiting.push({ ...entry });
+  add(entry: Entry, { isFixed }: { isFixed: boolean }): void {
+    (isFixed ? this.#fixed : this.#waiting).push({ entry, readyAt: entry.readyAt, isFixed });
     this.#schedule();
+  }
+
+  /** Brings the first of those forward that may be. */
+  take(): Entry | undefined {
+    for (let stay = this.#waiting.pop(); stay; stay = this.#waiting.pop()) if (isHere(stay)) return stay.entry;
+    return undefined;
   }
 
   stop(): void {
@@ -194,27 +279,31 @@ class WaitingRoom {
     this.#timer = undefined;
   }
 
+  #first(): Stay | undefined {
+    const [a, b] = [this.#waiting.peek(), this.#fixed.peek()];
+    return a && b ? (a.readyAt <= b.readyAt ? a : b) : (a ?? b);
+  }
+
   #schedule(): void {
-    const next = this.#waiting.peek();
+    const next = this.#first();
     if (!next || (this.#timer && this.#timer.at <= next.readyAt)) return;
     this.#timer?.cancel();
-    const cancel = this.#clock.after(next.readyAt - this.#clock.now(), () => this.#releaseDue(), this.#options);
+    const cancel = this.#clock.after(next.readyAt - this.#clock.now(), () => this.#releaseDue());
     this.#timer = { at: next.readyAt, cancel };
   }
 
   #releaseDue(): void {
     this.#timer = undefined;
     const now = this.#clock.now();
-    for (let next = this.#waiting.peek(); next && next.readyAt <= now; next = this.#waiting.peek()) {
-      this.#waiting.pop();
-      this.#release(next);
+    for (let next = this.#first(); next && next.readyAt <= now; next = this.#first()) {
+      (next.isFixed ? this.#fixed : this.#waiting).pop();
+      if (isHere(next)) this.#release(next.entry);
     }
     this.#schedule();
   }
 }
 
-const priorityOf = ({ pod }: QueuedPod): number => pod.spec.priority ?? 0;
-const isGated = (pod: Pod): boolean => (pod.spec.schedulingGates ?? []).length > 0;
+const isHere = ({ entry, readyAt }: Stay): boolean => entry.place === 'backoff' && entry.readyAt === readyAt;
 
 /** Whether two states of a pod ask the same of a node; status changes are no reason for another try. */
 const sameAsked = (a: Pod, b: Pod): boolean =>

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { events, nodes, pods } from '../api/generated/resources.ts';
+import { events, nodes, persistentvolumeclaims, pods, storageclasses } from '../api/generated/resources.ts';
 import type { Pod, PodSpec } from '../api/generated/types.ts';
 import { StatusError } from '../api/meta/status-error.ts';
 import { silentLog } from '../base/log.ts';
@@ -67,7 +67,8 @@ describe('startScheduler', () => {
       '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, preemption: 0/1 nodes are available: ' +
         '1 No preemption victims found for incoming pod.',
     );
-    expect(scheduler.pending(second.metadata.uid as string)?.reasons).toEqual(new Map([['Insufficient cpu', 1]]));
+    const kept = scheduler.pending(second.metadata.uid as string)?.diagnosis?.byNode();
+    expect(kept).toEqual(new Map([['a', { plugin: 'NodeResourcesFit', reasons: ['Insufficient cpu'] }]]));
     expect(scheduler.explain(second)).toEqual(
       new Map([['a', { plugin: 'NodeResourcesFit', reasons: ['Insufficient cpu'] }]]),
     );
@@ -113,6 +114,110 @@ describe('startScheduler', () => {
     await client.update(pods, { ...gated, spec: { ...gated.spec, schedulingGates: [] } });
     await clock.advance(1000);
     expect(await nodeOf('gated')).toBe('a');
+  });
+
+  it('makes room for a more important pod: nominates, sends the victim away with its reason, then binds', async () => {
+    const { clock, client, start, addNode, addPod, get, nodeOf } = setUp();
+    await addNode('a');
+    start();
+    await addPod('low', '1', { priority: 1 });
+    await clock.advance(100);
+    await addPod('high', '1', { priority: 9, schedulerName: 'default-scheduler' });
+    await clock.advance(100);
+    const low = await get('low');
+    expect(low.metadata.deletionTimestamp).toBeDefined();
+    expect(low.status.conditions).toContainEqual(
+      expect.objectContaining({
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'PreemptionByScheduler',
+        message: 'default-scheduler: preempting to accommodate a higher priority pod',
+      }),
+    );
+    const waiting = await get('high');
+    expect(waiting.status.nominatedNodeName).toBe('a');
+    expect(waiting.status.conditions?.[0]?.message).toBe('0/1 nodes are available: 1 Insufficient cpu.');
+    // Neither does a pod in between get the room, nor is anybody else sent away meanwhile.
+    await addPod('middle', '1', { priority: 5 });
+    await clock.advance(20_000);
+    expect(await nodeOf('middle')).toBeUndefined();
+    await client.delete(pods, { namespace: 'ns', name: 'low' }, { gracePeriodSeconds: 0 });
+    await clock.advance(11_000);
+    expect([await nodeOf('high'), await nodeOf('middle')]).toEqual(['a', undefined]);
+    const said = (await client.list(events)).items.filter((event) => event.reason === 'Preempted');
+    expect(said.map((event) => event.message)).toEqual([`Preempted by pod ${waiting.metadata.uid} on node a`]);
+  });
+
+  it('takes the nomination from a less important pod that it outbids', async () => {
+    const { clock, start, addNode, addPod, get } = setUp();
+    await addNode('a');
+    start();
+    await addPod('low', '1', { priority: 1 });
+    await clock.advance(100);
+    await addPod('middle', '1', { priority: 5 });
+    await clock.advance(100);
+    expect((await get('middle')).status.nominatedNodeName).toBe('a');
+    await addPod('high', '1', { priority: 9 });
+    await clock.advance(100);
+    expect((await get('high')).status.nominatedNodeName).toBe('a');
+    expect((await get('middle')).status.nominatedNodeName).toBeUndefined();
+  });
+
+  it('chooses the node of a claim that waits for it, and binds the pod when the claim is bound', async () => {
+    const { clock, client, start, addNode, addPod, nodeOf } = setUp();
+    await addNode('a');
+    await client.create(storageclasses, {
+      metadata: { name: 'fast' },
+      provisioner: 'csi.example',
+      volumeBindingMode: 'WaitForFirstConsumer',
+    });
+    const created = await client.create(persistentvolumeclaims, {
+      metadata: { name: 'data', namespace: 'ns' },
+      spec: { storageClassName: 'fast', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    });
+    start();
+    await addPod('p', '1', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] });
+    await clock.advance(5000);
+    const claim = await client.get(persistentvolumeclaims, { namespace: 'ns', name: 'data' });
+    expect(claim.metadata.annotations).toEqual({ 'volume.kubernetes.io/selected-node': 'a' });
+    expect(await nodeOf('p')).toBeUndefined();
+    const annotations = { ...claim.metadata.annotations, 'pv.kubernetes.io/bind-completed': 'yes' };
+    const volumeName = `pvc-${created.metadata.uid}`;
+    await client.update(persistentvolumeclaims, {
+      ...claim,
+      metadata: { ...claim.metadata, annotations },
+      spec: { ...claim.spec, volumeName },
+    });
+    await clock.advance(1000);
+    expect(await nodeOf('p')).toBe('a');
+  });
+
+  it('tries another node when the provisioner gives the one it chose back', async () => {
+    const { clock, client, start, addNode, addPod, get } = setUp();
+    await addNode('a');
+    await client.create(storageclasses, {
+      metadata: { name: 'fast' },
+      provisioner: 'csi.example',
+      volumeBindingMode: 'WaitForFirstConsumer',
+    });
+    await client.create(persistentvolumeclaims, {
+      metadata: { name: 'data', namespace: 'ns' },
+      spec: { storageClassName: 'fast', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
+    });
+    start();
+    await addPod('p', '1', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] });
+    await clock.advance(1000);
+    const claim = await client.get(persistentvolumeclaims, { namespace: 'ns', name: 'data' });
+    await client.update(persistentvolumeclaims, { ...claim, metadata: { ...claim.metadata, annotations: {} } });
+    await clock.advance(100);
+    const [condition] = (await get('p')).status.conditions ?? [];
+    expect(condition).toMatchObject({
+      reason: 'SchedulerError',
+      message: 'running PreBind plugin "VolumeBinding": binding volumes: provisioning failed for PVC "data"',
+    });
+    await clock.advance(3000);
+    const again = await client.get(persistentvolumeclaims, { namespace: 'ns', name: 'data' });
+    expect(again.metadata.annotations).toEqual({ 'volume.kubernetes.io/selected-node': 'a' });
   });
 
   it('starts again with what is there: bound pods count, finished ones do not', async () => {

@@ -1,20 +1,31 @@
-import { namespaces, nodes, pods } from '../api/generated/resources.ts';
-import type { Binding, Namespace, Node, Pod } from '../api/generated/types.ts';
+import type { Pod } from '../api/generated/types.ts';
 import { isNotFound } from '../api/meta/status-error.ts';
-import { keyOf } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
 import type { Client } from '../client/client.ts';
 import { BroadcastingRecorder } from '../client/event-recorder.ts';
-import { Informer } from '../client/informer.ts';
-import { Snapshot } from '../placement/snapshot.ts';
-import { explain, type NodeVerdict, schedule } from './cycle.ts';
-import { nodeEvents, podEvents } from './cluster-events.ts';
-import type { SchedulerPlugin } from './plugin.ts';
-import { defaultPlugins } from './plugins.ts';
+import type { Snapshot } from '../placement/snapshot.ts';
+import { bind, BindingFailure, release, reserve } from './binding.ts';
+import { type ClusterEvent, podEvents } from './cluster-events.ts';
+import { ClusterView } from './cluster-view.ts';
+import type { SchedulerConfiguration } from './configuration.ts';
+import { explain, schedule, type Unschedulable } from './cycle.ts';
+import type { NodeVerdict } from './diagnosis.ts';
+import { type PlaceResult, placeTogether } from './gang-cycle.ts';
+import { type Gang, Gangs, groupKey } from './gangs.ts';
+import { WindowMemory } from './node-window.ts';
+import type { HintingPlugin } from './parked-pods.ts';
+import { PermitBarrier } from './permit-barrier.ts';
+import type { Placed, PostFilterResult, SchedulerPlugin } from './plugin.ts';
+import { defaultProfile } from './plugins.ts';
+import { makeRoom } from './preemption/eviction.ts';
+import { priorityOf } from './preemption/victims.ts';
+import { pluginsOf, type Profile } from './profile.ts';
 import { type QueuedPod, SchedulingQueue } from './queue.ts';
+import { referenceOf, reportFailure, reportGang } from './pod-writes.ts';
 import { unschedulableMessage } from './unschedulable-message.ts';
+import { Waiters } from './waiters.ts';
 
 export interface SchedulerDeps {
   client: Client;
@@ -24,9 +35,9 @@ export interface SchedulerDeps {
 }
 
 export interface SchedulerOptions {
-  /** Pods with this `spec.schedulerName` are ours. */
-  name?: string;
-  plugins?: readonly SchedulerPlugin[];
+  /** Pods whose `spec.schedulerName` is the name of one of these are ours. */
+  profiles?: readonly Profile[] | undefined;
+  backoff?: SchedulerConfiguration['backoff'] | undefined;
 }
 
 export interface Scheduler {
@@ -53,17 +64,32 @@ export function startScheduler(deps: SchedulerDeps, options: SchedulerOptions = 
   return new SchedulerLoop(deps, options);
 }
 
+interface Schedules {
+  readonly profile: Profile;
+  readonly memory: WindowMemory;
+  readonly recorder: BroadcastingRecorder;
+}
+
+/** A pod on its way to be bound. */
+interface Assumed {
+  readonly placed: Placed;
+  readonly schedules: Schedules;
+  /** Of a gang: it is bound when the others can be, too. */
+  readonly barrier?: PermitBarrier | undefined;
+}
+
+type Nominated = NonNullable<PostFilterResult['nominated']>;
+
 class SchedulerLoop implements Scheduler {
   readonly #deps: SchedulerDeps;
-  readonly #name: string;
-  readonly #world: { snapshot: Snapshot; plugins: readonly SchedulerPlugin[] };
+  /** By the name that pods ask for. */
+  readonly #schedules: ReadonlyMap<string, Schedules>;
   readonly #queue: SchedulingQueue;
-  readonly #recorder: BroadcastingRecorder;
-  readonly #pods: Informer<Pod>;
-  readonly #nodes: Informer<Node>;
-  readonly #namespaces: Informer<Namespace>;
+  readonly #waiters: Waiters;
+  readonly #view: ClusterView;
   /** Pods whose binding is under way: the informer does not show their node yet. */
-  readonly #assumed = new Set<string>();
+  readonly #assumed = new Map<string, Assumed>();
+  readonly #gangs = new Gangs(() => this.#snapshot.podGroups);
   #start = 0;
   /** Requests under way. */
   #writes = 0;
@@ -71,21 +97,29 @@ class SchedulerLoop implements Scheduler {
   #isReady = false;
   #isStopped = false;
 
-  constructor(deps: SchedulerDeps, { name = defaultName, plugins = defaultPlugins }: SchedulerOptions) {
+  constructor(deps: SchedulerDeps, { profiles = [defaultProfile], backoff }: SchedulerOptions) {
     this.#deps = deps;
-    this.#name = name;
-    this.#world = { snapshot: new Snapshot(), plugins };
-    const eventsByPlugin = new Map(plugins.map((plugin) => [plugin.name, plugin.events]));
+    this.#schedules = new Map(
+      profiles.map((profile) => {
+        const recorder = new BroadcastingRecorder(deps, { component: profile.name });
+        return [profile.name, { profile, memory: new WindowMemory(), recorder }];
+      }),
+    );
+    this.#waiters = new Waiters(deps.clock);
     this.#queue = new SchedulingQueue(deps.clock, {
-      eventsOf: (plugin) => eventsByPlugin.get(plugin) ?? [],
+      compare: profiles[0]?.at.queueSort[0]?.compare,
+      blockedBy: (pod) => this.#blockedBy(pod),
+      plugins: new Map(profiles.flatMap(pluginsOf).map((plugin) => [plugin.name, hintingPlugin(plugin)])),
+      snapshot: () => this.#snapshot,
+      backoff,
       onReady: () => this.#wake(),
     });
-    this.#recorder = new BroadcastingRecorder(deps, { component: name });
-    this.#pods = new Informer<Pod>(deps, pods, { fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' });
-    this.#nodes = new Informer<Node>(deps, nodes);
-    this.#namespaces = new Informer<Namespace>(deps, namespaces);
-    this.#follow();
-    void Promise.all([this.#pods, this.#nodes, this.#namespaces].map((informer) => informer.synced)).then(() => {
+    this.#view = new ClusterView(deps, {
+      set: (old, pod) => this.#setPod(old, pod),
+      remove: (pod) => this.#removePod(pod),
+      happened: (event) => this.#happened(event),
+    });
+    void this.#view.synced.then(() => {
       this.#isReady = true;
       this.#wake();
     });
@@ -96,80 +130,88 @@ class SchedulerLoop implements Scheduler {
   }
 
   explain(pod: Pod): Map<string, NodeVerdict> {
-    return explain(this.#world, pod);
-  }
-
-  get #snapshot(): Snapshot {
-    return this.#world.snapshot;
+    const { profile } = this.#scheduleOf(pod) ?? { profile: defaultProfile };
+    return explain({ snapshot: this.#snapshot, profile }, pod);
   }
 
   stop(): void {
     this.#isStopped = true;
     this.#cancelTurn?.();
-    this.#pods.stop();
-    this.#nodes.stop();
-    this.#namespaces.stop();
+    this.#view.stop();
     this.#queue.stop();
-    this.#recorder.stop();
+    this.#waiters.stop();
+    for (const { recorder } of this.#schedules.values()) recorder.stop();
   }
 
-  #follow(): void {
-    this.#nodes.addHandler({
-      added: (node) => this.#setNode(node),
-      updated: (_old, node) => this.#setNode(node),
-      deleted: (node) => {
-        this.#snapshot.removeNode(node.metadata.name);
-        this.#queue.onEvent('node.deleted');
-      },
-    });
-    this.#namespaces.addHandler({
-      added: (namespace) => this.#setNamespace(namespace),
-      updated: (old, namespace) => {
-        if (old.metadata.labels !== namespace.metadata.labels) this.#setNamespace(namespace);
-      },
-      deleted: ({ metadata }) => this.#snapshot.setNamespace(metadata.name, undefined),
-    });
-    this.#namespaces.start();
-    this.#pods.addHandler({
-      added: (pod) => this.#setPod(undefined, pod),
-      updated: (old, pod) => this.#setPod(old, pod),
-      deleted: (pod) => this.#removePod(pod),
-    });
-    this.#nodes.start();
-    this.#pods.start();
+  get #snapshot(): Snapshot {
+    return this.#view.snapshot;
   }
 
-  #setNode(node: Node): void {
-    for (const event of nodeEvents(this.#snapshot.updateNode(node))) this.#queue.onEvent(event);
+  #scheduleOf({ spec }: Pod): Schedules | undefined {
+    return this.#schedules.get(spec.schedulerName ?? defaultName);
   }
 
-  #setNamespace({ metadata }: Namespace): void {
-    this.#snapshot.setNamespace(metadata.name, metadata.labels ?? {});
-    this.#queue.onEvent('namespace.labels');
+  #blockedBy(pod: Pod): string | undefined {
+    for (const plugin of this.#scheduleOf(pod)?.profile.at.preEnqueue ?? []) {
+      const reason = plugin.preEnqueue?.(pod);
+      if (reason !== undefined) return reason;
+    }
+    return this.#gangs.blockedBy(pod);
+  }
+
+  #happened(event: ClusterEvent): void {
+    if (event.group) {
+      const { namespace, name } = event.group.metadata;
+      this.#queue.recheck(this.#gangs.uidsOf(`${namespace}/${name}`));
+    }
+    this.#queue.onEvent(event);
+    this.#waiters.poke();
   }
 
   #setPod(old: Pod | undefined, pod: Pod): void {
     const uid = pod.metadata.uid as string;
+    this.#gangs.set(pod);
     if (pod.spec.nodeName) {
       this.#assumed.delete(uid);
       this.#queue.remove(uid);
       this.#snapshot.addPod(pod, pod.spec.nodeName);
-      for (const event of podEvents(old, pod)) this.#queue.onEvent(event);
+      this.#breakPromise(pod);
+      for (const event of podEvents(old, pod, this.#snapshot.slotOf(pod.spec.nodeName))) this.#happened(event);
       return;
     }
-    if (pod.metadata.deletionTimestamp || (pod.spec.schedulerName ?? defaultName) !== this.#name) {
+    const promised = pod.status.nominatedNodeName;
+    if (promised !== old?.status.nominatedNodeName) this.#snapshot.nominations.set(pod, promised);
+    if (pod.metadata.deletionTimestamp || !this.#scheduleOf(pod)) {
       this.#queue.remove(uid);
+      this.#breakPromise(pod);
       return;
     }
     this.#queue.add(pod);
+    if (pod.spec.schedulingGroup) this.#queue.recheck(this.#gangs.uidsOf(groupKey(pod)));
   }
 
   #removePod(pod: Pod): void {
     const uid = pod.metadata.uid as string;
     this.#queue.remove(uid);
-    this.#assumed.delete(uid);
+    this.#gangs.remove(pod);
+    const assumed = this.#assumed.get(uid);
+    if (assumed) {
+      this.#assumed.delete(uid);
+      release(assumed.schedules.profile, assumed.placed);
+      assumed.barrier?.fail(new Error(`pod ${pod.metadata.name} is gone`));
+    }
     this.#snapshot.removePod(uid);
-    if (pod.spec.nodeName) this.#queue.onEvent('pod.deleted');
+    this.#breakPromise(pod);
+    if (pod.spec.nodeName) this.#happened({ kind: 'pod.deleted', slot: this.#snapshot.slotOf(pod.spec.nodeName), pod });
+  }
+
+  /** The pod waits for the node no more that was promised to it: others may have it. */
+  #breakPromise(pod: Pod): void {
+    const uid = pod.metadata.uid as string;
+    const node = this.#snapshot.nominations.nodeOf(uid);
+    if (node === undefined) return;
+    this.#snapshot.nominations.remove(uid);
+    this.#happened({ kind: 'pod.deleted', slot: this.#snapshot.slotOf(node), pod });
   }
 
   /** Takes the next turn of the loop, so that everything else gets its own between two. */
@@ -187,51 +229,117 @@ class SchedulerLoop implements Scheduler {
       if (this.#writes >= maxWrites) return;
       const queued = this.#queue.pop();
       if (!queued) return;
-      evaluated += this.#attempt(queued);
+      const schedules = this.#scheduleOf(queued.pod);
+      if (schedules) evaluated += this.#attempt(queued, schedules);
     }
     this.#wake();
   }
 
   /** Returns how many nodes were looked at. */
-  #attempt(queued: QueuedPod): number {
-    const { pod } = queued;
-    const { rng } = this.#deps;
-    const placement = schedule(this.#world, pod, { rng, start: this.#start });
-    this.#start = this.#snapshot.size === 0 ? 0 : (this.#start + placement.evaluated) % this.#snapshot.size;
-    const uid = pod.metadata.uid as string;
-    if ('node' in placement) {
-      this.#assumed.add(uid);
-      this.#snapshot.addPod(pod, placement.node);
-      void this.#write(() => this.#bind(pod, placement.node));
-      return placement.evaluated;
-    }
-    const { reasons, plugins } = placement;
-    const rejectedBy = plugins.size > 0 ? plugins : new Set(this.#world.plugins.map((plugin) => plugin.name));
-    this.#queue.park(uid, { rejectedBy, reasons });
-    const message = unschedulableMessage(this.#snapshot, pod, placement);
-    void this.#write(() => this.#reportUnschedulable(pod, message));
-    return placement.evaluated;
+  #attempt(queued: QueuedPod, schedules: Schedules): number {
+    const gang = this.#gangs.of(queued.pod);
+    if (gang) return this.#attemptGang(queued, gang, schedules);
+    const { result, evaluated } = this.#place(queued.pod, schedules);
+    if (result && 'diagnosis' in result) this.#park(queued.pod, result, schedules);
+    else if (result) this.#startBinding(result, schedules);
+    return evaluated;
   }
 
-  async #bind(pod: Pod, node: string): Promise<void> {
-    const uid = pod.metadata.uid as string;
-    const { name, namespace } = pod.metadata;
-    const binding: Binding = {
-      apiVersion: 'v1',
-      kind: 'Binding',
-      metadata: { name, namespace, uid },
-      target: { kind: 'Node', name: node },
-    };
+  /** Chooses a node and takes what the pod needs there; without a result that was not to be had. */
+  #place(pod: Pod, schedules: Schedules): PlaceResult {
+    const { profile, memory } = schedules;
+    const snapshot = this.#snapshot;
+    const placement = schedule({ snapshot, profile }, pod, { rng: this.#deps.rng, start: this.#start, memory });
+    const { evaluated } = placement;
+    this.#start = snapshot.size === 0 ? 0 : (this.#start + evaluated) % snapshot.size;
+    if (!('node' in placement)) return { result: placement, evaluated };
     try {
-      await this.#deps.client.createSubresource(pods, keyOf(pod), 'binding', binding);
-      this.#recorder.event(
-        referenceOf(pod),
-        'Normal',
-        'Scheduled',
-        `Successfully assigned ${namespace}/${name} to ${node}`,
-      );
+      return { result: reserve(profile, snapshot, pod, placement), evaluated };
     } catch (error) {
-      this.#forget(pod, error);
+      this.#fail(pod, error, schedules);
+      return { evaluated };
+    }
+  }
+
+  /** All that wait of a gang, in one go: if not enough of them find a node, none gets one. Nobody is sent away for them. */
+  #attemptGang(first: QueuedPod, { group, minCount, pods: all }: Gang, schedules: Schedules): number {
+    const { profile, recorder } = schedules;
+    const peaceful = { ...schedules, profile: { ...profile, at: { ...profile.at, postFilter: [] } } };
+    const hasNode = ({ spec, metadata }: Pod) => spec.nodeName || this.#assumed.has(metadata.uid as string);
+    const before = [...all.values()].filter(hasNode).length;
+    const members = [first, ...this.#queue.popWith(first, all.keys())].map(({ pod }) => pod);
+    const { placed, failed, evaluated, shortage } = placeTogether(members, { before, minCount }, (pod) =>
+      this.#place(pod, peaceful),
+    );
+    for (const { pod, why } of failed) this.#park(pod, why, peaceful);
+    const said = {
+      status: shortage ? 'False' : 'True',
+      reason: shortage ? 'Unschedulable' : 'Scheduled',
+      message: shortage ?? '',
+    };
+    void this.#write(() => reportGang(this.#deps, group, said));
+    const barrier = new PermitBarrier(this.#deps.clock, placed.length);
+    for (const one of shortage ? placed.toReversed() : placed) {
+      if (!shortage) {
+        this.#startBinding(one, schedules, barrier);
+        continue;
+      }
+      release(profile, one);
+      // Comes again with the others: an event that helps one of them brings all.
+      this.#queue.park(one.pod.metadata.uid as string, { rejectedBy: new Set(['GangScheduling']) });
+      void this.#write(() => reportFailure(this.#deps, one.pod, said, recorder));
+    }
+    return evaluated;
+  }
+
+  #startBinding(placed: Placed, schedules: Schedules, barrier?: PermitBarrier): void {
+    this.#assumed.set(placed.pod.metadata.uid as string, { placed, schedules, barrier });
+    void this.#write(() => this.#bind(placed, schedules, barrier));
+  }
+
+  #park(pod: Pod, why: Unschedulable, schedules: Schedules): void {
+    const { diagnosis } = why;
+    const { plugins } = diagnosis;
+    const rejectedBy = plugins.size > 0 ? plugins : new Set(pluginsOf(schedules.profile).map(({ name }) => name));
+    this.#queue.park(pod.metadata.uid as string, { rejectedBy, diagnosis });
+    const message = unschedulableMessage(why);
+    const nominated = why.remedies.find((remedy) => remedy.nominated)?.nominated;
+    const isCleared = why.remedies.some((remedy) => remedy.clearsNomination);
+    const had = this.#snapshot.nominations.nodeOf(pod.metadata.uid as string);
+    const promised = nominated?.node ?? (isCleared ? undefined : had);
+    if (promised === undefined) this.#breakPromise(pod);
+    else this.#snapshot.nominations.set(pod, promised);
+    const isNews = promised !== pod.status.nominatedNodeName;
+    const nomination = isNews ? { nominatedNodeName: promised ?? null } : {};
+    void this.#write(() =>
+      reportFailure(this.#deps, pod, { reason: 'Unschedulable', message, nomination }, schedules.recorder),
+    );
+    if (nominated) void this.#write(() => this.#makeRoom(pod, nominated, schedules));
+  }
+
+  async #makeRoom(pod: Pod, { node, victims }: Nominated, { recorder }: Schedules): Promise<void> {
+    const { client, clock, log } = this.#deps;
+    const outbid = [...this.#snapshot.nominations.on(node)].filter((other) => priorityOf(other) < priorityOf(pod));
+    for (const other of outbid) this.#breakPromise(other);
+    await makeRoom({ client, recorder, now: clock.now(), pod, node }, victims, outbid).catch((error: unknown) => {
+      // Not all are on their way out: the pod looks again.
+      log.warn({ err: error, pod: pod.metadata.name }, 'preemption failed');
+      this.#breakPromise(pod);
+      this.#queue.retry(pod.metadata.uid as string);
+    });
+  }
+
+  async #bind(placed: Placed, schedules: Schedules, barrier?: PermitBarrier): Promise<void> {
+    const { pod, node } = placed;
+    const { client, clock } = this.#deps;
+    const waitUntil = (ready: () => boolean, timeoutMs: number) => this.#waiters.until(ready, timeoutMs);
+    try {
+      await bind(schedules.profile, placed, { client, clock, waitUntil }, barrier);
+      const text = `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${node}`;
+      schedules.recorder.event(referenceOf(pod), 'Normal', 'Scheduled', text);
+    } catch (error) {
+      barrier?.fail(error instanceof Error ? error : new Error(String(error)));
+      this.#forget(placed, error, schedules);
     }
   }
 
@@ -242,42 +350,29 @@ class SchedulerLoop implements Scheduler {
     this.#wake();
   }
 
-  #forget(pod: Pod, error: unknown): void {
-    const uid = pod.metadata.uid as string;
-    if (this.#isStopped || !this.#assumed.delete(uid)) return;
-    this.#snapshot.removePod(uid);
+  #forget(placed: Placed, error: unknown, schedules: Schedules): void {
+    const { pod } = placed;
+    if (this.#isStopped || !this.#assumed.delete(pod.metadata.uid as string)) return;
+    release(schedules.profile, placed);
+    this.#happened({ kind: 'pod.deleted', slot: placed.slot, pod });
     // Gone: the informer will say so. After any other answer (somebody else gave it a node, too) it comes again unless
     // the informer tells otherwise before its back-off is over.
-    if (isNotFound(error)) return;
-    this.#deps.log.warn({ err: error, pod: pod.metadata.name }, 'binding failed');
-    this.#queue.retry(uid);
+    if (!isNotFound(error)) this.#fail(pod, error, schedules);
   }
 
-  async #reportUnschedulable(pod: Pod, message: string): Promise<void> {
-    this.#recorder.event(referenceOf(pod), 'Warning', 'FailedScheduling', message);
-    const known = pod.status.conditions?.find((condition) => condition.type === 'PodScheduled');
-    if (known?.status === 'False' && known.reason === 'Unschedulable' && known.message === message) return;
-    const lastTransitionTime = new Date(this.#deps.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
-    const condition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason: 'Unschedulable',
-      message,
-      observedGeneration: pod.metadata.generation,
-      lastTransitionTime: known?.status === 'False' ? known.lastTransitionTime : lastTransitionTime,
-    };
-    const patch = { type: 'strategic' as const, body: { status: { conditions: [condition] } } };
-    await this.#deps.client.patch(pods, keyOf(pod), patch, { subresource: 'status' }).catch((error: unknown) => {
-      if (!isNotFound(error)) this.#deps.log.warn({ err: error, pod: pod.metadata.name }, 'condition not written');
-    });
+  /** Something other than the nodes was wrong: the pod comes again after a while. */
+  #fail(pod: Pod, error: unknown, schedules: Schedules): void {
+    this.#deps.log.warn({ err: error, pod: pod.metadata.name }, 'binding failed');
+    this.#queue.retry(pod.metadata.uid as string);
+    if (!(error instanceof BindingFailure)) return;
+    void this.#write(() =>
+      reportFailure(this.#deps, pod, { reason: 'SchedulerError', message: error.message }, schedules.recorder),
+    );
   }
 }
 
-const referenceOf = (pod: Pod) => ({
-  kind: 'Pod',
-  apiVersion: 'v1',
-  name: pod.metadata.name,
-  namespace: pod.metadata.namespace,
-  uid: pod.metadata.uid ?? '',
-  resourceVersion: pod.metadata.resourceVersion,
+const hintingPlugin = ({ name, hints = {}, filter }: SchedulerPlugin): HintingPlugin => ({
+  name,
+  hints,
+  isLocal: filter?.local ?? false,
 });

@@ -9,6 +9,7 @@ import type { Transport } from '../client/transport.ts';
 import { createClient } from '../client/typed-client.ts';
 import { type RunningControllers, startControllers } from '../controllers/controllers.ts';
 import type { SchedulerPlugin } from '../scheduler/plugin.ts';
+import { profileOf } from '../scheduler/profile.ts';
 import { type Scheduler, startScheduler } from '../scheduler/scheduler.ts';
 import type { KeyPair } from '../pki/issue.ts';
 import type { Journal } from '../store/journal.ts';
@@ -150,7 +151,8 @@ export class ControlPlane {
     if (!scheduler) return;
     const client = this.clientFor(schedulerUser, 'kube-scheduler');
     const deps = { client, clock, rng: this.#rng('scheduler'), log: log.child({ component: 'scheduler' }) };
-    this.#scheduler ??= startScheduler(deps, { plugins: schedulerPlugins });
+    const profiles = schedulerPlugins && [profileOf(schedulerPlugins)];
+    this.#scheduler ??= startScheduler(deps, { profiles });
   }
 
   stopControllers(): void {

@@ -1,27 +1,29 @@
 import type { Mutant } from './mutant.ts';
 
 const queueTest = 'src/scheduler/queue.test.ts';
+const preemptionTest = 'src/scheduler/preemption/preempt.test.ts';
+const reference = 'chooses the same node and victims, remembered dry runs or not';
 
 export const scheduler: Mutant[] = [
   {
     bug: 'the youngest pod goes first',
-    file: 'src/scheduler/queue.ts',
-    find: '|| a.order - b.order)',
-    replace: '|| b.order - a.order)',
+    file: 'src/scheduler/plugins/priority-sort.ts',
+    find: '|| a.order - b.order',
+    replace: '|| b.order - a.order',
     test: { file: queueTest, name: 'gives pods out by priority, then by age' },
   },
   {
     bug: 'a parked pod comes back for any event',
-    file: 'src/scheduler/queue.ts',
-    find: 'this.#options.eventsOf(plugin).includes(event)',
-    replace: 'this.#options.eventsOf(plugin).length > 0',
+    file: 'src/scheduler/parked-pods.ts',
+    find: 'hints[event.kind]?.(waiting, event)',
+    replace: 'hints[event.kind]',
     test: { file: queueTest, name: 'brings a parked pod back for an event its plugin cares for' },
   },
   {
     bug: 'a gated pod is given out',
-    file: 'src/scheduler/queue.ts',
-    find: 'const isGated = (pod: Pod): boolean => (pod.spec.schedulingGates ?? []).length > 0;',
-    replace: 'const isGated = (pod: Pod): boolean => (pod.spec.schedulingGates ?? []).length > 1;',
+    file: 'src/scheduler/plugins/scheduling-gates.ts',
+    find: 'gates.length > 0',
+    replace: 'gates.length > 1',
     test: { file: queueTest, name: 'holds gated pods until the last gate falls' },
   },
   {
@@ -30,5 +32,75 @@ export const scheduler: Mutant[] = [
     find: 'const leftoverMs = 5 * 60_000;',
     replace: 'const leftoverMs = 500 * 60_000;',
     test: { file: queueTest, name: 'tries everything again after five minutes' },
+  },
+  {
+    bug: 'pods as important as the one that comes are sent away',
+    file: 'src/scheduler/preemption/victims.ts',
+    find: 'priorityOf(placed.pod) < priorityOf(pod))',
+    replace: 'priorityOf(placed.pod) <= priorityOf(pod))',
+    test: { file: preemptionTest, name: reference },
+  },
+  {
+    bug: 'disruption budgets do not count',
+    file: 'src/scheduler/preemption/victims.ts',
+    find: "split[isViolating ? 'violating' : 'others']",
+    replace: "split['others']",
+    test: { file: preemptionTest, name: reference },
+  },
+  {
+    bug: 'who could stay is sent away all the same',
+    file: 'src/scheduler/preemption/victims.ts',
+    find: 'if (!evaluation.failedNow(slot)) return false;',
+    replace: '',
+    test: { file: preemptionTest, name: 'sends away as few as it takes' },
+  },
+  {
+    bug: 'a dry run is remembered though pods have come and gone',
+    file: 'src/scheduler/preemption/dry-runs.ts',
+    find: 'for (const slot of changed) known.results.delete(slot);',
+    replace: '',
+    test: { file: preemptionTest, name: reference },
+  },
+  {
+    bug: 'a room that was made for one pod is given to a lesser one',
+    file: 'src/placement/nominations.ts',
+    find: '(other.spec.priority ?? 0) >= priority &&',
+    replace: '(other.spec.priority ?? 0) < priority &&',
+    test: { file: preemptionTest, name: 'keeps others out meanwhile' },
+  },
+  {
+    bug: 'a window of equal pods does not notice what has changed',
+    file: 'src/scheduler/node-window.ts',
+    find: 'if (isIn && fits) nodes.rescore(slot);',
+    replace: 'if (isIn && fits) continue;',
+    test: { file: 'src/scheduler/node-window.test.ts', name: 'knows the same nodes and totals as a window' },
+  },
+  {
+    bug: 'an assumed volume stays assumed when the pod is not bound',
+    file: 'src/scheduler/binding.ts',
+    find: 'for (const plugin of profile.at.reserve.toReversed()) plugin.unreserve?.(placed);',
+    replace: '',
+    test: { file: 'src/scheduler/binding.test.ts', name: 'gives everything back' },
+  },
+  {
+    bug: 'a gang starts with one pod less than it wants',
+    file: 'src/scheduler/gang-cycle.ts',
+    find: 'scheduled < minCount',
+    replace: 'scheduled < minCount - 1',
+    test: { file: 'src/scheduler/gangs.test.ts', name: 'never stand with less than their minimum' },
+  },
+  {
+    bug: 'a gang that cannot start keeps the room it found',
+    file: 'src/scheduler/scheduler.ts',
+    find: '      release(profile, one);',
+    replace: '',
+    test: { file: 'src/scheduler/gangs.test.ts', name: 'get all of their nodes or none' },
+  },
+  {
+    bug: 'a gang is bound though one of its pods cannot be',
+    file: 'src/scheduler/permit-barrier.ts',
+    find: 'if (--this.#missing === 0) {',
+    replace: 'if (--this.#missing >= 0) {',
+    test: { file: 'src/scheduler/gangs.test.ts', name: 'lets all through with the last' },
   },
 ];

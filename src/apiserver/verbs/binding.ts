@@ -54,6 +54,8 @@ const plain = (message: string): StatusError =>
 
 function assign(pod: Pod, binding: Binding, { node, now }: { node: string; now: string }): void {
   pod.spec.nodeName = node;
+  // The promise is kept (ClearingNominatedNodeNameAfterBinding, KEP-5278).
+  delete pod.status.nominatedNodeName;
   const { annotations, labels } = binding.metadata ?? {};
   if (annotations) pod.metadata.annotations = { ...pod.metadata.annotations, ...annotations };
   if (labels) pod.metadata.labels = { ...pod.metadata.labels, ...labels };

@@ -7,7 +7,13 @@ import type { EventType } from '../../client/event-recorder.ts';
 import { claimNamesOf } from '../../placement/volumes/claim-names.ts';
 import { type ControllerContext, defineController, done, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
-import { annotationNames, bestVolume, classOf, isReservedFor, mismatch } from './matching.ts';
+import {
+  annotationNames,
+  bestVolume,
+  classOf,
+  isReservedFor,
+  mismatch,
+} from '../../placement/volumes/volume-matching.ts';
 
 interface Caches {
   volumes(): PersistentVolume[];

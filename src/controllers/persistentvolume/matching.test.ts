@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/generated/types.ts';
 import { ttlFor } from '../node/ttl.ts';
-import { bestVolume, mismatch } from './matching.ts';
+import { bestVolume, mismatch } from '../../placement/volumes/volume-matching.ts';
 import { phaseOf } from './phase.ts';
 
 const volume = (name: string, storage: string, spec: object = {}, phase = 'Available'): PersistentVolume =>

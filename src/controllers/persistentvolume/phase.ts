@@ -3,7 +3,7 @@ import type { PersistentVolume, PersistentVolumeClaim } from '../../api/generate
 import { isNotFound } from '../../api/meta/status-error.ts';
 import type { Client } from '../../client/client.ts';
 import { type ControllerContext, defineController, done, watch } from '../runtime.ts';
-import { annotationNames } from './matching.ts';
+import { annotationNames } from '../../placement/volumes/volume-matching.ts';
 
 type Phase = 'Available' | 'Bound' | 'Released' | 'Failed';
 

@@ -2,7 +2,7 @@ import { persistentvolumeclaims, persistentvolumes } from '../../api/generated/r
 import type { PersistentVolumeClaim } from '../../api/generated/types.ts';
 import { compareQuantity } from '../../api/meta/quantity.ts';
 import { keyOf, keyText } from '../../api/resource.ts';
-import { requestOf, storageOf } from '../persistentvolume/matching.ts';
+import { requestOf, storageOf } from '../../placement/volumes/volume-matching.ts';
 import { defineController, done, watch } from '../runtime.ts';
 
 /**

@@ -13,7 +13,7 @@ import {
 import type { Client } from '../../client/client.ts';
 import type { EventRecorder, EventType } from '../../client/event-recorder.ts';
 import type { Informer } from '../../client/informer.ts';
-import { annotationNames, classOf, requestOf, storageOf } from '../persistentvolume/matching.ts';
+import { annotationNames, classOf, requestOf, storageOf } from '../../placement/volumes/volume-matching.ts';
 import { defineController, done, type Result, watch } from '../runtime.ts';
 
 interface Work {

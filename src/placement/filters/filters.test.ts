@@ -132,14 +132,12 @@ describe('nodeAffinity', () => {
     expect(ask(nodeAffinity, growing, { affinity })).toEqual({ a: [] });
   });
 
-  it('tells nodes that a pod pinned elsewhere never asked about from those that do not match', () => {
+  it('names the only nodes that come into question when the pod does', () => {
     const affinity = required({ matchFields: [{ key: 'metadata.name', operator: 'In', values: ['b'] }] });
-    const elsewhere = "node(s) didn't satisfy plugin(s) [NodeAffinity]";
-    expect(ask(nodeAffinity, snapshot, { affinity })).toEqual({ a: [elsewhere], b: [] });
-    expect(ask(nodeAffinity, snapshot, { affinity, nodeSelector: { zone: 'x' } })).toEqual({
-      a: [elsewhere],
-      b: [reason],
-    });
+    const asked = pod('asked', { affinity });
+    const test = nodeAffinity.prepare({ snapshot, pod: asked, requirement: snapshot.requirementOf(asked.spec) });
+    expect(test?.only).toEqual([snapshot.slotOf('b')]);
+    expect(ask(nodeAffinity, snapshot, { affinity })).toEqual({ a: [reason], b: [] });
   });
 });
 

@@ -3,6 +3,7 @@ import { type NodeFilter, testFor } from './node-filter.ts';
 
 /** A host port can be had once per node, protocol and address. */
 export const nodePorts: NodeFilter = {
+  local: true,
   prepare({ snapshot, requirement }) {
     const { hostPorts } = requirement;
     if (hostPorts.length === 0) return undefined;

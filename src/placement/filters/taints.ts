@@ -3,6 +3,7 @@ import { type NodeFilter, testFor } from './node-filter.ts';
 
 /** NoSchedule and NoExecute taints must be tolerated. */
 export const taintsTolerated: NodeFilter = {
+  local: true,
   prepare({ snapshot, requirement }) {
     if (snapshot.counts.tainted === 0) return undefined;
     const { taints, taintSets } = snapshot;

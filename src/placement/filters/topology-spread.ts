@@ -1,6 +1,12 @@
-import { hasAllDomains, type SpreadConstraint, spreadConstraints } from '../spread-constraints.ts';
+import {
+  hasAllDomains,
+  type SpreadConstraint,
+  type SpreadDefaults,
+  spreadConstraints,
+  systemSpreadDefaults,
+} from '../spread-constraints.ts';
 import type { Snapshot } from '../snapshot.ts';
-import type { NodeFilter } from './node-filter.ts';
+import type { FilterRequest, NodeFilter, NodeTest } from './node-filter.ts';
 
 const mismatch = "node(s) didn't match pod topology spread constraints";
 const missing = `${mismatch} (missing required label)`;
@@ -13,9 +19,13 @@ interface Skew {
 }
 
 /** `topologySpreadConstraints` that must hold: no domain may be too far ahead of the emptiest. */
-export const topologySpread: NodeFilter = {
-  prepare(request) {
-    const constraints = spreadConstraints(request, 'DoNotSchedule');
+export const topologySpread: NodeFilter = topologySpreadWith(systemSpreadDefaults);
+
+export function topologySpreadWith(defaults: SpreadDefaults): NodeFilter {
+  return { prepare };
+
+  function prepare(request: FilterRequest): NodeTest | undefined {
+    const constraints = spreadConstraints(request, 'DoNotSchedule', defaults);
     if (constraints.length === 0) return undefined;
     const skews = constraints.map((constraint) => skewOf(request.snapshot, constraint, constraints));
     const fits = (slot: number) =>
@@ -29,8 +39,8 @@ export const topologySpread: NodeFilter = {
       reasons: (slot) => [hasAllDomains(constraints, slot) ? mismatch : missing],
       resolvable: (slot) => hasAllDomains(constraints, slot),
     };
-  },
-};
+  }
+}
 
 function skewOf(snapshot: Snapshot, constraint: SpreadConstraint, all: readonly SpreadConstraint[]): Skew {
   const { column, matcher, minDomains } = constraint;

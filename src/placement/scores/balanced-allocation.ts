@@ -1,23 +1,39 @@
-import { cpuColumn, memoryColumn, type ResourceColumn } from '../resource-columns.ts';
+import { defaultResources, type WeightedResource } from './allocation.ts';
 import { maxScore, type NodeScore } from './node-score.ts';
 
-/** Prefers nodes whose cpu and memory fill up evenly. Silent for pods that ask for neither. */
-export const balancedAllocation: NodeScore = {
-  prepare({ snapshot, requirement }) {
-    const cpuAsked = requirement.requests['cpu'] ?? 0;
-    const memoryAsked = requirement.requests['memory'] ?? 0;
-    if (!cpuAsked && !memoryAsked) return undefined;
-    const cpu = snapshot.resources.all[cpuColumn] as ResourceColumn;
-    const memory = snapshot.resources.all[memoryColumn] as ResourceColumn;
-    return (slot) => {
-      const cpuShare = share((cpu.requested[slot] as number) + cpuAsked, cpu.allocatable[slot] as number);
-      const memoryShare = share((memory.requested[slot] as number) + memoryAsked, memory.allocatable[slot] as number);
-      // With one of the two there is nothing to balance.
-      const deviation = cpuShare < 0 || memoryShare < 0 ? 0 : Math.abs(cpuShare - memoryShare) / 2;
-      return Math.trunc((1 - deviation) * maxScore);
-    };
-  },
-};
+/** Prefers nodes whose resources fill up evenly. Silent for pods that ask for none of them. */
+export function balancedAllocationOf(resources: readonly WeightedResource[]): NodeScore {
+  return {
+    local: true,
+    prepare({ snapshot, requirement }) {
+      const asked = resources.map(({ name }) => requirement.requests[name] ?? 0);
+      if (asked.every((amount) => amount === 0)) return undefined;
+      const columns = resources.map(({ name }) => snapshot.resources.all[snapshot.resources.indexOf(name)]);
+      const shares = new Float64Array(resources.length);
+      return (slot) => {
+        let count = 0;
+        for (let i = 0; i < columns.length; i++) {
+          const allocatable = columns[i]?.allocatable[slot] as number;
+          // With one that the node does not offer there is nothing to balance.
+          if (allocatable === 0) continue;
+          const used = (columns[i]?.requested[slot] as number) + (asked[i] as number);
+          shares[count++] = Math.min(used / allocatable, 1);
+        }
+        return Math.trunc((1 - deviation(shares, count)) * maxScore);
+      };
+    },
+  };
+}
 
-/** -1 stands for "the node offers none". */
-const share = (used: number, allocatable: number): number => (allocatable === 0 ? -1 : Math.min(used / allocatable, 1));
+export const balancedAllocation: NodeScore = balancedAllocationOf(defaultResources);
+
+/** The standard deviation of the first `count`. */
+function deviation(shares: Float64Array, count: number): number {
+  if (count < 2) return 0;
+  if (count === 2) return Math.abs((shares[0] as number) - (shares[1] as number)) / 2;
+  let sum = 0;
+  for (let i = 0; i < count; i++) sum += shares[i] as number;
+  let squares = 0;
+  for (let i = 0; i < count; i++) squares += ((shares[i] as number) - sum / count) ** 2;
+  return Math.sqrt(squares / count);
+}

@@ -10,6 +10,7 @@ const largeBytes = 1000 * mebibyte;
  * an image on one node does not pull every pod there.
  */
 export const imageLocality: NodeScore = {
+  local: true,
   prepare({ snapshot, requirement }) {
     const { images } = requirement;
     const present = images.map((image) => snapshot.images.sizes(image)).filter((sizes) => sizes !== undefined);

@@ -1,17 +1,29 @@
 import type { LabelColumn } from '../label-columns.ts';
 import type { SelectablePod } from '../pod-matchers.ts';
 import { tally } from '../topology.ts';
-import { maxScore, type NodeScore } from './node-score.ts';
+import type { FilterRequest } from '../filters/node-filter.ts';
+import { maxScore, type NodeScore, type ScoreSlot } from './node-score.ts';
 
-/** What a required affinity of a pod that is there counts (upstream's `hardPodAffinityWeight`). */
-const attraction = 1;
+/** InterPodAffinityArgs (kubescheduler.config.k8s.io/v1). */
+export interface InterPodPreferenceArgs {
+  /** What a required affinity of a pod that is there counts. */
+  hardPodAffinityWeight?: number;
+  /** Only what the pod itself prefers counts. */
+  ignorePreferredTermsOfExistingPods?: boolean;
+}
 
 /** Preferred pod affinity and anti-affinity, of the pod and of those that are there already. */
-export const interPodPreference: NodeScore = {
-  normalize: spread,
-  prepare({ snapshot, pod }) {
+export const interPodPreference: NodeScore = interPodPreferenceWith({});
+
+export function interPodPreferenceWith({
+  hardPodAffinityWeight: attraction = 1,
+  ignorePreferredTermsOfExistingPods = false,
+}: InterPodPreferenceArgs): NodeScore {
+  return { normalize: spread, prepare };
+
+  function prepare({ snapshot, pod }: FilterRequest): ScoreSlot | undefined {
     const { preferred } = snapshot.termsOf(pod);
-    if (preferred.length === 0 && snapshot.ownedTerms.isEmpty) return undefined;
+    if (preferred.length === 0 && (ignorePreferredTermsOfExistingPods || snapshot.ownedTerms.isEmpty)) return undefined;
     const asked: SelectablePod = { namespace: pod.metadata.namespace ?? '', labels: pod.metadata.labels ?? {} };
     const sums = new Map<string, { column: LabelColumn; sums: Float64Array }>();
     const sumsOf = (topologyKey: string) => {
@@ -25,7 +37,7 @@ export const interPodPreference: NodeScore = {
       const totals = tally(snapshot, to.column, snapshot.matchers.of([term.selection]).bySlot);
       for (let i = 1; i < totals.length; i++) to.sums[i] = (to.sums[i] as number) + weight * (totals[i] as number);
     }
-    for (const term of snapshot.ownedTerms.of(asked.labels)) {
+    for (const term of ignorePreferredTermsOfExistingPods ? [] : snapshot.ownedTerms.of(asked.labels)) {
       if (term.kind === 'antiAffinity' || !snapshot.matchers.selects(term.selection, asked)) continue;
       const to = sumsOf(term.topologyKey);
       const weight = term.kind === 'affinity' ? attraction : term.weight;
@@ -38,8 +50,8 @@ export const interPodPreference: NodeScore = {
     const all = [...sums.values()];
     return (slot) =>
       all.reduce((sum, { column, sums: byDomain }) => sum + (byDomain[column.bySlot[slot] as number] as number), 0);
-  },
-};
+  }
+}
 
 /** The lowest sum becomes 0, the highest 100. */
 function spread(raw: Float64Array): void {

@@ -5,6 +5,8 @@ export type ScoreSlot = (slot: number) => number;
 
 /** How well a node suits a pod that it can take. */
 export interface NodeScore {
+  /** As of a filter: it depends on nothing but the slot and the pod's requirement. */
+  readonly local?: boolean;
   /** Undefined: all nodes are alike to it. `feasible` are the slots that will be asked about. */
   prepare(request: FilterRequest, feasible: readonly number[]): ScoreSlot | undefined;
   /**

@@ -3,6 +3,7 @@ import type { NodeScore } from './node-score.ts';
 
 /** Fewer PreferNoSchedule taints that the pod does not tolerate are better. */
 export const preferredTaints: NodeScore = {
+  local: true,
   normalize: 'lower',
   prepare({ snapshot, requirement }) {
     if (snapshot.counts.tainted === 0) return undefined;

@@ -3,7 +3,7 @@ import type { Node, Pod, PodSpec } from '../../api/generated/types.ts';
 import { Snapshot } from '../snapshot.ts';
 import { balancedAllocation } from './balanced-allocation.ts';
 import { imageLocality } from './image-locality.ts';
-import { leastAllocated } from './least-allocated.ts';
+import { allocation, leastAllocated } from './allocation.ts';
 import type { NodeScore } from './node-score.ts';
 import { preferredAffinity } from './preferred-affinity.ts';
 import { preferredTaints } from './preferred-taints.ts';
@@ -50,6 +50,29 @@ describe('scores', () => {
     snapshot.addPod(pod('a'), 'used');
     // 100m and 200Mi each: 90 and 80, then 80 and 60.
     expect(rate(leastAllocated, snapshot, pod('p'))).toEqual({ idle: 85, used: 70 });
+  });
+
+  it('other strategies: full nodes first, or as a line through points says, also for extended resources', () => {
+    const gpus = (name: string) =>
+      node(name, { status: { allocatable: { cpu: '1', memory: '1000Mi', pods: '10', 'x.io/gpu': '4' } } });
+    const snapshot = world(gpus('idle'), gpus('used'));
+    snapshot.addPod(pod('a', { cpu: '500m', memory: '250Mi', 'x.io/gpu': '2' }), 'used');
+    const asked = pod('p', { cpu: '250m', memory: '200Mi', 'x.io/gpu': '1' });
+    expect(rate(allocation({ type: 'MostAllocated' }), snapshot, asked)).toEqual({ idle: 22, used: 60 });
+    const resources = [{ name: 'x.io/gpu', weight: 3 }, { name: 'cpu' }];
+    // idle: 25 × 3 and 25; used: 75 × 3 and 75.
+    expect(rate(allocation({ type: 'MostAllocated', resources }), snapshot, asked)).toEqual({ idle: 25, used: 75 });
+    const shape = [
+      { utilization: 0, score: 0 },
+      { utilization: 50, score: 10 },
+      { utilization: 100, score: 4 },
+    ];
+    const ratio = allocation({
+      type: 'RequestedToCapacityRatio',
+      resources: [{ name: 'x.io/gpu' }],
+      requestedToCapacityRatio: { shape },
+    });
+    expect(rate(ratio, snapshot, asked)).toEqual({ idle: 50, used: 70 });
   });
 
   it('balanced allocation: full marks when cpu and memory fill up alike', () => {

@@ -1,11 +1,17 @@
 import { interPodAffinity } from '../../placement/filters/inter-pod-affinity.ts';
-import { interPodPreference } from '../../placement/scores/inter-pod-affinity.ts';
+import { type InterPodPreferenceArgs, interPodPreferenceWith } from '../../placement/scores/inter-pod-affinity.ts';
+import { affinityHints } from '../hints.ts';
 import type { SchedulerPlugin } from '../plugin.ts';
 
-export const interPodAffinityPlugin: SchedulerPlugin = {
-  name: 'InterPodAffinity',
-  filter: interPodAffinity,
-  score: interPodPreference,
-  weight: 2,
-  events: ['pod.added', 'pod.deleted', 'pod.updated', 'node.added', 'node.labels', 'namespace.labels'],
-};
+export const interPodAffinityPlugin: SchedulerPlugin = make({});
+
+function make(args: InterPodPreferenceArgs): SchedulerPlugin {
+  return {
+    name: 'InterPodAffinity',
+    filter: interPodAffinity,
+    score: interPodPreferenceWith(args),
+    weight: 2,
+    hints: affinityHints,
+    configure: (more) => make(more),
+  };
+}

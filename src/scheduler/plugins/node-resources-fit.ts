@@ -1,10 +1,26 @@
-import { resourcesFit } from '../../placement/filters/resources.ts';
-import { leastAllocated } from '../../placement/scores/least-allocated.ts';
+import { resourcesFitWithout } from '../../placement/filters/resources.ts';
+import { allocation, type ScoringStrategy } from '../../placement/scores/allocation.ts';
+import { forAll, nodeWouldDo } from '../hints.ts';
 import type { SchedulerPlugin } from '../plugin.ts';
 
-export const nodeResourcesFit: SchedulerPlugin = {
-  name: 'NodeResourcesFit',
-  filter: resourcesFit,
-  score: leastAllocated,
-  events: ['node.added', 'node.allocatable', 'pod.deleted', 'pod.updated'],
-};
+/** NodeResourcesFitArgs (kubescheduler.config.k8s.io/v1). */
+interface Args {
+  ignoredResources?: readonly string[];
+  ignoredResourceGroups?: readonly string[];
+  scoringStrategy?: ScoringStrategy;
+}
+
+export const nodeResourcesFit: SchedulerPlugin = make({});
+
+function make({ ignoredResources = [], ignoredResourceGroups = [], scoringStrategy }: Args): SchedulerPlugin {
+  const isIgnored = (name: string) =>
+    ignoredResources.includes(name) || ignoredResourceGroups.includes(name.split('/')[0] as string);
+  const filter = resourcesFitWithout((name) => name.includes('/') && isIgnored(name));
+  return {
+    name: 'NodeResourcesFit',
+    filter,
+    score: allocation(scoringStrategy),
+    hints: forAll(nodeWouldDo(filter), 'node.added', 'node.allocatable', 'pod.deleted', 'pod.updated'),
+    configure: (args) => make(args),
+  };
+}

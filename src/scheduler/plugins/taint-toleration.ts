@@ -1,5 +1,6 @@
 import { taintsTolerated } from '../../placement/filters/taints.ts';
 import { preferredTaints } from '../../placement/scores/preferred-taints.ts';
+import { forAll, nodeWouldDo } from '../hints.ts';
 import type { SchedulerPlugin } from '../plugin.ts';
 
 export const taintToleration: SchedulerPlugin = {
@@ -7,5 +8,5 @@ export const taintToleration: SchedulerPlugin = {
   filter: taintsTolerated,
   score: preferredTaints,
   weight: 3,
-  events: ['node.added', 'node.taints', 'pod.updated'],
+  hints: forAll(nodeWouldDo(taintsTolerated), 'node.added', 'node.taints'),
 };

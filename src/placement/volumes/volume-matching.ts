@@ -1,6 +1,6 @@
 import type { ObjectReference, PersistentVolume, PersistentVolumeClaim } from '../../api/generated/types.ts';
 import { compareQuantity, parseQuantity, type Quantity } from '../../api/meta/quantity.ts';
-import { isEmptySelector, matchesSelector } from '../label-match.ts';
+import { matchesLabelSelector } from '../../api/meta/label-selector.ts';
 
 export const annotationNames = {
   bindCompleted: 'pv.kubernetes.io/bind-completed',
@@ -57,4 +57,4 @@ const isFree = ({ metadata, spec, status }: PersistentVolume): boolean =>
   !spec.claimRef && !metadata.deletionTimestamp && (status?.phase ?? 'Available') === 'Available';
 
 const isSelected = ({ spec }: PersistentVolumeClaim, volume: PersistentVolume): boolean =>
-  isEmptySelector(spec.selector) || matchesSelector(spec.selector, volume.metadata.labels);
+  !spec.selector || matchesLabelSelector(spec.selector, volume.metadata.labels ?? {});

@@ -1,0 +1,53 @@
+import type { Pod } from '../api/generated/types.ts';
+import type { Snapshot } from '../placement/snapshot.ts';
+import type { BindingHandle, Placed, SchedulerPlugin } from './plugin.ts';
+import type { PermitBarrier } from './permit-barrier.ts';
+import type { Profile } from './profile.ts';
+
+/** A step of a plugin went wrong; the message says which, in Kubernetes' words. */
+export class BindingFailure extends Error {}
+
+/**
+ * Takes what the pod needs on its node, in memory: from here on it counts there. Throws `BindingFailure` when a plugin
+ * cannot, with everything given back.
+ */
+export function reserve(profile: Profile, snapshot: Snapshot, pod: Pod, at: { node: string; slot: number }): Placed {
+  const placed: Placed = { pod, ...at, snapshot, state: new Map() };
+  snapshot.addPod(pod, at.node);
+  for (const plugin of profile.at.reserve) {
+    const problem = plugin.reserve?.(placed);
+    if (problem === undefined) continue;
+    release(profile, placed);
+    throw new BindingFailure(`running Reserve plugin "${plugin.name}": ${problem}`);
+  }
+  return placed;
+}
+
+/** Gives back what `reserve` took, in the opposite order. */
+export function release(profile: Profile, placed: Placed): void {
+  for (const plugin of profile.at.reserve.toReversed()) plugin.unreserve?.(placed);
+  placed.snapshot.removePod(placed.pod.metadata.uid as string);
+}
+
+/** Writes what has to be written before the pod may have its node, waits until it is permitted to, then writes its node. */
+export async function bind(
+  profile: Profile,
+  placed: Placed,
+  handle: BindingHandle,
+  barrier?: PermitBarrier,
+): Promise<void> {
+  for (const plugin of profile.at.preBind) {
+    await plugin.preBind?.(placed, handle).catch((error: unknown) => {
+      throw failureOf('PreBind', plugin, error);
+    });
+  }
+  await barrier?.pass();
+  // The first that binds does it.
+  await profile.at.bind[0]?.bind?.(placed, handle);
+  for (const plugin of profile.at.postBind) plugin.postBind?.(placed);
+}
+
+const failureOf = (point: string, { name }: SchedulerPlugin, error: unknown): BindingFailure =>
+  new BindingFailure(`running ${point} plugin "${name}": ${error instanceof Error ? error.message : String(error)}`, {
+    cause: error,
+  });

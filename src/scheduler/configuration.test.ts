@@ -1,0 +1,96 @@
+import { describe, expect, it } from 'vitest';
+import type { Node, Pod } from '../api/generated/types.ts';
+import { seededRng } from '../base/rng.ts';
+import { Snapshot } from '../placement/snapshot.ts';
+import { schedulerConfiguration } from './configuration.ts';
+import { schedule } from './cycle.ts';
+import { defaultProfile } from './plugins.ts';
+import { points, type Profile } from './profile.ts';
+
+const read = (...profiles: object[]) =>
+  schedulerConfiguration({
+    apiVersion: 'kubescheduler.config.k8s.io/v1',
+    kind: 'KubeSchedulerConfiguration',
+    profiles,
+  });
+const namesAt = (profile: Profile | undefined) =>
+  Object.fromEntries(points.map((point) => [point, profile?.at[point].map(({ name }) => name)]));
+
+describe('schedulerConfiguration', () => {
+  it('is the default profile when it says nothing', () => {
+    const { profiles, backoff } = read({});
+    expect(namesAt(profiles[0])).toEqual(namesAt(defaultProfile));
+    expect(profiles[0]?.scores.map(({ weight }) => weight)).toEqual(defaultProfile.scores.map(({ weight }) => weight));
+    expect(backoff).toEqual({ baseMs: 1000, maxMs: 10_000 });
+  });
+
+  it('has upstream’s default weights', () => {
+    const weights = defaultProfile.at.score.map(({ name, weight = 1 }) => [name, weight]);
+    expect(Object.fromEntries(weights)).toEqual({
+      TaintToleration: 3,
+      NodeAffinity: 2,
+      NodeResourcesFit: 1,
+      PodTopologySpread: 2,
+      InterPodAffinity: 2,
+      NodeResourcesBalancedAllocation: 1,
+      ImageLocality: 1,
+    });
+  });
+
+  it('disables, enables and weighs plugins at single points and at all', () => {
+    const plugins = {
+      multiPoint: { enabled: [{ name: 'ImageLocality', weight: 7 }], disabled: [{ name: 'InterPodAffinity' }] },
+      score: {
+        disabled: [{ name: '*' }],
+        enabled: [{ name: 'NodeResourcesFit', weight: 5 }, { name: 'InterPodAffinity' }],
+      },
+      filter: { disabled: [{ name: 'NodePorts' }] },
+    };
+    const [profile] = read({ schedulerName: 'own', plugins }).profiles;
+    const names = namesAt(profile);
+    expect([profile?.name, names['score']]).toEqual(['own', ['NodeResourcesFit', 'InterPodAffinity']]);
+    expect(profile?.scores.map(({ weight }) => weight)).toEqual([5, 2]);
+    expect(names['filter']).toEqual(
+      namesAt(defaultProfile)['filter']?.filter((name) => name !== 'NodePorts' && name !== 'InterPodAffinity'),
+    );
+  });
+
+  it('gives plugins their arguments: the same pod goes elsewhere', () => {
+    const fit = (type: string) => ({
+      pluginConfig: [{ name: 'NodeResourcesFit', args: { scoringStrategy: { type } } }],
+    });
+    const snapshot = new Snapshot();
+    const pod = (uid: string): Pod => ({
+      metadata: { name: uid, uid, namespace: 'ns' },
+      spec: { containers: [{ name: 'c', resources: { requests: { cpu: '1', memory: '1Gi' } } }] },
+      status: {},
+    });
+    for (const name of ['idle', 'used']) {
+      const status = { allocatable: { cpu: '4', memory: '4Gi', pods: '10' } };
+      snapshot.updateNode({ metadata: { name }, spec: {}, status } as unknown as Node);
+    }
+    snapshot.addPod(pod('there'), 'used');
+    const placed = ['LeastAllocated', 'MostAllocated'].map((type) => {
+      const [profile] = read(fit(type)).profiles;
+      return profile && schedule({ snapshot, profile }, pod('p'), { rng: seededRng(1) });
+    });
+    expect(placed).toMatchObject([{ node: 'idle' }, { node: 'used' }]);
+  });
+
+  it.each<[string, object[], string]>([
+    ['unknown field', [{ scheduler: 'x' }], 'strict decoding error: unknown field "profiles[0].scheduler"'],
+    ['same name twice', [{}, {}], 'profiles[1].schedulerName: Duplicate value: "default-scheduler"'],
+    ['unknown plugin', [{ plugins: { filter: { enabled: [{ name: 'No' }] } } }], 'plugin "No" does not exist'],
+    ['not at this point', [{ plugins: { score: { enabled: [{ name: 'NodePorts' }] } } }], 'it does not extend score'],
+    ['no binder', [{ plugins: { bind: { disabled: [{ name: '*' }] } } }], 'at least one bind plugin is needed'],
+    ['range', [{ percentageOfNodesToScore: 101 }], 'not in valid range [0-100]'],
+  ])('refuses a file that is wrong: %s', (_what, profiles, message) => {
+    expect(() => read(...profiles)).toThrow(message);
+  });
+
+  it('refuses another kind of file', () => {
+    expect(() => schedulerConfiguration({ apiVersion: 'v1', kind: 'Pod' })).toThrow(
+      'no kind "Pod" is registered for version "v1"',
+    );
+  });
+});
