@@ -38,7 +38,7 @@ const parallelPerNode = 4;
 function knarr(...args: string[]): Promise<string> {
   return new Promise((resolve, reject) => {
     const [command = '', ...rest] = args;
-    const words = [command, '--cluster', cluster, ...rest];
+    const words = [...command.split(' '), '--cluster', cluster, ...rest];
     const child = spawn(join(root, 'knarr'), words, { stdio: ['ignore', 'pipe', 'inherit'] });
     let output = '';
     child.stdout.on('data', (chunk) => (output += chunk));

@@ -82,7 +82,7 @@ const changes: Record<NodeChange, (deps: UpDeps, change: Change) => Promise<void
         await deps.steps.run(`node ${node}: drained`, () => drain({ ...deps, client }, node), moved);
       }
       await deps.steps.run(`node ${node}: removed`, async () => {
-        await supervision.stop(nodeServiceName(node));
+        await supervision.remove(nodeServiceName(node));
         await forget(client, node);
         await endContainers(deps, { layout, node, how: 'purge' });
         await rm(nodeDir(layout, node), { recursive: true, force: true });

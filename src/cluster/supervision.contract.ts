@@ -91,6 +91,18 @@ export function supervisionContract(
       await supervision.stop('server');
     });
 
+    it('removes it for good, and takes it as new afterwards', async () => {
+      await supervision.start(sleeper);
+      const pid = await running();
+      await supervision.remove('server');
+      expect(alive(pid)).toBe(false);
+      expect(await supervision.status('server')).toEqual({ running: false });
+      await supervision.remove('server');
+      expect(await supervision.start(sleeper)).toEqual({ was: 'stopped' });
+      await running();
+      await supervision.stop('server');
+    });
+
     it('forgets it when all is over', async () => {
       await supervision.finish({ forget: true });
       expect(await supervision.status('server')).toEqual({ running: false });

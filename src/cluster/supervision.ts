@@ -25,6 +25,8 @@ export interface Supervision {
   status(name: string): Promise<ServiceStatus>;
   /** Ends a service for as long as nobody starts it; does nothing when it does not run. */
   stop(name: string): Promise<void>;
+  /** Ends a service for good: nothing may start it again. */
+  remove(name: string): Promise<void>;
   /** All services were stopped. `forget`: for good, nothing may start them again. */
   finish(options: { forget: boolean }): Promise<void>;
   /** Where a person finds what the service says: a file, or a command. */
@@ -56,6 +58,7 @@ export const shellSupervision = (
   start: (service) => startService(place, service, clock),
   status: (name) => serviceStatus(place, name),
   stop: (name) => stopService(place, name, clock),
+  remove: (name) => stopService(place, name, clock),
   finish: async () => {},
   logOf: (name) => logFile(place, name),
   readLog: async (name) => (await readText(logFile(place, name))) ?? '',

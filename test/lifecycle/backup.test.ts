@@ -26,7 +26,7 @@ const numbersOf = async (of: RealCluster) =>
   }));
 
 it('a backup of a cluster under writes comes back as the cluster of one moment', async () => {
-  await cluster.up('--no-demo');
+  await cluster.up('--no-demo', '--nodes', '2');
   const { address } = await runWeb(cluster);
   const uids = await uidsOf(cluster);
   const file = join(again.userHome, 'backup');
@@ -51,6 +51,10 @@ it('a backup of a cluster under writes comes back as the cluster of one moment',
   expect(JSON.parse(await copy.ok('restore', file, '--output', 'json'))).toMatchObject(manifest);
   await copy.up('--no-demo');
   expect(await uidsOf(copy)).toEqual(uids);
+  expect((await copy.status()).nodes.map(({ name, ready }) => [name, ready])).toEqual([
+    ['node1', true],
+    ['node2', true],
+  ]);
   const copied = (await copy.object<Service>('service', 'web')).spec.clusterIP ?? '';
   expect(copied.split('.').slice(2)).toEqual(address.split('.').slice(2));
   expect(copied).not.toBe(address);

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { unmountBelow } from '../../src/cri/mounts.ts';
 import { removeCgroups } from '../../src/cri/remove-cgroups.ts';
@@ -13,7 +13,8 @@ import { containerProcesses, type RealCluster, runToEnd } from './real-cluster.t
  */
 export async function powerOff(cluster: RealCluster): Promise<void> {
   const pids = await processesOf(cluster);
-  const sockets = shimSockets(join(cluster.dir, 'nodes/node1/containerd'));
+  const nodes = readdirSync(join(cluster.dir, 'nodes'));
+  const sockets = nodes.flatMap((node) => shimSockets(join(cluster.dir, 'nodes', node, 'containerd')));
   // None may start another: all are stopped before the first is killed.
   for (const name of ['SIGSTOP', 'SIGKILL'] as const) for (const pid of pids) signal(pid, name);
   const gone = await settled(realClock, 10_000, async () => (await processesOf(cluster)).length === 0);

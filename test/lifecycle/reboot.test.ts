@@ -24,7 +24,7 @@ async function lasting() {
 }
 
 it('after a reboot the same cluster comes back: pods, services and nodes with what they had', async () => {
-  await cluster.up('--no-demo');
+  await cluster.up('--no-demo', '--nodes', '2');
   const { address } = await runWeb(cluster);
   const before = await lasting();
 

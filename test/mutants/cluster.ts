@@ -5,6 +5,20 @@ const contextsTest = 'src/cluster/kubeconfig/cluster-contexts.test.ts';
 
 export const cluster: Mutant[] = [
   {
+    bug: 'a node that is cut off keeps its link',
+    file: 'src/cluster/network/plan.ts',
+    find: "isCutOff ? 'down' : 'up'",
+    replace: "isCutOff ? 'up' : 'up'",
+    test: { file: 'src/cluster/network/plan.test.ts', name: 'takes the link of a node down' },
+  },
+  {
+    bug: 'a drain waits for the pods of DaemonSets',
+    file: 'src/cluster/drain.ts',
+    find: "owner?.kind !== 'DaemonSet' && ",
+    replace: '',
+    test: { file: 'src/cluster/drain.test.ts', name: 'a drain leaves pods of DaemonSets' },
+  },
+  {
     bug: 'two commands may make a cluster at the same time',
     file: 'src/cluster/cluster-identity.ts',
     find: 'return await withFolderLock(home, {}, work);',

@@ -8,6 +8,13 @@ const rulesetTest = 'src/proxy/ruleset.test.ts';
 
 export const node: Mutant[] = [
   {
+    bug: 'pods are told of an MTU without room for the envelope of the tunnel',
+    file: 'src/overlay/route-plan.ts',
+    find: 'plan.mtu = mtu - tunnelOverhead;',
+    replace: 'plan.mtu = mtu;',
+    test: { file: 'src/overlay/overlay.test.ts', name: 'leads to a node elsewhere through a tunnel' },
+  },
+  {
     bug: 'one failure is enough for a probe',
     file: 'src/kubelet/probes/probe-machine.ts',
     find: ': (probe.failureThreshold ?? 3);',

@@ -56,15 +56,24 @@ export class SystemdSupervision implements Supervision {
     if ((await readText(unitPath(this.#dir, unit))) !== undefined) await this.#systemctl(['stop', unit]);
   }
 
+  async remove(name: string): Promise<void> {
+    const unit = serviceUnit(this.#cluster, name);
+    await this.stop(name);
+    if ((await readText(unitPath(this.#dir, unit))) !== undefined) await this.#forget([unit]);
+  }
+
   async finish({ forget }: { forget: boolean }): Promise<void> {
     const base = baseUnit(this.#cluster);
     await this.#systemctl(['stop', base]);
     if (!forget) return;
     const ours = (await readdir(this.#dir)).filter((name) => /^knarr(-.+)?@/.test(name));
-    const units = ours.filter((name) => name.endsWith(`@${this.#cluster}.service`));
+    await this.#forget(ours.filter((name) => name.endsWith(`@${this.#cluster}.service`)));
+    await rm(unitPath(this.#dir, `${base}.wants`), { recursive: true, force: true });
+  }
+
+  async #forget(units: readonly string[]): Promise<void> {
     await this.#systemctl(['--quiet', 'disable', ...units]);
     for (const unit of units) await rm(unitPath(this.#dir, unit), { force: true });
-    await rm(unitPath(this.#dir, `${base}.wants`), { recursive: true, force: true });
     await this.#systemctl(['daemon-reload']);
     // Forgets those that ended badly. One that did not is not known any more, which is no error of ours.
     await this.#run({ program: 'systemctl', args: ['--quiet', 'reset-failed', ...units] });
