@@ -4,9 +4,8 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { servedKinds } from '../src/api/generated/kinds.ts';
 import { strategies } from '../src/api/kinds.ts';
-import { groupResource } from '../src/api/resource.ts';
+import { allVersions, storedName } from '../src/api/served-versions.ts';
 import { defaultsTable } from '../src/api/schema/defaults.ts';
 import { connecting } from '../src/apiserver/front.ts';
 import { isHandled } from '../src/apiserver/pipeline.ts';
@@ -28,9 +27,9 @@ interface FactResource {
 }
 const { resources } = read<{ resources: FactResource[] }>('facts/kinds.json');
 const keyOf = (r: FactResource): string => `${r.group}/${r.version}/${r.resource}`;
-const served = new Set(servedKinds.map((kind) => keyOf(kind as FactResource)));
+const served = new Map(allVersions.map((kind) => [keyOf(kind as FactResource), kind]));
 
-/** A kind counts when it is served in that version. */
+/** A kind counts when it can be served in that version: as in Kubernetes, what is not stable only when it is asked for. */
 const kinds = () => resources.map((r) => served.has(keyOf(r)));
 
 /** A verb of a resource or subresource counts when the pipeline or a stream to a node has a handler for it. */
@@ -47,7 +46,8 @@ const verbs = () =>
 /** A column counts when its kind has a printer of its own, or has only those that every kind has. */
 const columns = () =>
   resources.flatMap((r) => {
-    const has = served.has(keyOf(r)) && ((r.columns ?? []).length <= 2 || strategies[groupResource(r)]?.cells);
+    const kind = served.get(keyOf(r));
+    const has = kind && ((r.columns ?? []).length <= 2 || strategies[storedName(kind)]?.cells);
     return (r.columns ?? []).map(() => Boolean(has));
   });
 
@@ -75,7 +75,9 @@ const validation = () => rulesShown(read<Rule[]>('facts/validation.json'), shown
 /** A controller of Kubernetes counts when the one of ours that stands for it is in the list. */
 function controllerLoops(): boolean[] {
   const authority = { cert: '', key: '' };
-  const ours = new Set(controllers({ rootCaPem: 'x', podCidr: '10.0.0.0/16', authority }).map(({ name }) => name));
+  const ours = new Set(
+    controllers({ rootCaPem: 'x', podCidr: '10.0.0.0/16', authority, signToken: String }).map(({ name }) => name),
+  );
   return read<[string, string][]>('facts/controllers.json').map(([, name]) => ours.has(name));
 }
 

@@ -1,4 +1,5 @@
 import type { Kind } from './kind.ts';
+import { otherVersions } from './other-version.ts';
 import { fieldModel } from './meta/fields/model.ts';
 import { applyStrategicMerge } from './meta/strategic-merge.ts';
 import type { ObjectType } from './object-type.ts';
@@ -23,7 +24,7 @@ export function builtInType(kind: Kind, strategy: Strategy): ObjectType {
       strategy.setDefaults?.(filled);
       return filled;
     },
-    fields: fieldModel(schema, kind.type),
+    fields: { ...fieldModel(schema, kind.type), inVersion: otherVersions(kind) },
     mergeStrategically: (old, patch) => applyStrategicMerge({ schema, type: kind.type }, old, patch),
   };
 }

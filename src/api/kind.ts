@@ -46,6 +46,14 @@ export interface Kind {
   columns?: Column[];
   /** GA, beta, alpha; `custom` for kinds that are defined while the server runs. */
   stability: string;
+  /** Releases, as `1.34`, of this version's life. */
+  introduced?: string;
+  deprecated?: string;
+  removed?: string;
+  /** `group,version,kind` of what is to be used instead. */
+  replacement?: string;
+  /** `ingresses.networking.k8s.io`: whose objects these are in another version; absent: they are stored as they are. */
+  storedAs?: string;
 }
 
 export interface GroupVersions {

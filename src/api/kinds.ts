@@ -11,7 +11,7 @@ import { certificateSigningRequest, clusterTrustBundle, podCertificateRequest } 
 import { lease, leaseCandidate } from './coordination/columns.ts';
 import * as core from './core/columns.ts';
 import { endpoints } from './core/endpoints.ts';
-import { event, eventsEvent } from './core/event.ts';
+import { event } from './core/event.ts';
 import { namespace } from './core/namespace.ts';
 import { node } from './core/node.ts';
 import { persistentVolume } from './core/persistent-volume.ts';
@@ -57,7 +57,6 @@ export const strategies: Record<string, Strategy> = {
   'deployments.apps': deployment,
   'replicasets.apps': replicaSet,
   'statefulsets.apps': statefulSet,
-  'events.events.k8s.io': eventsEvent,
   'horizontalpodautoscalers.autoscaling': horizontalPodAutoscaler,
   'cronjobs.batch': cronJob,
   'jobs.batch': job,

@@ -2,7 +2,10 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { type Rng, streamOf } from '../base/rng.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../api/meta/status-error.ts';
-import { type KubeObject, keyOf } from '../api/resource.ts';
+import { lastUsedKey } from '../api/core/legacy-token.ts';
+import { secrets } from '../api/generated/resources.ts';
+import { type KubeObject, keyOf, type ObjectKey } from '../api/resource.ts';
+import { type ServingOptions, servedVersions } from '../api/served-versions.ts';
 import type { Transport } from '../client/transport.ts';
 import { createClient } from '../client/typed-client.ts';
 import type { KeyPair } from '../pki/issue.ts';
@@ -26,10 +29,11 @@ import { allAuthenticated, mastersGroup, type UserInfo } from './authn/user-info
 import { Authorizer, observedResources } from './authz/authorizer.ts';
 import { type BootstrapWrite, bootstrapObjects, bootstrapWrites } from './bootstrap/bootstrap.ts';
 import type { ClusterFacts } from './bootstrap/cluster-objects.ts';
+import { builtInEndpoints } from './built-in-endpoints.ts';
 import type { ApiContext } from './context.ts';
 import { noConversion } from './crd/conversion.ts';
 import { CustomResources } from './crd/custom-resources.ts';
-import { discoveryOf } from './discovery/discovery.ts';
+import { discoveryOf, groupsOf } from './discovery/discovery.ts';
 import { EventExpiry } from './event-expiry.ts';
 import { Front } from './front.ts';
 import { Health } from './health.ts';
@@ -80,6 +84,10 @@ export interface ApiServerOptions {
   authentication?: AuthenticationOptions;
   /** What is told of requests, and where. */
   audit?: { policy: AuditPolicy; sinks: readonly AuditSink[] };
+  /** Which versions of the built-in kinds are there; unless told, those that Kubernetes serves by itself. */
+  serving?: ServingOptions | undefined;
+  /** The parts of the control plane that work beside it: `scheduler`, `controller-manager`; none unless told. */
+  components?: () => readonly string[];
   /** How it reaches nodes; without it there are no logs and no exec. */
   nodes?: Omit<NodeConnectorOptions, 'ca'>;
 }
@@ -116,24 +124,18 @@ export class ApiServer {
   private constructor(store: Store, deps: ApiServerDeps, options: ApiServerOptions) {
     const { clock, rng, log } = deps;
     const objects = new ObjectCodec({ cachedBytes: options.cachedBytes });
-    const registry = new Registry();
+    const registry = new Registry(builtInEndpoints(objects, servedVersions(options.serving)));
     const read = storeReader(store, objects);
     const authorizer = observingAuthorizer(store, objects);
     const tokens = new TokenIssuer({ privateKeyPem: options.tokenKey, clock, rng });
-    const authentication = new Authentication(
-      {
-        caPem: options.ca,
-        issuer: tokens,
-        read,
-        clock,
-        frontProxyCaPem: options.frontProxy?.ca,
-      },
-      options.authentication,
-    );
+    const noteTokenUse = (secret: ObjectKey, day: string) => this.#noteTokenUse(secret, day);
+    const trust = { caPem: options.ca, frontProxyCaPem: options.frontProxy?.ca };
+    const believed = { ...trust, issuer: tokens, read, clock, noteTokenUse };
+    const authentication = new Authentication(believed, options.authentication);
     const caller = new WebhookCaller({ read, clock, rng });
     const params = new ParamReader({ registry, store, objects });
     const admission = new Admission(
-      { read, authorizer, clock, rng, versionsOf: (group, resource) => registry.versionsOf(group, resource) },
+      { read, authorizer, clock, rng, versionsOf: (endpoint) => registry.versionsOf(endpoint) },
       { plugins: [...admissionPlugins, ...extensionPlugins({ caller, params, rng })] },
     );
     const { serviceCidr } = options;
@@ -152,6 +154,7 @@ export class ApiServer {
       addresses,
       quotas: new QuotaBook({ store, objects, registry }),
       audit: options.audit && new Auditor({ clock, sinks: options.audit.sinks }, options.audit.policy),
+      components: options.components ?? (() => []),
       clock,
       rng,
       names: streamOf(rng),
@@ -184,10 +187,20 @@ export class ApiServer {
     this.#front = new Front({ context, authentication, plainPaths, nodes: this.#nodes, proxy, aggregator });
   }
 
+  #noteTokenUse(secret: ObjectKey, day: string): void {
+    const client = createClient(this.transportFor(operator, 'kube-apiserver'));
+    const body = { metadata: { labels: { [lastUsedKey]: day } } };
+    client.patch(secrets, secret, { type: 'merge', body }).catch((error: unknown) => {
+      this.#deps.log.warn({ secret, error: String(error) }, 'the use of a token could not be noted');
+    });
+  }
+
   /** Writes what a fresh cluster lacks, and what a newer version adds; nothing on a settled one. */
   async #bootstrap(facts: ClusterFacts): Promise<void> {
     const client = createClient(this.transportFor(operator, 'knarr-bootstrap'));
-    const writes = bootstrapWrites(bootstrapObjects(facts), this.context.read);
+    const { registry, read } = this.context;
+    const groups = groupsOf(registry.builtInKinds());
+    const writes = bootstrapWrites(bootstrapObjects(facts, groups), read);
     const isNamespace = (write: BootstrapWrite) => write.resource.resource === 'namespaces';
     const take = async ({ verb, resource, object }: BootstrapWrite): Promise<void> => {
       try {

@@ -27,6 +27,8 @@ export interface ApiContext {
   readonly quotas: QuotaBook;
   /** Undefined: nothing is audited. */
   readonly audit: Auditor | undefined;
+  /** The parts of the control plane that work beside this server, as component statuses call them. */
+  readonly components: () => readonly string[];
   readonly clock: Clock;
   readonly rng: Rng;
   /** What `generateName` draws from: in a simulation, names do not depend on how many objects a fresh cluster has. */

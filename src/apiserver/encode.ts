@@ -115,8 +115,9 @@ export const viewed = (view: View, object: KubeObject, withColumns = true): obje
     ? table(view, [object], { metadata: versionOf(object), withColumns })
     : partialMetadata(object, view.version);
 
+/** What is not stored has no revision. */
 const listMetadata = (answer: ListAnswer) => ({
-  resourceVersion: String(answer.revision),
+  ...(answer.revision > 0 ? { resourceVersion: String(answer.revision) } : {}),
   ...(answer.continueToken ? { continue: answer.continueToken } : {}),
   ...(answer.remaining ? { remainingItemCount: answer.remaining } : {}),
 });

@@ -8,6 +8,8 @@ import type { Representation } from './representation.ts';
 /** A field selector's label and where its value is. */
 export interface FieldPath {
   label: string;
+  /** What the value is called in the header of stored versions. */
+  key: string;
   path: string[];
   boolean: boolean;
 }
@@ -28,7 +30,7 @@ export interface ScaleFields {
  */
 export interface Endpoint {
   kind: Kind;
-  /** `pods`, `deployments.apps`: its name in the store, in RBAC and in errors. */
+  /** `pods`, `deployments.apps`: its name in the store, which it shares with other versions of the same objects. */
   resource: string;
   type: ObjectType;
   strategy: Strategy;
@@ -36,6 +38,8 @@ export interface Endpoint {
   representation: Representation;
   /** What `fieldSelector` may ask for, besides name and namespace. */
   fieldPaths: FieldPath[];
+  /** The values that a stored object has in its header. */
+  storedFields: FieldPath[];
   /** Every stored version has the values of `fieldPaths` in its header, so that watchers can be found by them. */
   fieldsIndexed: boolean;
   scale: ScaleFields;

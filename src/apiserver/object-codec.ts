@@ -80,21 +80,20 @@ export class ObjectCodec {
   }
 
   /**
-   * Prepares an object for the store: in the endpoint's version, for what selectors ask, and as it is stored. Takes both
-   * over: they must not be changed afterwards.
+   * Prepares an object for the store, in the version that is stored. Takes it over: it must not be changed afterwards.
    */
-  put(endpoint: Endpoint, key: string, { object, stored }: { object: KubeObject; stored: KubeObject }): Put {
+  put(endpoint: Endpoint, key: string, object: KubeObject): Put {
     return {
       resource: endpoint.resource,
       key,
       encode: (revision) => {
-        const written = canonical(endpoint, stored, String(revision));
+        const written = canonical(endpoint, object, String(revision));
         const bytes = toBytes(JSON.stringify(written));
         // Who asks for this version next gets what was written: nothing is parsed.
         this.#recent.set(bytes, written);
         const { uid = '' } = object.metadata;
         const labels = this.#parts.share(object.metadata.labels);
-        const fields = this.#parts.share(selectableFields(endpoint, object));
+        const fields = this.#parts.share(selectableFields(endpoint.storedFields, object));
         return { uid, labels, fields, bytes };
       },
     };
@@ -156,10 +155,10 @@ function isEmpty(value: unknown): boolean {
 }
 
 /** Values of the kind's field labels that are not about name and namespace; absent values are the empty string. */
-function selectableFields(endpoint: Endpoint, object: KubeObject): Record<string, string> | undefined {
-  if (endpoint.fieldPaths.length === 0) return undefined;
+function selectableFields(paths: readonly FieldPath[], object: KubeObject): Record<string, string> | undefined {
+  if (paths.length === 0) return undefined;
   const fields: Record<string, string> = {};
-  for (const field of endpoint.fieldPaths) fields[field.label] = selectableValue(field, object);
+  for (const field of paths) fields[field.key] = selectableValue(field, object);
   return fields;
 }
 

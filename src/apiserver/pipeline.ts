@@ -7,6 +7,7 @@ import type { ApiContext } from './context.ts';
 import { isStored } from './registry.ts';
 import type { Answer, ApiRequest } from './request.ts';
 import { bind } from './verbs/binding.ts';
+import { componentStatus } from './verbs/component-status.ts';
 import { create } from './verbs/create.ts';
 import { deleteObject } from './verbs/delete.ts';
 import { evict } from './verbs/eviction.ts';
@@ -103,6 +104,7 @@ export const isHandled = (subresource: string, verb: string): boolean =>
 function handlerOf(request: ApiRequest): Handler {
   const { endpoint, subresource, verb } = request;
   if (!isStored(endpoint)) {
+    if (endpoint.resource === 'componentstatuses' && endpoint.kind.verbs.includes(verb)) return componentStatus;
     if (verb !== 'create') throw methodNotAllowed();
     return endpoint.resource === 'bindings' ? bind : review;
   }

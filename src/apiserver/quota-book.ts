@@ -64,7 +64,7 @@ export class QuotaBook {
     const { group, version, resource } = resourcequotas;
     const endpoint = this.#deps.registry.find(group, version, resource) as Endpoint;
     const object = { ...quota, status: { ...quota.status, used: writeAmounts(used) } };
-    return { put: this.#deps.objects.put(endpoint, key, { object, stored: object }) };
+    return { put: this.#deps.objects.put(endpoint, key, object) };
   }
 }
 

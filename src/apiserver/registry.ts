@@ -1,8 +1,7 @@
 import type { Kind } from '../api/kind.ts';
-import { builtInEndpoints } from './built-in-endpoints.ts';
 import type { Endpoint } from './endpoint.ts';
 
-/** Resources that are asked, not stored: their handlers are in `verbs/review.ts` and `verbs/binding.ts`. */
+/** Resources that are asked, not stored: their handlers are in `verbs/review.ts`, `verbs/binding.ts`, `verbs/component-status.ts`. */
 const unstored = new Set([
   'bindings',
   'componentstatuses',
@@ -27,7 +26,7 @@ export class Registry {
   readonly #owners = new Map<string, Endpoint[]>();
   #revision = 0;
 
-  constructor(endpoints: Endpoint[] = builtInEndpoints()) {
+  constructor(endpoints: readonly Endpoint[]) {
     for (const endpoint of endpoints) {
       this.#builtIn.set(keyOf(endpoint), endpoint);
       this.#builtInGroups.add(endpoint.kind.group);
@@ -56,11 +55,14 @@ export class Registry {
     return undefined;
   }
 
-  /** The versions in which a resource is served. */
-  versionsOf(group: string, resource: string): Pick<Kind, 'group' | 'version' | 'resource' | 'kind'>[] {
-    const versions: Kind[] = [];
-    for (const { kind } of this.#all()) if (kind.group === group && kind.resource === resource) versions.push(kind);
-    return versions;
+  /** The endpoints that serve the same objects, itself among them. */
+  versionsOf({ resource }: Endpoint): Endpoint[] {
+    return [...this.#all()].filter((endpoint) => endpoint.resource === resource);
+  }
+
+  /** The kinds that are served whatever definitions there are. */
+  builtInKinds(): Kind[] {
+    return [...this.#builtIn.values()].map(({ kind }) => kind);
   }
 
   *#all(): Generator<Endpoint> {

@@ -155,7 +155,7 @@ export class AddressAllocator {
       metadata: { name: address, uid: uuid(rng), generation: 1, creationTimestamp: timestamp(clock.now()), labels },
       spec: { parentRef: { resource: 'services', namespace, name } },
     };
-    return { put: objects.put(endpoint, address, { object, stored: object }) };
+    return { put: objects.put(endpoint, address, object) };
   }
 
   #releaseAddress(address: string | undefined): Write[] {

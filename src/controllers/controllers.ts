@@ -1,3 +1,4 @@
+import { type ServingOptions, servedResources } from '../api/served-versions.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
@@ -48,6 +49,8 @@ import { resourceQuotaUsage } from './resourcequota/usage.ts';
 import { type ControllerDefinition, ControllerLoop, type ReconcileReport } from './runtime.ts';
 import { serviceCidrStatus } from './servicecidr/status.ts';
 import { serviceAccountDefault } from './serviceaccount/default.ts';
+import { serviceAccountTokenSecrets } from './serviceaccount/token-secrets.ts';
+import { serviceAccountUnusedTokens } from './serviceaccount/unused-tokens.ts';
 import { statefulSetReplicas } from './statefulset/replicas.ts';
 import { validatingAdmissionPolicyStatus } from './validatingadmissionpolicy/status.ts';
 import { volumeAttachment } from './volumeattachment/attachment.ts';
@@ -60,15 +63,25 @@ export interface ControllerOptions {
   podCidr?: string;
   /** The cluster's authority; without it no certificate is signed. */
   authority?: KeyPair;
+  /** Signs tokens of service accounts that live in Secrets; without it none are made. */
+  signToken?: (claims: object) => string;
   /** Where autoscalers get their numbers; the cluster's metrics APIs when absent. */
   metrics?: MetricsSource;
 }
 
 /** All controllers. A new one is one file, its test, and one line here. */
-export const controllers = ({ rootCaPem, podCidr, authority, metrics }: ControllerOptions): ControllerDefinition[] => [
+export const controllers = ({
+  rootCaPem,
+  podCidr,
+  authority,
+  signToken,
+  metrics,
+}: ControllerOptions): ControllerDefinition[] => [
   namespaceDeletion,
   ...(rootCaPem === undefined ? [] : [namespaceRootCa(rootCaPem)]),
   serviceAccountDefault,
+  ...(signToken && rootCaPem ? [serviceAccountTokenSecrets({ signToken, rootCaPem })] : []),
+  serviceAccountUnusedTokens,
   ...(podCidr === undefined ? [] : [nodePodCidr(podCidr)]),
   nodeLifecycle,
   nodeTaintEviction,
@@ -127,6 +140,8 @@ export interface StartDeps {
 export interface StartOptions extends ControllerOptions {
   /** Names of the controllers to run; all when absent. An unknown name throws. */
   only?: readonly string[];
+  /** Which versions the server has. */
+  serving?: ServingOptions | undefined;
 }
 
 export interface RunningControllers {
@@ -138,13 +153,15 @@ export interface RunningControllers {
 export function startControllers(deps: StartDeps, options: StartOptions = {}): RunningControllers {
   const { clock, rng, log, onReconcile } = deps;
   const informers = informersFor(deps.cacheClient, { clock, rng, log });
+  const kinds = servedResources(options.serving);
   const recorders: BroadcastingRecorder[] = [];
   const loops = chosen(options).map((definition) => {
-    const client = deps.clientFor(definition.serviceAccount);
-    const component = definition.eventSource ?? definition.serviceAccount;
+    const { serviceAccount: account } = definition;
+    const client = account === undefined ? deps.cacheClient : deps.clientFor(account);
+    const component = definition.eventSource ?? account ?? definition.name;
     const recorder = new BroadcastingRecorder({ client, clock, log }, { component });
     recorders.push(recorder);
-    return new ControllerLoop({ client, informers, recorder, clock, rng, log, onReconcile }, definition);
+    return new ControllerLoop({ client, informers, recorder, clock, rng, log, kinds, onReconcile }, definition);
   });
   informers.start();
   return {

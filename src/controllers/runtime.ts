@@ -1,5 +1,7 @@
 import { isConflict, isNotFound } from '../api/meta/status-error.ts';
+import type { Kind } from '../api/kind.ts';
 import type { KubeObject, Resource } from '../api/resource.ts';
+import { servedResources } from '../api/served-versions.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
@@ -39,6 +41,8 @@ export interface ControllerContext {
   rng: Rng;
   log: Logger;
   recorder: EventRecorder;
+  /** The built-in kinds that there are, each in one version. */
+  kinds: readonly Kind[];
   /** Shared by all controllers. */
   informer<T extends KubeObject>(resource: Resource<T>, options?: InformerOptions): Informer<T>;
   /** A watch that begins while the controller runs; the returned function ends it, and the informer with it. */
@@ -59,8 +63,8 @@ export interface ControllerSetup {
 export interface ControllerDefinition {
   /** The folder and file: `deployment.rollout`. */
   name: string;
-  /** In kube-system; its role is in the bootstrap policy. */
-  serviceAccount: string;
+  /** In kube-system; its role is in the bootstrap policy. Absent: it works with the controller manager's own rights. */
+  serviceAccount?: string;
   /** The component named in events. */
   eventSource?: string;
   /** Keys in work at the same time; 5 unless told. */
@@ -85,6 +89,8 @@ export interface ControllerDeps {
   clock: Clock;
   rng: Rng;
   log: Logger;
+  /** Unless told, what is served by itself. */
+  kinds?: readonly Kind[];
   onReconcile?(report: ReconcileReport): void;
 }
 
@@ -111,6 +117,7 @@ export class ControllerLoop {
       rng: deps.rng,
       log,
       recorder: deps.recorder,
+      kinds: deps.kinds ?? servedResources(),
       informer: (resource, options) => this.#informer(resource, options),
       watch: (added) => this.#watchLate(added),
       enqueue: (key, afterMs = 0) => this.#queue.addAfter(key, afterMs),

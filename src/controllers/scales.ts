@@ -1,4 +1,5 @@
-import { servedKinds } from '../api/generated/kinds.ts';
+import type { Kind } from '../api/kind.ts';
+import { allVersions } from '../api/served-versions.ts';
 import { customresourcedefinitions } from '../api/generated/resources.ts';
 import type { CustomResourceDefinition, Scale } from '../api/generated/types.ts';
 import type { ObjectKey, Resource } from '../api/resource.ts';
@@ -16,6 +17,11 @@ const splitVersion = (apiVersion: string): { group: string; version: string } =>
   return version === undefined ? { group: '', version: group } : { group, version };
 };
 
+function builtInKind({ apiVersion, kind }: KindReference): Kind | undefined {
+  const { group, version } = splitVersion(apiVersion);
+  return allVersions.find((k) => k.group === group && k.version === version && k.kind === kind);
+}
+
 /** Finds the resource behind a kind, and reads and sets the number of replicas of whatever has one. */
 export class Scales {
   readonly #definitions: Informer<CustomResourceDefinition>;
@@ -27,7 +33,7 @@ export class Scales {
   /** Undefined for a kind that is not served. */
   resourceOf({ apiVersion, kind }: KindReference): Resource | undefined {
     const { group, version } = splitVersion(apiVersion);
-    const builtIn = servedKinds.find((k) => k.group === group && k.version === version && k.kind === kind);
+    const builtIn = builtInKind({ apiVersion, kind });
     if (builtIn) return builtIn;
     const custom = this.#definitionOf({ apiVersion, kind });
     if (!custom) return undefined;
@@ -36,9 +42,9 @@ export class Scales {
   }
 
   hasScale(reference: KindReference): boolean {
-    const { group, version } = splitVersion(reference.apiVersion);
-    const builtIn = servedKinds.find((k) => k.group === group && k.version === version && k.kind === reference.kind);
+    const builtIn = builtInKind(reference);
     if (builtIn) return builtIn.subresources?.some((s) => s.name === 'scale') === true;
+    const { version } = splitVersion(reference.apiVersion);
     const served = this.#definitionOf(reference)?.spec.versions.find((v) => v.name === version);
     return served?.subresources?.scale !== undefined;
   }

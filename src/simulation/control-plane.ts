@@ -1,5 +1,6 @@
 import { ApiServer } from '../apiserver/api-server.ts';
 import { allAuthenticated, serviceAccountUser, type UserInfo } from '../apiserver/authn/user-info.ts';
+import type { ServingOptions } from '../api/served-versions.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
@@ -12,6 +13,7 @@ import type { SchedulerPlugin } from '../scheduler/plugin.ts';
 import { profileOf } from '../scheduler/profile.ts';
 import { type Scheduler, startScheduler } from '../scheduler/scheduler.ts';
 import type { KeyPair } from '../pki/issue.ts';
+import { tokenSigner } from '../pki/signed-token.ts';
 import type { Journal } from '../store/journal.ts';
 import { rngFor } from './seed.ts';
 import { Switchboard } from './switchboard.ts';
@@ -33,6 +35,7 @@ export interface ControlPlaneOptions {
   controllers?: readonly string[];
   /** Pods find no node by themselves when false. */
   scheduler?: boolean;
+  serving?: ServingOptions | undefined;
   schedulerPlugins?: readonly SchedulerPlugin[];
 }
 
@@ -106,6 +109,8 @@ export class ControlPlane {
         ca: trust.ca.cert,
         tokenKey: trust.tokenKey,
         checkWrites: true,
+        serving: this.#options.serving,
+        components: () => this.#components(),
         ...memory,
         facts: {
           caPem: trust.ca.cert,
@@ -120,6 +125,11 @@ export class ControlPlane {
     this.#switchboard.connect(this.#api);
   }
 
+  #components(): string[] {
+    const working = { 'controller-manager': this.#controllers, scheduler: this.#scheduler };
+    return Object.entries(working).flatMap(([name, part]) => (part ? [name] : []));
+  }
+
   /** Serves HTTPS on the loopback interface, also after a restart. Answers with the port. */
   async serve(certificate: KeyPair): Promise<number> {
     const { cert, key } = certificate;
@@ -131,7 +141,7 @@ export class ControlPlane {
 
   async startControllers(): Promise<void> {
     const { clock, log, trust } = this.#deps;
-    const { controllers } = this.#options;
+    const { controllers, serving } = this.#options;
     this.#controllers ??= startControllers(
       {
         clientFor: (name) => this.clientFor(serviceAccountUser('kube-system', name), name),
@@ -140,7 +150,14 @@ export class ControlPlane {
         rng: this.#rng('controllers'),
         log: log.child({ component: 'controllers' }),
       },
-      { rootCaPem: trust.ca.cert, podCidr: network.podCidr, authority: trust.ca, only: controllers },
+      {
+        rootCaPem: trust.ca.cert,
+        podCidr: network.podCidr,
+        authority: trust.ca,
+        signToken: tokenSigner(trust.tokenKey),
+        only: controllers,
+        serving,
+      },
     );
     await this.#controllers.synced;
   }

@@ -1,4 +1,5 @@
 import { StatusError } from '../api/meta/status-error.ts';
+import type { ServingOptions } from '../api/served-versions.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { type DrivenClock, VirtualClock } from '../base/virtual-clock.ts';
@@ -29,6 +30,8 @@ export interface WorldOptions {
   behaviours?: readonly Behaviour[];
   controllers?: readonly string[];
   scheduler?: boolean;
+  /** Which versions of built-in kinds the server has. */
+  serving?: ServingOptions | undefined;
   schedulerPlugins?: readonly SchedulerPlugin[];
   /** Goes between each client and the server, nearer to the client than faults. */
   wrap?(transport: Transport, client: string): Transport;

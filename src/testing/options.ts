@@ -1,3 +1,4 @@
+import type { ServingOptions } from '../api/served-versions.ts';
 import { type Duration, durationMs } from '../base/duration.ts';
 import type { Behaviour } from '../simulation/hollow/behaviour.ts';
 import type { HollowNodeSpec } from '../simulation/hollow/node-spec.ts';
@@ -35,6 +36,8 @@ export interface ClusterOptions {
   controllers?: readonly string[];
   /** Whether pods are given nodes; true unless told. */
   scheduler?: boolean;
+  /** Versions of built-in kinds that are on besides what Kubernetes serves by itself, or off. */
+  serving?: ServingOptions;
   /** How long waits wait unless told, in the cluster's time; 10 s, or 10 m with a virtual clock. */
   timeout?: Duration;
   /** Gets a line for each warning and error inside; nothing is printed unless told. */

@@ -15,12 +15,12 @@ const virtualTimeout = '10m';
  * of clusters can live side by side. Stop it when the test is over, or write `await using cluster = await startCluster()`.
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const { seed = 1, nodes = 1, timeout, behaviours, controllers, scheduler } = options;
+  const { seed = 1, nodes = 1, timeout, behaviours, controllers, scheduler, serving } = options;
   const machineClock: Clock = realClock;
   const isVirtual = options.clock === 'virtual';
   const clock = isVirtual ? new VirtualClock(options.startTime?.getTime()) : new LiveClock(machineClock);
   const log = options.onLog ? lineLog(options.onLog) : silentLog;
-  const world = await World.start({ machineClock, log }, { seed, clock, behaviours, controllers, scheduler });
+  const world = await World.start({ machineClock, log }, { seed, clock, behaviours, controllers, scheduler, serving });
   const timeoutMs = durationMs(timeout ?? (isVirtual ? virtualTimeout : realTimeout));
   const cluster = new Cluster({ world, machineClock, log, timeoutMs, seed });
   const { count = 1, ...like } = typeof nodes === 'number' ? { count: nodes } : nodes;

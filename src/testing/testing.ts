@@ -12,6 +12,7 @@ export { builtInBehaviours } from '../simulation/hollow/behaviours.ts';
 export type { Component } from '../simulation/component.ts';
 export { Cluster, type ClusterSnapshot, type Identity, type SettleOptions } from './cluster.ts';
 export type { Manifests } from './manifests.ts';
+export type { ServingOptions } from '../api/served-versions.ts';
 export type { ClusterOptions, NodeOptions, WaitOptions } from './options.ts';
 export { startCluster } from './start-cluster.ts';
 export { WaitError } from './wait-error.ts';

@@ -32,8 +32,8 @@ export interface Kubectl {
   start(args: readonly string[], env?: Record<string, string>): RunningKubectl;
 }
 
-/** A kubectl with a kubeconfig of its own; the namespace is made. */
-export async function kubectlIn(namespace: string): Promise<Kubectl> {
+/** A kubectl with a kubeconfig of its own; the namespace is made. `program`: another than the newest. */
+export async function kubectlIn(namespace: string, program = inject('kubectl')): Promise<Kubectl> {
   const dir = join(inject('scratch'), namespace);
   await mkdir(dir, { recursive: true });
   const kubeconfig = join(dir, 'kubeconfig');
@@ -46,7 +46,7 @@ export async function kubectlIn(namespace: string): Promise<Kubectl> {
     TMPDIR: dir,
   };
   const start = (args: readonly string[], env: Record<string, string> = {}) =>
-    new RunningKubectl(spawn(inject('kubectl'), args, { cwd: dir, env: { ...environment, ...env } }));
+    new RunningKubectl(spawn(program, args, { cwd: dir, env: { ...environment, ...env } }));
   const run = async (args: readonly string[], { input = '', env, timeoutMs = 60_000 }: KubectlOptions = {}) => {
     const running = start(args, env);
     running.end(input);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { eventsV1 } from '../events/v1.ts';
 import { kindOf, strategies } from '../kinds.ts';
-import { groupResource } from '../resource.ts';
+import { groupResource, type KubeObject } from '../resource.ts';
 
 const nowMs = Date.UTC(2026, 0, 1, 0, 5);
 const metadata = { name: 'x', creationTimestamp: '2026-01-01T00:00:00Z' };
@@ -90,7 +91,7 @@ describe('columns of', () => {
       reportingInstance: 'n1',
       note: 'm',
     };
-    expect(cellsOf('events.k8s.io', 'events', later)).toMatchObject(expected);
+    expect(cellsOf('', 'events', eventsV1.toStored({ metadata, ...later } as KubeObject))).toMatchObject(expected);
   });
 
   it('autoscalers with several metrics', () => {

@@ -58,6 +58,7 @@ export const podTemplate = defineStrategy<PodTemplate>({
 const health = ({ conditions }: ComponentStatus) => conditions?.find((c) => c.type === 'Healthy');
 
 export const componentStatus = defineStrategy<ComponentStatus>({
+  deprecated: { since: '1.19' },
   cells: columns<ComponentStatus>({
     Name: name,
     Status: (component) => {

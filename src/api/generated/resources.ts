@@ -25,7 +25,6 @@ export const daemonsets: Resource<t.DaemonSet> = {"group":"apps","version":"v1",
 export const deployments: Resource<t.Deployment> = {"group":"apps","version":"v1","resource":"deployments","kind":"Deployment","namespaced":true};
 export const replicasets: Resource<t.ReplicaSet> = {"group":"apps","version":"v1","resource":"replicasets","kind":"ReplicaSet","namespaced":true};
 export const statefulsets: Resource<t.StatefulSet> = {"group":"apps","version":"v1","resource":"statefulsets","kind":"StatefulSet","namespaced":true};
-export const eventsEvents: Resource<t.EventsEvent> = {"group":"events.k8s.io","version":"v1","resource":"events","kind":"Event","namespaced":true};
 export const selfsubjectreviews: Resource<t.SelfSubjectReview> = {"group":"authentication.k8s.io","version":"v1","resource":"selfsubjectreviews","kind":"SelfSubjectReview","namespaced":false};
 export const tokenreviews: Resource<t.TokenReview> = {"group":"authentication.k8s.io","version":"v1","resource":"tokenreviews","kind":"TokenReview","namespaced":false};
 export const localsubjectaccessreviews: Resource<t.LocalSubjectAccessReview> = {"group":"authorization.k8s.io","version":"v1","resource":"localsubjectaccessreviews","kind":"LocalSubjectAccessReview","namespaced":true};

@@ -609,6 +609,48 @@ export interface SubjectRulesReviewStatus {
   evaluationError?: string;
 }
 
+export interface AuthorizationLocalSubjectAccessReview extends TypeMeta {
+  metadata: ObjectMeta;
+  spec: AuthorizationSubjectAccessReviewSpec;
+  status: SubjectAccessReviewStatus;
+}
+
+export interface AuthorizationSubjectAccessReview extends TypeMeta {
+  metadata: ObjectMeta;
+  spec: AuthorizationSubjectAccessReviewSpec;
+  status: SubjectAccessReviewStatus;
+}
+
+export interface AuthorizationSubjectAccessReviewSpec {
+  resourceAttributes?: ResourceAttributes;
+  nonResourceAttributes?: NonResourceAttributes;
+  user?: string;
+  group?: string[];
+  extra?: Record<string, string[]>;
+  uid?: string;
+}
+
+export interface AutoscalingHorizontalPodAutoscaler extends TypeMeta {
+  metadata: ObjectMeta;
+  spec: AutoscalingHorizontalPodAutoscalerSpec;
+  status: AutoscalingHorizontalPodAutoscalerStatus;
+}
+
+export interface AutoscalingHorizontalPodAutoscalerSpec {
+  scaleTargetRef: CrossVersionObjectReference;
+  minReplicas?: number;
+  maxReplicas: number;
+  targetCPUUtilizationPercentage?: number;
+}
+
+export interface AutoscalingHorizontalPodAutoscalerStatus {
+  observedGeneration?: number;
+  lastScaleTime?: string;
+  currentReplicas: number;
+  desiredReplicas: number;
+  currentCPUUtilizationPercentage?: number;
+}
+
 export interface Scale extends TypeMeta {
   metadata: ObjectMeta;
   spec: ScaleSpec;
@@ -2788,10 +2830,27 @@ export interface ForZone {
   name: string;
 }
 
+export interface DiscoveryEndpoint {
+  addresses: string[];
+  conditions?: EndpointConditions;
+  hostname?: string;
+  targetRef?: ObjectReference;
+  topology?: Record<string, string>;
+  nodeName?: string;
+  hints?: EndpointHints;
+}
+
+export interface DiscoveryEndpointSlice extends TypeMeta {
+  metadata: ObjectMeta;
+  addressType: AddressType;
+  endpoints: DiscoveryEndpoint[];
+  ports?: DiscoveryEndpointPort[] | null;
+}
+
 export interface EventsEvent extends TypeMeta {
   metadata: ObjectMeta;
   eventTime: string;
-  series?: EventsEventSeries;
+  series?: EventSeries;
   reportingController?: string;
   reportingInstance?: string;
   action?: string;
@@ -2806,9 +2865,59 @@ export interface EventsEvent extends TypeMeta {
   deprecatedCount?: number;
 }
 
-export interface EventsEventSeries {
-  count: number;
-  lastObservedTime: string;
+export interface EventsV1beta1Event extends TypeMeta {
+  metadata: ObjectMeta;
+  eventTime: string;
+  series?: EventSeries;
+  reportingController?: string;
+  reportingInstance?: string;
+  action?: string;
+  reason?: string;
+  regarding?: ObjectReference;
+  related?: ObjectReference;
+  note?: string;
+  type?: string;
+  deprecatedSource?: EventSource;
+  deprecatedFirstTimestamp?: string;
+  deprecatedLastTimestamp?: string;
+  deprecatedCount?: number;
+}
+
+export interface ExtensionsHTTPIngressPath {
+  path?: string;
+  pathType?: string;
+  backend: ExtensionsIngressBackend;
+}
+
+export interface ExtensionsHTTPIngressRuleValue {
+  paths: ExtensionsHTTPIngressPath[];
+}
+
+export interface ExtensionsIngress extends TypeMeta {
+  metadata: ObjectMeta;
+  spec: ExtensionsIngressSpec;
+  status: IngressStatus;
+}
+
+export interface ExtensionsIngressBackend {
+  serviceName?: string;
+  servicePort?: number | string;
+  resource?: TypedLocalObjectReference;
+}
+
+export interface ExtensionsIngressRule extends ExtensionsIngressRuleValue {
+  host?: string;
+}
+
+export interface ExtensionsIngressRuleValue {
+  http?: ExtensionsHTTPIngressRuleValue;
+}
+
+export interface ExtensionsIngressSpec {
+  ingressClassName?: string;
+  backend?: ExtensionsIngressBackend;
+  tls?: IngressTLS[];
+  rules?: ExtensionsIngressRule[];
 }
 
 export type FlowcontrolConditionStatus = string;
@@ -2942,6 +3051,25 @@ export type SubjectKind = string;
 
 export interface UserSubject {
   name: string;
+}
+
+export interface FlowcontrolLimitedPriorityLevelConfiguration {
+  assuredConcurrencyShares?: number;
+  limitResponse?: LimitResponse;
+  lendablePercent?: number;
+  borrowingLimitPercent?: number;
+}
+
+export interface FlowcontrolPriorityLevelConfiguration extends TypeMeta {
+  metadata: ObjectMeta;
+  spec: FlowcontrolPriorityLevelConfigurationSpec;
+  status: PriorityLevelConfigurationStatus;
+}
+
+export interface FlowcontrolPriorityLevelConfigurationSpec {
+  type: string;
+  limited?: FlowcontrolLimitedPriorityLevelConfiguration;
+  exempt?: ExemptPriorityLevelConfiguration;
 }
 
 export interface HTTPIngressPath {
@@ -3106,6 +3234,43 @@ export interface ServiceCIDRStatus {
   conditions?: Condition[];
 }
 
+export interface NetworkingHTTPIngressPath {
+  path?: string;
+  pathType?: string;
+  backend: NetworkingIngressBackend;
+}
+
+export interface NetworkingHTTPIngressRuleValue {
+  paths: NetworkingHTTPIngressPath[];
+}
+
+export interface NetworkingIngress extends TypeMeta {
+  metadata: ObjectMeta;
+  spec: NetworkingIngressSpec;
+  status: IngressStatus;
+}
+
+export interface NetworkingIngressBackend {
+  serviceName?: string;
+  servicePort?: number | string;
+  resource?: TypedLocalObjectReference;
+}
+
+export interface NetworkingIngressRule extends NetworkingIngressRuleValue {
+  host?: string;
+}
+
+export interface NetworkingIngressRuleValue {
+  http?: NetworkingHTTPIngressRuleValue;
+}
+
+export interface NetworkingIngressSpec {
+  ingressClassName?: string;
+  backend?: NetworkingIngressBackend;
+  tls?: IngressTLS[];
+  rules?: NetworkingIngressRule[];
+}
+
 export interface Overhead {
   podFixed?: Record<string, string>;
 }
@@ -3118,6 +3283,26 @@ export interface RuntimeClass extends TypeMeta {
 }
 
 export interface Scheduling {
+  nodeSelector?: Record<string, string>;
+  tolerations?: Toleration[];
+}
+
+export interface NodeOverhead {
+  podFixed?: Record<string, string>;
+}
+
+export interface NodeRuntimeClass extends TypeMeta {
+  metadata: ObjectMeta;
+  spec: RuntimeClassSpec;
+}
+
+export interface RuntimeClassSpec {
+  runtimeHandler: string;
+  overhead?: NodeOverhead;
+  scheduling?: NodeScheduling;
+}
+
+export interface NodeScheduling {
   nodeSelector?: Record<string, string>;
   tolerations?: Toleration[];
 }
@@ -3196,6 +3381,25 @@ export interface RoleRef {
 export interface RbacSubject {
   kind: string;
   apiGroup?: string;
+  name: string;
+  namespace?: string;
+}
+
+export interface RbacClusterRoleBinding extends TypeMeta {
+  metadata: ObjectMeta;
+  subjects?: RbacV1alpha1Subject[];
+  roleRef: RoleRef;
+}
+
+export interface RbacRoleBinding extends TypeMeta {
+  metadata: ObjectMeta;
+  subjects?: RbacV1alpha1Subject[];
+  roleRef: RoleRef;
+}
+
+export interface RbacV1alpha1Subject {
+  kind: string;
+  apiVersion?: string;
   name: string;
   namespace?: string;
 }
@@ -3498,14 +3702,134 @@ export interface ResourcePoolStatusRequestStatus {
   conditions?: Condition[];
 }
 
+export interface BasicDevice {
+  attributes?: Record<string, ResourceDeviceAttribute>;
+  capacity?: Record<string, ResourceDeviceCapacity>;
+  consumesCounters?: ResourceDeviceCounterConsumption[];
+  nodeName?: string;
+  nodeSelector?: NodeSelector;
+  allNodes?: boolean;
+  taints?: ResourceDeviceTaint[];
+  bindsToNode?: boolean;
+  bindingConditions?: string[];
+  bindingFailureConditions?: string[];
+  allowMultipleAllocations?: boolean;
+  nodeAllocatableResourceMappings?: Record<string, ResourceNodeAllocatableResourceMapping>;
+}
+
+export interface ResourceCapacityRequestPolicy {
+  default?: string | null;
+  validValues?: string[];
+  validRange?: ResourceCapacityRequestPolicyRange;
+}
+
+export interface ResourceCapacityRequestPolicyRange {
+  min: string;
+  max?: string;
+  step?: string;
+}
+
+export interface ResourceDevice {
+  name: string;
+  basic?: BasicDevice;
+}
+
+export interface ResourceDeviceAttribute {
+  int?: number;
+  bool?: boolean;
+  string?: string;
+  version?: string;
+  ints?: number[];
+  bools?: boolean[];
+  strings?: string[];
+  versions?: string[];
+}
+
+export interface ResourceDeviceCapacity {
+  value: string;
+  requestPolicy?: ResourceCapacityRequestPolicy;
+}
+
+export interface ResourceDeviceClaim {
+  requests?: ResourceDeviceRequest[] | null;
+  constraints?: DeviceConstraint[];
+  config?: DeviceClaimConfiguration[];
+}
+
+export interface ResourceDeviceConfiguration {
+  opaque?: OpaqueDeviceConfiguration;
+}
+
+export interface ResourceDeviceCounterConsumption {
+  counterSet: string;
+  counters: Record<string, Counter>;
+}
+
+export interface ResourceDeviceRequest {
+  name: string;
+  deviceClassName?: string;
+  selectors?: DeviceSelector[];
+  allocationMode?: DeviceAllocationMode;
+  count?: number;
+  adminAccess?: boolean;
+  firstAvailable?: DeviceSubRequest[];
+  tolerations?: DeviceToleration[];
+  capacity?: CapacityRequirements;
+}
+
 export interface ResourceDeviceTaint {
   key: string;
   value?: string;
-  effect: ResourceDeviceTaintEffect;
+  effect: DeviceTaintEffect;
   timeAdded?: string;
 }
 
-export type ResourceDeviceTaintEffect = 'None' | 'NoSchedule' | 'NoExecute';
+export interface ResourceNodeAllocatableResourceMapping {
+  capacityKey?: string;
+  allocationMultiplier?: string;
+}
+
+export type ResourceQualifiedName = string;
+
+export interface ResourceV1beta1ResourceClaim extends TypeMeta {
+  metadata: ObjectMeta;
+  spec: ResourceResourceClaimSpec;
+  status: ResourceClaimStatus;
+}
+
+export interface ResourceResourceClaimSpec {
+  devices?: ResourceDeviceClaim;
+}
+
+export interface ResourceResourceClaimTemplate extends TypeMeta {
+  metadata: ObjectMeta;
+  spec: ResourceResourceClaimTemplateSpec;
+}
+
+export interface ResourceResourceClaimTemplateSpec {
+  metadata?: ObjectMeta;
+  spec: ResourceResourceClaimSpec;
+}
+
+export interface ResourceResourceSlice extends TypeMeta {
+  metadata: ObjectMeta;
+  spec: ResourceResourceSliceSpec;
+}
+
+export interface ResourceResourceSliceSpec {
+  driver: string;
+  pool: ResourcePool;
+  nodeName?: string;
+  nodeSelector?: NodeSelector;
+  allNodes?: boolean;
+  devices?: ResourceDevice[];
+  perDeviceNodeSelection?: boolean;
+  sharedCounters?: CounterSet[];
+}
+
+export interface ResourceV1beta2DeviceConfiguration {
+  opaque?: OpaqueDeviceConfiguration;
+}
 
 export interface DeviceTaintRule extends TypeMeta {
   metadata: ObjectMeta;
@@ -3515,7 +3839,7 @@ export interface DeviceTaintRule extends TypeMeta {
 
 export interface DeviceTaintRuleSpec {
   deviceSelector?: DeviceTaintSelector;
-  taint: ResourceDeviceTaint;
+  taint: DeviceTaint;
 }
 
 export interface DeviceTaintRuleStatus {
@@ -3928,6 +4252,70 @@ export interface ApiextensionsWebhookClientConfig {
 export interface WebhookConversion {
   clientConfig?: ApiextensionsWebhookClientConfig;
   conversionReviewVersions: string[];
+}
+
+export interface ApiextensionsCustomResourceColumnDefinition {
+  name: string;
+  type: string;
+  format?: string;
+  description?: string;
+  priority?: number;
+  JSONPath: string;
+}
+
+export interface ApiextensionsCustomResourceConversion {
+  strategy: string;
+  webhookClientConfig?: ApiextensionsV1beta1WebhookClientConfig;
+  conversionReviewVersions?: string[];
+}
+
+export interface ApiextensionsCustomResourceDefinition extends TypeMeta {
+  metadata: ObjectMeta;
+  spec: ApiextensionsCustomResourceDefinitionSpec;
+  status: CustomResourceDefinitionStatus;
+}
+
+export interface ApiextensionsCustomResourceDefinitionSpec {
+  group: string;
+  version?: string;
+  names: CustomResourceDefinitionNames;
+  scope: string;
+  validation?: CustomResourceValidation;
+  subresources?: CustomResourceSubresources;
+  versions?: ApiextensionsCustomResourceDefinitionVersion[];
+  additionalPrinterColumns?: ApiextensionsCustomResourceColumnDefinition[];
+  selectableFields?: SelectableField[];
+  conversion?: ApiextensionsCustomResourceConversion;
+  preserveUnknownFields?: boolean;
+}
+
+export interface ApiextensionsCustomResourceDefinitionVersion {
+  name: string;
+  served: boolean;
+  storage: boolean;
+  deprecated?: boolean;
+  deprecationWarning?: string;
+  schema?: CustomResourceValidation;
+  subresources?: CustomResourceSubresources;
+  additionalPrinterColumns?: ApiextensionsCustomResourceColumnDefinition[];
+  selectableFields?: SelectableField[];
+}
+
+export type ApiextensionsJSONSchemaDefinitions = Record<string, JSONSchemaProps>;
+
+export interface ApiextensionsV1beta1ServiceReference {
+  namespace: string;
+  name: string;
+  path?: string;
+  port?: number;
+}
+
+export type ApiextensionsValidationRules = ValidationRule[];
+
+export interface ApiextensionsV1beta1WebhookClientConfig {
+  url?: string;
+  service?: ApiextensionsV1beta1ServiceReference;
+  caBundle?: string;
 }
 
 export type CauseType = string;

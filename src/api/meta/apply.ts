@@ -1,15 +1,15 @@
 import type { KubeObject } from '../resource.ts';
 import { applyConflict, type Conflict } from './apply-conflict.ts';
 import { difference, differenceBelow, type FieldSet, intersection, sameSet, setOfFields, union } from './field-set.ts';
-import { compare, type Comparison } from './fields/compare.ts';
+import { compare } from './fields/compare.ts';
 import { fieldsOf } from './fields/members.ts';
 import { mergeConfig } from './fields/merge.ts';
 import type { FieldModel } from './fields/model.ts';
 import { entriesOf, isSame, type Owner, ownersOf } from './fields/owners.ts';
-import { pruneFields } from './fields/remove.ts';
+import { pruneFields, removeFields } from './fields/remove.ts';
 import type { Shape } from './fields/shape.ts';
 import { agreedFields, withLastApplied } from './last-applied.ts';
-import { losing, owned, reconciled, updateManagers, without } from './managed-fields.ts';
+import { type Changes, changesOf, losing, owned, reconciled, updateManagers } from './managed-fields.ts';
 import { equalJson } from './json.ts';
 import { badRequest } from './status-error.ts';
 
@@ -51,14 +51,18 @@ export function applyPatch(model: FieldModel, request: ApplyRequest): object {
     ? { ...request.config, metadata: { ...metadata, managedFields: undefined } }
     : request.config;
   const others = ownersBefore(model, request);
-  const applier: Owner = { ...identity(request), set: owned(differenceBelow(fieldsOf(shape, config), reset)) };
+  const wanted = differenceBelow(fieldsOf(shape, config), reset);
+  const applier: Owner = { ...identity(request), set: owned(wanted) };
   const last = others.find((owner) => isSame(owner, applier));
   const apart = others.filter((owner) => owner !== last);
-  const claimed = apart.reduce((sum, owner) => union(sum, owner.set), applier.set);
-  const merged = pruneFields(shape, mergeConfig(shape, live, config), { last: last?.set, owned: claimed });
-  const change = without(compare(shape, live, merged), reset);
-  refuseConflicts({ shape, request, live }, conflictsOf(apart, change));
-  const rest = apart.map((owner) => ({ ...owner, set: owned(losing(owner.set, change, false)) }));
+  const laid = mergeConfig(shape, live, config) as object;
+  // The name counts here: or nothing of metadata would be left when the last label goes.
+  const claimed = apart.reduce((sum, owner) => union(sum, inOwnWords(model, owner, laid)), wanted);
+  const merged = pruneFields(shape, laid, { last: last && inOwnWords(model, last, laid), owned: claimed });
+  const changes = changesOf(model, { before: live, after: merged as object, reset });
+  const change = changes(applier.apiVersion);
+  refuseConflicts({ shape, request, live }, conflictsOf(apart, changes));
+  const rest = apart.map((owner) => ({ ...owner, set: owned(losing(owner.set, changes(owner.apiVersion), false)) }));
   const same = last && sameSet(last.set, applier.set) && last.apiVersion === applier.apiVersion;
   const mine = same && !change.changed && !change.removed ? last : applier;
   return withEntries(request, merged as KubeObject, [...rest, mine]);
@@ -85,7 +89,7 @@ const identity = (request: ApplyRequest): Omit<Owner, 'set'> => ({
 function ownersBefore(model: FieldModel, request: ApplyRequest): Owner[] {
   const { live, subresource, time, reset, config } = request;
   if (!live) return [];
-  const stored = reconciled(model.shape, ownersOf(live.metadata.managedFields));
+  const stored = reconciled(model, ownersOf(live.metadata.managedFields));
   if (stored.length > 0) return stored;
   const apiVersion = config.apiVersion ?? '';
   const object = { ...live, metadata: { ...live.metadata, managedFields: undefined } };
@@ -93,9 +97,18 @@ function ownersBefore(model: FieldModel, request: ApplyRequest): Owner[] {
   return ownersOf(updateManagers(model, update)) ?? [];
 }
 
-function conflictsOf(owners: Owner[], change: Comparison): Conflict[] {
+/** What an owner of another version owns, in the words of this one: what is no longer the same without it. */
+function inOwnWords(model: FieldModel, { apiVersion, set }: Owner, object: object): FieldSet | undefined {
+  const other = set && model.inVersion?.(apiVersion);
+  if (!other) return set;
+  const rest = removeFields(other.shape, other.to(object), set) as object;
+  const { changed, removed } = compare(model.shape, other.from(other.to(object)), other.from(rest));
+  return owned(union(changed, removed));
+}
+
+function conflictsOf(owners: Owner[], changes: Changes): Conflict[] {
   return owners.flatMap((owner) => {
-    const set = intersection(owner.set, change.changed);
+    const set = intersection(owner.set, changes(owner.apiVersion).changed);
     return set ? [{ owner, set }] : [];
   });
 }

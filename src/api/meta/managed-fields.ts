@@ -55,9 +55,8 @@ export function updateManagers(model: FieldModel, update: ManagedUpdate): Manage
   const stored = startingEntries(update);
   if (old && !stored?.length) return undefined;
   const before = old ?? model.empty();
-  const { shape } = model;
-  const change = without(compare(shape, before, object), resetSet(update.reset));
-  const owners = afterUpdate(reconciled(shape, ownersOf(stored)), update, change);
+  const changes = changesOf(model, { before, after: object, reset: resetSet(update.reset) });
+  const owners = afterUpdate(reconciled(model, ownersOf(stored)), update, changes);
   return owners ? entriesOf(owners, stored) : (stored as ManagedFieldsEntry[] | undefined);
 }
 
@@ -80,21 +79,44 @@ function startingEntries({ old, object, subresource }: ManagedUpdate): ManagedFi
   return sentEntries(sent) ?? stored;
 }
 
+/** What a write changed, in the words of a version: owners of another version own fields of that. */
+export type Changes = (apiVersion: string) => Comparison;
+
+export function changesOf(
+  model: FieldModel,
+  { before, after, reset }: { before: object; after: object; reset: FieldSet | undefined },
+): Changes {
+  const own = without(compare(model.shape, before, after), reset);
+  const known = new Map<string, Comparison>();
+  return (apiVersion) => {
+    const found = known.get(apiVersion);
+    if (found) return found;
+    const other = model.inVersion?.(apiVersion);
+    const change = other ? without(compare(other.shape, other.to(before), other.to(after)), reset) : own;
+    known.set(apiVersion, change);
+    return change;
+  };
+}
+
 /** Sets that were found to be as the schema is: objects share them from one version to the next. */
 const current = new WeakMap<Shape, WeakSet<FieldSet>>();
 
-/** Stored owners with their sets as the schema is now. */
-export function reconciled(shape: Shape, owners: Owner[] | undefined): Owner[] {
+function atCurrent(shape: Shape, set: FieldSet): FieldSet {
   const known = current.get(shape) ?? new WeakSet();
   current.set(shape, known);
-  return (owners ?? []).map((owner) => {
-    if (!owner.set || known.has(owner.set)) return owner;
-    const set = atSchema(shape, owner.set);
-    if (set !== owner.set) return { ...owner, set };
-    known.add(set);
-    return owner;
-  });
+  if (known.has(set)) return set;
+  const now = atSchema(shape, set) as FieldSet;
+  if (now === set) known.add(set);
+  return now;
 }
+
+/** Stored owners with their sets as the schema of their version is now. */
+export const reconciled = (model: FieldModel, owners: Owner[] | undefined): Owner[] =>
+  (owners ?? []).map((owner) => {
+    if (!owner.set) return owner;
+    const set = atCurrent(model.inVersion?.(owner.apiVersion)?.shape ?? model.shape, owner.set);
+    return set === owner.set ? owner : { ...owner, set };
+  });
 
 const isEmptyEntry = (entry: ManagedFieldsEntry): boolean =>
   Object.values(entry).every((value) => value === undefined || value === null || value === '');
@@ -113,14 +135,15 @@ function resetSet(paths: readonly string[]): FieldSet | undefined {
 }
 
 /** The owners after a write; undefined where none of them changed. */
-function afterUpdate(owners: Owner[], update: ManagedUpdate, change: Comparison): Owner[] | undefined {
+function afterUpdate(owners: Owner[], update: ManagedUpdate, changes: Changes): Owner[] | undefined {
+  const change = changes(update.apiVersion);
   const taken = owned(change.changed);
   if (!change.changed && !change.removed) return undefined;
   const writer: Owner = { ...identity(update), time: update.time, set: taken };
   let changed = false;
   const after = owners.map((owner) => {
     const own = isSame(owner, writer);
-    const set = owned(losing(own ? union(owner.set, taken) : owner.set, change, own));
+    const set = owned(losing(own ? union(owner.set, taken) : owner.set, changes(owner.apiVersion), own));
     const touched = own && taken !== undefined;
     if (set === owner.set && !touched) return owner;
     changed = true;

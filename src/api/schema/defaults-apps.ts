@@ -121,6 +121,7 @@ export const appsDefaults: DefaultsTable = {
     },
   },
   [`${batch}PodFailurePolicyOnPodConditionsPattern`]: { unset: { status: 'True' } },
+  'io.k8s.api.autoscaling.v1.HorizontalPodAutoscalerSpec': { unset: { minReplicas: 1 } },
   [`${autoscaling}HorizontalPodAutoscalerSpec`]: {
     unset: { minReplicas: 1, metrics: cpuAt80 },
   },

@@ -16,6 +16,8 @@ export const policyDefaults: DefaultsTable = {
       policyTypes: (spec: NetworkPolicySpec) => (spec.egress?.length ? ['Ingress', 'Egress'] : ['Ingress']),
     },
   },
+  'io.k8s.api.networking.v1beta1.HTTPIngressPath': { unset: { pathType: 'ImplementationSpecific' } },
+  'io.k8s.api.extensions.v1beta1.HTTPIngressPath': { unset: { pathType: 'ImplementationSpecific' } },
   [`${networking}IngressClassParametersReference`]: { unset: { scope: 'Cluster' } },
   [`${rbac}RoleRef`]: roleRef,
   [`${rbac}Subject`]: {

@@ -33,6 +33,8 @@ type Walk = (value: unknown) => unknown;
  */
 export function createDefaults(types: Schema, table: DefaultsTable): ApplyDefaults {
   const walkers = new Map<string, Walk | undefined>();
+  /** Versions that say the same have the same defaults. */
+  const ruleOf = (t: string): TypeDefaults | undefined => table[t] ?? table[types.type(t)?.same ?? ''];
   const reaches = new Map<string, boolean>();
 
   /** Whether a type or anything below it has rules. */
@@ -46,11 +48,12 @@ export function createDefaults(types: Schema, table: DefaultsTable): ApplyDefaul
 
   function search(t: string, seen: Set<string>): boolean {
     const element = types.element(t);
-    if (table[t]) return true;
+    if (ruleOf(t)) return true;
     if (element) return search(element, seen);
     if (seen.has(t)) return false;
     seen.add(t);
-    for (const field of types.fields(t).values()) if ((field.a && table[field.a]) || search(field.t, seen)) return true;
+    for (const field of types.fields(t).values())
+      if ((field.a && ruleOf(field.a)) || search(field.t, seen)) return true;
     return false;
   }
 
@@ -65,7 +68,7 @@ export function createDefaults(types: Schema, table: DefaultsTable): ApplyDefaul
 
   function compile(t: string): Walk {
     const element = types.element(t);
-    if (element) return elements(element, table[t]);
+    if (element) return elements(element, ruleOf(t));
     return struct(t);
   }
 
@@ -82,9 +85,9 @@ export function createDefaults(types: Schema, table: DefaultsTable): ApplyDefaul
   function struct(t: string): Walk {
     const fields = types.fields(t);
     const children = [...fields.values()]
-      .map((field) => ({ name: field.n, walk: walkerOf(field.a && table[field.a] ? field.a : field.t) }))
+      .map((field) => ({ name: field.n, walk: walkerOf(field.a && ruleOf(field.a) ? field.a : field.t) }))
       .filter((child) => child.walk !== undefined);
-    const fill = filler(types, t, table[t]);
+    const fill = filler(types, t, ruleOf(t));
     const inOrder = orderer(types, t);
     return (value) => {
       if (typeof value !== 'object' || value === null) return value;

@@ -40,6 +40,8 @@ export interface TypeSchema {
   enum?: string[];
   values?: string[];
   st?: 'atomic';
+  /** The type of a stored version that this one does not differ from. */
+  same?: string;
 }
 
 export type SchemaTable = Record<string, TypeSchema>;

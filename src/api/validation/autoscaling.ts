@@ -31,6 +31,11 @@ export function validateAutoscaler({ spec }: HorizontalPodAutoscaler): FieldErro
     errors.push(invalidValue('spec.maxReplicas', maxReplicas, 'must be greater than or equal to `minReplicas`'));
   errors.push(...objectReference(spec.scaleTargetRef, 'spec.scaleTargetRef'));
   errors.push(...each(spec.metrics, 'spec.metrics', metric));
+  const scalesToZero = spec.metrics?.some(({ type }) => type === 'Object' || type === 'External');
+  if (minReplicas === 0 && !scalesToZero) {
+    const text = 'must specify at least one Object or External metric to support scaling to zero replicas';
+    errors.push(forbidden('spec.metrics', text));
+  }
   return [
     ...errors,
     ...scalingRules(spec.behavior?.scaleUp, 'spec.behavior.scaleUp'),

@@ -14,7 +14,8 @@ import {
 } from './check.ts';
 
 const maxBytes = 1_048_576;
-const decodedBytes = (base64: string): number => Buffer.byteLength(base64, 'base64');
+/** Null is what nothing decodes to, under a key that is there. */
+const decodedBytes = (base64: string | null): number => Buffer.byteLength(base64 ?? '', 'base64');
 
 export function validateConfigMap({ data, binaryData }: ConfigMap): FieldError[] {
   const errors: FieldError[] = [];
@@ -81,8 +82,8 @@ const secretTypes: Record<string, (secret: Secret) => FieldError[]> = {
 };
 
 function dockerConfig(secret: Secret, key: string): FieldError[] {
-  const encoded = secret.data?.[key];
-  if (encoded === undefined) return [required(keyed('data', key))];
+  if (!has(secret, key)) return [required(keyed('data', key))];
+  const encoded = secret.data?.[key] ?? '';
   const problem = jsonProblem(Buffer.from(encoded, 'base64').toString('utf8'));
   return problem ? [invalidValue(keyed('data', key), '<secret contents redacted>', problem)] : [];
 }

@@ -1,3 +1,4 @@
+import { eventsV1 } from '../events/v1.ts';
 import type { Event, EventsEvent } from '../generated/types.ts';
 import { qualifiedName } from '../meta/name-format.ts';
 import { type FieldError, immutable, invalidValue, keyFormatted, required } from './check.ts';
@@ -34,20 +35,11 @@ export function validateEvent(event: Event): FieldError[] {
 }
 
 /** An event of events.k8s.io by the names of the older kind. */
-const asCore = (event: EventsEvent): Event => ({
-  ...(event as unknown as Event),
-  involvedObject: event.regarding ?? {},
-  message: event.note,
-  reportingComponent: event.reportingController,
-  source: event.deprecatedSource,
-  firstTimestamp: event.deprecatedFirstTimestamp,
-  lastTimestamp: event.deprecatedLastTimestamp,
-  count: event.deprecatedCount,
-});
+const asCore = (event: EventsEvent): Event => eventsV1.toStored(event) as Event;
 
 function series({ series: repeated }: EventsEvent): FieldError[] {
   if (!repeated) return [];
-  const errors = repeated.count < 2 ? [invalidValue('series.count', '', 'should be at least 2')] : [];
+  const errors = (repeated.count ?? 0) < 2 ? [invalidValue('series.count', '', 'should be at least 2')] : [];
   return repeated.lastObservedTime ? errors : [...errors, required('series.lastObservedTime')];
 }
 

@@ -1,4 +1,5 @@
 import type { Status } from '../../api/generated/types.ts';
+import { inVersion } from '../../api/conversions.ts';
 import { badRequest, StatusError } from '../../api/meta/status-error.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { WebhookError } from '../webhook/webhook-caller.ts';
@@ -11,8 +12,8 @@ const optionsKinds: Record<string, string> = {
   delete: 'DeleteOptions',
 };
 
-const asVersion = (object: Readonly<KubeObject> | undefined, { group, version }: Target): KubeObject | null =>
-  object ? { ...object, apiVersion: group ? `${group}/${version}` : version } : null;
+const asVersion = (object: Readonly<KubeObject> | undefined, own: Target, target: Target): KubeObject | null =>
+  object ? inVersion(object, own, target) : null;
 
 /** What a webhook or an expression is told of a request (admission.k8s.io/v1 AdmissionRequest). */
 export function admissionRequest(context: AdmissionContext, target: Target, uid: string) {
@@ -42,8 +43,8 @@ export function admissionRequest(context: AdmissionContext, target: Target, uid:
       groups: user.groups,
       ...(user.extra ? { extra: user.extra } : {}),
     },
-    object: asVersion(context.object, target),
-    oldObject: asVersion(context.old, target),
+    object: asVersion(context.object, endpoint.kind, target),
+    oldObject: asVersion(context.old, endpoint.kind, target),
     dryRun: context.dryRun,
     options: { kind: optionsKinds[context.verb] ?? 'ConnectOptions', apiVersion: 'meta.k8s.io/v1' },
   };

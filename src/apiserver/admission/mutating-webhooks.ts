@@ -1,7 +1,9 @@
+import { inVersion } from '../../api/conversions.ts';
 import { mutatingwebhookconfigurations } from '../../api/generated/resources.ts';
 import type { MutatingWebhook } from '../../api/generated/types.ts';
 import { applyJsonPatch } from '../../api/meta/json-patch.ts';
-import { changeObject, type MutatorSource, typedObject } from './mutators.ts';
+import type { KubeObject } from '../../api/resource.ts';
+import { changeObject, type MutatorSource } from './mutators.ts';
 import type { AdmissionContext } from './plugin.ts';
 import { ask, wantedBy, type WebhookDeps } from './webhook-dispatch.ts';
 
@@ -22,5 +24,11 @@ async function invoke(deps: WebhookDeps, context: AdmissionContext, webhook: Mut
   if (!target) return false;
   const answer = await ask(deps, webhook, { context, target });
   if (!answer?.patch || !context.object) return false;
-  return changeObject(context, () => applyJsonPatch(typedObject(context), answer.patch));
+  const { endpoint, object } = context;
+  const { patch } = answer;
+  // The patch is meant for the object in the version in which the webhook has seen it.
+  return changeObject(context, () => {
+    const seen = inVersion(object as KubeObject, endpoint.kind, target);
+    return inVersion(applyJsonPatch(seen, patch) as KubeObject, target, endpoint.kind);
+  });
 }

@@ -15,8 +15,8 @@ export interface AdmissionContext<T extends KubeObject = KubeObject> {
   readonly verb: AdmissionVerb;
   readonly group: string;
   readonly endpoint: Endpoint;
-  /** The versions in which a resource is served. */
-  versionsOf(group: string, resource: string): { group: string; version: string; resource: string; kind: string }[];
+  /** The endpoints that serve the same objects in their versions, itself among them. */
+  versionsOf(endpoint: Endpoint): Endpoint[];
   /** Plural name without the group. */
   readonly resource: string;
   readonly subresource: string;

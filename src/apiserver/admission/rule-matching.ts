@@ -1,16 +1,12 @@
 import type { LabelSelector, NamedRuleWithOperations } from '../../api/generated/types.ts';
 import { namespaces } from '../../api/generated/resources.ts';
+import type { Kind } from '../../api/kind.ts';
 import { matchesLabelSelector } from '../../api/meta/label-selector.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import type { AdmissionContext } from './plugin.ts';
 
 /** What a request is about, in one version of its kind. */
-export interface Target {
-  group: string;
-  version: string;
-  resource: string;
-  kind: string;
-}
+export type Target = Kind;
 
 /** Which requests a webhook or policy wants to see. */
 export interface Criteria {
@@ -30,9 +26,9 @@ export function matchRequest(context: AdmissionContext, criteria: Criteria): Tar
 
 /** The request as it is first, then in the other versions of its resource. */
 function matchRules(context: AdmissionContext, { rules, excluded = [], matchPolicy }: Criteria): Target | undefined {
-  const { kind } = context.endpoint;
-  const own: Target = { group: kind.group, version: kind.version, resource: kind.resource, kind: kind.kind };
-  const candidates = matchPolicy === 'Exact' ? [own] : [own, ...context.versionsOf(own.group, own.resource)];
+  const own = context.endpoint.kind;
+  const others = (): Target[] => context.versionsOf(context.endpoint).map(({ kind }) => kind);
+  const candidates = matchPolicy === 'Exact' ? [own] : [own, ...others()];
   if (candidates.some((target) => excluded.some((rule) => matchesRule(context, rule, target)))) return undefined;
   return candidates.find((target) => rules.some((rule) => matchesRule(context, rule, target)));
 }

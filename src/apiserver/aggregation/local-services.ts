@@ -1,5 +1,4 @@
 import { apiservices, customresourcedefinitions } from '../../api/generated/resources.ts';
-import { servedGroups } from '../../api/generated/kinds.ts';
 import type { APIService, CustomResourceDefinition } from '../../api/generated/types.ts';
 import type { GroupVersions } from '../../api/kind.ts';
 import { type BootstrapObject, bootstrapObject } from '../bootstrap/bootstrap-object.ts';
@@ -67,8 +66,8 @@ const localService = (at: { group: string; version: string }, managed: string, p
 });
 
 /** What this server serves itself: made when it starts, where it is missing. */
-export const builtInServices = (): BootstrapObject[] =>
-  servedGroups
+export const builtInServices = (groups: readonly GroupVersions[]): BootstrapObject[] =>
+  groups
     .filter(({ group }) => group !== ownGroup)
     .flatMap((served) =>
       served.versions.map((version) => {

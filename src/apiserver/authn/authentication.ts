@@ -14,7 +14,7 @@ import { frontProxyName } from '../../pki/cluster-pki.ts';
 import { BootstrapTokenAuthenticator } from './bootstrap-token.ts';
 import { ClientCertificateAuthenticator } from './client-certificate.ts';
 import { RequestHeaderAuthenticator } from './request-header.ts';
-import { ServiceAccountAuthenticator } from './service-account.ts';
+import { type NoteTokenUse, ServiceAccountAuthenticator } from './service-account.ts';
 import type { TokenIssuer } from './token-issuer.ts';
 import { type UserInfo, withAuthenticated } from './user-info.ts';
 
@@ -23,6 +23,7 @@ export interface AuthenticationDeps {
   issuer: TokenIssuer;
   read: ObjectReader;
   clock: Clock;
+  noteTokenUse?: NoteTokenUse | undefined;
   /** PEM: signs the certificates of servers whose word on who asks is taken. */
   frontProxyCaPem?: string | undefined;
 }

@@ -1,11 +1,15 @@
 import { createHash } from 'node:crypto';
 import { nodes, pods, secrets, serviceaccounts } from '../../api/generated/resources.ts';
-import type { KubeObject } from '../../api/resource.ts';
+import { invalidSinceKey, lastUsedKey, type LegacyToken } from '../../api/core/legacy-token.ts';
+import type { KubeObject, ObjectKey } from '../../api/resource.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { TokenAuthenticator, TokenIdentity } from './authenticator.ts';
 import type { KubernetesClaim, NamedUid, ServiceAccountClaims, TokenIssuer } from './token-issuer.ts';
 import { credentialIdKey, serviceAccountGroups, type UserInfo } from './user-info.ts';
+
+/** Writes down on which day (2026-01-31) the token of a Secret was used. */
+export type NoteTokenUse = (secret: ObjectKey, day: string) => void;
 
 /** How many verified tokens are remembered; the oldest is forgotten (and verified again when it comes back). */
 const maxRemembered = 10_000;
@@ -21,12 +25,21 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
   readonly #issuer: TokenIssuer;
   readonly #read: ObjectReader;
   readonly #clock: Clock;
+  readonly #noteUse: NoteTokenUse | undefined;
   readonly #verified = new Map<string, ServiceAccountClaims>();
+  /** Secrets, and the day for which the use of their token has been noted. */
+  readonly #noted = new Map<string, string>();
 
-  constructor(deps: { issuer: TokenIssuer; read: ObjectReader; clock: Clock }) {
+  constructor(deps: {
+    issuer: TokenIssuer;
+    read: ObjectReader;
+    clock: Clock;
+    noteTokenUse?: NoteTokenUse | undefined;
+  }) {
     this.#issuer = deps.issuer;
     this.#read = deps.read;
     this.#clock = deps.clock;
+    this.#noteUse = deps.noteTokenUse;
   }
 
   async authenticateToken(token: string, audiences: readonly string[]): Promise<TokenIdentity | undefined> {
@@ -37,7 +50,9 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
     const now = this.#clock.now() / 1000;
     const matching = claims.aud.filter((audience) => audiences.includes(audience));
     if (now >= claims.exp || now < claims.nbf || matching.length === 0) return undefined;
-    return this.#boundObjectsExist(claims['kubernetes.io']) ? { user: userOf(claims), audiences: matching } : undefined;
+    if (!this.#boundObjectsExist(claims['kubernetes.io'])) return undefined;
+    if (claims.legacy && !this.#isInSecret(claims.legacy, token)) return undefined;
+    return { user: userOf(claims), audiences: matching };
   }
 
   async #claims(token: string): Promise<ServiceAccountClaims | undefined> {
@@ -55,6 +70,21 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
     }
     this.#verified.set(hash, claims);
     return claims;
+  }
+
+  /** Its Secret still has the token, and nobody has said that it is out of use. The day of its use is noted there. */
+  #isInSecret({ namespace, secret: name }: LegacyToken, token: string): boolean {
+    const secret = this.#read.get(secrets, namespace, name);
+    const { labels = {}, deletionTimestamp } = secret?.metadata ?? {};
+    if (!secret || deletionTimestamp || labels[invalidSinceKey]) return false;
+    if (Buffer.from(secret.data?.token ?? '', 'base64').toString() !== token) return false;
+    const today = new Date(this.#clock.now()).toISOString().slice(0, 10);
+    const key = `${namespace}/${name}`;
+    if (labels[lastUsedKey] === today || this.#noted.get(key) === today) return true;
+    if (this.#noted.size >= maxRemembered) this.#noted.clear();
+    this.#noted.set(key, today);
+    this.#noteUse?.({ namespace, name }, today);
+    return true;
   }
 
   #boundObjectsExist(claim: KubernetesClaim): boolean {
@@ -85,5 +115,11 @@ function userOf(claims: ServiceAccountClaims): UserInfo {
     extra['authentication.kubernetes.io/node-name'] = [node.name];
     if (node.uid) extra['authentication.kubernetes.io/node-uid'] = [node.uid];
   }
-  return { name: claims.sub, uid: serviceaccount.uid, groups: serviceAccountGroups(namespace), extra };
+  const hasExtra = Object.keys(extra).length > 0;
+  return {
+    name: claims.sub,
+    uid: serviceaccount.uid,
+    groups: serviceAccountGroups(namespace),
+    ...(hasExtra ? { extra } : {}),
+  };
 }

@@ -1,11 +1,11 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { type LegacyToken, legacyTokenOf } from '../../api/core/legacy-token.ts';
 import type { Clock } from '../../base/clock.ts';
 import { type Rng, uuid } from '../../base/rng.ts';
-import { spkiOf } from '../../pki/key.ts';
+import { keyIdOf, tokenAlgorithm as algorithm, tokenSigner } from '../../pki/signed-token.ts';
 import { serviceAccountUserName } from './user-info.ts';
 
 export const defaultIssuer = 'https://kubernetes.default.svc.cluster.local';
-const algorithm = 'ES256';
 
 export interface NamedUid {
   name: string;
@@ -31,6 +31,8 @@ export interface ServiceAccountClaims {
   nbf: number;
   jti?: string;
   'kubernetes.io': KubernetesClaim;
+  /** A token without audiences and end, that is valid as long as its Secret has it. */
+  legacy?: LegacyToken;
 }
 
 export interface ServiceAccountTokenRequest extends NamedUid {
@@ -49,7 +51,7 @@ export class TokenIssuer {
   readonly issuer: string;
   /** Audiences of the API server itself. */
   readonly apiAudiences: string[];
-  readonly #privateKey: KeyObject;
+  readonly #sign: (claims: object) => string;
   readonly #publicKey: KeyObject;
   readonly #keyId: string;
   readonly #clock: Clock;
@@ -58,20 +60,18 @@ export class TokenIssuer {
   constructor(deps: { privateKeyPem: string; clock: Clock; rng: Rng }, options: { issuer?: string } = {}) {
     this.issuer = options.issuer ?? defaultIssuer;
     this.apiAudiences = [this.issuer];
-    this.#privateKey = createPrivateKey(deps.privateKeyPem);
-    this.#publicKey = createPublicKey(this.#privateKey);
-    // The key id as Kubernetes computes it: a hash of the DER public key.
-    this.#keyId = createHash('sha256').update(spkiOf(this.#publicKey)).digest('base64url');
+    this.#sign = tokenSigner(deps.privateKeyPem);
+    this.#publicKey = createPublicKey(deps.privateKeyPem);
+    this.#keyId = keyIdOf(this.#publicKey);
     this.#clock = deps.clock;
     this.#rng = deps.rng;
   }
 
   /** A signed token with Kubernetes' claims. The caller has checked that the account and the bound object exist. */
-  async issueServiceAccountToken(request: ServiceAccountTokenRequest): Promise<{ token: string; id: string }> {
+  issueServiceAccountToken(request: ServiceAccountTokenRequest): { token: string; id: string } {
     const now = Math.floor(this.#clock.now() / 1000);
     const id = uuid(this.#rng);
-    const { SignJWT } = await import('jose');
-    const token = await new SignJWT({
+    const token = this.#sign({
       aud: request.audiences,
       exp: now + request.expirationSeconds,
       iat: now,
@@ -80,9 +80,7 @@ export class TokenIssuer {
       'kubernetes.io': kubernetesClaim(request, now),
       nbf: now,
       sub: serviceAccountUserName(request.namespace, request.name),
-    })
-      .setProtectedHeader({ alg: algorithm, kid: this.#keyId })
-      .sign(this.#privateKey);
+    });
     return { token, id };
   }
 
@@ -91,11 +89,21 @@ export class TokenIssuer {
     const { compactVerify } = await import('jose');
     try {
       const { payload } = await compactVerify(token, this.#publicKey, { algorithms: [algorithm] });
-      return claimsOf(JSON.parse(Buffer.from(payload).toString()), this.issuer);
+      const claims = JSON.parse(Buffer.from(payload).toString()) as Record<string, unknown>;
+      return claimsOf(claims, this.issuer) ?? this.#legacyClaims(claims);
     } catch {
       // A token of another kind, a forged one: not ours. Which it is makes no difference to the caller.
       return undefined;
     }
+  }
+
+  #legacyClaims(claims: Record<string, unknown>): ServiceAccountClaims | undefined {
+    const legacy = legacyTokenOf(claims);
+    if (!legacy) return undefined;
+    const { namespace, account } = legacy;
+    const own: KubernetesClaim = { namespace, serviceaccount: account };
+    const sub = serviceAccountUserName(namespace, account.name);
+    return { sub, aud: this.apiAudiences, exp: Number.POSITIVE_INFINITY, nbf: 0, 'kubernetes.io': own, legacy };
   }
 
   /** The key set published at `/openid/v1/jwks`. */

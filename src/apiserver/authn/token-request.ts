@@ -32,7 +32,7 @@ export async function createToken(
   checkDuration(expirationSeconds);
   const bound = boundObject(deps, account, request.spec?.boundObjectRef);
   const extend = bound.boundObject?.kind === 'Pod' && expirationSeconds === warnOnlySeconds && isOwn(deps, audiences);
-  const { token } = await deps.issuer.issueServiceAccountToken({
+  const { token } = deps.issuer.issueServiceAccountToken({
     ...account,
     uid: found.metadata.uid ?? '',
     audiences,

@@ -1,7 +1,10 @@
 import type { ClusterRole, ClusterRoleBinding, PolicyRule, RbacSubject } from '../../api/generated/types.ts';
+import type { GroupVersions } from '../../api/kind.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
+import { servedVersions } from '../../api/served-versions.ts';
 import { uncovered, compact } from '../authz/rules.ts';
 import { builtInServices } from '../aggregation/local-services.ts';
+import { groupsOf } from '../discovery/discovery.ts';
 import { networkObjects } from './network-objects.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { BootstrapObject } from './bootstrap-object.ts';
@@ -15,8 +18,11 @@ import {
 import { autoupdate, rbacObjects } from './rbac-objects.ts';
 import { storageObjects } from './storage-objects.ts';
 
-/** Everything that a fresh cluster contains, in the order in which it can be created. */
-export const bootstrapObjects = (facts: ClusterFacts): BootstrapObject[] => [
+/** Everything that a fresh cluster contains, in the order in which it can be created. `groups`: what is served. */
+export const bootstrapObjects = (
+  facts: ClusterFacts,
+  groups: readonly GroupVersions[] = groupsOf(servedVersions()),
+): BootstrapObject[] => [
   ...namespaceObjects(),
   ...rbacObjects(),
   ...priorityClassObjects(),
@@ -24,7 +30,7 @@ export const bootstrapObjects = (facts: ClusterFacts): BootstrapObject[] => [
   ...trustObjects(facts),
   ...networkObjects(facts),
   ...storageObjects(),
-  ...builtInServices(),
+  ...builtInServices(groups),
 ];
 
 export interface BootstrapWrite {

@@ -1,10 +1,4 @@
-import type { KubeObject } from '../../api/resource.ts';
-
-/** Carries objects from the version they are in to another version of their kind. */
-export interface Conversion {
-  /** `version`: `group/version`. In order; synchronous wherever nobody has to be asked. */
-  convert(objects: KubeObject[], version: string): KubeObject[] | Promise<KubeObject[]>;
-}
+import type { Conversion } from '../versioned-representation.ts';
 
 /** All versions say the same: only the version itself changes. */
 export const noConversion: Conversion = {

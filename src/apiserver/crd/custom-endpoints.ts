@@ -11,8 +11,7 @@ import { customScale, pathSteps } from '../../api/structural/scale.ts';
 import type { Structural } from '../../api/structural/schema.ts';
 import type { Endpoint, FieldPath } from '../endpoint.ts';
 import type { ObjectCodec } from '../object-codec.ts';
-import type { Conversion } from './conversion.ts';
-import { CustomRepresentation, type CustomVersions } from './custom-representation.ts';
+import { type Conversion, VersionedRepresentation, type Versions } from '../versioned-representation.ts';
 
 export interface CustomEndpointDeps {
   objects: ObjectCodec;
@@ -32,12 +31,13 @@ export function customEndpoints(
   const { spec } = definition;
   const { kind } = spec.names;
   const stored = spec.versions.find((version) => version.storage);
+  const storedFields = (stored?.selectableFields ?? []).map(({ jsonPath }) => fieldPath(jsonPath));
   const types = new Map<string, ObjectType>();
   for (const version of spec.versions) {
     const gvk = { group: spec.group, version: version.name, kind };
     types.set(`${spec.group}/${version.name}`, customType(schemaOf(version), gvk));
   }
-  const versions: CustomVersions = {
+  const versions: Versions = {
     objects: deps.objects,
     conversion: deps.conversionOf(definition),
     types,
@@ -45,15 +45,20 @@ export function customEndpoints(
   };
   return spec.versions
     .filter((version) => version.served)
-    .map((version) => customEndpoint(deps, definition, { version, versions, lifetime }));
+    .map((version) => customEndpoint(deps, definition, { version, versions, storedFields, lifetime }));
 }
 
 function customEndpoint(
   deps: CustomEndpointDeps,
   definition: CustomResourceDefinition,
-  at: { version: CustomResourceDefinitionVersion; versions: CustomVersions; lifetime: AbortSignal },
+  at: {
+    version: CustomResourceDefinitionVersion;
+    versions: Versions;
+    storedFields: FieldPath[];
+    lifetime: AbortSignal;
+  },
 ): Endpoint {
-  const { version, versions, lifetime } = at;
+  const { version, versions, storedFields, lifetime } = at;
   const kind = customKind(definition, version);
   const groupVersion = `${kind.group}/${kind.version}`;
   const schema = schemaOf(version);
@@ -64,8 +69,9 @@ function customEndpoint(
     type: versions.types.get(groupVersion) as ObjectType,
     strategy: definition.metadata.deletionTimestamp ? terminating(strategy, definition) : strategy,
     subresources: new Map((kind.subresources ?? []).map((subresource) => [subresource.name, subresource])),
-    representation: new CustomRepresentation(versions, groupVersion),
+    representation: new VersionedRepresentation(versions, groupVersion),
     fieldPaths: (version.selectableFields ?? []).map(({ jsonPath }) => fieldPath(jsonPath)),
+    storedFields,
     fieldsIndexed: false,
     scale: customScale(version.subresources?.scale),
     returnsDeleted: false,
@@ -79,6 +85,7 @@ function customEndpoint(
 
 const fieldPath = (jsonPath: string): FieldPath => ({
   label: jsonPath.replace(/^\./, ''),
+  key: jsonPath.replace(/^\./, ''),
   path: pathSteps(jsonPath),
   boolean: false,
 });

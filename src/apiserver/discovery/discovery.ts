@@ -166,7 +166,7 @@ export function discoveryOf(registry: Registry, remotes: Remotes, options: Disco
   return (path, accept) => {
     const at = `${registry.revision} ${remotes.revision}`;
     if (made?.at !== at) {
-      const kinds = [...servedKinds, ...inOrder(registry.added().map((endpoint) => endpoint.kind))];
+      const kinds = [...registry.builtInKinds(), ...inOrder(registry.added().map((endpoint) => endpoint.kind))];
       made = { at, discovery: createDiscovery(kinds, { ...options, remotes: remotes.groupVersions() }) };
     }
     return made.discovery(path, accept);

@@ -218,7 +218,8 @@ export function createOpenApi(kinds: readonly Kind[] = servedKinds, options: Ope
 /** OpenAPI of all that is served, by this server and by others; what does not change with it is built once. */
 export function openApiOf(registry: Registry, remotes: Remotes): OpenApi {
   const kept: Kept = { seed: '', built: new Map() };
-  const groups = groupsOf(servedKinds);
+  const builtIn = registry.builtInKinds();
+  const groups = groupsOf(builtIn);
   let made: { at: string; openApi: OpenApi } | undefined;
   return (request) => {
     const at = `${registry.revision} ${remotes.revision}`;
@@ -226,7 +227,7 @@ export function openApiOf(registry: Registry, remotes: Remotes): OpenApi {
       const added = registry.added();
       const custom = new Map(added.flatMap(({ kind, type }) => (type.published ? [[kind.type, type.published]] : [])));
       const options = { groups, custom, remotes: remotes.groupVersions() };
-      const documents = new Documents([...servedKinds, ...added.map(({ kind }) => kind)], options, kept);
+      const documents = new Documents([...builtIn, ...added.map(({ kind }) => kind)], options, kept);
       documents.sweep();
       made = { at, openApi: answering(documents) };
     }

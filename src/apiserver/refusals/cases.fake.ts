@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { servedKinds } from '../../api/generated/kinds.ts';
 import type { Kind } from '../../api/kind.ts';
 import { groupResource } from '../../api/resource.ts';
+import { allVersions } from '../../api/served-versions.ts';
 import type { TestServer } from '../replay/server.fake.ts';
 
 type Json = Record<string, unknown>;
@@ -74,7 +74,7 @@ export function changed(object: Json, changes: Changes): Json {
 }
 
 const kindOf = (resource: string): Kind => {
-  const kind = servedKinds.find((k) => groupResource(k) === resource);
+  const kind = allVersions.find((k) => groupResource(k) === resource);
   if (!kind) throw new Error(`${resource}: no such kind`);
   return kind as Kind;
 };

@@ -5,7 +5,7 @@ import { type Case, caseFiles, CaseRunner, readCases } from './cases.fake.ts';
 let server: TestServer;
 let runner: CaseRunner;
 beforeAll(async () => {
-  server = await startTestServer();
+  server = await startTestServer({ serving: { runtimeConfig: { 'api/all': true } } });
   runner = new CaseRunner(server);
   await runner.prepare();
 });

@@ -9,7 +9,7 @@ import { type Client } from '../../client/client.ts';
 import { createClient } from '../../client/typed-client.ts';
 import { ensureClusterPki } from '../../pki/cluster-pki.ts';
 import { MemoryJournal } from '../../store/memory-journal.ts';
-import { ApiServer } from '../api-server.ts';
+import { ApiServer, type ApiServerOptions } from '../api-server.ts';
 import { allAuthenticated, mastersGroup } from '../authn/user-info.ts';
 
 export interface RawAnswer {
@@ -43,7 +43,9 @@ const streamMs = 1000;
 
 const serviceCidr = '10.96.0.0/16';
 
-export async function startTestServer(options: { historyBytes?: number } = {}): Promise<TestServer> {
+export async function startTestServer(
+  options: Pick<ApiServerOptions, 'historyBytes' | 'serving'> = {},
+): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'apiserver-'));
   const serviceAddress = '10.96.0.1';
   const pki = await ensureClusterPki(folder, {
@@ -66,7 +68,8 @@ export async function startTestServer(options: { historyBytes?: number } = {}): 
     },
     {
       serviceCidr,
-      historyBytes: options.historyBytes,
+      ...options,
+      components: () => ['controller-manager', 'scheduler'],
       ca: pki.ca.cert,
       tokenKey: pki.serviceAccount.key,
       facts: {

@@ -56,7 +56,7 @@ export async function commitObject(
   const { endpoint } = request;
   for (const text of endpoint.strategy.warnings?.(object) ?? []) request.warn(text);
   if (dryRun) return { type: 'object', code, object: canonical(endpoint, object, object.metadata.resourceVersion) };
-  const put: Write = { put: context.objects.put(endpoint, key, { object, stored }) };
+  const put: Write = { put: context.objects.put(endpoint, key, stored) };
   const versions = await context.store.commit([...(commit.also ?? []), put]);
   return { type: 'version', code, version: await served(endpoint, versions.at(-1) as Version) };
 }

@@ -30,7 +30,7 @@ export async function deleteObject(context: ApiContext, request: ApiRequest): Pr
   if (marked === 'gone') return remove(context, request, { key, version, old, dryRun });
   if (dryRun)
     return { type: 'object', code: 200, object: canonical(endpoint, marked, marked.metadata.resourceVersion) };
-  const put = context.objects.put(endpoint, key, { object: marked, stored: marked });
+  const put = context.objects.put(endpoint, key, marked);
   const [stored] = await context.store.commit([{ put }]);
   return { type: 'version', code: 200, version: await served(endpoint, stored as Version) };
 }
@@ -189,7 +189,7 @@ async function end(
   if (dryRun) return { type: 'object', code: 200, object: canonical(endpoint, ended, metadata.resourceVersion) };
   const { store } = context;
   const { resource } = endpoint;
-  const [stored] = await store.commit([{ put: context.objects.put(endpoint, key, { object: ended, stored: ended }) }]);
+  const [stored] = await store.commit([{ put: context.objects.put(endpoint, key, ended) }]);
   // Another write may have seen it finished, and taken it away.
   const rest = store.head(resource, key);
   if (rest && rest.uid === metadata.uid) {

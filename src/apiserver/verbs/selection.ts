@@ -50,20 +50,17 @@ interface FieldRequirement {
 function fieldRequirements(endpoint: Endpoint, text: string): FieldRequirement[] {
   if (!text) return [];
   const requirements = parseFieldSelector(text);
-  for (const { field } of requirements) {
-    const known =
-      field === 'metadata.name' ||
-      field === 'metadata.namespace' ||
-      endpoint.fieldPaths.some(({ label }) => label === field);
-    if (known) continue;
-    throw endpoint.unknownField(field);
-  }
-  return requirements.map(({ field, value, negated }) => ({ field, value, negated }));
+  return requirements.map(({ field, value, negated }) => {
+    if (field === 'metadata.name' || field === 'metadata.namespace') return { field, value, negated };
+    const known = endpoint.fieldPaths.find(({ label }) => label === field);
+    if (!known) throw endpoint.unknownField(field);
+    return { field: known.key, value, negated };
+  });
 }
 
 /** A version that was stored before the field could be selected by is looked into. */
 function fieldReader(endpoint: Endpoint, objects: ObjectCodec): (version: Version, field: string) => string {
-  const late = new Map(endpoint.fieldsIndexed ? [] : endpoint.fieldPaths.map((path) => [path.label, path]));
+  const late = new Map(endpoint.fieldsIndexed ? [] : endpoint.fieldPaths.map((path) => [path.key, path]));
   return (version, field) => {
     if (field === 'metadata.name') return nameOf(version.key);
     if (field === 'metadata.namespace') return namespaceOf(version.key);

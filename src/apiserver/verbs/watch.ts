@@ -27,6 +27,11 @@ export function watch(context: ApiContext, request: ApiRequest): Answer {
       const sink = servingSink(request.endpoint, receiver);
       let stopped = false;
       const stopEvents = follow(context, request, { start, selection, sink });
+      if (!stopEvents) {
+        // Once a watch is accepted, whatever goes wrong is said in it.
+        sink.end(expired(`too old resource version: ${start.after} (${context.store.compacted + 1})`));
+        return { stop: () => {} };
+      }
       let told = start.after ?? context.store.revision;
       const tell = (initialEventsEnd: boolean) => {
         const { revision } = context.store;
@@ -91,11 +96,12 @@ function checkInitialEvents(query: URLSearchParams): void {
   ]);
 }
 
+/** Undefined: what has happened since then is not known any more. */
 function follow(
   context: ApiContext,
   request: ApiRequest,
   { start, selection, sink }: { start: Start; selection: Selection; sink: AnswerWatchSink },
-): () => void {
+): (() => void) | undefined {
   const { store } = context;
   const { resource } = request.endpoint;
   const query = { resource, ...selection };
@@ -114,7 +120,7 @@ function follow(
     });
   } catch (error) {
     if (!(error instanceof CompactedError)) throw error;
-    throw expired(`too old resource version: ${after} (${store.compacted + 1})`);
+    return undefined;
   }
 }
 

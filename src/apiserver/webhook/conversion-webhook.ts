@@ -3,7 +3,7 @@ import { equalJson } from '../../api/meta/json.ts';
 import { StatusError } from '../../api/meta/status-error.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { type Rng, uuid } from '../../base/rng.ts';
-import type { Conversion } from '../crd/conversion.ts';
+import type { Conversion } from '../versioned-representation.ts';
 import { type WebhookCaller, WebhookError } from './webhook-caller.ts';
 
 const timeoutMs = 30_000;

@@ -1,5 +1,5 @@
-import { servedKinds } from '../../api/generated/kinds.ts';
 import type { OwnerReference } from '../../api/generated/types.ts';
+import type { Kind } from '../../api/kind.ts';
 import { groupResource, type KubeObject, keyOf, keyText, type Resource } from '../../api/resource.ts';
 import type { Informer } from '../../client/informer.ts';
 import type { ControllerContext } from '../runtime.ts';
@@ -17,9 +17,9 @@ export class OwnerGraph {
 
   readonly #context: Pick<ControllerContext, 'informer'>;
 
-  constructor(context: Pick<ControllerContext, 'informer'>) {
+  constructor(context: Pick<ControllerContext, 'informer' | 'kinds'>) {
     this.#context = context;
-    for (const resource of collectable()) this.add(resource);
+    for (const resource of context.kinds.filter(isCollectable)) this.add(resource);
   }
 
   /** Takes a resource in: its objects own and are owned from now on. */
@@ -81,13 +81,6 @@ export const keyOfOwner = (ref: OwnerReference, resource: Resource, namespace = 
 
 const needed = ['list', 'watch', 'delete', 'patch'];
 
-/** Every stored resource, in one version; events have no owners and are many. */
-function collectable(): Resource[] {
-  const seen = new Set<string>();
-  return servedKinds.filter((kind) => {
-    const name = groupResource(kind);
-    if (kind.resource === 'events' || seen.has(name) || !needed.every((v) => kind.verbs.includes(v))) return false;
-    seen.add(name);
-    return true;
-  });
-}
+/** Events have no owners and are many. */
+const isCollectable = (kind: Kind): boolean =>
+  kind.resource !== 'events' && needed.every((verb) => kind.verbs.includes(verb));

@@ -1,6 +1,6 @@
-import { servedKinds } from '../../api/generated/kinds.ts';
 import { customresourcedefinitions, namespaces, pods } from '../../api/generated/resources.ts';
 import type { CustomResourceDefinition, Namespace, NamespaceCondition } from '../../api/generated/types.ts';
+import type { Kind } from '../../api/kind.ts';
 import { isConflict, isNotFound, StatusError } from '../../api/meta/status-error.ts';
 import { groupResource, type KubeObject, keyOf, type Resource } from '../../api/resource.ts';
 import type { Client } from '../../client/client.ts';
@@ -37,7 +37,7 @@ export const namespaceDeletion = defineController({
         const namespace = await ignoringNotFound(client.get(namespaces, { name: key }));
         if (!namespace || namespace.metadata.uid !== cached.metadata.uid) return done;
         if (!namespace.spec?.finalizers?.includes('kubernetes')) return done;
-        const remains = await empty(client, key, contentResources(definitions.list()));
+        const remains = await empty(client, key, contentResources(context.kinds, definitions.list()));
         const told = await writeConditions(client, namespace, { remains, nowMs: context.clock.now() });
         if (remains.objects.size > 0 || remains.errors.length > 0) return requeueAfter(recheckMs);
         const finalizers = told.spec?.finalizers?.filter((f) => f !== 'kubernetes') ?? [];
@@ -50,21 +50,14 @@ export const namespaceDeletion = defineController({
 });
 
 /** Every resource with a place in a namespace; pods last but not least: what makes pods goes before them. */
-function contentResources(definitions: readonly CustomResourceDefinition[]): Resource[] {
-  const seen = new Set<string>();
-  const wanted = servedKinds.filter((kind) => {
-    const isContent = kind.namespaced && kind.verbs.includes('delete') && kind.verbs.includes('list');
-    if (!isContent || seen.has(groupResource(kind)) || isAlias(kind)) return false;
-    seen.add(groupResource(kind));
-    return true;
-  });
+function contentResources(kinds: readonly Kind[], definitions: readonly CustomResourceDefinition[]): Resource[] {
+  const wanted = kinds.filter(
+    ({ namespaced, verbs }) => namespaced && verbs.includes('delete') && verbs.includes('list'),
+  );
   const isPods = (r: { group: string; resource: string }) => groupResource(r) === groupResource(pods);
   const custom = definitions.flatMap((definition) => customResourceOf(definition) ?? []).filter((r) => r.namespaced);
   return [...custom, ...wanted.filter((k) => !isPods(k)), ...wanted.filter(isPods)];
 }
-
-/** The same objects as core/v1 events. */
-const isAlias = (k: { group: string; resource: string }) => k.group === 'events.k8s.io' || k.group === 'metrics.k8s.io';
 
 async function empty(client: Client, namespace: string, content: Resource[]): Promise<Remains> {
   const remains: Remains = { objects: new Map(), finalizers: new Map(), errors: [] };

@@ -1,6 +1,6 @@
-import { servedKinds } from '../../api/generated/kinds.ts';
 import { customresourcedefinitions, resourcequotas } from '../../api/generated/resources.ts';
 import type { CustomResourceDefinition, ResourceQuota } from '../../api/generated/types.ts';
+import type { Kind } from '../../api/kind.ts';
 import { isNotFound } from '../../api/meta/status-error.ts';
 import { type Amounts, addTo, difference, one, only, readAmounts, writeAmounts } from '../../api/quota/amounts.ts';
 import { isInScope } from '../../api/quota/scopes.ts';
@@ -36,7 +36,7 @@ export const resourceQuotaUsage = defineController({
         }
         const { resourceVersion = '' } = quota.metadata;
         const hard = quota.spec?.hard ?? {};
-        const used = await count(client, quota, resourcesFor(Object.keys(hard), definitions.list()));
+        const used = await count(client, quota, resourcesFor(Object.keys(hard), context.kinds, definitions.list()));
         const status = { hard, used: writeAmounts(used) };
         if (sameAmounts(quota.status, status)) {
           doubted.delete(key);
@@ -85,10 +85,10 @@ async function count(client: Client, quota: ResourceQuota, resources: Resource[]
 }
 
 /** Those that the names of a quota are about; a name that nothing is known of stays at zero. */
-export function resourcesFor(names: string[], definitions: CustomResourceDefinition[]): Resource[] {
+function resourcesFor(names: string[], kinds: readonly Kind[], definitions: CustomResourceDefinition[]): Resource[] {
   const wanted = new Set(names.map(resourceOf));
   const found = new Map<string, Resource>();
-  for (const kind of servedKinds) {
+  for (const kind of kinds) {
     const name = groupResource(kind);
     if (kind.namespaced && kind.verbs.includes('list') && wanted.has(name) && !found.has(name)) found.set(name, kind);
   }

@@ -10,8 +10,18 @@ export interface FieldModel {
   readonly apiVersion: string | undefined;
   /** An object before anything is set: what is in it is there without anybody's doing. Shared: read only. */
   empty(): object;
+  /** The same objects in another version, where that has other words; undefined: in the same ones. */
+  inVersion?(apiVersion: string): OtherVersion | undefined;
   /** Throws a 500 in Kubernetes' words for a configuration that does not fit the type. */
   check(config: KubeObject): void;
+}
+
+/** What a field set of another version is about. */
+export interface OtherVersion {
+  shape: Shape;
+  /** An object of the model's version in the other one. */
+  to(object: object): KubeObject;
+  from(object: object): KubeObject;
 }
 
 /** The model of a type of the schema; of a name that the schema does not have, everything is deduced. */

@@ -1,11 +1,17 @@
-import type { ObjectType } from '../../api/object-type.ts';
-import type { KubeObject } from '../../api/resource.ts';
-import { toBytes, type Version } from '../../store/version.ts';
-import { canonicalObject, type ObjectCodec } from '../object-codec.ts';
-import type { Representation } from '../representation.ts';
-import type { Conversion } from './conversion.ts';
+import type { ObjectType } from '../api/object-type.ts';
+import type { KubeObject } from '../api/resource.ts';
+import { toBytes, type Version } from '../store/version.ts';
+import { canonicalObject, type ObjectCodec } from './object-codec.ts';
+import type { Representation } from './representation.ts';
 
-export interface CustomVersions {
+/** Carries objects from the version they are in to another version of their kind. */
+export interface Conversion {
+  /** `version`: `group/version`. In order; synchronous wherever nobody has to be asked. */
+  convert(objects: KubeObject[], version: string): KubeObject[] | Promise<KubeObject[]>;
+}
+
+/** All versions of one kind. */
+export interface Versions {
   objects: ObjectCodec;
   conversion: Conversion;
   /** Types by `group/version`. */
@@ -15,16 +21,16 @@ export interface CustomVersions {
 }
 
 /**
- * Custom resources of one version, out of what is stored: objects in another version are converted, and an object that was
- * stored under an older schema is pruned and gets its defaults when it is read.
+ * Objects in one version, out of what is stored: those in another version are converted, and one that was stored under an
+ * older schema is pruned and gets its defaults when it is read.
  */
-export class CustomRepresentation implements Representation {
-  readonly #versions: CustomVersions;
+export class VersionedRepresentation implements Representation {
+  readonly #versions: Versions;
   readonly #served: string;
   /** By stored version, for as long as that is kept. Most are themselves. */
   readonly #views = new WeakMap<Version, Version>();
 
-  constructor(versions: CustomVersions, served: string) {
+  constructor(versions: Versions, served: string) {
     this.#versions = versions;
     this.#served = served;
   }
