@@ -15,6 +15,7 @@ import {
   measureReady,
   probeDelay,
   resetPeak,
+  serverPid,
   type Shipped,
   startBare,
   startShipped,
@@ -36,6 +37,7 @@ const rows = new Map<string, Row>();
 /** A figure of one round. */
 function note(what: string, value: number, unit: Row['unit'], limit: Pick<Row, 'bar' | 'atLeast'> = {}): void {
   const row = rows.get(what) ?? { what, unit, values: [], ...limit };
+  console.error(`${what}: ${value.toFixed(2)} ${unit}`);
   row.values.push(value);
   rows.set(what, row);
 }
@@ -44,31 +46,46 @@ const atMost = (bar: number) => ({ bar });
 
 type Case = (shipped: Shipped, bare: Bare, round: number) => Promise<void>;
 
-const create: Case = async ({ target }, bare, round) => {
+/** How many a second, and what each takes of the server's processor time: that holds also while others use the machine. */
+async function rate(pid: string, order: Parameters<typeof load>[0]): Promise<{ perSecond: number; cpuMs: number }> {
+  const before = usage(pid).cpuMs;
+  const { count, seconds: took } = await load(order);
+  return { perSecond: count / took, cpuMs: (usage(pid).cpuMs - before) / count };
+}
+
+/** The same of the floor and of ours, in this order. */
+async function rates(
+  what: string,
+  { shipped, bare }: { shipped: Shipped; bare: Bare },
+  orderFor: (target: Target, whose: string) => Parameters<typeof load>[0],
+  bars: { perSecond?: number; ofFloor?: number },
+): Promise<void> {
+  const floor = await rate(bare.pid, orderFor(bare.target, 'floor'));
+  const ours = await rate(serverPid(shipped.layout), orderFor(shipped.target, 'ours'));
+  note(what, ours.perSecond, '/s', bars.perSecond ? atLeast(bars.perSecond) : {});
+  note(`${what}: the floor`, floor.perSecond, '/s');
+  note(`${what}: of the floor`, ours.perSecond / floor.perSecond, '×', bars.ofFloor ? atLeast(bars.ofFloor) : {});
+  note(`${what}: processor time each`, ours.cpuMs, 'ms');
+  note(`${what}: processor time each, the floor`, floor.cpuMs, 'ms');
+}
+
+const create: Case = async (shipped, bare, round) => {
   const bars: Record<number, number | undefined> = { 16: 3500, 64: 5000 };
   for (const connections of [1, 16, 64]) {
-    const rate = async (at: Target, prefix: string) => {
-      const order = { do: 'create', kind: 'small', connections, seconds } as const;
-      const made = await load({ ...order, target: at, prefix: `${prefix}-${round}-${connections}` });
-      return made.count / made.seconds;
-    };
-    const floor = await rate(bare.target, 'floor');
-    const ours = await rate(target, 'c');
-    const bar = bars[connections];
-    note(`durable creates, ${connections} connections`, ours, '/s', bar ? atLeast(bar) : {});
-    note(`the floor, ${connections} connections`, floor, '/s');
-    note(`creates of the floor, ${connections} connections`, ours / floor, '×', atLeast(0.6));
+    const order = { do: 'create', kind: 'small', connections, seconds } as const;
+    await rates(
+      `durable creates, ${connections} connections`,
+      { shipped, bare },
+      (target, whose) => ({ ...order, target, prefix: `${whose}-${round}-${connections}` }),
+      { perSecond: bars[connections], ofFloor: 0.6 },
+    );
   }
 };
 
-const getOne: Case = async ({ target }, bare) => {
-  const rate = async (at: Target) => {
-    const order = { do: 'get', target: at, path: `${configMaps}/kube-root-ca.crt`, connections: 16, seconds } as const;
-    const { count, seconds: took } = await load(order);
-    return count / took;
-  };
-  note('GET one object, the floor, 16 connections', await rate(bare.target), '/s');
-  note('GET one object, 16 connections', await rate(target), '/s', atLeast(12_000));
+const getOne: Case = async (shipped, bare) => {
+  const order = { do: 'get', path: `${configMaps}/kube-root-ca.crt`, connections: 16, seconds } as const;
+  const bars = { perSecond: 12_000 };
+  await rates('GET one object, 16 connections', { shipped, bare }, (target) => ({ ...order, target }), bars);
 };
 
 /** The bytes of an answer. */
@@ -91,14 +108,14 @@ const list: Case = async ({ target, layout }, bare, round) => {
     bare.setList(await fetchBytes(target, large));
   }
   const floor = await load({ do: 'list', target: bare.target, path: '/list' });
-  const before = usage(layout).resident;
-  resetPeak(layout);
+  const before = usage(serverPid(layout)).resident;
+  resetPeak(serverPid(layout));
   const ours = await load({ do: 'list', target, path: large });
   note('consistent LIST of 20,000 ConfigMaps', ours.p50, 'ms');
   note('its size', ours.count / 2 ** 20, 'MB');
   note('a bare sender of the same bytes', floor.p50, 'ms');
   note('LIST of the floor', ours.p50 / floor.p50, '×', atMost(1.3));
-  note('extra memory meanwhile', usage(layout).peak - before, 'MB', atMost(20));
+  note('extra memory meanwhile', usage(serverPid(layout)).peak - before, 'MB', atMost(20));
 };
 
 /** From where on a watch brings only what is new. */
@@ -117,10 +134,10 @@ const watch: Case = async ({ target, layout }, bare) => {
   note('one change to 5,000 watches over 50 connections', ours.p50, 'ms');
   note('the floor', floor.p50, 'ms');
   note('change to 5,000 watches of the floor', ours.p50 / floor.p50, '×', atMost(1.5));
-  const before = usage(layout).cpuMs;
+  const before = usage(serverPid(layout)).cpuMs;
   const pace = { perSecond: 100, seconds: 10, connections: 50, perConnection: 10, changePath };
   const steady = await load({ do: 'changes', target, path: await newest(target), ...pace });
-  const cores = (usage(layout).cpuMs - before) / (steady.seconds * 1000);
+  const cores = (usage(serverPid(layout)).cpuMs - before) / (steady.seconds * 1000);
   note('100 changes/s to 500 watches: of one core', cores * 100, '%', atMost(50));
 };
 
@@ -142,13 +159,13 @@ const pods: Case = async (shipped, _, round) => {
   const { target, layout } = shipped;
   const made = await load({ do: 'create', target, kind: 'pod', prefix: 'pod', connections: 16, count: 100_000 });
   note('100,000 pods created', made.count / made.seconds, '/s');
-  note('resident with them', usage(layout).resident, 'MB', atMost(900));
+  note('resident with them', usage(serverPid(layout)).resident, 'MB', atMost(900));
   const stop = probeDelay(target);
   const pace = { connections: 1, perConnection: 1, perSecond: 50, seconds: 20, changePath };
   await load({ do: 'changes', target, path: await newest(target), ...pace });
   note('p99 of a trivial request under 50 writes/s', percentile(await stop(), 0.99), 'ms', atMost(20));
   note('ready with them in the journal', await measureReady(shipped), 'ms', atMost(3000));
-  note('resident after that start', usage(layout).resident, 'MB');
+  note('resident after that start', usage(serverPid(layout)).resident, 'MB');
 };
 
 const cases: Record<string, Case> = { create, get: getOne, list, watch, hour, pods };

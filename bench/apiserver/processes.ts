@@ -49,6 +49,7 @@ export async function load(order: Order): Promise<Measured> {
 
 export interface Bare {
   target: Target;
+  pid: string;
   /** What `/list` sends. */
   setList(bytes: Buffer): void;
   stop(): void;
@@ -67,6 +68,7 @@ export async function startBare(layout: ClusterLayout, ca: string): Promise<Bare
   });
   return {
     target: { port, ca, token: 'none' },
+    pid: String(child.pid),
     setList: (bytes) => writeFileSync(join(folder, 'list'), bytes),
     stop() {
       child.kill('SIGTERM');
@@ -112,12 +114,11 @@ async function token(layout: ClusterLayout): Promise<string> {
   return (given as unknown as { status: { token: string } }).status.token;
 }
 
-const pidOf = ({ runDir }: ClusterLayout): string =>
+export const serverPid = ({ runDir }: ClusterLayout): string =>
   readFileSync(join(runDir, 'server.pid'), 'utf8').trim().split(/\s/)[0] as string;
 
-/** Resident and highest resident memory of the server since `resetPeak`, in MB; processor time in ms. */
-export function usage(layout: ClusterLayout): { resident: number; peak: number; cpuMs: number } {
-  const pid = pidOf(layout);
+/** Resident and highest resident memory of a process since `resetPeak`, in MB; processor time in ms. */
+export function usage(pid: string): { resident: number; peak: number; cpuMs: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   const megabytes = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1]) / 1024;
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
@@ -130,7 +131,7 @@ export function usage(layout: ClusterLayout): { resident: number; peak: number; 
   };
 }
 
-export const resetPeak = (layout: ClusterLayout): void => writeFileSync(`/proc/${pidOf(layout)}/clear_refs`, '5');
+export const resetPeak = (pid: string): void => writeFileSync(`/proc/${pid}/clear_refs`, '5');
 
 const isReady = ({ port, ca }: Target): Promise<boolean> =>
   new Promise((resolve) => {

@@ -7,6 +7,7 @@ import type { AuditEntry } from './audit/auditor.ts';
 import { auditedRequest, shownAnswer, told } from './audit/http.ts';
 import { headerLists } from './authn/authenticator.ts';
 import { impersonate } from './authn/impersonation.ts';
+import { PeerCertificates } from './authn/peer-certificates.ts';
 import type { UserInfo } from './authn/user-info.ts';
 import { type HttpRequest, parseBody, readBody } from './body.ts';
 import { noSuchResource } from './built-in-endpoints.ts';
@@ -54,6 +55,7 @@ export const connecting: ReadonlySet<string> = new Set(['exec', 'attach', 'portf
 /** From an HTTP request to its answer: who, what, may he, do it, write it. */
 export class Front {
   readonly #deps: FrontDeps;
+  readonly #peers = new PeerCertificates();
   readonly #inflight = new Inflight();
   #ids: Rng | undefined;
   readonly #events: SharedEvents = { json: new WeakMap(), protobuf: new WeakMap() };
@@ -93,7 +95,7 @@ export class Front {
     const { authentication, context } = this.#deps;
     const headers = headerLists(request);
     const sender = await authentication.authenticate({
-      peerCertificate: (request.socket as TLSSocket).getPeerX509Certificate?.(),
+      peerCertificate: this.#peers.certificateOf(request),
       authorization: request.headers.authorization,
       headers,
       path: urlOf(request).path,
