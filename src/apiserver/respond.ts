@@ -30,7 +30,7 @@ export async function send(
     write(response, code, { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
     const gzip = createGzip({ level: constants.Z_BEST_SPEED });
     gzip.pipe(response as NodeJS.WritableStream);
-    for (const piece of pieces(chunks)) if (!gzip.write(piece)) await drained(gzip, response);
+    for (const piece of pieces(chunks)) await written(gzip, piece, response);
     gzip.end();
     return;
   }
@@ -39,27 +39,28 @@ export async function send(
     (response as ServerResponse).end(Buffer.concat(chunks, size));
     return;
   }
-  for (const piece of pieces(chunks)) {
-    if (response.destroyed) break;
-    const taken = (response as ServerResponse).write(piece);
-    if (!taken) await drained(response, response);
-  }
+  for (const piece of pieces(chunks)) await written(response, piece, response);
   (response as ServerResponse).end();
 }
 
-/** The chunks put together to pieces worth writing, one at a time: a long list is never in memory a second time. */
+/**
+ * The chunks in pieces worth writing. Each is the same memory filled anew, so it must have been taken before the next is
+ * asked for: a long list is never in memory a second time.
+ */
 function* pieces(chunks: readonly Buffer[]): Generator<Buffer> {
-  let piece: Buffer[] = [];
-  let size = 0;
+  const piece = Buffer.allocUnsafeSlow(writeChunk);
+  let filled = 0;
   for (const chunk of chunks) {
-    piece.push(chunk);
-    size += chunk.length;
-    if (size < writeChunk) continue;
-    yield Buffer.concat(piece, size);
-    piece = [];
-    size = 0;
+    for (let from = 0; from < chunk.length; ) {
+      const copied = chunk.copy(piece, filled, from);
+      from += copied;
+      filled += copied;
+      if (filled < writeChunk) continue;
+      yield piece;
+      filled = 0;
+    }
   }
-  if (size > 0) yield Buffer.concat(piece, size);
+  if (filled > 0) yield piece.subarray(0, filled);
 }
 
 export const sendJson = (request: HttpRequest, response: HttpResponse, code: number, body: unknown): Promise<void> =>
@@ -98,15 +99,14 @@ function acceptsGzip(request: HttpRequest): boolean {
   return encodings.includes('gzip') && !loopback;
 }
 
-/** Resolves when `stream` takes more, or the response has ended. */
-const drained = (stream: HttpResponse | Gzip, response: HttpResponse): Promise<void> =>
+/** Resolves when the stream has done with a piece, or the response has ended. */
+const written = (stream: HttpResponse | Gzip, piece: Buffer, response: HttpResponse): Promise<void> =>
   new Promise((resolve) => {
     if (response.destroyed) return resolve();
     const done = () => {
-      stream.off('drain', done);
       response.off('close', done);
       resolve();
     };
-    stream.on('drain', done);
     response.on('close', done);
+    (stream as ServerResponse).write(piece, done);
   });
