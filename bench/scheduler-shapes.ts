@@ -169,7 +169,11 @@ export const shapes: Record<string, (share: number) => Shape> = {
     before: range(20_000 * share, pod({ prefix: 'low', requests: { cpu: '900m', memory: '500Mi' }, spec: grace })),
     measured: range(
       5000 * share,
-      pod({ prefix: 'high', requests: { cpu: '3000m', memory: '500Mi' }, spec: { ...grace, priority: 10 } }),
+      pod({
+        prefix: 'high',
+        requests: { cpu: '3000m', memory: '500Mi' },
+        spec: { ...grace, priority: 10, priorityClassName: 'high' },
+      }),
     ),
   }),
   unschedulable: (share) => ({

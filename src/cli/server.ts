@@ -5,6 +5,7 @@ import { startLogRotation } from '../cluster/log-rotation.ts';
 import type { AuthenticationFlags } from '../cluster/server/authentication-options.ts';
 import type { AuditFlags } from '../cluster/server/audit-config.ts';
 import type { EtcdJournalOptions } from '../store/etcd/etcd-journal.ts';
+import type { SchedulerConfiguration } from '../scheduler/configuration.ts';
 import { notifyReady } from './notify.ts';
 import { documented, withCluster } from './options.ts';
 import { CommandFailure, existingCluster, type Surroundings } from './surroundings.ts';
@@ -42,6 +43,10 @@ export function serverCommand(at: Surroundings): Command {
     .option('--audit-log-maxbackup <count>', 'how many of those are kept', Number)
     .option('--audit-log-maxage <days>', 'for how long they are kept', Number)
     .option('--audit-webhook-config-file <file>', 'a server that gets audit events, too (kubeconfig)')
+    .option(
+      '--scheduler-config <file>',
+      'a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1): profiles, plugins, weights',
+    )
     .action((flags: ServerFlags) => runServer(at, flags));
   return documented(withCluster(command), {
     examples: ['./knarr server --cluster two', './knarr server --etcd https://10.0.0.5:2379 --etcd-ca etcd-ca.crt'],
@@ -58,6 +63,7 @@ interface ServerFlags extends AuditFlags, AuthenticationFlags {
   etcdCert?: string;
   etcdKey?: string;
   etcdPrefix: string;
+  schedulerConfig?: string;
 }
 
 async function etcdOptions(flags: ServerFlags): Promise<EtcdJournalOptions | undefined> {
@@ -67,9 +73,22 @@ async function etcdOptions(flags: ServerFlags): Promise<EtcdJournalOptions | und
   return { endpoints: flags.etcd.split(','), tls: ca ? { ca, cert, key } : undefined, prefix: flags.etcdPrefix };
 }
 
+/** Throws `CommandFailure` when the file is not there or is wrong. */
+async function schedulerOptions({ schedulerConfig: file }: ServerFlags): Promise<SchedulerConfiguration | undefined> {
+  if (!file) return undefined;
+  const { parse } = await import('yaml');
+  const { schedulerConfiguration } = await import('../scheduler/configuration.ts');
+  try {
+    return schedulerConfiguration(parse(await readFile(file, 'utf8')));
+  } catch (error) {
+    throw new CommandFailure(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  }
+}
+
 async function runServer(at: Surroundings, flags: ServerFlags): Promise<void> {
   const { cluster } = flags;
   const layout = layoutOf({ ...(await existingCluster(at, cluster)), advertise: flags.advertise });
+  const scheduler = await schedulerOptions(flags);
   const { startServer } = await import('../cluster/server/server-process.ts');
   const log = at.log.child({ cluster });
   const onFatal = (error: unknown) => {
@@ -81,6 +100,7 @@ async function runServer(at: Surroundings, flags: ServerFlags): Promise<void> {
     registry: flags.registry,
     etcd: await etcdOptions(flags),
     flags,
+    scheduler,
   }).catch((error: unknown) => {
     log.error({ err: error }, 'the server could not start');
     throw new CommandFailure(error instanceof Error ? error.message : String(error), { cause: error });

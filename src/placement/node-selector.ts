@@ -59,7 +59,7 @@ function compileRequirement(requirement: NodeSelectorRequirement, key: string, l
   return { column, admits: admission(requirement), allowed: new Uint8Array(column.values.length + 8), known: 0 };
 }
 
-function admission(requirement: NodeSelectorRequirement): (value: string | undefined) => boolean {
+export function admission(requirement: NodeSelectorRequirement): (value: string | undefined) => boolean {
   const values = new Set(requirement.values ?? []);
   const bound = wholeNumber(requirement.values?.[0]);
   const compared = (test: (value: number, bound: number) => boolean) => (value: string | undefined) => {

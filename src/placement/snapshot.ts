@@ -1,6 +1,7 @@
 import type { Node, Pod, PodDisruptionBudget, PodGroup, PodSpec } from '../api/generated/types.ts';
 import { Catalog } from './catalog.ts';
 import { ChangeLog } from './change-log.ts';
+import { DeviceCatalog } from './devices/device-catalog.ts';
 import { HomelessPods } from './homeless-pods.ts';
 import { ImageIndex } from './image-index.ts';
 import { LabelColumns, nodeNameKey } from './label-columns.ts';
@@ -48,6 +49,8 @@ export class Snapshot {
     const slot = this.slotOf(node);
     if (slot !== undefined) this.changes.slot(slot);
   });
+  /** Device claims, classes and what drivers offer. */
+  readonly devices = new DeviceCatalog(() => this.changes.everything());
   /** Services and controllers that select pods. */
   readonly selectors = new OwnerSelectors(() => this.changes.everything());
   /** How many nodes have a taint, are cordoned, or carry a pod with host ports: filters with nothing to do leave at once. */

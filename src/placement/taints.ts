@@ -29,11 +29,25 @@ export class TaintSets {
   }
 }
 
+/** What taints of nodes and of devices have in common, and what tolerates them. */
+interface AnyTaint {
+  readonly key: string;
+  readonly value?: string;
+  readonly effect: string;
+}
+
+interface AnyToleration {
+  readonly key?: string;
+  readonly operator?: string;
+  readonly value?: string;
+  readonly effect?: string;
+}
+
 /** Whether one of the tolerations covers the taint (v1.Toleration). */
-export const tolerates = (tolerations: readonly Toleration[], taint: Taint): boolean =>
+export const tolerates = (tolerations: readonly AnyToleration[], taint: AnyTaint): boolean =>
   tolerations.some((toleration) => covers(toleration, taint));
 
-function covers(toleration: Toleration, taint: Taint): boolean {
+function covers(toleration: AnyToleration, taint: AnyTaint): boolean {
   if (toleration.effect && toleration.effect !== taint.effect) return false;
   if (toleration.key && toleration.key !== taint.key) return false;
   // No key with Exists covers every taint; other operators need the key.

@@ -14,12 +14,15 @@ export type EventKind =
   | 'pod.updated'
   | 'volume.changed'
   | 'csinode.changed'
+  | 'device.changed'
   | 'podgroup.changed';
 
 export interface ClusterEvent {
   readonly kind: EventKind;
   /** Of the node that changed, or that the pod is (or was) on; undefined when it is not known. */
   readonly slot?: number | undefined;
+  /** Of a node that is gone. */
+  readonly node?: string;
   readonly pod?: Pod;
   readonly group?: PodGroup;
   /** The pod before. */

@@ -2,6 +2,7 @@ import {
   csidrivers,
   csinodes,
   csistoragecapacities,
+  deviceclasses,
   namespaces,
   nodes,
   persistentvolumeclaims,
@@ -11,6 +12,8 @@ import {
   pods,
   replicasets,
   replicationcontrollers,
+  resourceclaims,
+  resourceslices,
   services,
   statefulsets,
   storageclasses,
@@ -72,7 +75,7 @@ const followed: readonly Followed[] = [
     },
     remove(snapshot, { metadata }) {
       snapshot.removeNode(metadata.name);
-      return [{ kind: 'node.deleted' }];
+      return [{ kind: 'node.deleted', node: metadata.name }];
     },
   }),
   follow({
@@ -116,6 +119,9 @@ const followed: readonly Followed[] = [
   inCatalog(persistentvolumeclaims, ({ volumes }) => volumes.claims, 'volume.changed'),
   inCatalog(persistentvolumes, ({ volumes }) => volumes.volumes, 'volume.changed'),
   inCatalog(storageclasses, ({ volumes }) => volumes.classes, 'volume.changed'),
+  inCatalog(deviceclasses, ({ devices }) => devices.classes, 'device.changed'),
+  inCatalog(resourceclaims, ({ devices }) => devices.claims, 'device.changed'),
+  inCatalog(resourceslices, ({ devices }) => devices.slices, 'device.changed'),
   inCatalog(csinodes, ({ volumes }) => volumes.nodes, 'csinode.changed'),
   inCatalog(csidrivers, ({ volumes }) => volumes.drivers, 'volume.changed'),
   inCatalog(csistoragecapacities, ({ volumes }) => volumes.capacities, 'volume.changed'),

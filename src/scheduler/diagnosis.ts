@@ -26,18 +26,25 @@ export class Diagnosis {
   readonly #snapshot: Snapshot;
   readonly #born: number;
   readonly #codes: Uint16Array;
-  readonly #verdicts: (Verdict | undefined)[] = [undefined];
-  readonly #codeOf = new Map<string | number, number>();
+  readonly #verdicts: (Verdict | undefined)[];
+  readonly #codeOf: Map<string | number, number>;
 
-  constructor(evaluation: Evaluation) {
+  /** `before`: of an equal pod, where nothing but `changed` slots is different now. */
+  constructor(
+    evaluation: Evaluation,
+    { before, changed }: { before?: Diagnosis; changed: readonly number[] } = { changed: [] },
+  ) {
     const { snapshot } = evaluation.request;
+    this.#verdicts = before ? before.#verdicts : [undefined];
+    this.#codeOf = before ? before.#codeOf : new Map<string | number, number>();
     this.#snapshot = snapshot;
     this.#born = snapshot.nodesAdded;
     this.nodeCount = snapshot.size;
     const { rejectedBy, only } = evaluation;
     this.rejection = rejectedBy && { plugin: rejectedBy.plugin, reasons: [rejectedBy.test.rejects ?? ''] };
-    this.#codes = new Uint16Array(rejectedBy ? 0 : snapshot.slots.length);
-    if (rejectedBy) return;
+    this.#codes = before ? before.#codes.slice() : new Uint16Array(rejectedBy ? 0 : snapshot.slots.length);
+    if (before) for (const slot of changed) this.#codes[slot] = this.#judge(evaluation, slot);
+    if (rejectedBy || before) return;
     const asked = only && new Set(only.slots);
     for (let i = 0; i < snapshot.size; i++) {
       const slot = snapshot.slots[i] as number;
@@ -66,6 +73,11 @@ export class Diagnosis {
 
   isResolvable(slot: number): boolean {
     return this.#verdicts[this.#codes[slot] ?? 0]?.isResolvable ?? false;
+  }
+
+  /** Whether the node had nothing against the pod. */
+  isFeasible(slot: number): boolean {
+    return this.#codes[slot] === 0;
   }
 
   /** Node by node, for `why`. */

@@ -1,7 +1,12 @@
 import type { Pod } from '../api/generated/types.ts';
-import type { FilterRequest, NodeTest } from '../placement/filters/node-filter.ts';
+import type { FilterRequest, NodeFilter, NodeTest } from '../placement/filters/node-filter.ts';
 import type { Snapshot } from '../placement/snapshot.ts';
-import type { SchedulerPlugin } from './plugin.ts';
+
+/** A filter under its plugin's name. */
+interface NamedFilter {
+  readonly name: string;
+  readonly filter?: NodeFilter;
+}
 
 /** A filter of a plugin, prepared for one pod. */
 export interface NamedTest {
@@ -19,9 +24,9 @@ export class Evaluation {
   readonly rejectedBy: NamedTest | undefined;
   /** The slots that come into question at all, and the plugin that says so. */
   readonly only: { plugin: string; slots: readonly number[] } | undefined;
-  readonly #filters: readonly SchedulerPlugin[];
+  readonly #filters: readonly NamedFilter[];
 
-  constructor(filters: readonly SchedulerPlugin[], snapshot: Snapshot, pod: Pod) {
+  constructor(filters: readonly NamedFilter[], snapshot: Snapshot, pod: Pod) {
     this.#filters = filters;
     this.request = { snapshot, pod, requirement: snapshot.requirementOf(pod.spec) };
     const all = prepare(filters, this.request);
@@ -82,7 +87,7 @@ function asItIsNow({ plugin, test }: NamedTest, slot: number): NamedTest {
   return { plugin, test: { passes: () => false, reasons: () => reasons, resolvable: () => isResolvable } };
 }
 
-function prepare(filters: readonly SchedulerPlugin[], request: FilterRequest): NamedTest[] {
+function prepare(filters: readonly NamedFilter[], request: FilterRequest): NamedTest[] {
   const tests: NamedTest[] = [];
   for (const { name, filter } of filters) {
     const test = filter?.prepare(request);

@@ -2,6 +2,7 @@ import type { Pod } from '../api/generated/types.ts';
 import type { NodeFilter } from '../placement/filters/node-filter.ts';
 import { type SelectablePod, selectableOfPod } from '../placement/pod-matchers.ts';
 import type { Snapshot } from '../placement/snapshot.ts';
+import { Evaluation } from './evaluation.ts';
 import type { ClusterEvent, EventKind } from './cluster-events.ts';
 
 /** A pod that was turned away, and the cluster as it is after the event. */
@@ -18,14 +19,11 @@ export type Hints = Partial<Record<EventKind, Hint>>;
 
 export const always: Hint = () => true;
 
-/** The node of the event would do now, as far as this filter goes. */
+/** The node of the event would do now, as far as this filter goes; what is promised to others there is not to be had. */
 export const nodeWouldDo =
   (filter: NodeFilter): Hint =>
-  ({ pod, snapshot }, { slot }) => {
-    if (slot === undefined) return false;
-    const test = filter.prepare({ snapshot, pod, requirement: snapshot.requirementOf(pod.spec) });
-    return test === undefined || test.passes(slot);
-  };
+  ({ pod, snapshot }, { slot }) =>
+    slot !== undefined && new Evaluation([{ name: '', filter }], snapshot, pod).failedAt(slot) === undefined;
 
 /** The same hint for several kinds of events. */
 export const forAll = (hint: Hint, ...kinds: EventKind[]): Hints =>

@@ -46,7 +46,7 @@ export function openWindow(profile: Profile, evaluation: Evaluation, start: numb
 }
 
 interface Remembered {
-  readonly window: Window;
+  window: Window;
   readonly priority: number;
   generation: number;
   /** For so many pods more; then other nodes shall have their turn. */
@@ -71,11 +71,13 @@ export class WindowMemory {
     const known = this.#windows.get(requirement);
     if (!known || known.priority !== (pod.spec.priority ?? 0) || known.left-- <= 0) return undefined;
     const changed = snapshot.changes.since(known.generation);
-    if (!changed || !refresh(known.window, changed, evaluation)) return undefined;
+    const window = changed && refreshed(known.window, changed, evaluation);
+    if (!window) return undefined;
+    known.window = window;
     known.generation = snapshot.changes.generation;
     this.#windows.delete(requirement);
     this.#windows.set(requirement, known);
-    return { ...known.window, evaluated: 1 };
+    return { ...window, evaluated: 1 };
   }
 
   keep(evaluation: Evaluation, window: Window): void {
@@ -88,9 +90,16 @@ export class WindowMemory {
   }
 }
 
-/** Brings a window up to date; false when it is of no use any more. */
-function refresh({ nodes, coversAll, diagnosis }: Window, changed: readonly number[], evaluation: Evaluation): boolean {
-  if (diagnosis) return changed.length === 0;
+/** A window as it is now; undefined when it is of no use any more. */
+function refreshed(window: Window, changed: readonly number[], evaluation: Evaluation): Window | undefined {
+  const { nodes, coversAll, diagnosis: before } = window;
+  if (before) {
+    if (changed.length === 0) return window;
+    // Also slots that do not come into question for such pods may have changed.
+    if (evaluation.only || evaluation.rejectedBy) return undefined;
+    const diagnosis = new Diagnosis(evaluation, { before, changed });
+    return changed.some((slot) => diagnosis.isFeasible(slot)) ? undefined : { ...window, diagnosis };
+  }
   for (const slot of changed.length > 1 ? new Set(changed) : changed) {
     const isIn = nodes.has(slot);
     if (!isIn && !coversAll) continue;
@@ -99,7 +108,7 @@ function refresh({ nodes, coversAll, diagnosis }: Window, changed: readonly numb
     else if (isIn) nodes.remove(slot);
     else if (fits) nodes.add(slot);
   }
-  return nodes.size > 0;
+  return nodes.size > 0 ? window : undefined;
 }
 
 /** Nothing but the node and the pod's own spec decides, neither where it fits nor where it is best. */

@@ -25,6 +25,9 @@ export class ParkedPods<T extends QueuedPod> {
   readonly #classes = new Map<string, Class<T>>();
   readonly #byKind = new Map<EventKind, Set<Class<T>>>();
   readonly #classOf = new Map<T, Class<T>>();
+  /** Those that were promised a node, by its name: they wait for that one. */
+  readonly #promised = new Map<string, Set<T>>();
+  readonly #promiseOf = new Map<T, string>();
 
   constructor(plugins: ReadonlyMap<string, HintingPlugin>, snapshot: () => Snapshot) {
     this.#plugins = plugins;
@@ -32,17 +35,31 @@ export class ParkedPods<T extends QueuedPod> {
   }
 
   add(queued: T): void {
-    const plugins = [...queued.rejectedBy].sort().flatMap((name) => this.#plugins.get(name) ?? []);
+    const node = this.#snapshot().nominations.nodeOf(queued.pod.metadata.uid as string);
+    if (node !== undefined) {
+      this.#promiseOf.set(queued, node);
+      this.#promised.set(node, (this.#promised.get(node) ?? new Set()).add(queued));
+      return;
+    }
+    const plugins = this.#pluginsOf(queued);
     const alike = plugins.every(({ isLocal }) => isLocal)
       ? this.#snapshot().requirementOf(queued.pod.spec).id
       : queued.pod.metadata.uid;
-    const key = `${alike} ${plugins.map(({ name }) => name).join()}`;
+    const key = `${alike} ${queued.pod.spec.priority ?? 0} ${plugins.map(({ name }) => name).join()}`;
     const known = this.#classes.get(key) ?? this.#newClass(key, plugins);
     known.pods.add(queued);
     this.#classOf.set(queued, known);
   }
 
   remove(queued: T): void {
+    const node = this.#promiseOf.get(queued);
+    if (node !== undefined) {
+      this.#promiseOf.delete(queued);
+      const pods = this.#promised.get(node);
+      pods?.delete(queued);
+      if (pods?.size === 0) this.#promised.delete(node);
+      return;
+    }
     const known = this.#classOf.get(queued);
     if (!known) return;
     this.#classOf.delete(queued);
@@ -54,13 +71,26 @@ export class ParkedPods<T extends QueuedPod> {
 
   /** Those that the event may help. */
   helpedBy(event: ClusterEvent): T[] {
-    const helped: T[] = [];
+    const helped: T[] = this.#helpedByPromise(event);
     for (const { plugins, pods } of this.#byKind.get(event.kind) ?? []) {
       const [sample] = pods;
       const waiting = sample && { pod: sample.pod, snapshot: this.#snapshot() };
       if (waiting && plugins.some(({ hints }) => hints[event.kind]?.(waiting, event))) helped.push(...pods);
     }
     return helped;
+  }
+
+  #helpedByPromise(event: ClusterEvent): T[] {
+    if (event.slot === undefined || this.#promised.size === 0) return [];
+    const snapshot = this.#snapshot();
+    const pods = this.#promised.get(snapshot.node(event.slot)?.name ?? '');
+    return [...(pods ?? [])].filter((queued) =>
+      this.#pluginsOf(queued).some(({ hints }) => hints[event.kind]?.({ pod: queued.pod, snapshot }, event)),
+    );
+  }
+
+  #pluginsOf({ rejectedBy }: T): HintingPlugin[] {
+    return [...rejectedBy].sort().flatMap((name) => this.#plugins.get(name) ?? []);
   }
 
   #newClass(key: string, plugins: readonly HintingPlugin[]): Class<T> {

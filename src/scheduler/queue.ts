@@ -153,6 +153,12 @@ export class SchedulingQueue {
     if (entry) this.#backOff(entry, { isError: true });
   }
 
+  /** What the pod waited for will not come: it is tried again after its back-off. */
+  bringBack(uid: string): void {
+    const entry = this.#entries.get(uid);
+    if (entry?.place === 'unschedulable') this.#backOff(entry);
+  }
+
   /** The cluster changed: pods that this may help are tried again, not before their back-off is over. */
   onEvent(event: ClusterEvent): void {
     for (const entry of this.#parked.helpedBy(event)) this.#backOff(entry);

@@ -1,5 +1,14 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { events, nodes, persistentvolumeclaims, pods, storageclasses } from '../api/generated/resources.ts';
+import {
+  deviceclasses,
+  events,
+  nodes,
+  persistentvolumeclaims,
+  pods,
+  resourceclaims,
+  resourceslices,
+  storageclasses,
+} from '../api/generated/resources.ts';
 import type { Pod, PodSpec } from '../api/generated/types.ts';
 import { StatusError } from '../api/meta/status-error.ts';
 import { silentLog } from '../base/log.ts';
@@ -218,6 +227,32 @@ describe('startScheduler', () => {
     await clock.advance(3000);
     const again = await client.get(persistentvolumeclaims, { namespace: 'ns', name: 'data' });
     expect(again.metadata.annotations).toEqual({ 'volume.kubernetes.io/selected-node': 'a' });
+  });
+
+  it('gives a pod the device that it claims: allocation and reservation are written before the binding', async () => {
+    const { clock, client, start, addNode, addPod, nodeOf } = setUp();
+    await addNode('a');
+    await addNode('b');
+    const pool = { name: 'b', generation: 1, resourceSliceCount: 1 };
+    const spec = { driver: 'gpu.example', pool, nodeName: 'b', devices: [{ name: 'd0' }] };
+    await client.create(resourceslices, { metadata: { name: 's' }, spec });
+    await client.create(deviceclasses, { metadata: { name: 'gpu' }, spec: {} });
+    for (const name of ['one', 'two']) {
+      const requests = [{ name: 'r', exactly: { deviceClassName: 'gpu' } }];
+      await client.create(resourceclaims, { metadata: { name, namespace: 'ns' }, spec: { devices: { requests } } });
+    }
+    start();
+    const first = await addPod('p1', '1', { resourceClaims: [{ name: 'g', resourceClaimName: 'one' }] });
+    await clock.advance(1000);
+    await addPod('p2', '1', { resourceClaims: [{ name: 'g', resourceClaimName: 'two' }] });
+    await clock.advance(1000);
+    expect([await nodeOf('p1'), await nodeOf('p2')]).toEqual(['b', undefined]);
+    const claim = await client.get(resourceclaims, { namespace: 'ns', name: 'one' });
+    expect(claim.metadata.finalizers).toEqual(['resource.kubernetes.io/delete-protection']);
+    expect(claim.status).toMatchObject({
+      allocation: { devices: { results: [{ request: 'r', driver: 'gpu.example', pool: 'b', device: 'd0' }] } },
+      reservedFor: [{ resource: 'pods', name: 'p1', uid: first.metadata.uid }],
+    });
   });
 
   it('starts again with what is there: bound pods count, finished ones do not', async () => {

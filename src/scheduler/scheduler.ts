@@ -160,6 +160,8 @@ class SchedulerLoop implements Scheduler {
   }
 
   #happened(event: ClusterEvent): void {
+    if (event.kind === 'node.deleted')
+      for (const pod of [...this.#snapshot.nominations.on(event.node ?? '')]) this.#breakPromise(pod);
     if (event.group) {
       const { namespace, name } = event.group.metadata;
       this.#queue.recheck(this.#gangs.uidsOf(`${namespace}/${name}`));
@@ -211,6 +213,7 @@ class SchedulerLoop implements Scheduler {
     const node = this.#snapshot.nominations.nodeOf(uid);
     if (node === undefined) return;
     this.#snapshot.nominations.remove(uid);
+    this.#queue.bringBack(uid);
     this.#happened({ kind: 'pod.deleted', slot: this.#snapshot.slotOf(node), pod });
   }
 
@@ -301,7 +304,6 @@ class SchedulerLoop implements Scheduler {
     const { diagnosis } = why;
     const { plugins } = diagnosis;
     const rejectedBy = plugins.size > 0 ? plugins : new Set(pluginsOf(schedules.profile).map(({ name }) => name));
-    this.#queue.park(pod.metadata.uid as string, { rejectedBy, diagnosis });
     const message = unschedulableMessage(why);
     const nominated = why.remedies.find((remedy) => remedy.nominated)?.nominated;
     const isCleared = why.remedies.some((remedy) => remedy.clearsNomination);
@@ -309,6 +311,7 @@ class SchedulerLoop implements Scheduler {
     const promised = nominated?.node ?? (isCleared ? undefined : had);
     if (promised === undefined) this.#breakPromise(pod);
     else this.#snapshot.nominations.set(pod, promised);
+    this.#queue.park(pod.metadata.uid as string, { rejectedBy, diagnosis });
     const isNews = promised !== pod.status.nominatedNodeName;
     const nomination = isNews ? { nominatedNodeName: promised ?? null } : {};
     void this.#write(() =>

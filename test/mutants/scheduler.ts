@@ -103,4 +103,14 @@ export const scheduler: Mutant[] = [
     replace: 'if (--this.#missing >= 0) {',
     test: { file: 'src/scheduler/gangs.test.ts', name: 'lets all through with the last' },
   },
+  {
+    bug: 'a device is given out twice',
+    file: 'src/placement/devices/allocate.ts',
+    find: 'if (!adminAccess) this.#taken.add(offered.key);',
+    replace: '',
+    test: {
+      file: 'src/placement/devices/allocate.test.ts',
+      name: 'finds an allocation whenever trying everything does',
+    },
+  },
 ];

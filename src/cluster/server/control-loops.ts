@@ -5,7 +5,7 @@ import type { Rng } from '../../base/rng.ts';
 import type { Client } from '../../client/client.ts';
 import { runLeaderElection } from '../../client/leader-election.ts';
 import { startControllers, type StartOptions } from '../../controllers/controllers.ts';
-import { startScheduler } from '../../scheduler/scheduler.ts';
+import { type SchedulerOptions, startScheduler } from '../../scheduler/scheduler.ts';
 
 export interface ControlLoopDeps {
   /** A client with its own identity. */
@@ -26,7 +26,11 @@ const schedulerUser: UserInfo = { name: 'system:kube-scheduler', groups: [allAut
  * The controllers and the scheduler of this server. With a `candidate` name they run only while it is elected, each by a
  * Lease in kube-system as upstream's; a server that is alone needs no election.
  */
-export function startControlLoops(deps: ControlLoopDeps, options: StartOptions, candidate?: string): Loop {
+export function startControlLoops(
+  deps: ControlLoopDeps,
+  { controllers, scheduler = {} }: { controllers: StartOptions; scheduler?: SchedulerOptions | undefined },
+  candidate?: string,
+): Loop {
   const { clientFor, clock, rng, log } = deps;
   const loops = [
     {
@@ -41,13 +45,14 @@ export function startControlLoops(deps: ControlLoopDeps, options: StartOptions, 
             rng,
             log,
           },
-          options,
+          controllers,
         ),
     },
     {
       name: 'kube-scheduler',
       user: schedulerUser,
-      start: (client: Client) => startScheduler({ client, clock, rng, log: log.child({ component: 'scheduler' }) }, {}),
+      start: (client: Client) =>
+        startScheduler({ client, clock, rng, log: log.child({ component: 'scheduler' }) }, scheduler),
     },
   ];
   const running = loops.map(({ name, user, start }) => {

@@ -12,6 +12,7 @@ import type { ClusterPki } from '../../pki/cluster-pki.ts';
 import { forwardPort } from '../../host/forward-port.ts';
 import { readText, writeSecret } from '../../pki/files.ts';
 import { generateJoinToken, joinTokenSecret, joinTokenText, parseJoinToken } from '../../pki/join-token.ts';
+import type { SchedulerOptions } from '../../scheduler/scheduler.ts';
 import { EtcdJournal, type EtcdJournalOptions } from '../../store/etcd/etcd-journal.ts';
 import { parseEncryptionConfig } from '../../store/sealing/encryption-config.ts';
 import { sealedRecords } from '../../store/sealing/sealed-records.ts';
@@ -43,13 +44,15 @@ export interface ServerOptions {
   registry?: boolean;
   /** Flags of `knarr server` that are kube-apiserver's. */
   flags?: AuditFlags & AuthenticationFlags;
+  /** How pods are scheduled; by default as upstream's default profile has it. */
+  scheduler?: SchedulerOptions;
 }
 
 /** What `knarr server` is: API server, controllers and scheduler in one process, each under its own name. */
 export async function startServer(
   deps: ServerDeps,
   layout: ClusterLayout,
-  { etcd, registry, flags = {} }: ServerOptions = {},
+  { etcd, registry, flags = {}, scheduler }: ServerOptions = {},
 ): Promise<RunningServer> {
   const { clock, rng, log } = deps;
   const { network } = layout;
@@ -102,7 +105,7 @@ export async function startServer(
   const stopRenewal = keepCertificatesValid({ clock, log, onRenewed }, layout, pki);
   const loops = startControlLoops(
     { clientFor, clock, rng, log },
-    { rootCaPem: pki.ca.cert, podCidr: network.podCIDR, authority: pki.ca },
+    { controllers: { rootCaPem: pki.ca.cert, podCidr: network.podCIDR, authority: pki.ca }, scheduler },
     etcd && `${hostname()}_${uuid(rng)}`,
   );
   const ofRegistry = registry && (await forwardPort({ ...layout.registry, host: '127.0.0.1' }, layout.registry));

@@ -1,35 +1,13 @@
-import type { Pod } from '../../api/generated/types.ts';
-import { type Candidate, priorityOf, startOf } from './victims.ts';
-
-/** More than any priority may be negative, so that one victim more always counts. */
-const perVictim = 2 ** 31;
+import type { Candidate, Harm } from './victims.ts';
 
 /**
  * The candidate that does the least harm: fewest budgets violated, then the least important of the most important
  * victims, the smallest sum of priorities, the fewest victims, and of the most important victims the youngest.
  */
 export function leastHarm(candidates: readonly Candidate[]): Candidate | undefined {
-  let best: Harm | undefined;
-  for (const candidate of candidates) {
-    const harm = harmOf(candidate);
-    if (!best || compare(harm, best) < 0) best = harm;
-  }
-  return best?.candidate;
-}
-
-interface Harm {
-  candidate: Candidate;
-  numbers: readonly number[];
-  earliestStart: string;
-}
-
-function harmOf(candidate: Candidate): Harm {
-  const { victims, violations } = candidate;
-  const highest = victims[0] ? priorityOf(victims[0]) : Number.NEGATIVE_INFINITY;
-  const sum = victims.reduce((total, victim) => total + priorityOf(victim) + perVictim, 0);
-  const starts = victims.filter((victim) => priorityOf(victim) === highest).map((victim: Pod) => startOf(victim));
-  const earliestStart = starts.reduce((a, b) => (a < b ? a : b), '9999');
-  return { candidate, numbers: [violations, highest, sum, victims.length], earliestStart };
+  let best: Candidate | undefined;
+  for (const candidate of candidates) if (!best || compare(candidate.harm, best.harm) < 0) best = candidate;
+  return best;
 }
 
 function compare(a: Harm, b: Harm): number {

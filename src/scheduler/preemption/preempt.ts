@@ -1,5 +1,6 @@
 import type { Pod, PodDisruptionBudget } from '../../api/generated/types.ts';
 import type { Snapshot } from '../../placement/snapshot.ts';
+import type { Diagnosis } from '../diagnosis.ts';
 import type { FailedAttempt, PostFilterResult } from '../plugin.ts';
 import { nodesAvailable } from '../unschedulable-message.ts';
 import { leastHarm } from './choose.ts';
@@ -24,7 +25,7 @@ export function preempt(attempt: FailedAttempt, args: PreemptionArgs, memory?: D
   const { snapshot, pod } = evaluation.request;
   const problem = ineligible(snapshot, pod, (slot) => diagnosis.isResolvable(slot));
   if (problem) return { message: `preemption: not eligible due to ${problem}.` };
-  const hopeful = slotsOf(snapshot).filter((slot) => diagnosis.isResolvable(slot));
+  const hopeful = hopefulSlots(snapshot, diagnosis);
   const { candidates, reasons } = tryOut(attempt, {
     hopeful,
     args,
@@ -40,7 +41,14 @@ export function preempt(attempt: FailedAttempt, args: PreemptionArgs, memory?: D
   return { message: `preemption: ${nodesAvailable(diagnosis.nodeCount, reasons)}`, clearsNomination: true };
 }
 
-const slotsOf = ({ slots, size }: Snapshot): number[] => Array.from(slots.subarray(0, size));
+function hopefulSlots({ slots, size }: Snapshot, diagnosis: Diagnosis): number[] {
+  const hopeful: number[] = [];
+  for (let i = 0; i < size; i++) {
+    const slot = slots[i] as number;
+    if (diagnosis.isResolvable(slot)) hopeful.push(slot);
+  }
+  return hopeful;
+}
 
 /** Why the pod must not send others away (now). */
 function ineligible(snapshot: Snapshot, pod: Pod, isResolvable: (slot: number) => boolean): string | undefined {
@@ -90,7 +98,7 @@ function tryOut(
     remembered?.set(slot, result);
     if ('slot' in result) {
       candidates.push(result);
-      hasHarmless ||= result.violations === 0;
+      hasHarmless ||= result.harm.numbers[0] === 0;
     } else for (const reason of result) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   }
   return { candidates, reasons };

@@ -8,21 +8,42 @@ export interface Candidate {
   readonly slot: number;
   /** The most important first. */
   readonly victims: readonly Pod[];
-  /** How many of them a disruption budget would rather keep. */
-  readonly violations: number;
+  readonly harm: Harm;
+}
+
+/** What is compared of candidates. */
+export interface Harm {
+  /**
+   * The smaller the better, the first that differs decides: victims that a disruption budget would rather keep, the
+   * highest priority, the sum of all, how many.
+   */
+  readonly numbers: readonly number[];
+  /** Of the most important victims; the later the better. */
+  readonly earliestStart: string;
+}
+
+/** More than any priority may be negative, so that one victim more always counts. */
+const perVictim = 2 ** 31;
+
+function harmOf(victims: readonly Pod[], violations: number): Harm {
+  const highest = victims[0] ? priorityOf(victims[0]) : Number.NEGATIVE_INFINITY;
+  const sum = victims.reduce((total, victim) => total + priorityOf(victim) + perVictim, 0);
+  const starts = victims.filter((victim) => priorityOf(victim) === highest).map((victim) => startOf(victim));
+  const earliestStart = starts.reduce((a, b) => (a < b ? a : b), '9999');
+  return { numbers: [violations, highest, sum, victims.length], earliestStart };
 }
 
 export const priorityOf = ({ spec }: Pod): number => spec.priority ?? 0;
 
 /** The more important pod first, then the one that runs for longer. */
-export function byImportance(a: Pod, b: Pod): number {
+function byImportance(a: Pod, b: Pod): number {
   const first = startOf(a);
   const second = startOf(b);
   return priorityOf(b) - priorityOf(a) || (first < second ? -1 : first > second ? 1 : 0);
 }
 
 /** RFC 3339 in UTC sorts as text; a pod that has not started is the youngest. */
-export const startOf = ({ status }: Pod): string => status?.startTime ?? '9999';
+const startOf = ({ status }: Pod): string => status?.startTime ?? '9999';
 
 /** Why a node is no candidate, in Kubernetes' words. */
 export type NoCandidate = readonly string[];
@@ -69,7 +90,8 @@ function reprieve(
   const { violating, others } = byBudget(sorted, at.budgets);
   const violations = violating.filter(cannotStay).length;
   others.forEach(cannotStay);
-  return { slot, victims: victims.sort(byImportance), violations };
+  victims.sort(byImportance);
+  return { slot, victims, harm: harmOf(victims, violations) };
 }
 
 /** Pods whose leaving would go beyond what a budget of theirs still allows, given those before them. */
