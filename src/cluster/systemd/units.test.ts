@@ -40,8 +40,10 @@ describe('systemd units', () => {
     expect(text).toContain('KillMode=process\n');
     expect(text).toContain('Environment="PRICE=5$ 10%%"\n');
     expect(buildLabelIn(text)).toBe('knarr 1.2.3 abcdef');
-    expect(renderServiceUnit({ cluster: 'one', service: { ...service, name: 'server' }, after: [] })).toContain(
-      'KillMode=mixed\n',
-    );
+    expect(text).toContain('Type=notify\n');
+    const other = (name: string) => renderServiceUnit({ cluster: 'one', service: { ...service, name }, after: [] });
+    expect(other('server')).toContain('KillMode=mixed\n');
+    // Debian's program says nothing of being ready: nobody may wait for it.
+    expect(other('registry')).toContain('Type=exec\n');
   });
 });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { buildLabel } from '../build.ts';
-import { type Program, serverServiceName } from '../services.ts';
+import { nodeServiceName, type Program, registryServiceName } from '../services.ts';
 import type { Service } from '../supervisor.ts';
 
 /** Where an administrator's units live: those of packages are elsewhere. */
@@ -76,6 +76,8 @@ export interface ServiceUnit {
  */
 export function renderServiceUnit({ cluster, service, after }: ServiceUnit): string {
   const base = baseUnit(cluster);
+  // Debian's registry does not tell.
+  const isOurs = service.name !== registryServiceName;
   return `[Unit]
 Description=knarr ${service.name.replace('-', ' ')} of cluster ${cluster}
 After=${[base, ...after].join(' ')}
@@ -85,15 +87,14 @@ StartLimitIntervalSec=0
 ${buildKey}=${buildLabel(service.build)}
 
 [Service]
-Type=notify
-NotifyAccess=all
+${isOurs ? 'Type=notify\nNotifyAccess=all' : 'Type=exec'}
 ExecStart=${commandText(service.command)}
 ${environmentLines({ HOME: '/root', ...service.env }).join('\n')}
 Restart=always
 RestartSec=1
 TimeoutStartSec=300
 TimeoutStopSec=30
-KillMode=${service.name === serverServiceName ? 'mixed' : 'process'}
+KillMode=${service.name.startsWith(nodeServiceName('')) ? 'process' : 'mixed'}
 LimitNOFILE=1048576
 TasksMax=infinity
 OOMScoreAdjust=-900
