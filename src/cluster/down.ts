@@ -7,6 +7,7 @@ import { listClusters } from './cluster-identity.ts';
 import { removeContexts } from './kubeconfig/cluster-contexts.ts';
 import type { ClusterLayout } from './layout.ts';
 import { endContainers, localNodes, virtualNetwork } from './local-nodes.ts';
+import { memberships } from './membership.ts';
 import { hasRegistry, nodeServiceName, registryServiceName, serverServiceName } from './services.ts';
 import type { Steps } from './steps.ts';
 import { supervisionOf } from './supervision.ts';
@@ -69,7 +70,8 @@ async function purge(deps: DownDeps, layout: ClusterLayout): Promise<void> {
     await rm(layout.dir, { recursive: true, force: true });
     // Nobody may make a cluster between the last look and the removal.
     await withFolderLock(layout.home, {}, async () => {
-      if ((await listClusters(layout.home)).length === 0) await rm(layout.home, { recursive: true, force: true });
+      const others = [...(await listClusters(layout.home)), ...(await memberships(layout.home))];
+      if (others.length === 0) await rm(layout.home, { recursive: true, force: true });
     });
   });
 }

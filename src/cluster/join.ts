@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodes as nodesResource } from '../api/generated/resources.ts';
 import type { Node } from '../api/generated/types.ts';
@@ -7,10 +7,11 @@ import { createClient } from '../client/typed-client.ts';
 import { purgeContainerd } from '../cri/containerd-process.ts';
 import { unmountBelow } from '../cri/mounts.ts';
 import { outputOf } from '../host/command.ts';
-import { readText, writePublic, writeSecret } from '../pki/files.ts';
+import { writePublic, writeSecret } from '../pki/files.ts';
 import { readNodeCertificate } from '../pki/node-certificate.ts';
 import { findCluster } from './cluster-identity.ts';
 import { checkFormat, nodeFormat } from './folder-format.ts';
+import { memberLayout, type MemberLayout, type Membership, memberships, readMembership } from './membership.ts';
 import { tunnelDeviceOf } from './node/node-network.ts';
 import { installPrerequisites, missingPrerequisites } from './prerequisites.ts';
 import { agentService, nodeServiceName, type Program } from './services.ts';
@@ -19,27 +20,6 @@ import { StepFailure } from './step-failure.ts';
 import { shellSupervision } from './supervision.ts';
 import type { ServiceStart } from './supervisor.ts';
 import type { UpDeps } from './up.ts';
-
-/** What a machine remembers of the cluster that it has joined. */
-interface Membership {
-  format: 1;
-  /** `https://host:port` of the API server. */
-  server: string;
-  caHash: string;
-  node: string;
-  address: string;
-}
-
-/** Of a machine that is a node: below the folder of all clusters, by the name that the cluster has here. */
-interface MemberLayout {
-  cluster: string;
-  dir: string;
-  file: string;
-  tokenFile: string;
-  runDir: string;
-  logDir: string;
-  nodeDir: string;
-}
 
 export interface JoinOptions {
   home: string;
@@ -54,24 +34,6 @@ export interface JoinOptions {
   name: string;
   /** The address by which this machine reaches the server, unless told. */
   address?: string;
-}
-
-function memberLayout(home: string, cluster: string): MemberLayout {
-  const dir = join(home, cluster);
-  return {
-    cluster,
-    dir,
-    file: join(dir, 'member.json'),
-    tokenFile: join(dir, 'join-token'),
-    runDir: join(dir, 'run'),
-    logDir: join(dir, 'log'),
-    nodeDir: join(dir, 'node'),
-  };
-}
-
-async function readMembership(layout: MemberLayout): Promise<Membership | undefined> {
-  const text = await readText(layout.file);
-  return text === undefined ? undefined : (JSON.parse(text) as Membership);
 }
 
 /** Makes this machine a node, in the network namespace that it is called in; again, it starts the node that it is. */
@@ -111,9 +73,9 @@ async function refuseOthers({ home, cluster }: JoinOptions): Promise<void> {
       next: 'join with --cluster and another name',
     });
   }
-  for (const other of await readdir(home).catch(() => [])) {
-    if (other === cluster || !(await readMembership(memberLayout(home, other)))) continue;
-    throw new StepFailure(`this machine is a node of a cluster already, as ${other}`, {
+  const other = (await memberships(home)).find((name) => name !== cluster);
+  if (other) {
+    throw new StepFailure(`this machine is a node of a cluster already, ${other}`, {
       next: `./knarr leave --cluster ${other} ends that`,
     });
   }

@@ -17,11 +17,13 @@ import { shareImages } from './images/import-image.ts';
 import { addContext } from './kubeconfig/cluster-contexts.ts';
 import { type ClusterLayout, contextNameOf, nodeDir } from './layout.ts';
 import { localNodes, runningRuntimes, runtimePaths, virtualNetwork } from './local-nodes.ts';
+import { memberships } from './membership.ts';
 import type { NodeLayout } from './network/layout.ts';
 import { installPrerequisites, missingPrerequisites, prerequisites } from './prerequisites.ts';
 import { registryPrerequisite, registryService } from './registry.ts';
 import { hasRegistry, nodeService, nodeServiceName, type Program, serverService } from './services.ts';
 import { startNode, startServer } from './start-service.ts';
+import { StepFailure } from './step-failure.ts';
 import type { Steps } from './steps.ts';
 import { type Supervision, supervisionOf } from './supervision.ts';
 import type { ServiceStart } from './supervisor.ts';
@@ -66,6 +68,11 @@ export interface UpResult {
 /** Makes the cluster run; what runs already is left alone, what is missing is started, another build is replaced. */
 export async function up(deps: UpDeps, options: UpOptions): Promise<UpResult> {
   const { steps, run } = deps;
+  if ((await memberships(options.home)).includes(options.cluster)) {
+    throw new StepFailure(`this machine is a node of cluster ${options.cluster}`, {
+      next: `name another with --cluster, or ./knarr leave --cluster ${options.cluster} first`,
+    });
+  }
   const missing = await missingPrerequisites(
     options.registry ? [...prerequisites, registryPrerequisite] : prerequisites,
   );

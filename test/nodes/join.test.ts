@@ -47,6 +47,7 @@ describe('a machine that joins', () => {
     expect((await cluster.status()).nodes).toContainEqual(
       expect.objectContaining({ name: 'far', ready: true, address: '10.77.0.2' }),
     );
+    expect((await far.run('up')).stderr).toContain('this machine is a node of cluster n-far');
     // Who it is it knows from now on.
     expect(await far.ok('join')).toContain(`This machine is node far of ${server}`);
   }, 120_000);
