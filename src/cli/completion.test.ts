@@ -32,7 +32,9 @@ describe('candidatesFor', () => {
   });
 
   it('offers flags, names of clusters and choices', () => {
-    expect(ask('up', '--no')).toEqual({ candidates: ['--nodes', '--no-demo', '--no-kubeconfig'] });
+    expect(ask('up', '--no')).toEqual({
+      candidates: ['--nodes', '--no-demo', '--no-kubeconfig', '--no-serve-removed'],
+    });
     expect(ask('status', '--cluster', 't')).toEqual({ candidates: ['two', 'three'] });
     expect(ask('status', '-o', '')).toEqual({ candidates: ['text', 'json'] });
     expect(ask('image', 'list', '--cluster', 'two', '--o')).toEqual({ candidates: ['--output'] });

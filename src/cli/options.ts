@@ -1,4 +1,5 @@
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { ServingOptions } from '../api/served-versions.ts';
 import { defaultClusterName } from '../cluster/layout.ts';
 import { type ExitReason, exitCodes, exitTexts } from './exit-codes.ts';
 
@@ -13,6 +14,37 @@ export const withOutput = (command: Command): Command =>
   command.addOption(
     new Option('-o, --output <format>', 'text for people, json for programs').choices(['text', 'json']).default('text'),
   );
+
+export interface ServingFlags {
+  runtimeConfig?: Record<string, boolean>;
+  serveRemoved?: boolean;
+}
+
+/** Which versions of the built-in kinds are served; the first flag is kube-apiserver's own. */
+export const withServing = (command: Command): Command =>
+  command
+    .option('--runtime-config <list>', 'versions on or off: api/beta=true,resource.k8s.io/v1beta1=true', switches)
+    .option('--serve-removed', 'also serve versions that Kubernetes 1.20 had and this release has not')
+    .option('--no-serve-removed', 'do not serve them any more');
+
+function switches(text: string): Record<string, boolean> {
+  const entries = text.split(',').map((entry): [string, boolean] => {
+    const [name = '', value = 'true'] = entry.split('=');
+    if (!name || (value !== 'true' && value !== 'false'))
+      throw new InvalidArgumentError(`"${entry}" is not NAME=true or NAME=false`);
+    return [name, value === 'true'];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Undefined: nothing was said. */
+export function servingOf({ runtimeConfig, serveRemoved }: ServingFlags): ServingOptions | undefined {
+  if (runtimeConfig === undefined && serveRemoved === undefined) return undefined;
+  return {
+    ...(runtimeConfig === undefined ? {} : { runtimeConfig }),
+    ...(serveRemoved === undefined ? {} : { removed: serveRemoved }),
+  };
+}
 
 /** Examples and exit codes at the end of a command's `--help`. `exits`: besides done, failed and usage. */
 export function documented(

@@ -7,7 +7,7 @@ import type { AuditFlags } from '../cluster/server/audit-config.ts';
 import type { EtcdJournalOptions } from '../store/etcd/etcd-journal.ts';
 import type { SchedulerConfiguration } from '../scheduler/configuration.ts';
 import { notifyReady } from './notify.ts';
-import { documented, withCluster } from './options.ts';
+import { documented, servingOf, type ServingFlags, withCluster, withServing } from './options.ts';
 import { CommandFailure, existingCluster, type Surroundings } from './surroundings.ts';
 
 /** `knarr server`: the control plane, in the foreground. `up` runs it under supervision. */
@@ -48,13 +48,13 @@ export function serverCommand(at: Surroundings): Command {
       'a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1): profiles, plugins, weights',
     )
     .action((flags: ServerFlags) => runServer(at, flags));
-  return documented(withCluster(command), {
+  return documented(withCluster(withServing(command)), {
     examples: ['./knarr server --cluster two', './knarr server --etcd https://10.0.0.5:2379 --etcd-ca etcd-ca.crt'],
     exits: ['noCluster', 'newer'],
   });
 }
 
-interface ServerFlags extends AuditFlags, AuthenticationFlags {
+interface ServerFlags extends AuditFlags, AuthenticationFlags, ServingFlags {
   cluster: string;
   advertise?: string;
   registry?: boolean;
@@ -101,6 +101,7 @@ async function runServer(at: Surroundings, flags: ServerFlags): Promise<void> {
     etcd: await etcdOptions(flags),
     flags,
     scheduler,
+    serving: servingOf(flags),
   }).catch((error: unknown) => {
     log.error({ err: error }, 'the server could not start');
     throw new CommandFailure(error instanceof Error ? error.message : String(error), { cause: error });

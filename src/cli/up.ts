@@ -5,10 +5,18 @@ import { userKubeconfigPath } from '../cluster/kubeconfig/user-file.ts';
 import { demoImage } from '../cluster/images/base-images.ts';
 import { secondsText, type Steps } from '../cluster/steps.ts';
 import { up, type UpResult } from '../cluster/up.ts';
-import { documented, type OutputFormat, withCluster, withOutput } from './options.ts';
+import {
+  documented,
+  type OutputFormat,
+  servingOf,
+  type ServingFlags,
+  withCluster,
+  withOutput,
+  withServing,
+} from './options.ts';
 import { homeOf, printJson, programOf, requireRoot, stepsFor, type Surroundings } from './surroundings.ts';
 
-interface Flags {
+interface Flags extends ServingFlags {
   cluster: string;
   nodes?: number;
   advertise?: string;
@@ -36,15 +44,17 @@ export function upCommand(at: Surroundings): Command {
       const log = at.log.child({ cluster });
       const userKubeconfig = kubeconfig ? userKubeconfigPath(at.env) : undefined;
       const program = await programOf(at);
-      const result = await up({ ...at, log, steps }, { ...flags, home: homeOf(at), cluster, program, userKubeconfig });
+      const options = { ...flags, serving: servingOf(flags), home: homeOf(at), cluster, program, userKubeconfig };
+      const result = await up({ ...at, log, steps }, options);
       if (output === 'json') printJson(at, asJson(result, steps));
       else at.stdout.write(farewell(result, steps.seconds));
     });
-  return documented(withOutput(withCluster(command)), {
+  return documented(withOutput(withCluster(withServing(command))), {
     examples: [
       './knarr up',
       './knarr up --nodes 3',
       './knarr up --cluster two --no-demo     a second one beside it',
+      './knarr up --serve-removed             for manifests of extensions/v1beta1 and the like',
       './knarr up --output json | jq -r .kubeconfig',
     ],
     exits: ['newer'],

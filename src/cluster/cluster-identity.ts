@@ -1,5 +1,6 @@
 import { mkdir, readdir, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ServingOptions } from '../api/served-versions.ts';
 import { FolderGoneError, withFolderLock } from '../host/folder-lock.ts';
 import { readText, writePublic } from '../pki/files.ts';
 import { NewerFormatError } from './folder-format.ts';
@@ -12,7 +13,8 @@ interface IdentityFile {
   format: number;
   name: string;
   index: number;
-  advertise?: string;
+  advertise?: string | undefined;
+  serving?: ServingOptions | undefined;
 }
 
 async function readIdentity(home: string, name: string): Promise<IdentityFile | undefined> {
@@ -27,7 +29,8 @@ export async function findCluster(home: string, name: string): Promise<ClusterLa
   if (file.format > formatVersion) {
     throw new NewerFormatError(`cluster ${name}`, { format: file.format, known: formatVersion });
   }
-  return layoutOf({ name, index: file.index, home, advertise: file.advertise });
+  const { index, advertise, serving } = file;
+  return layoutOf({ name, index, home, advertise, serving });
 }
 
 /** Names and indexes of all clusters of this machine, also of those that a newer knarr has made. */
@@ -108,15 +111,18 @@ async function freeIndex(home: string, wanted?: number): Promise<number> {
   return index;
 }
 
-/** The cluster from now on answers other machines at this address. */
-export async function setAdvertised(layout: ClusterLayout, advertise: string): Promise<ClusterLayout> {
-  const changed = layoutOf({ ...layout, advertise });
+/** What can be changed of a cluster that there is. */
+export type ClusterChange = Partial<Pick<ClusterLayout, 'advertise' | 'serving'>>;
+
+/** The cluster as it is from now on. */
+export async function changeCluster(layout: ClusterLayout, change: ClusterChange): Promise<ClusterLayout> {
+  const changed = layoutOf({ ...layout, ...change });
   await writeIdentity(layout.dir, changed);
   return changed;
 }
 
-const writeIdentity = (dir: string, { name, index, advertise }: ClusterLayout): Promise<void> => {
-  const file: IdentityFile = { format: formatVersion, name, index, advertise };
+const writeIdentity = (dir: string, { name, index, advertise, serving }: ClusterLayout): Promise<void> => {
+  const file: IdentityFile = { format: formatVersion, name, index, advertise, serving };
   return writePublic(join(dir, 'cluster.json'), `${JSON.stringify(file, undefined, 2)}\n`);
 };
 

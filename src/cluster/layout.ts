@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { ServingOptions } from '../api/served-versions.ts';
 import { layoutOf as networkLayoutOf, type NetworkLayout } from './network/layout.ts';
 
 /** Names end in names of links and namespaces, so they are short. */
@@ -12,7 +13,9 @@ export interface ClusterIdentity {
   /** Folder of all clusters. */
   home: string;
   /** An address of this machine by which others reach the API server; absent: only this machine does. */
-  advertise?: string;
+  advertise?: string | undefined;
+  /** Which versions of the built-in kinds it serves, where that is not what it does by itself. */
+  serving?: ServingOptions | undefined;
 }
 
 /** Files and addresses of one cluster on this machine. Nothing of it is anywhere else. */

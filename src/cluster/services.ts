@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { ServingOptions } from '../api/served-versions.ts';
 import { caHash } from '../pki/certificate.ts';
 import type { Build } from './build.ts';
 import { type ClusterLayout, nodeDir } from './layout.ts';
@@ -27,8 +28,17 @@ export const hasRegistry = ({ registryDir }: ClusterLayout): boolean => existsSy
 export function serverService(layout: ClusterLayout, program: Program): Service {
   const advertise = layout.advertise ? ['--advertise', layout.advertise] : [];
   const registry = hasRegistry(layout) ? ['--registry'] : [];
-  const command = [...program.command, 'server', '--cluster', layout.name, ...advertise, ...registry];
+  const flags = [...advertise, ...registry, ...servingFlags(layout.serving)];
+  const command = [...program.command, 'server', '--cluster', layout.name, ...flags];
   return { name: serverServiceName, command, build: program.build, env: serviceEnvironment(layout, program) };
+}
+
+function servingFlags({ runtimeConfig = {}, removed }: ServingOptions = {}): string[] {
+  const switches = Object.entries(runtimeConfig).map(([name, isOn]) => `${name}=${isOn}`);
+  return [
+    ...(switches.length > 0 ? ['--runtime-config', switches.join(',')] : []),
+    ...(removed ? ['--serve-removed'] : []),
+  ];
 }
 
 /**

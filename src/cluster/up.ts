@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { nodes as nodesResource } from '../api/generated/resources.ts';
+import type { ServingOptions } from '../api/served-versions.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
@@ -9,7 +10,7 @@ import type { RunCommand } from '../host/command.ts';
 import { readStateFormat, stateFormat } from '../store/lmdb/state-format.ts';
 import { type AdminClient, adminClient } from './admin-client.ts';
 import type { Build } from './build.ts';
-import { setAdvertised, withCluster } from './cluster-identity.ts';
+import { changeCluster, type ClusterChange, withCluster } from './cluster-identity.ts';
 import { hasDemo, runDemo } from './demo.ts';
 import { drain, setUnschedulable } from './drain.ts';
 import { checkFormat, NewerFormatError, nodeFormat } from './folder-format.ts';
@@ -50,6 +51,8 @@ export interface UpOptions {
   drain?: boolean;
   /** Absent: the demo is run in a new cluster, and looked at again where it is still there. */
   demo?: boolean | undefined;
+  /** What it serves from now on; absent: as before. */
+  serving?: ServingOptions | undefined;
   /** Gets a context of the cluster. */
   userKubeconfig: string | undefined;
 }
@@ -81,8 +84,13 @@ export async function up(deps: UpDeps, options: UpOptions): Promise<UpResult> {
   await steps.run(title, () => installPrerequisites(missing, { run }));
   const onWait = () => steps.note(`another command is at work on cluster ${options.cluster}: waiting for it`);
   return withCluster({ home: options.home, name: options.cluster, onWait }, async (layout) => {
-    const { advertise } = options;
-    return bringUp(deps, advertise ? await setAdvertised(layout, advertise) : layout, options);
+    const { advertise, serving } = options;
+    const change: ClusterChange = {
+      ...(advertise ? { advertise } : {}),
+      ...(serving ? { serving: { ...layout.serving, ...serving } } : {}),
+    };
+    const changes = Object.keys(change).length > 0;
+    return bringUp(deps, changes ? await changeCluster(layout, change) : layout, options);
   });
 }
 

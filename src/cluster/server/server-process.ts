@@ -1,7 +1,10 @@
 import { hostname } from 'node:os';
-import { secrets } from '../../api/generated/resources.ts';
+import { trackingName } from '../../api/core/legacy-token.ts';
+import { configmaps, secrets } from '../../api/generated/resources.ts';
 import { isAlreadyExists } from '../../api/meta/status-error.ts';
+import type { ServingOptions } from '../../api/served-versions.ts';
 import { ApiServer } from '../../apiserver/api-server.ts';
+import type { ClusterFacts } from '../../apiserver/bootstrap/cluster-objects.ts';
 import { allAuthenticated, mastersGroup, type UserInfo } from '../../apiserver/authn/user-info.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
@@ -13,6 +16,7 @@ import { forwardPort } from '../../host/forward-port.ts';
 import { readText, writeSecret } from '../../pki/files.ts';
 import { generateJoinToken, joinTokenSecret, joinTokenText, parseJoinToken } from '../../pki/join-token.ts';
 import type { SchedulerOptions } from '../../scheduler/scheduler.ts';
+import { tokenSigner } from '../../pki/signed-token.ts';
 import { EtcdJournal, type EtcdJournalOptions } from '../../store/etcd/etcd-journal.ts';
 import { parseEncryptionConfig } from '../../store/sealing/encryption-config.ts';
 import { sealedRecords } from '../../store/sealing/sealed-records.ts';
@@ -39,20 +43,22 @@ export interface RunningServer {
 
 export interface ServerOptions {
   /** Where the state is when several servers share it; without it, in the cluster's folder. */
-  etcd?: EtcdJournalOptions;
+  etcd?: EtcdJournalOptions | undefined;
   /** This machine pushes to the cluster's registry at 127.0.0.1, for which tools ask for no TLS. */
   registry?: boolean;
   /** Flags of `knarr server` that are kube-apiserver's. */
   flags?: AuditFlags & AuthenticationFlags;
   /** How pods are scheduled; by default as upstream's default profile has it. */
   scheduler?: SchedulerOptions;
+  /** Which versions of the built-in kinds there are. */
+  serving?: ServingOptions | undefined;
 }
 
 /** What `knarr server` is: API server, controllers and scheduler in one process, each under its own name. */
 export async function startServer(
   deps: ServerDeps,
   layout: ClusterLayout,
-  { etcd, registry, flags = {}, scheduler }: ServerOptions = {},
+  { etcd, registry, flags = {}, scheduler, serving }: ServerOptions = {},
 ): Promise<RunningServer> {
   const { clock, rng, log } = deps;
   const { network } = layout;
@@ -64,34 +70,25 @@ export async function startServer(
   const journal = etcd
     ? new EtcdJournal({ clock, log }, { ...etcd, records })
     : new LmdbJournal(layout.stateDir, records);
+  let loops: ReturnType<typeof startControlLoops> | undefined;
   const api = await ApiServer.start(
     { journal, clock, rng, log, onFatal: deps.onFatal },
     {
       serviceCidr: network.serviceCIDR,
+      serving,
+      components: () => (loops ? ['controller-manager', 'scheduler'] : []),
       ca: pki.ca.cert,
       tokenKey: pki.serviceAccount.key,
       nodes: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key },
       frontProxy: { ...pki.frontProxy.client, ca: pki.frontProxy.ca.cert },
       ...(audit ? { audit } : {}),
       authentication,
-      facts: {
-        caPem: pki.ca.cert,
-        serverUrl: layout.advertisedUrl ?? layout.apiUrl,
-        endpointAddress: network.hostAddress,
-        endpointPort: layout.apiPort,
-        serviceAddress: network.kubernetesAddress,
-        serviceCidr: network.serviceCIDR,
-        podCidr: network.podCIDR,
-        dnsAddress: network.dnsAddress,
-        clusterDomain,
-        nodeCidr: network.fabricCIDR,
-        serverMachine: layout.advertise,
-        registry: `${layout.registry.host}:${layout.registry.port}`,
-      },
+      facts: factsOf(layout, pki.ca.cert),
     },
   );
   const clientFor = (user: UserInfo, userAgent: string): Client => createClient(api.transportFor(user, userAgent));
   await ensureJoinToken(clientFor(operator, 'knarr-server'), layout, rng);
+  await trackTokenUse(clientFor(operator, 'knarr-server'), clock);
   const port = await api.listen({
     hosts: ['127.0.0.1', ...addressesOf(layout)],
     port: layout.apiPort,
@@ -103,9 +100,13 @@ export async function startServer(
   const onRenewed = ({ apiserver, kubeletClient, frontProxy }: ClusterPki) =>
     api.useCertificates({ serving: apiserver, nodes: kubeletClient, frontProxy: frontProxy.client });
   const stopRenewal = keepCertificatesValid({ clock, log, onRenewed }, layout, pki);
-  const loops = startControlLoops(
+  const signToken = tokenSigner(pki.serviceAccount.key);
+  loops = startControlLoops(
     { clientFor, clock, rng, log },
-    { controllers: { rootCaPem: pki.ca.cert, podCidr: network.podCIDR, authority: pki.ca }, scheduler },
+    {
+      controllers: { rootCaPem: pki.ca.cert, podCidr: network.podCIDR, authority: pki.ca, signToken, serving },
+      scheduler,
+    },
     etcd && `${hostname()}_${uuid(rng)}`,
   );
   const ofRegistry = registry && (await forwardPort({ ...layout.registry, host: '127.0.0.1' }, layout.registry));
@@ -114,10 +115,34 @@ export async function startServer(
     async stop() {
       stopRenewal();
       if (ofRegistry) ofRegistry.close();
-      loops.stop();
+      loops?.stop();
       await api.close();
     },
   };
+}
+
+const factsOf = (layout: ClusterLayout, caPem: string): ClusterFacts => ({
+  caPem,
+  serverUrl: layout.advertisedUrl ?? layout.apiUrl,
+  endpointAddress: layout.network.hostAddress,
+  endpointPort: layout.apiPort,
+  serviceAddress: layout.network.kubernetesAddress,
+  serviceCidr: layout.network.serviceCIDR,
+  podCidr: layout.network.podCIDR,
+  dnsAddress: layout.network.dnsAddress,
+  clusterDomain,
+  nodeCidr: layout.network.fabricCIDR,
+  serverMachine: layout.advertise,
+  registry: `${layout.registry.host}:${layout.registry.port}`,
+});
+
+/** Says since when the uses of tokens in Secrets are noted: from now on, in a new cluster. */
+async function trackTokenUse(client: Client, clock: Clock): Promise<void> {
+  const data = { since: new Date(clock.now()).toISOString().slice(0, 10) };
+  const tracking = { metadata: { namespace: 'kube-system', name: trackingName }, data };
+  await client.create(configmaps, tracking).catch((error: unknown) => {
+    if (!isAlreadyExists(error)) throw error;
+  });
 }
 
 /** The part of the program that sets the cluster up; nothing else of it runs with this name. */
