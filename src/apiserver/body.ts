@@ -1,3 +1,4 @@
+import { parseJson } from '../base/lossless-json.ts';
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { badRequest, StatusError } from '../api/meta/status-error.ts';
@@ -92,7 +93,7 @@ export async function parseBody(request: HttpRequest, bytes: Buffer, endpoint: E
   }
   const text = bytes.toString('utf8');
   try {
-    const value: unknown = JSON.parse(text);
+    const value: unknown = parseJson(text);
     checkDepth(text);
     if (!patchType && request.method !== 'DELETE') requireObject(value, kind, bytes);
     return { value, patchType, duplicates: duplicateFields(text) };
@@ -136,7 +137,7 @@ async function readYaml(bytes: Buffer, kind: string, patchType: PatchType | unde
   const text = bytes.toString('utf8');
   if (text.trimStart().startsWith('{')) {
     try {
-      const value: unknown = JSON.parse(text);
+      const value: unknown = parseJson(text);
       checkDepth(text);
       return value;
     } catch (error) {

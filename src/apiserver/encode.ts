@@ -1,3 +1,4 @@
+import { parseJson, toJson } from '../base/lossless-json.ts';
 import { scaleView } from '../api/autoscaling/scale.ts';
 import { partialMetadata, partialMetadataList, table, type IncludeObject } from '../api/meta/table.ts';
 import { invalidValue } from '../api/meta/field-error.ts';
@@ -50,7 +51,7 @@ export async function encodeAnswer(
   }
   const chunks = jsonBody(context, request, answer, encoding);
   if (encoding.format === 'json') return { type: mediaTypes.json, chunks };
-  return { type: mediaTypes.yaml, chunks: [await yamlOf(JSON.parse(Buffer.concat(chunks).toString('utf8')))] };
+  return { type: mediaTypes.yaml, chunks: [await yamlOf(parseJson(Buffer.concat(chunks).toString('utf8')))] };
 }
 
 /** A value as Kubernetes' YAML encoder writes it: sorted keys. */
@@ -105,7 +106,7 @@ function jsonBody(context: ApiContext, request: ApiRequest, answer: Answer, enco
   return [json(encoding.as && !isStatus(object) ? viewed(ownView, object) : object)];
 }
 
-export const json = (value: unknown): Buffer => Buffer.from(`${JSON.stringify(value)}\n`);
+export const json = (value: unknown): Buffer => Buffer.from(`${toJson(value)}\n`);
 
 const versionOf = ({ metadata }: KubeObject) =>
   metadata?.resourceVersion ? { resourceVersion: metadata.resourceVersion } : {};

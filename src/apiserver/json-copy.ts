@@ -1,3 +1,4 @@
+import { parseJson, toJson } from '../base/lossless-json.ts';
 import { type JsonObject, setMember } from '../api/meta/json.ts';
 import { StatusError } from '../api/meta/status-error.ts';
 
@@ -17,13 +18,14 @@ export function checkedJsonCopy(value: unknown): unknown {
   throw StatusError.of('BadRequest', `the object cannot be sent as JSON: ${path || '.'} would arrive as another value`);
 }
 
-const throughText = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+const throughText = (value: unknown): unknown => parseJson(toJson(value));
 
 const notPlain = Symbol('not plain JSON');
 
 /** What JSON's text would carry, without the text; `notPlain` where JSON would make another value of something. */
 function plainCopy(value: unknown): unknown {
-  if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value;
+  if (typeof value === 'string' || typeof value === 'boolean' || typeof value === 'bigint' || value === null)
+    return value;
   if (typeof value === 'number') return Number.isFinite(value) && !Object.is(value, -0) ? value : notPlain;
   if (typeof value !== 'object') return notPlain;
   if (Array.isArray(value)) return plainItems(value);

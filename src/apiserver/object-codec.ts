@@ -1,3 +1,4 @@
+import { parseJson, toJson } from '../base/lossless-json.ts';
 import type { ObjectMeta } from '../api/generated/types.ts';
 import { setMember } from '../api/meta/json.ts';
 import { frozenWhole, SharedParts } from '../api/meta/shared-parts.ts';
@@ -64,7 +65,7 @@ export class ObjectCodec {
   read<T extends KubeObject>({ bytes }: Version): T {
     const known = this.#recent.get(bytes);
     if (known && Object.isFrozen(known)) return known as T;
-    const decoded = (known ?? JSON.parse(bytes.toString('utf8'))) as T;
+    const decoded = (known ?? parseJson(bytes.toString('utf8'))) as T;
     const object = bytes.length < sharedFrom ? frozenWhole(decoded) : this.#parts.freeze(decoded);
     if (object !== known) this.#recent.set(bytes, object);
     return object;
@@ -88,7 +89,7 @@ export class ObjectCodec {
       key,
       encode: (revision) => {
         const written = canonical(endpoint, object, String(revision));
-        const bytes = toBytes(JSON.stringify(written));
+        const bytes = toBytes(toJson(written));
         // Who asks for this version next gets what was written: nothing is parsed.
         this.#recent.set(bytes, written);
         const { uid = '' } = object.metadata;

@@ -1,3 +1,4 @@
+import { toJson } from '../base/lossless-json.ts';
 import type { ObjectType } from '../api/object-type.ts';
 import type { KubeObject } from '../api/resource.ts';
 import { toBytes, type Version } from '../store/version.ts';
@@ -72,7 +73,7 @@ export class VersionedRepresentation implements Representation {
   }
 
   #keep(version: Version, object: KubeObject): void {
-    const text = JSON.stringify(canonicalObject(object, String(version.revision)));
+    const text = toJson(canonicalObject(object, String(version.revision)));
     const same = version.bytes.length === Buffer.byteLength(text) && version.bytes.equals(Buffer.from(text));
     this.#views.set(version, same ? version : { ...version, bytes: toBytes(text) });
   }

@@ -1,4 +1,5 @@
 import type { CST } from 'yaml';
+import { parseJson, toJson } from '../base/lossless-json.ts';
 
 /** A text that is not YAML; the message is in the order of Go's parser: the line first. */
 export class YamlError extends Error {
@@ -14,13 +15,16 @@ export async function parseYaml(text: string): Promise<unknown> {
   const { Composer, Parser } = await import('yaml');
   const tokens = [...new Parser().parse(text)];
   if (depthOf(tokens) > maxDepth) throw new YamlError(`exceeded max depth of ${maxDepth}`);
-  const composer = new Composer({ version: '1.2', schema: 'core', logLevel: 'error' });
+  // Numbers of so many digits have to be read as what they are: the others follow.
+  const isLong = /\d{16}/.test(text);
+  const composer = new Composer({ version: '1.2', schema: 'core', logLevel: 'error', intAsBigInt: isLong });
   const [document] = composer.compose(tokens, true, text.length);
   if (!document) return null;
   const [error] = document.errors;
   if (error) throw new YamlError(describe(text, error));
   try {
-    return document.toJS({ maxAliasCount: maxAliases });
+    const value: unknown = document.toJS({ maxAliasCount: maxAliases });
+    return isLong ? parseJson(toJson(value)) : value;
   } catch (cause) {
     throw new YamlError((cause as Error).message, { cause });
   }

@@ -162,7 +162,7 @@ export function adapt(json: unknown, type: Type): Value {
     case 'uint':
       return typeof json === 'number' ? new Uint(BigInt(Math.trunc(json))) : adaptFree(json);
     case 'double':
-      return typeof json === 'number' ? json : adaptFree(json);
+      return typeof json === 'number' ? json : typeof json === 'bigint' ? Number(json) : adaptFree(json);
     case 'bytes':
       return typeof json === 'string' ? new Uint8Array(Buffer.from(json, 'base64')) : adaptFree(json);
     case 'timestamp':

@@ -1,3 +1,4 @@
+import { parseJson, toJson } from '../base/lossless-json.ts';
 import type { ClientHttp2Stream, IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
 import { StatusError } from '../api/meta/status-error.ts';
 import type { Clock } from '../base/clock.ts';
@@ -73,7 +74,7 @@ export class HttpsTransport implements Transport {
   }
 
   async call(call: ApiCall): Promise<unknown> {
-    const body = call.body === undefined ? undefined : JSON.stringify(call.body);
+    const body = call.body === undefined ? undefined : toJson(call.body);
     const contentType = call.patchType ? patchContentTypes[call.patchType] : 'application/json';
     const { stream, response } = this.#send(methodOf(call.verb), pathOf(call), {
       body,
@@ -86,7 +87,7 @@ export class HttpsTransport implements Transport {
       const { status } = await response;
       const text = await readText(stream);
       if (status >= 400) throw errorFromBody(status, text);
-      return JSON.parse(text) as unknown;
+      return parseJson(text);
     } finally {
       cancel();
     }

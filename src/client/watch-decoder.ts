@@ -1,3 +1,4 @@
+import { parseJson } from '../base/lossless-json.ts';
 import type { Status } from '../api/generated/types.ts';
 import { StatusError } from '../api/meta/status-error.ts';
 import type { WatchEvent } from './client.ts';
@@ -17,7 +18,7 @@ export class WatchDecoder {
       const line = this.#take(chunk.subarray(start, end));
       start = end + 1;
       if (line === '') continue;
-      const event = JSON.parse(line) as WatchEvent | { type: 'ERROR'; object: Status };
+      const event = parseJson(line) as WatchEvent | { type: 'ERROR'; object: Status };
       if (event.type === 'ERROR') return { events, error: new StatusError(event.object) };
       events.push(event);
     }

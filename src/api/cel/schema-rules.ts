@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import { CompileError, CostError, EvaluationError } from '../../cel/errors.ts';
 import type { Type } from '../../cel/types.ts';
 import { adapt, Optional, type Value } from '../../cel/values.ts';
@@ -177,7 +178,7 @@ const ruleText = ({ message, rule }: { message?: string; rule: string }): string
   message?.trim() || `failed rule: ${rule.trim()}`;
 
 function errorFor(type: string, { field, shown, text }: { field: string; shown: string; text: string }): FieldError {
-  const value = JSON.stringify(shown);
+  const value = toJson(shown);
   switch (type) {
     case 'FieldValueForbidden':
       return { type, field, message: `Forbidden: ${text}` };

@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import type { FieldError } from './status-error.ts';
 
 /** The path of a member (`spec.containers`); an empty path is the object itself. */
@@ -15,7 +16,7 @@ const named: Record<string, string> = { '07': '\\a', '0b': '\\v' };
 /** A value as error messages show it: strings quoted, numbers and booleans bare, the rest as JSON. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') return quoted(value);
-  const json = JSON.stringify(value) ?? 'null';
+  const json = toJson(value) ?? 'null';
   return json.replace(/[<>&]/g, (c) => `\\u00${c.charCodeAt(0).toString(16)}`);
 }
 

@@ -1,3 +1,5 @@
+import { parseJson } from '../../base/lossless-json.ts';
+
 /**
  * A set of field paths in its stored form (FieldsV1, KEP-555), used as it is: no parsing, unchanged parts are shared.
  * A key is one step of a path (`f:name`, `k:{"name":"x"}`, `v:"x"`, `i:0`); a node without keys is a path of the set,
@@ -191,7 +193,7 @@ export function compareSteps(a: string, b: string): number {
   if (kind === 'f' || kind === '.' || a === b) return a < b ? -1 : a > b ? 1 : 0;
   const order = compareTexts(a, b);
   if (order !== undefined) return order;
-  return compareValues(JSON.parse(a.slice(2)), JSON.parse(b.slice(2)));
+  return compareValues(parseJson(a.slice(2)), parseJson(b.slice(2)));
 }
 
 /** Most elements of a list have one key with a plain text, the same for all: those need not be parsed. */
@@ -206,7 +208,7 @@ function compareTexts(a: string, b: string): number | undefined {
   return mine < other ? -1 : mine > other ? 1 : 0;
 }
 
-const valueKinds = ['number', 'string', 'boolean', 'object'];
+const valueKinds = ['number', 'bigint', 'string', 'boolean', 'object'];
 
 function compareValues(a: unknown, b: unknown): number {
   if (typeof a !== typeof b) return valueKinds.indexOf(typeof a) - valueKinds.indexOf(typeof b);

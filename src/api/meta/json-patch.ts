@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import { equalJson, isJsonObject, type JsonObject } from './json.ts';
 import { badRequest, StatusError } from './status-error.ts';
 
@@ -31,7 +32,7 @@ export function applyJsonPatch(document: unknown, patch: unknown): unknown {
     const operation = parse(raw);
     result = apply(result, operation);
     if (operation.op !== 'copy') continue;
-    copied += JSON.stringify(get(result, operation.path)).length;
+    copied += toJson(get(result, operation.path)).length;
     if (copied > maxCopiedBytes) {
       throw tooLarge(
         `Unable to complete the copy operation, the accumulated size increase of copy is ${copied}, exceeding the limit ${maxCopiedBytes}`,

@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import type { Schema } from '../schema/schema.ts';
 import { goText, isJsonObject, type JsonObject, ownMember, setMember } from './json.ts';
 import { badRequest, StatusError } from './status-error.ts';
@@ -162,11 +163,11 @@ function mergeMaps(member: Member, original: unknown[], patch: unknown[]): unkno
   const merged = [...start];
   const at = new Map<string, number>();
   start.forEach((item, i) => {
-    const name = JSON.stringify(item?.[key]);
+    const name = toJson(item?.[key]);
     if (!at.has(name)) at.set(name, i);
   });
   for (const change of changes) {
-    const name = JSON.stringify(keyValue(change, key));
+    const name = toJson(keyValue(change, key));
     const index = at.get(name) ?? merged.length;
     at.set(name, index);
     merged[index] = mergeMap(place, merged[index] ?? {}, change);
@@ -187,11 +188,11 @@ function withoutDirectives(
     const directive = item?.[patchDirective];
     if (directive === undefined) changes.push(item);
     else if (directive === 'replace') replaced = true;
-    else if (directive === 'delete') deleted.add(JSON.stringify(keyValue(item, key)));
+    else if (directive === 'delete') deleted.add(toJson(keyValue(item, key)));
     else if (directive === 'merge') throw unforeseen('merging lists cannot yet be specified in the patch');
     else throw unknownDirective(directive, item);
   }
-  const start = deleted.size > 0 ? original.filter((item) => !deleted.has(JSON.stringify(item?.[key]))) : original;
+  const start = deleted.size > 0 ? original.filter((item) => !deleted.has(toJson(item?.[key]))) : original;
   return { start, changes, replaced };
 }
 

@@ -1,8 +1,8 @@
+import { toJson } from '../../base/lossless-json.ts';
 import { isJsonObject } from './json.ts';
 
 /** What an element is known by: the merge key's value of a map, the value itself of everything else. */
-const nameOf = (item: unknown, key: string): string =>
-  JSON.stringify(isJsonObject(item) && key ? [item[key]] : item) ?? '';
+const nameOf = (item: unknown, key: string): string => toJson(isJsonObject(item) && key ? [item[key]] : item) ?? '';
 
 /** Where each element stands first in a list. */
 function positions(list: unknown[], key: string): Map<string, number> {

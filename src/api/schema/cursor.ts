@@ -75,6 +75,8 @@ export function jsonKind(value: unknown): string {
   switch (typeof value) {
     case 'boolean':
       return 'bool';
+    case 'bigint':
+      return 'number';
     case 'number':
       return Number.isInteger(value) ? 'number' : `number ${value}`;
     case 'string':

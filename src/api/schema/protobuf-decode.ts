@@ -1,3 +1,4 @@
+import { parseJson } from '../../base/lossless-json.ts';
 import { Reader } from 'protobufjs/minimal.js';
 import { badRequest } from '../meta/status-error.ts';
 import { schema } from './schema.ts';
@@ -140,21 +141,26 @@ function entry(reader: Reader, at: At): [string, unknown] {
 /** Go leaves a map's value out of the wire when it is empty. */
 const emptyOf = (type: string): unknown => (type === 'string' || type === 'bytes' ? '' : {});
 
+/** A bigint where a number would lose digits. */
+function exact(long: unknown): number | bigint {
+  const number = whole(long);
+  return Number.isSafeInteger(number) ? number : BigInt(String(long));
+}
 const whole = (long: unknown): number => Number(String(long));
 
-const numbers = new Map<string, (reader: Reader) => number>([
+const numbers = new Map<string, (reader: Reader) => number | bigint>([
   ['int32', (r) => r.int32()],
-  ['int', (r) => whole(r.int64())],
-  ['int64', (r) => whole(r.int64())],
+  ['int', (r) => exact(r.int64())],
+  ['int64', (r) => exact(r.int64())],
   ['uint32', (r) => r.uint32()],
-  ['uint64', (r) => whole(r.uint64())],
+  ['uint64', (r) => exact(r.uint64())],
   ['float', (r) => r.float()],
   ['double', (r) => r.double()],
 ]);
 
 const base64 = (bytes: Uint8Array): string =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('base64');
-const parsed = (bytes: Uint8Array): unknown => (bytes.length ? JSON.parse(Buffer.from(bytes).toString('utf8')) : null);
+const parsed = (bytes: Uint8Array): unknown => (bytes.length ? parseJson(Buffer.from(bytes).toString('utf8')) : null);
 
 /** Types whose JSON form is not that of their message: `read` gets the fields of the message by number. */
 const special: Record<string, (parts: Map<number, unknown>) => unknown> = {

@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import { Writer } from 'protobufjs/minimal.js';
 import { schema } from './schema.ts';
 import type { FieldSchema } from './table.ts';
@@ -118,9 +119,15 @@ function map(writer: Writer, number: number, { type, of }: { type: string; of: u
   }
 }
 
+/** The halves of an integer that a number cannot hold. */
+const long = (value: unknown): unknown =>
+  typeof value === 'bigint'
+    ? { low: Number(BigInt.asIntN(32, value)), high: Number(BigInt.asIntN(32, value >> 32n)), unsigned: false }
+    : (value ?? 0);
+
 type Scalar = [wire: number, write: (writer: Writer, value: unknown) => Writer];
-const int64: Scalar = [varint, (w, v) => w.int64((v as number) ?? 0)];
-const uint64: Scalar = [varint, (w, v) => w.uint64((v as number) ?? 0)];
+const int64: Scalar = [varint, (w, v) => w.int64(long(v) as number)];
+const uint64: Scalar = [varint, (w, v) => w.uint64(long(v) as number)];
 
 const scalars: Record<string, Scalar> = {
   string: [delimited, (w, v) => w.string((v as string) ?? '')],
@@ -153,7 +160,7 @@ function writeValue(writer: Writer, number: number, { type, value }: { type: str
 }
 
 const json = (writer: Writer, value: unknown): void => {
-  if (value !== undefined && value !== null) writer.uint32(tag(1, delimited)).string(JSON.stringify(value));
+  if (value !== undefined && value !== null) writer.uint32(tag(1, delimited)).string(toJson(value));
 };
 
 const propsType = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';

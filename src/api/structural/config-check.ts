@@ -1,4 +1,4 @@
-import { Misfits } from '../meta/fields/validate.ts';
+import { kindOf, Misfits } from '../meta/fields/validate.ts';
 import type { Shape } from '../meta/fields/shape.ts';
 import { isJsonObject } from '../meta/json.ts';
 import type { KubeObject } from '../resource.ts';
@@ -31,7 +31,7 @@ function check(misfits: Misfits, schema: Structural, value: unknown, path: strin
     members(misfits, { schema, isResource: isEmbedded(schema) }, value, path);
   } else {
     const [type, shown] = scalars[schema.type ?? ''] ?? [];
-    if (type && typeof value !== type) misfits.expected(shown as string, value, path);
+    if (type && kindOf(value) !== type) misfits.expected(shown as string, value, path);
   }
 }
 

@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import { isJsonObject, ownMember } from '../meta/json.ts';
 import { itemsOf, type Structural } from './schema.ts';
 
@@ -22,9 +23,7 @@ export function elementsBefore(schema: Structural, before: Before | undefined): 
   if (!before || !Array.isArray(before.value) || schema['x-kubernetes-list-type'] !== 'map') return () => undefined;
   const defaults = itemsOf(schema)?.properties ?? {};
   const keyOf = (item: unknown): string =>
-    JSON.stringify(
-      keys.map((key) => (isJsonObject(item) ? (ownMember(item, key) ?? defaults[key]?.default ?? null) : null)),
-    );
+    toJson(keys.map((key) => (isJsonObject(item) ? (ownMember(item, key) ?? defaults[key]?.default ?? null) : null)));
   const known = new Map(before.value.map((item) => [keyOf(item), item as unknown]));
   return (item) => {
     const key = keyOf(item);

@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import type { ObjectMeta } from '../generated/types.ts';
 import type { FieldModel } from '../meta/fields/model.ts';
 import { isJsonObject, type JsonObject } from '../meta/json.ts';
@@ -73,7 +74,7 @@ function checkedBody(gvk: CustomGvk, body: unknown): { object: JsonObject; metad
   if (!isJsonObject(body)) throw badRequest(`the object provided is unrecognized (must be of type ${gvk.kind})`);
   const { kind, apiVersion, metadata } = body;
   if (!kind || typeof kind !== 'string')
-    throw new DecodeError(prefixOf(gvk), `Object 'Kind' is missing in '${JSON.stringify(body)}'`);
+    throw new DecodeError(prefixOf(gvk), `Object 'Kind' is missing in '${toJson(body)}'`);
   if (apiVersion !== groupVersion(gvk))
     throw badRequest(
       `the API version in the data (${String(apiVersion ?? '')}) does not match the expected API version (${groupVersion(gvk)})`,

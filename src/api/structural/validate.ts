@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import { compilePattern, type Pattern, PatternError } from '../../base/pattern.ts';
 import { equalJson, isJsonObject, type JsonObject, ownMember } from '../meta/json.ts';
 import type { FieldError } from '../meta/status-error.ts';
@@ -63,6 +64,7 @@ const ifPresent = (check: Check | undefined): Check | undefined =>
 export function jsonType(value: unknown): string {
   if (value === null || value === undefined) return 'null';
   if (Array.isArray(value)) return 'array';
+  if (typeof value === 'bigint') return 'integer';
   if (typeof value === 'number') return Number.isInteger(value) ? 'integer' : 'number';
   return typeof value;
 }
@@ -137,18 +139,19 @@ function numberCheck(schema: Structural): Check | undefined {
   const bound = (word: string, exclusive: boolean | undefined, limit: number) =>
     `should be ${word} than ${exclusive ? '' : 'or equal to '}${goNumber(limit)}`;
   return (value, { path }, verdict) => {
-    if (typeof value !== 'number') return;
+    if (typeof value !== 'number' && typeof value !== 'bigint') return;
     if (multipleOf !== undefined && !isMultiple(value, multipleOf))
       verdict.invalid(path, value, `should be a multiple of ${goNumber(multipleOf)}`);
-    else if (maximum !== undefined && (value > maximum || (exclusiveMaximum && value === maximum)))
+    else if (maximum !== undefined && (value > maximum || (exclusiveMaximum && Number(value) === maximum)))
       verdict.invalid(path, value, bound('less', exclusiveMaximum, maximum));
-    else if (minimum !== undefined && (value < minimum || (exclusiveMinimum && value === minimum)))
+    else if (minimum !== undefined && (value < minimum || (exclusiveMinimum && Number(value) === minimum)))
       verdict.invalid(path, value, bound('greater', exclusiveMinimum, minimum));
   };
 }
 
-const isMultiple = (value: number, of: number): boolean => {
-  const times = value / of;
+const isMultiple = (value: number | bigint, of: number): boolean => {
+  if (typeof value === 'bigint' && Number.isInteger(of)) return value % BigInt(of) === 0n;
+  const times = Number(value) / of;
   return Math.abs(times - Math.round(times)) < 1e-9 * Math.max(1, Math.abs(times));
 };
 
@@ -177,10 +180,10 @@ const tooMany = (actual: number, max: number): string =>
 
 function enumCheck({ enum: allowed }: Structural): Check | undefined {
   if (!allowed) return undefined;
-  const list = allowed.map((value) => JSON.stringify(typeof value === 'string' ? value : JSON.stringify(value)));
+  const list = allowed.map((value) => toJson(typeof value === 'string' ? value : toJson(value)));
   return (value, { path }, verdict) => {
     if (value === undefined || allowed.some((one) => equalJson(one, value))) return;
-    const given = typeof value === 'number' || typeof value === 'boolean' ? String(value) : JSON.stringify(value);
+    const given = typeof value === 'number' || typeof value === 'boolean' ? String(value) : toJson(value);
     const supported = `supported values: ${list.join(', ')}`;
     verdict.add('FieldValueNotSupported', path, `Unsupported value: ${given}: ${supported}`);
   };

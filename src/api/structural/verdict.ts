@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import { shown } from '../meta/field-error.ts';
 import type { FieldError } from '../meta/status-error.ts';
 
@@ -12,7 +13,7 @@ export class Verdict {
 
   /** A value of the wrong type or format; the value shown is what the message ends with. */
   wrongType(path: string, types: string, value: unknown): void {
-    const given = JSON.stringify(value);
+    const given = toJson(value);
     this.add(
       'FieldValueTypeInvalid',
       path,

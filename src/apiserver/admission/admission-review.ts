@@ -1,3 +1,4 @@
+import { parseJson } from '../../base/lossless-json.ts';
 import type { Status } from '../../api/generated/types.ts';
 import { inVersion } from '../../api/conversions.ts';
 import { badRequest, StatusError } from '../../api/meta/status-error.ts';
@@ -90,7 +91,7 @@ export function readAnswer(body: unknown, uid: string): AdmissionAnswer {
 
 function parsePatch(text: string): unknown {
   try {
-    return JSON.parse(Buffer.from(text, 'base64').toString('utf8'));
+    return parseJson(Buffer.from(text, 'base64').toString('utf8'));
   } catch {
     throw new WebhookError('received invalid webhook response: the patch is not JSON');
   }

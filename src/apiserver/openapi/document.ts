@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import { gitVersion } from '../discovery/version.ts';
 import type { GroupVersions, Kind } from '../../api/kind.ts';
 import type { PublishedType } from '../../api/object-type.ts';
@@ -131,13 +132,13 @@ function* allDefinitions(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]
 function* members(entries: Iterable<Entry>): Generator<string> {
   let comma = '';
   for (const [name, value] of entries) {
-    yield `${comma}${JSON.stringify(name)}:${JSON.stringify(value)}`;
+    yield `${comma}${toJson(name)}:${toJson(value)}`;
     comma = ',';
   }
 }
 
 const about = { title: 'Kubernetes', version: gitVersion };
-const info = `"info":${JSON.stringify(about)}`;
+const info = `"info":${toJson(about)}`;
 
 /** The OpenAPI 3 document of one group version, in pieces. */
 export function* documentV3(flavor: Flavor, model: ApiModel, kinds: readonly Kind[]): Generator<string> {

@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import { createHash } from 'node:crypto';
 import { servedKinds } from '../../api/generated/kinds.ts';
 import { schemaTable } from '../../api/generated/schema.ts';
@@ -117,7 +118,7 @@ class Documents {
    * covers the schema table, serialized once.
    */
   hash(key: string): string {
-    this.#kept.seed ||= sha(gitVersion, JSON.stringify(this.#model.table), JSON.stringify(this.#model.groups));
+    this.#kept.seed ||= sha(gitVersion, toJson(this.#model.table), toJson(this.#model.groups));
     const known = this.#hashes.get(key) ?? this.#hash(this.#kinds.get(key));
     this.#hashes.set(key, known);
     return known;
@@ -130,9 +131,9 @@ class Documents {
     const custom = kinds.map((kind) => this.#model.custom.get(kind.type)).filter((type) => type !== undefined);
     return sha(
       this.#kept.seed,
-      JSON.stringify(kinds),
-      custom.length > 0 ? JSON.stringify(custom) : '',
-      others.length > 0 ? JSON.stringify(others) : '',
+      toJson(kinds),
+      custom.length > 0 ? toJson(custom) : '',
+      others.length > 0 ? toJson(others) : '',
     );
   }
 
@@ -183,7 +184,7 @@ function index(documents: Documents): OpenApiAnswer {
     documents.keys().map((key) => [key, { serverRelativeURL: `/openapi/v3/${key}?hash=${documents.hash(key)}` }]),
   );
   for (const [key, serverRelativeURL] of documents.remoteUrls()) paths[key] = { serverRelativeURL };
-  const body = Buffer.from(`${JSON.stringify({ paths })}\n`);
+  const body = Buffer.from(`${toJson({ paths })}\n`);
   return { code: 200, body, contentType, etag: `"${sha(body.toString())}"` };
 }
 

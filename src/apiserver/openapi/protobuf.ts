@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import type { JsonSchema } from './flavor.ts';
 
 /**
@@ -48,7 +49,7 @@ const named = (field: number, name: string, ...value: Buffer[]): Buffer =>
   message(field, text(1, name), message(2, ...value));
 
 /** Any: the value as YAML, which JSON is. */
-const any = (field: number, value: unknown): Buffer => message(field, text(2, JSON.stringify(value)));
+const any = (field: number, value: unknown): Buffer => message(field, text(2, toJson(value)));
 
 const extensions = (field: number, object: JsonSchema): Buffer =>
   Buffer.concat(

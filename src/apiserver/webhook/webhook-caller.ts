@@ -1,4 +1,5 @@
 import type { RequestOptions } from 'node:https';
+import { parseJson, toJson } from '../../base/lossless-json.ts';
 import { isIP } from 'node:net';
 import { StatusError } from '../../api/meta/status-error.ts';
 import type { WebhookClient } from '../../api/validation/webhook-client.ts';
@@ -37,9 +38,9 @@ export class WebhookCaller {
   async call(client: WebhookClient, body: unknown, timeoutMs: number): Promise<unknown> {
     const target = client.url === undefined ? this.#behindService(client) : atUrl(client.url);
     const ca = client.caBundle ? Buffer.from(client.caBundle, 'base64').toString('utf8') : undefined;
-    const text = await this.#post(target, { ca, text: JSON.stringify(body), timeoutMs });
+    const text = await this.#post(target, { ca, text: toJson(body), timeoutMs });
     try {
-      return JSON.parse(text) as unknown;
+      return parseJson(text);
     } catch {
       throw new WebhookError('the answer is not JSON');
     }

@@ -1,3 +1,4 @@
+import { toJson } from '../../../base/lossless-json.ts';
 import type { KubeObject } from '../../resource.ts';
 import type { Schema } from '../../schema/schema.ts';
 import type { FieldSchema } from '../../schema/table.ts';
@@ -35,6 +36,9 @@ const scalarKinds: Record<string, string> = {
   float: 'number',
   double: 'number',
 };
+/** The JSON kind of a scalar; a bigint is a number, too. */
+export const kindOf = (value: unknown): string => (typeof value === 'bigint' ? 'number' : typeof value);
+
 const shown: Record<string, string> = { number: 'numeric (int or float)' };
 
 class Check {
@@ -71,7 +75,7 @@ class Check {
 
   #scalar(type: string, value: unknown, path: string[]): void {
     const expected = scalarKinds[type];
-    if (expected && typeof value !== expected) this.#misfits.expected(shown[expected] ?? expected, value, path);
+    if (expected && kindOf(value) !== expected) this.#misfits.expected(shown[expected] ?? expected, value, path);
   }
 }
 
@@ -149,7 +153,7 @@ function goSyntax(value: unknown): string {
 function goLiteral(value: unknown): string {
   if (value === null) return 'interface {}(nil)';
   if (Array.isArray(value)) return `[]interface {}{${value.map(goLiteral).join(', ')}}`;
-  if (!isJsonObject(value)) return JSON.stringify(value);
+  if (!isJsonObject(value)) return toJson(value);
   const members = Object.keys(value).sort();
   return `map[string]interface {}{${members.map((name) => `${JSON.stringify(name)}:${goLiteral(value[name])}`).join(', ')}}`;
 }
