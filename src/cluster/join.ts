@@ -13,7 +13,7 @@ import { findCluster } from './cluster-identity.ts';
 import { checkFormat, nodeFormat } from './folder-format.ts';
 import { memberLayout, type MemberLayout, type Membership, memberships, readMembership } from './membership.ts';
 import { tunnelDeviceOf } from './node/node-network.ts';
-import { installPrerequisites, missingPrerequisites } from './prerequisites.ts';
+import { ensurePrerequisites } from './prerequisites.ts';
 import { agentService, nodeServiceName, type Program } from './services.ts';
 import { isReadySince, startMs, untilAnswers } from './start-service.ts';
 import { StepFailure } from './step-failure.ts';
@@ -38,14 +38,11 @@ export interface JoinOptions {
 
 /** Makes this machine a node, in the network namespace that it is called in; again, it starts the node that it is. */
 export async function joinCluster(deps: UpDeps, options: JoinOptions): Promise<ServiceStart & Membership> {
-  const { steps, run } = deps;
+  const { steps } = deps;
   const layout = memberLayout(options.home, options.cluster);
   await refuseOthers(options);
   await checkFormat(layout.nodeDir, nodeFormat);
-  const missing = await missingPrerequisites();
-  const what = missing.map((p) => p.debianPackage).join(' ');
-  const title = what ? `prerequisites: installing ${what}` : 'prerequisites: all there';
-  await steps.run(title, () => installPrerequisites(missing, { run }));
+  await ensurePrerequisites(deps);
   const member = await ensureMembership(deps, layout, options);
   const supervision = shellSupervision(deps, layout);
   const { home, program } = options;

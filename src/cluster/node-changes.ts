@@ -9,10 +9,11 @@ import { type ClusterLayout, nodeDir } from './layout.ts';
 import { endContainers, localNodes, virtualNetwork } from './local-nodes.ts';
 import type { NodeLayout } from './network/layout.ts';
 import { nodeServiceName, type Program } from './services.ts';
+import { startNodes } from './start-nodes.ts';
 import { commandFor, isReadySince } from './start-service.ts';
 import { StepFailure } from './step-failure.ts';
 import { type Supervision, supervisionOf } from './supervision.ts';
-import { startNodes, type UpDeps } from './up.ts';
+import type { UpDeps } from './up.ts';
 
 /** Names of nodes end in names of namespaces, and are names of objects (RFC 1123 label). */
 const nodeNamePattern = /^[a-z0-9]([-a-z0-9]{0,30}[a-z0-9])?$/;

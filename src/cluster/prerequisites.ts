@@ -1,6 +1,7 @@
 import { access } from 'node:fs/promises';
 import type { RunCommand } from '../host/command.ts';
 import { StepFailure } from './step-failure.ts';
+import type { Steps } from './steps.ts';
 
 /** A program or file that a cluster needs, and the Debian package that brings it. */
 export interface Prerequisite {
@@ -42,6 +43,17 @@ export async function missingPrerequisites(list: Prerequisite[] = prerequisites)
     list.map(async ({ anyOf }) => (await Promise.all(anyOf.map(exists))).some((found) => found)),
   );
   return list.filter((_, i) => !present[i]);
+}
+
+/** Installs what is not there, and tells of it. */
+export async function ensurePrerequisites(
+  { run, steps }: { run: RunCommand; steps: Steps },
+  list: Prerequisite[] = prerequisites,
+): Promise<void> {
+  const missing = await missingPrerequisites(list);
+  const what = missing.map((p) => p.debianPackage).join(' ');
+  const title = what ? `prerequisites: installing ${what}` : 'prerequisites: all there';
+  await steps.run(title, () => installPrerequisites(missing, { run }));
 }
 
 /** Installs missing packages with apt-get. Throws `StepFailure` with the command to run by hand where that does not work. */

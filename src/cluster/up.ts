@@ -1,33 +1,28 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { nodes as nodesResource } from '../api/generated/resources.ts';
 import type { ServingOptions } from '../api/served-versions.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
 import type { RunCommand } from '../host/command.ts';
 import { readStateFormat, stateFormat } from '../store/lmdb/state-format.ts';
-import { type AdminClient, adminClient } from './admin-client.ts';
-import type { Build } from './build.ts';
+import { adminClient } from './admin-client.ts';
 import { changeCluster, type ClusterChange, withCluster } from './cluster-identity.ts';
 import { hasDemo, runDemo } from './demo.ts';
-import { drain, setUnschedulable } from './drain.ts';
 import { checkFormat, NewerFormatError, nodeFormat } from './folder-format.ts';
-import { shareImages } from './images/import-image.ts';
 import { addContext } from './kubeconfig/cluster-contexts.ts';
 import { type ClusterLayout, contextNameOf, nodeDir } from './layout.ts';
-import { localNodes, runningRuntimes, runtimePaths, virtualNetwork } from './local-nodes.ts';
+import { localNodes, virtualNetwork } from './local-nodes.ts';
 import { memberships } from './membership.ts';
-import type { NodeLayout } from './network/layout.ts';
-import { installPrerequisites, missingPrerequisites, prerequisites } from './prerequisites.ts';
+import { ensurePrerequisites, prerequisites } from './prerequisites.ts';
 import { registryPrerequisite, registryService } from './registry.ts';
-import { hasRegistry, nodeService, nodeServiceName, type Program, serverService } from './services.ts';
-import { startNode, startServer } from './start-service.ts';
+import { hasRegistry, type Program, serverService } from './services.ts';
+import { startNodes, startText } from './start-nodes.ts';
+import { startServer } from './start-service.ts';
 import { StepFailure } from './step-failure.ts';
 import type { Steps } from './steps.ts';
-import { type Supervision, supervisionOf } from './supervision.ts';
-import type { ServiceStart } from './supervisor.ts';
+import { supervisionOf } from './supervision.ts';
 
 export interface UpDeps {
   clock: Clock;
@@ -70,18 +65,13 @@ export interface UpResult {
 
 /** Makes the cluster run; what runs already is left alone, what is missing is started, another build is replaced. */
 export async function up(deps: UpDeps, options: UpOptions): Promise<UpResult> {
-  const { steps, run } = deps;
+  const { steps } = deps;
   if ((await memberships(options.home)).includes(options.cluster)) {
     throw new StepFailure(`this machine is a node of cluster ${options.cluster}`, {
       next: `name another with --cluster, or ./knarr leave --cluster ${options.cluster} first`,
     });
   }
-  const missing = await missingPrerequisites(
-    options.registry ? [...prerequisites, registryPrerequisite] : prerequisites,
-  );
-  const what = missing.map((p) => p.debianPackage).join(' ');
-  const title = what ? `prerequisites: installing ${what}` : 'prerequisites: all there';
-  await steps.run(title, () => installPrerequisites(missing, { run }));
+  await ensurePrerequisites(deps, options.registry ? [...prerequisites, registryPrerequisite] : prerequisites);
   const onWait = () => steps.note(`another command is at work on cluster ${options.cluster}: waiting for it`);
   return withCluster({ home: options.home, name: options.cluster, onWait }, async (layout) => {
     const { advertise, serving } = options;
@@ -140,78 +130,6 @@ export function atLeast(count: number, present: readonly string[]): string[] {
   return names;
 }
 
-interface StartPlace {
-  layout: ClusterLayout;
-  supervision: Supervision;
-  admin: AdminClient;
-  program: Program;
-  drain?: boolean;
-}
-
-/** What does not run is started at once; what runs as another build is replaced one after the other. */
-export async function startNodes(
-  deps: UpDeps,
-  { layout, supervision, admin, program, drain: isDrained = false }: StartPlace,
-  places: readonly NodeLayout[],
-): Promise<ServiceStart[]> {
-  const start = async (place: NodeLayout) => {
-    const service = await nodeService(layout, program, place);
-    const work = () => startNode(deps, admin, { layout, supervision, service });
-    return deps.steps.run(`node ${place.name} ${place.address}`, work, startText(program.build));
-  };
-  const replace = async (place: NodeLayout) => {
-    const isCurrent = await supervision.isCurrent(await nodeService(layout, program, place));
-    return isCurrent || !isDrained ? start(place) : withoutPods(deps, admin, place, () => start(place));
-  };
-  const running: NodeLayout[] = [];
-  const stopped: NodeLayout[] = [];
-  for (const place of places) {
-    const { running: isRunning } = await supervision.status(nodeServiceName(place.name));
-    (isRunning ? running : stopped).push(place);
-  }
-  const isNew = ({ name }: NodeLayout) => !existsSync(runtimePaths(layout, name).root);
-  const added = stopped.filter(isNew).map(({ name }) => name);
-  const starts = await Promise.all(stopped.map(start));
-  for (const place of running) starts.push(await replace(place));
-  await giveImages(deps, { layout, supervision }, added);
-  return starts;
-}
-
-/** Moves a node's pods to others while `work` is done; a node that was kept from new pods before still is afterwards. */
-async function withoutPods<T>(
-  { clock, steps }: UpDeps,
-  { client }: AdminClient,
-  { name }: NodeLayout,
-  work: () => Promise<T>,
-): Promise<T> {
-  const { spec } = await client.get(nodesResource, { name });
-  await steps.run(
-    `node ${name}: drained`,
-    () => drain({ clock, client }, name),
-    (count) => `${count} pods evicted`,
-  );
-  const result = await work();
-  if (!spec.unschedulable) await setUnschedulable(client, name, false);
-  return result;
-}
-
-/** New nodes have the images that the others have, whoever loaded or pulled them. */
-async function giveImages(
-  deps: UpDeps,
-  { layout, supervision }: Pick<StartPlace, 'layout' | 'supervision'>,
-  added: readonly string[],
-): Promise<void> {
-  const [from] = (await runningRuntimes(supervision, layout)).filter(({ node }) => !added.includes(node));
-  if (!from) return;
-  for (const node of added) {
-    await deps.steps.run(
-      `node ${node}: images of ${from.node}`,
-      () => shareImages(deps, { from: from.socketPath, to: runtimePaths(layout, node).socket }),
-      (images) => String(images.length),
-    );
-  }
-}
-
 /** A kubeconfig that cannot be changed is no reason for a cluster not to be: it is told. */
 async function addUserContext(
   { steps, clock }: UpDeps,
@@ -228,15 +146,6 @@ async function addUserContext(
     return undefined;
   }
 }
-
-const startText =
-  (now: Build) =>
-  (start: ServiceStart): string => {
-    if (start.was === 'running') return 'runs already';
-    if (start.was === 'stopped') return 'started';
-    const { build: before } = start;
-    return before && before.version !== now.version ? `${before.version} replaced by ${now.version}` : 'replaced';
-  };
 
 /** What an older knarr cannot read it must not stop either: throws `NewerFormatError` before anything is touched. */
 async function refuseNewerState(layout: ClusterLayout, names: readonly string[]): Promise<void> {
