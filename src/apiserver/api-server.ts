@@ -1,10 +1,9 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { type Rng, streamOf } from '../base/rng.ts';
-import { isAlreadyExists, isConflict, isNotFound } from '../api/meta/status-error.ts';
 import { lastUsedKey } from '../api/core/legacy-token.ts';
 import { secrets } from '../api/generated/resources.ts';
-import { type KubeObject, keyOf, type ObjectKey } from '../api/resource.ts';
+import type { KubeObject, ObjectKey } from '../api/resource.ts';
 import { type ServingOptions, servedVersions } from '../api/served-versions.ts';
 import type { Transport } from '../client/transport.ts';
 import { createClient } from '../client/typed-client.ts';
@@ -27,7 +26,8 @@ import { Authentication, type AuthenticationOptions } from './authn/authenticati
 import { TokenIssuer } from './authn/token-issuer.ts';
 import { allAuthenticated, mastersGroup, type UserInfo } from './authn/user-info.ts';
 import { Authorizer, observedResources } from './authz/authorizer.ts';
-import { type BootstrapWrite, bootstrapObjects, bootstrapWrites } from './bootstrap/bootstrap.ts';
+import { applyWrites } from './bootstrap/apply-writes.ts';
+import { bootstrapObjects, bootstrapWrites } from './bootstrap/bootstrap.ts';
 import type { ClusterFacts } from './bootstrap/cluster-objects.ts';
 import { builtInEndpoints } from './built-in-endpoints.ts';
 import type { ApiContext } from './context.ts';
@@ -35,6 +35,8 @@ import { noConversion } from './crd/conversion.ts';
 import { CustomResources } from './crd/custom-resources.ts';
 import { discoveryOf, groupsOf } from './discovery/discovery.ts';
 import { EventExpiry } from './event-expiry.ts';
+import { FlowControl } from './flowcontrol/flow-control.ts';
+import { FlowControlUpkeep } from './flowcontrol/upkeep.ts';
 import { Front } from './front.ts';
 import { Health } from './health.ts';
 import { inProcessTransport } from './in-process.ts';
@@ -76,6 +78,8 @@ export interface ApiServerOptions {
   historyBytes?: number;
   /** How many bytes of objects are kept decoded; see `ObjectCodec`. */
   cachedBytes?: number;
+  /** Requests served at a time, of all priority levels that are not exempt; see `FlowControlOptions`. */
+  requestSeats?: number;
   /** In-process writes that JSON would change are refused. For tests. */
   checkWrites?: boolean;
   /** How it shows aggregated servers that it may say who asks, and whose certificates may tell it the same. PEM. */
@@ -101,6 +105,7 @@ export class ApiServer {
   readonly health: Health;
   readonly #front: Front;
   readonly #eventExpiry: EventExpiry;
+  readonly #flowControlUpkeep: FlowControlUpkeep;
   readonly #nodes: NodeConnector;
   readonly #deps: ApiServerDeps;
   readonly #checkWrites: boolean;
@@ -152,6 +157,7 @@ export class ApiServer {
       tokens,
       admission,
       addresses,
+      longRunning: new Set(),
       quotas: new QuotaBook({ store, objects, registry }),
       audit: options.audit && new Auditor({ clock, sinks: options.audit.sinks }, options.audit.policy),
       components: options.components ?? (() => []),
@@ -160,17 +166,20 @@ export class ApiServer {
       names: streamOf(rng),
       log,
     };
-    this.health = new Health();
-    this.health.add('ping', () => true);
-    const { context } = this;
+    this.health = new Health(this.context);
+    const { context, health } = this;
     const client = createClient(this.transportFor(operator, 'kube-apiserver'));
     this.#frontProxy = options.frontProxy;
     const certificate = () => this.#frontProxy;
     const services = new ApiServices({ ...context, client, certificate });
     this.#apiServices = services;
-    const discovery = discoveryOf(registry, services);
-    const plain = { context, discovery, openapi: openApiOf(registry, services), health: this.health };
+    const flowControl = new FlowControl(context, { seats: options.requestSeats });
+    const plainPaths = new PlainPaths({
+      ...{ context, health, flowControl },
+      ...{ discovery: discoveryOf(registry, services), openapi: openApiOf(registry, services) },
+    });
     this.#eventExpiry = new EventExpiry(context);
+    this.#flowControlUpkeep = new FlowControlUpkeep(context, (name) => createClient(this.transportFor(operator, name)));
     this.#customResources = new CustomResources({
       ...context,
       client,
@@ -182,9 +191,9 @@ export class ApiServer {
     });
     this.#nodes = new NodeConnector({ read }, { ca: options.ca, cert: '', key: '', ...options.nodes });
     const proxy = new BackendProxy({ read, rng, tls: () => this.#nodes.tls });
-    const plainPaths = new PlainPaths(plain);
     const aggregator = new Aggregator({ services, read, rng, certificate });
-    this.#front = new Front({ context, authentication, plainPaths, nodes: this.#nodes, proxy, aggregator });
+    const nodes = this.#nodes;
+    this.#front = new Front({ context, authentication, flowControl, plainPaths, nodes, proxy, aggregator });
   }
 
   #noteTokenUse(secret: ObjectKey, day: string): void {
@@ -199,24 +208,8 @@ export class ApiServer {
   async #bootstrap(facts: ClusterFacts): Promise<void> {
     const client = createClient(this.transportFor(operator, 'knarr-bootstrap'));
     const { registry, read } = this.context;
-    const groups = groupsOf(registry.builtInKinds());
-    const writes = bootstrapWrites(bootstrapObjects(facts, groups), read);
-    const isNamespace = (write: BootstrapWrite) => write.resource.resource === 'namespaces';
-    const take = async ({ verb, resource, object }: BootstrapWrite): Promise<void> => {
-      try {
-        if (verb === 'create') await client.create(resource, object);
-        else if (verb === 'update') await client.update(resource, object);
-        else await client.delete(resource, keyOf(object));
-      } catch (error) {
-        // Another server has just done the same.
-        if (!isAlreadyExists(error) && !isConflict(error) && !isNotFound(error)) throw error;
-      }
-    };
-    for (const verb of ['delete', 'create', 'update'] as const) {
-      const due = writes.filter((write) => write.verb === verb);
-      await Promise.all(due.filter(isNamespace).map(take));
-      await Promise.all(due.filter((write) => !isNamespace(write)).map(take));
-    }
+    await applyWrites(client, bootstrapWrites(bootstrapObjects(facts, groupsOf(registry.builtInKinds())), read));
+    await this.#flowControlUpkeep.start();
   }
 
   /** A client's way in from within this process, under its own name. */
@@ -239,12 +232,16 @@ export class ApiServer {
     this.#nodes.useCertificate(nodes);
   }
 
+  /** Not ready from now on; what runs is finished, watches are told to look for another server. */
   async close(): Promise<void> {
+    this.health.isShuttingDown = true;
+    for (const end of this.context.longRunning) end();
     await this.#listener?.close();
     this.#customResources.stop();
     this.#apiServices.stop();
     this.#eventExpiry.stop();
     await this.context.audit?.close();
+    this.#flowControlUpkeep.stop();
     await this.context.store.close();
   }
 }

@@ -22,7 +22,13 @@ const patchTypes: Record<string, PatchType> = {
   'application/apply-patch+yaml': 'apply',
 };
 
-/** Reads a whole body. Rejects with 413 over the limit and with 400 when the client went away in the middle. */
+/** A client that has begun to send a body and says nothing for so long is not waited for, milliseconds. */
+const idleMs = 30_000;
+
+/**
+ * Reads a whole body. Rejects with 413 over the limit, with 400 when the client went away in the middle, with 504 when it
+ * stopped sending.
+ */
 export function readBody(request: HttpRequest): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
@@ -38,7 +44,9 @@ export function readBody(request: HttpRequest): Promise<Buffer> {
     });
     request.on('aborted', () => reject(badRequest('the request was aborted')));
     request.on('error', reject);
+    request.setTimeout(idleMs, () => reject(StatusError.of('Timeout', 'the body of the request did not come', {})));
     request.on('end', () => {
+      request.setTimeout(0);
       // An aborted HTTP/2 upload still ends: what came is not the whole.
       const { stream } = request as Http2ServerRequest;
       if (stream?.aborted) reject(badRequest('the request was aborted'));

@@ -24,6 +24,8 @@ export interface ApiContext {
   readonly authentication: Authentication;
   readonly tokens: TokenIssuer;
   readonly addresses: AddressAllocator;
+  /** Ends each watch that is open: a server that stops tells its clients, who resume at another one. */
+  readonly longRunning: Set<() => void>;
   readonly quotas: QuotaBook;
   /** Undefined: nothing is audited. */
   readonly audit: Auditor | undefined;

@@ -9,14 +9,16 @@ import { headerLists } from './authn/authenticator.ts';
 import { impersonate } from './authn/impersonation.ts';
 import { PeerCertificates } from './authn/peer-certificates.ts';
 import type { UserInfo } from './authn/user-info.ts';
+import type { Attributes } from './authz/attributes.ts';
 import { type HttpRequest, parseBody, readBody } from './body.ts';
 import { noSuchResource } from './built-in-endpoints.ts';
 import type { ApiContext } from './context.ts';
 import { encodeAnswer } from './encode.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { SharedEvents } from './event-encoder.ts';
-import { Inflight } from './flowcontrol/inflight.ts';
 import type { Aggregator } from './aggregation/aggregator.ts';
+import type { FlowControl } from './flowcontrol/flow-control.ts';
+import { takeSeat } from './flowcontrol/take-seat.ts';
 import type { BackendProxy } from './backend-proxy.ts';
 import { type Encoding, negotiate, type Offer } from './negotiate.ts';
 import type { NodeConnector } from './node-connector.ts';
@@ -32,6 +34,7 @@ import { sendWatch } from './watch-response.ts';
 export interface FrontDeps {
   context: ApiContext;
   authentication: Authentication;
+  flowControl: FlowControl;
   plainPaths: PlainPaths;
   nodes: NodeConnector;
   proxy: BackendProxy;
@@ -56,7 +59,6 @@ export const connecting: ReadonlySet<string> = new Set(['exec', 'attach', 'portf
 export class Front {
   readonly #deps: FrontDeps;
   readonly #peers = new PeerCertificates();
-  readonly #inflight = new Inflight();
   #ids: Rng | undefined;
   readonly #events: SharedEvents = { json: new WeakMap(), protobuf: new WeakMap() };
 
@@ -142,34 +144,38 @@ export class Front {
       return aggregator.serve(service, user, { request, response });
     }
     const at = parseResourcePath(context.registry, path);
-    if (!at) return plainPaths.serve(request, response, { path, user, ...told(entry) });
-    if (!at.endpoint) return this.#unknown(request, response, { at, caller });
-    if (connecting.has(at.subresource) && at.endpoint.subresources.has(at.subresource)) {
+    if (at?.endpoint && connecting.has(at.subresource) && at.endpoint.subresources.has(at.subresource)) {
       const apiRequest = this.#connectRequest(request, { at, query, user });
       authorize(context, user, attributesOf(apiRequest), told(entry));
       if (at.subresource !== 'log' || flag(query, 'follow')) entry?.started(200);
       if (at.subresource === 'proxy') return proxy.serve(apiRequest, { request, response });
       return nodes.serve(apiRequest, at, { request, response });
     }
-    const verb = verbOf(request, at, query);
-    const encoding = negotiate(request.headers.accept, offerOf(at.endpoint, at.subresource, verb));
-    const release = verb === 'watch' ? () => {} : this.#inflight.enter(verb);
+    const attributes: Attributes = at
+      ? { ...at, verb: verbOf(request, at, query) }
+      : { verb: (request.method ?? 'GET').toLowerCase(), path };
+    const entering = takeSeat(this.#deps.flowControl, response, { user, attributes, query });
+    const ticket = entering instanceof Promise ? await entering : entering;
     try {
-      await this.#resource(request, response, { at, query, caller, verb, encoding });
+      if (!at) await plainPaths.serve(request, response, { path, user, ...told(entry) });
+      else if (!at.endpoint) await this.#unknown(request, response, { at, caller });
+      else await this.#resource(request, response, { at, query, caller, verb: attributes.verb as Verb });
     } finally {
-      release();
+      // A watch gives its seat back as soon as it has begun.
+      ticket.done();
     }
   }
 
   async #resource(
     request: HttpRequest,
     response: HttpResponse,
-    ask: { at: ResourcePath; query: URLSearchParams; caller: Caller; verb: Verb; encoding: Encoding },
+    ask: { at: ResourcePath; query: URLSearchParams; caller: Caller; verb: Verb },
   ): Promise<void> {
     const { context } = this.#deps;
-    const { at, query, caller, verb, encoding } = ask;
+    const { at, query, caller, verb } = ask;
     const { user, entry } = caller;
     const endpoint = at.endpoint as NonNullable<ResourcePath['endpoint']>;
+    const encoding = negotiate(request.headers.accept, offerOf(endpoint, at.subresource, verb));
     const warnings: string[] = [];
     const body = hasBody(request) ? await readBody(request) : Buffer.alloc(0);
     const parsed = await parseBody(request, body, endpoint);

@@ -3,19 +3,22 @@ import type { UserInfo } from './authn/user-info.ts';
 import type { HttpRequest } from './body.ts';
 import type { ApiContext } from './context.ts';
 import type { Discovery } from './discovery/discovery.ts';
-import type { Health } from './health.ts';
+import { dumpOf } from './flowcontrol/dump.ts';
+import type { FlowControl } from './flowcontrol/flow-control.ts';
+import type { Health, HealthEndpoint } from './health.ts';
 import type { OpenApi } from './openapi/openapi.ts';
 import { type Audited, authorize, methodNotAllowed } from './pipeline.ts';
-import { type HttpResponse, send, sendJson } from './respond.ts';
+import { type HttpResponse, send, sendJson, sendText } from './respond.ts';
 
 export interface PlainPathsDeps {
   context: ApiContext;
   discovery: Discovery;
   openapi: OpenApi;
   health: Health;
+  flowControl: FlowControl;
 }
 
-const health = new Set(['/healthz', '/livez', '/readyz']);
+const healthPath = /^\/(healthz|livez|readyz)(?:\/(.*))?$/;
 
 /** Everything that is not a resource: discovery, OpenAPI, version, health, keys. */
 export class PlainPaths {
@@ -32,8 +35,8 @@ export class PlainPaths {
   ): Promise<void> {
     const { context, discovery, openapi } = this.#deps;
     authorize(context, user, { verb: (request.method ?? 'GET').toLowerCase(), path }, { annotate });
-    const check = [...health].find((prefix) => path === prefix || path.startsWith(`${prefix}/`));
-    if (check) return this.#health(request, response, check);
+    const [, endpoint, check] = healthPath.exec(path) ?? [];
+    if (endpoint) return this.#health(request, response, { endpoint: endpoint as HealthEndpoint, check });
     const accept = request.headers.accept;
     const hash = /[?&]hash=([^&]*)/.exec(request.url ?? '')?.[1];
     const document = discovery(path, accept) ?? (await openapi({ path, accept, hash }));
@@ -45,29 +48,33 @@ export class PlainPaths {
     if (path === '/.well-known/openid-configuration') {
       return sendJson(request, response, 200, context.tokens.openidConfiguration());
     }
+    const dump = dumpOf(this.#deps.flowControl, path);
+    if (dump) return sendText(request, response, 200, dump);
     if (path.startsWith('/apis/')) return notFoundPage(request, response);
     throw StatusError.of('NotFound', 'the server could not find the requested resource', {});
   }
 
-  async #health(request: HttpRequest, response: HttpResponse, check: string): Promise<void> {
-    const { ok, lines } = this.#deps.health.check(check === '/readyz');
-    const verbose = (request.url ?? '').includes('verbose');
-    const text = ok && !verbose ? 'ok' : `${lines.join('\n')}\n${check.slice(1)} check ${ok ? 'passed' : 'failed'}\n`;
-    return send(request, response, {
-      code: ok ? 200 : 500,
-      type: 'text/plain; charset=utf-8',
-      chunks: [Buffer.from(text)],
-    });
+  async #health(
+    request: HttpRequest,
+    response: HttpResponse,
+    { endpoint, check }: { endpoint: HealthEndpoint; check: string | undefined },
+  ): Promise<void> {
+    const { health } = this.#deps;
+    if (check) {
+      const ok = await health.one(endpoint, check);
+      if (ok === undefined) return notFoundPage(request, response);
+      const text = ok ? 'ok' : `internal server error: ${check} failed\n`;
+      return sendText(request, response, ok ? 200 : 500, text);
+    }
+    const [, query = ''] = (request.url ?? '').split('?');
+    const { ok, text } = await health.page(endpoint, new URLSearchParams(query));
+    return sendText(request, response, ok ? 200 : 500, text);
   }
 }
 
 /** Groups that nobody serves get Go's plain text page, not a Status. */
 export const notFoundPage = (request: HttpRequest, response: HttpResponse): Promise<void> =>
-  send(request, response, {
-    code: 404,
-    type: 'text/plain; charset=utf-8',
-    chunks: [Buffer.from('404 page not found\n')],
-  });
+  sendText(request, response, 404, '404 page not found\n');
 
 /** A document that is made once and kept. */
 interface Document {

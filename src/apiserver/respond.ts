@@ -7,6 +7,7 @@ import { internalError, StatusError } from '../api/meta/status-error.ts';
 import type { HttpRequest } from './body.ts';
 import { byteLength, yamlOf } from './encode.ts';
 import { protobufObject } from './encode-protobuf.ts';
+import { TooManyRequests } from './flowcontrol/too-many-requests.ts';
 import { errorFormat, mediaTypes } from './negotiate.ts';
 
 export type HttpResponse = ServerResponse | Http2ServerResponse;
@@ -75,8 +76,18 @@ export function sendError(request: HttpRequest, response: HttpResponse, error: u
   }
   if (status.code === 401) response.setHeader('www-authenticate', 'Bearer realm="knarr"');
   if (status.details?.retryAfterSeconds) response.setHeader('retry-after', String(status.details.retryAfterSeconds));
-  return sendStatus(request, response, status);
+  return error instanceof TooManyRequests
+    ? sendText(request, response, status.code ?? 429, `${status.message}\n`)
+    : sendStatus(request, response, status);
 }
+
+export const sendText = (request: HttpRequest, response: HttpResponse, code: number, text: string): Promise<void> =>
+  send(request, response, {
+    code,
+    type: 'text/plain; charset=utf-8',
+    chunks: [Buffer.from(text)],
+    headers: { 'x-content-type-options': 'nosniff' },
+  });
 
 /** In the format that the client takes for the object. */
 async function sendStatus(request: HttpRequest, response: HttpResponse, status: Status): Promise<void> {

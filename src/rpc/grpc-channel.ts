@@ -20,6 +20,8 @@ export interface GrpcTarget {
   address: string;
   /** PEM. */
   tls?: { ca: string; cert?: string; key?: string };
+  /** A peer on another machine may fall silent without closing: it is asked so often, and given up when it does not answer. */
+  keepalive?: { everyMs: number; timeoutMs: number };
 }
 
 /** One gRPC connection. It reconnects by itself; calls made while it is down fail with `Unavailable`. */
@@ -38,6 +40,10 @@ export class GrpcChannel {
       'grpc.enable_http_proxy': 0,
       // Two nodes of one process must not share a connection, nor one's back-off.
       'grpc.use_local_subchannel_pool': 1,
+      ...(target.keepalive && {
+        'grpc.keepalive_time_ms': target.keepalive.everyMs,
+        'grpc.keepalive_timeout_ms': target.keepalive.timeoutMs,
+      }),
     });
   }
 

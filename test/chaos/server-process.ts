@@ -123,6 +123,11 @@ export class ServerProcess {
     return adminClient(this.layout, { clock: realClock, rng: seededRng(1), log: silentLog });
   }
 
+  /** Without waiting for anything: SIGSTOP, SIGCONT. */
+  signal(signal: NodeJS.Signals): void {
+    this.#child?.kill(signal);
+  }
+
   async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<Exit> {
     this.#child?.kill(signal);
     return this.#exit;

@@ -1,12 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { configmaps, deployments, leases, replicasets } from '../../src/api/generated/resources.ts';
+import { configmaps, deployments, endpointslices, leases, replicasets } from '../../src/api/generated/resources.ts';
 import type { Deployment } from '../../src/api/generated/types.ts';
 import { StatusError } from '../../src/api/meta/status-error.ts';
 import type { Manifest } from '../../src/api/resource.ts';
-import { realClock } from '../../src/base/clock.ts';
+import { realClock, sleep } from '../../src/base/clock.ts';
+import { seededRng } from '../../src/base/rng.ts';
 import type { Client } from '../../src/client/client.ts';
 import { type AdminClient, eventually } from '../../src/cluster/admin-client.ts';
 import { OwnEtcd } from '../integration/own-etcd.ts';
+import { Cable } from './cable.ts';
+import { isLong, seed } from './campaign.ts';
+import { Crowd } from './crowd.ts';
+import { contradictions } from './linearizable.ts';
 import { ServerProcess } from './server-process.ts';
 
 const namespace = 'default';
@@ -39,16 +44,19 @@ async function insists<T>(work: () => Promise<T>): Promise<T> {
 
 describe('two servers on an etcd of three members', () => {
   let etcd: OwnEtcd;
+  let cables: Cable[][];
   let servers: ServerProcess[];
   let admins: AdminClient[];
   const clients = () => admins.map(({ client }) => client) as [Client, Client];
   beforeAll(async () => {
     etcd = await OwnEtcd.start(3);
-    const args = ['--etcd', etcd.endpoints.join(',')];
-    const first = await ServerProcess.prepare({ args });
+    // Each server has its own cables to all members.
+    cables = await Promise.all([0, 1].map(() => Promise.all(etcd.endpoints.map((url) => Cable.to(url)))));
+    const [one, two] = cables.map((of) => ['--etcd', of.map(({ url }) => url).join(',')]);
+    const first = await ServerProcess.prepare({ args: one });
     await first.start();
     await first.ready();
-    const second = await ServerProcess.prepare({ args, joins: first });
+    const second = await ServerProcess.prepare({ args: two, joins: first });
     await second.start();
     await second.ready();
     servers = [first, second];
@@ -57,6 +65,7 @@ describe('two servers on an etcd of three members', () => {
   afterAll(async () => {
     for (const admin of admins ?? []) admin.close();
     for (const server of servers ?? []) await server.dispose();
+    for (const cable of cables?.flat() ?? []) cable.close();
     await etcd?.stop();
   });
 
@@ -126,5 +135,89 @@ describe('two servers on an etcd of three members', () => {
     const names = (await back?.client.list(configmaps, { namespace }))?.items.map((item) => item.metadata.name);
     back?.close();
     expect(names).toContain('k19');
+  });
+
+  it('are both behind the kubernetes service, and who dies is not for long', async () => {
+    const [, second] = servers as [ServerProcess, ServerProcess];
+    const [a] = clients();
+    const addresses = servers.map(({ layout }) => layout.network.hostAddress);
+    const behind = async () => {
+      const { items } = await a.list(endpointslices, {
+        namespace,
+        labelSelector: 'kubernetes.io/service-name=kubernetes',
+      });
+      return items.flatMap((slice) => slice.endpoints?.flatMap((endpoint) => endpoint.addresses) ?? []).sort();
+    };
+    await expect.poll(behind, { timeout: 15_000 }).toEqual([...addresses].sort());
+    await second.kill('SIGKILL');
+    await expect.poll(behind, { timeout: 40_000 }).toEqual([addresses[0]]);
+    await second.start();
+    await second.ready();
+    await expect.poll(behind, { timeout: 15_000 }).toEqual([...addresses].sort());
+  });
+
+  const pauseMs = 3000;
+  const faults: Record<string, (progress: () => Promise<void>, n: number) => Promise<void>> = {
+    'a server is killed': async (progress, n) => {
+      await servers[n]?.kill('SIGKILL');
+      await progress();
+      await servers[n]?.start();
+      await servers[n]?.ready();
+    },
+    'a server stands still': async (progress, n) => {
+      servers[n]?.signal('SIGSTOP');
+      await sleep(realClock, pauseMs);
+      await progress();
+      servers[n]?.signal('SIGCONT');
+      await progress();
+    },
+    'a server is cut off from etcd': async (progress, n) => {
+      for (const cable of cables[n] ?? []) cable.cut();
+      await sleep(realClock, pauseMs);
+      await progress();
+      for (const cable of cables[n] ?? []) cable.heal();
+      await progress();
+    },
+    'a member of etcd is killed': async (progress, n) => {
+      await etcd.killMember(n);
+      await progress();
+      etcd.startMember(n);
+      await progress();
+    },
+    'a member of etcd stands still': async (progress, n) => {
+      etcd.signalMember(n, 'SIGSTOP');
+      await sleep(realClock, pauseMs);
+      await progress();
+      etcd.signalMember(n, 'SIGCONT');
+      await progress();
+    },
+    'the servers are replaced one after the other': async (progress) => {
+      for (const server of servers) {
+        expect(await server.kill('SIGTERM')).toEqual({ code: 0, signal: null });
+        await progress();
+        await server.start();
+        await server.ready();
+      }
+    },
+  };
+  const rng = seededRng(seed);
+  const rounds = Array.from({ length: isLong ? 10 : 1 }, (_, round) =>
+    Object.keys(faults).map((what) => ({ what, round })),
+  );
+
+  it.each(rounds.flat())('lose nothing and tell no old news while $what (round $round)', async ({ what, round }) => {
+    const run = `f${Object.keys(faults).indexOf(what)}-${round}`;
+    const dials = servers.map((server) => () => server.client());
+    const crowd = new Crowd(dials, { rng, run, clients: 6, keys: 5 });
+    await crowd.start();
+    const progress = async () => {
+      const before = crowd.acknowledged;
+      await expect.poll(() => crowd.acknowledged, { timeout: 30_000 }).toBeGreaterThan(before + 20);
+    };
+    await progress();
+    await faults[what]?.(progress, Math.floor(rng.next() * servers.length));
+    await progress();
+    const history = await crowd.finish();
+    expect(contradictions(history)).toEqual([]);
   });
 });

@@ -66,6 +66,11 @@ export class OwnEtcd {
     member.process = spawn('/usr/bin/etcd', args, { stdio: 'ignore' });
   }
 
+  /** SIGSTOP, SIGCONT. */
+  signalMember(i: number, signal: NodeJS.Signals): void {
+    this.#members[i]?.process?.kill(signal);
+  }
+
   /** As a power cut ends it. */
   async killMember(i: number): Promise<void> {
     const running = this.#members[i]?.process;

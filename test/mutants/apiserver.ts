@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.ts';
 
 const admissionTest = 'src/apiserver/admission/admission.test.ts';
+const fairQueueTest = 'src/apiserver/flowcontrol/fair-queue.test.ts';
 const authorizerTest = 'src/apiserver/authz/authorizer.test.ts';
 const transportTest = 'test/integration/transport.test.ts';
 
@@ -39,6 +40,27 @@ export const apiserver: Mutant[] = [
     find: "decision.level !== 'Metadata' && this.#sent !== undefined",
     replace: 'this.#sent !== undefined',
     test: { file: 'src/apiserver/audit/audit.test.ts', name: 'is told of at each stage, once' },
+  },
+  {
+    bug: 'the first queue goes first, whatever it has had',
+    file: 'src/apiserver/flowcontrol/fair-queue.ts',
+    find: 'if (done < end) [next',
+    replace: 'if (!next) [next',
+    test: { file: fairQueueTest, name: 'wide requests and narrow ones get the same part' },
+  },
+  {
+    bug: 'requests are charged by their number, not by the time they take',
+    file: 'src/apiserver/flowcontrol/fair-queue.ts',
+    find: 'queue.nextDispatch -= (estimateMs - (nowMs - (entry.startedMs as number))) * entry.seats;',
+    replace: '',
+    test: { file: fairQueueTest, name: 'slow requests pay for the time they take' },
+  },
+  {
+    bug: 'every flow may use every queue',
+    file: 'src/apiserver/flowcontrol/fair-queue.ts',
+    find: 'const hand = deal(fnv1a(flow), this.#config)',
+    replace: 'const hand = deal(0, this.#config)',
+    test: { file: fairQueueTest, name: 'a flood by one flow does not starve another' },
   },
   {
     bug: 'the credentials for this server are passed on to what is behind the proxy',

@@ -1,12 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import {
-  clusterrolebindings,
-  clusterroles,
-  configmaps,
-  endpointslices,
-  namespaces,
-} from '../../api/generated/resources.ts';
-import type { ClusterRole, EndpointSlice } from '../../api/generated/types.ts';
+import { clusterrolebindings, clusterroles, configmaps, namespaces } from '../../api/generated/resources.ts';
+import type { ClusterRole } from '../../api/generated/types.ts';
 import { Authorizer } from '../authz/authorizer.ts';
 import { FakeObjectReader } from '../object-reader.fake.ts';
 import { bootstrapObjects, bootstrapWrites } from './bootstrap.ts';
@@ -90,11 +84,8 @@ describe('bootstrap', () => {
     expect(writes()[0]?.object).toMatchObject({ subjects: [mine, { kind: 'Group', name: 'system:authenticated' }] });
   });
 
-  it('moves the kubernetes endpoint with the server', () => {
-    const moved = writes({ endpointAddress: '10.1.2.3' });
-    expect(moved.map((w) => w.resource.resource).sort()).toEqual(['endpoints', 'endpointslices']);
-    const slice = moved.find((w) => w.resource.resource === endpointslices.resource)?.object as EndpointSlice;
-    expect(slice.endpoints?.[0]?.addresses).toEqual(['10.1.2.3']);
+  it('leaves the kubernetes endpoint to the servers that live', () => {
+    expect(writes({ endpointAddress: '10.1.2.3' })).toEqual([]);
   });
 
   it('lets a joining node in, and nobody else', () => {

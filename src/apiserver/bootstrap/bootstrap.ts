@@ -15,6 +15,7 @@ import {
   serviceObjects,
   trustObjects,
 } from './cluster-objects.ts';
+import { autoupdateSpec } from './flowcontrol-objects.ts';
 import { autoupdate, rbacObjects } from './rbac-objects.ts';
 import { storageObjects } from './storage-objects.ts';
 
@@ -46,6 +47,7 @@ export function bootstrapWrites(wanted: readonly BootstrapObject[], read: Object
     const stored = read.get(resource, object.metadata.namespace ?? '', object.metadata.name);
     if (!stored) return [{ verb: 'create', resource, object }];
     if (upkeep === 'create' || stored.metadata.annotations?.[autoupdate] === 'false') return [];
+    if (upkeep === 'suggested' && !isKeptUp(stored)) return [];
     if (upkeep === 'binding' && roleRefText(stored) !== roleRefText(object)) {
       // A binding's role cannot be changed.
       return [
@@ -57,6 +59,10 @@ export function bootstrapWrites(wanted: readonly BootstrapObject[], read: Object
     return isSame(update, stored) ? [] : [{ verb: 'update', resource, object: update }];
   });
 }
+
+/** Nobody has said that it is theirs, nor made it theirs by changing it. */
+const isKeptUp = ({ metadata: { annotations, generation } }: KubeObject): boolean =>
+  (annotations?.[autoupdateSpec] ?? String(generation === 1)) === 'true';
 
 /** The stored object with what the wanted one has more (roles, bindings), or with the wanted one's content (own). */
 function merged(stored: KubeObject, wanted: KubeObject, upkeep: BootstrapObject['upkeep']): KubeObject {

@@ -64,11 +64,12 @@ export function serviceObjects(facts: ClusterFacts): BootstrapObject[] {
         ports: [{ name: 'https', port: 443, protocol: 'TCP', targetPort: facts.endpointPort }],
       },
     }),
-    bootstrapObject(endpoints, 'own', {
+    // Whoever serves keeps them: see ../identity.
+    bootstrapObject(endpoints, 'create', {
       metadata: { ...metadata, labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } },
       subsets: [{ addresses: [{ ip: facts.endpointAddress }], ports: [port] }],
     }),
-    bootstrapObject(endpointslices, 'own', {
+    bootstrapObject(endpointslices, 'create', {
       metadata: { ...metadata, labels: { 'kubernetes.io/service-name': 'kubernetes' } },
       addressType: 'IPv4',
       endpoints: [{ addresses: [facts.endpointAddress], conditions: { ready: true } }],

@@ -23,6 +23,8 @@ export interface RawRequest {
   path: string;
   headers?: Record<string, string>;
   body?: Buffer | string;
+  /** More of the body is to come, and never does. */
+  unfinished?: boolean;
   /** Sent without a certificate. */
   anonymous?: boolean;
   /** For streams: called with what has come so far, answers whether that is enough. */
@@ -35,6 +37,8 @@ export interface TestServer {
   /** In process, as a member of system:masters. */
   admin: Client;
   send(request: RawRequest): Promise<RawAnswer>;
+  /** For clients of one's own, as the administrator. */
+  tls: { port: number; ca: string; cert: string; key: string };
   close(): Promise<void>;
 }
 
@@ -44,7 +48,7 @@ const streamMs = 1000;
 const serviceCidr = '10.96.0.0/16';
 
 export async function startTestServer(
-  options: Pick<ApiServerOptions, 'historyBytes' | 'serving'> = {},
+  options: Pick<ApiServerOptions, 'historyBytes' | 'requestSeats' | 'serving'> = {},
 ): Promise<TestServer> {
   const folder = mkdtempSync(join(tmpdir(), 'apiserver-'));
   const serviceAddress = '10.96.0.1';
@@ -94,10 +98,11 @@ export async function startTestServer(
     api,
     admin: createClient(api.transportFor({ name: 'admin', groups: [mastersGroup, allAuthenticated] }, 'unknown')),
     send: (request) => send(request.anonymous ? unknown : known, request),
+    tls: { port, ca: pki.ca.cert, cert: pki.admin.cert, key: pki.admin.key },
     async close() {
+      await api.close();
       known.destroy();
       unknown.destroy();
-      await api.close();
       rmSync(folder, { recursive: true });
       if (failures.length > 0) throw failures[0];
     },
@@ -127,6 +132,7 @@ function send(session: ClientHttp2Session, request: RawRequest): Promise<RawAnsw
       cancel();
       resolve(answer);
     });
-    if (request.body !== undefined) stream.end(request.body);
+    if (request.unfinished) stream.write(request.body);
+    else if (request.body !== undefined) stream.end(request.body);
   });
 }

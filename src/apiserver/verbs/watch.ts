@@ -1,5 +1,5 @@
 import { forbidden } from '../../api/meta/field-error.ts';
-import { expired, invalid } from '../../api/meta/status-error.ts';
+import { expired, invalid, StatusError } from '../../api/meta/status-error.ts';
 import { every } from '../../base/clock.ts';
 import { CompactedError } from '../../store/replica.ts';
 import type { StoreEvent } from '../../store/version.ts';
@@ -14,6 +14,8 @@ import { servingSink } from './stored.ts';
 const bookmarkPeriodMs = 60_000;
 /** Watches end after 30 to 60 minutes unless the client asks otherwise, so that they spread over servers again. */
 const minTimeoutSeconds = 1800;
+/** Of one server; each costs a few kilobytes. */
+const maxWatches = 50_000;
 
 /** GET with `watch=true`: what is there now (unless it resumes), then every event. */
 export function watch(context: ApiContext, request: ApiRequest): Answer {
@@ -21,6 +23,8 @@ export function watch(context: ApiContext, request: ApiRequest): Answer {
   const selection = selectionOf(context, request);
   const bookmarks = flag(request.query, 'allowWatchBookmarks');
   const timeoutMs = timeoutSeconds(context, request) * 1000;
+  const { longRunning } = context;
+  if (longRunning.size >= maxWatches) throw tooManyWatches();
   return {
     type: 'watch',
     start(receiver) {
@@ -46,6 +50,7 @@ export function watch(context: ApiContext, request: ApiRequest): Answer {
         stopEvents();
         stopBookmarks();
         cancelTimeout();
+        longRunning.delete(finish);
         lifetime?.removeEventListener('abort', finish);
       };
       const finish = () => {
@@ -54,12 +59,16 @@ export function watch(context: ApiContext, request: ApiRequest): Answer {
         sink.end();
       };
       const { lifetime } = request.endpoint;
+      longRunning.add(finish);
       lifetime?.addEventListener('abort', finish);
       const cancelTimeout = context.clock.after(timeoutMs, finish, { background: true });
       return { stop };
     },
   };
 }
+
+const tooManyWatches = () =>
+  StatusError.of('TooManyRequests', `this server has ${maxWatches} watches`, { retryAfterSeconds: 1 });
 
 interface Start {
   /** Events after this revision; undefined: the current state first. */

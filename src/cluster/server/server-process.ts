@@ -6,6 +6,7 @@ import type { ServingOptions } from '../../api/served-versions.ts';
 import { ApiServer } from '../../apiserver/api-server.ts';
 import type { ClusterFacts } from '../../apiserver/bootstrap/cluster-objects.ts';
 import { allAuthenticated, mastersGroup, type UserInfo } from '../../apiserver/authn/user-info.ts';
+import { IdentityKeeper } from '../../apiserver/identity/server-identity.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { type Rng, uuid } from '../../base/rng.ts';
@@ -96,6 +97,11 @@ export async function startServer(
     key: pki.apiserver.key,
     ca: `${pki.ca.cert}${pki.frontProxy.ca.cert}`,
   });
+  const identity = new IdentityKeeper(
+    { client: clientFor(operator, 'kube-apiserver'), clock, log },
+    { hostname: hostname(), incarnation: uuid(rng), address: network.hostAddress, port },
+  );
+  await identity.start();
   await writeKubeconfig(layout, pki);
   const onRenewed = ({ apiserver, kubeletClient, frontProxy }: ClusterPki) =>
     api.useCertificates({ serving: apiserver, nodes: kubeletClient, frontProxy: frontProxy.client });
@@ -116,6 +122,10 @@ export async function startServer(
       stopRenewal();
       if (ofRegistry) ofRegistry.close();
       loops?.stop();
+      // A journal that does not answer must not keep a server from stopping: the others find out.
+      await identity
+        .stop()
+        .catch((error: unknown) => log.warn({ error: String(error) }, 'could not say that it stops'));
       await api.close();
     },
   };

@@ -25,6 +25,8 @@ export interface EtcdWatchSink {
 }
 
 const callTimeoutMs = 10_000;
+/** etcd allows a question every five seconds. A member that stands still is left for another one. */
+const keepalive = { everyMs: 6000, timeoutMs: 3000 };
 
 /** The part of etcd's v3 API (3.4 and later) that a journal needs. Calls wait for a connection, up to ten seconds. */
 export class EtcdClient {
@@ -33,7 +35,7 @@ export class EtcdClient {
   readonly #watch: RpcMethod;
 
   constructor({ clock }: { clock: Clock }, { endpoints, tls }: EtcdOptions) {
-    this.#channel = new GrpcChannel({ address: addressOf(endpoints), tls }, clock);
+    this.#channel = new GrpcChannel({ address: addressOf(endpoints), tls, keepalive }, clock);
     const schema = new ProtobufSchema(etcdDescriptor);
     const methods = schema.methods('etcdserverpb.KV');
     const call =
