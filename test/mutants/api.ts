@@ -55,8 +55,8 @@ export const api: Mutant[] = [
   {
     bug: 'a Deployment may change its selector',
     file: 'src/api/validation/rules.ts',
-    find: "'deployments.apps': { validate: validateDeployment, validateUpdate: validateSelectorUpdate },",
-    replace: "'deployments.apps': { validate: validateDeployment },",
+    find: '    validate: validateDeployment,\n    validateUpdate: validateSelectorUpdate,\n',
+    replace: '    validate: validateDeployment,\n',
     test: { file: 'src/api/validation/update.test.ts', name: 'Deployment keeps its selector' },
   },
   {
