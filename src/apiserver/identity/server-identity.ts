@@ -49,16 +49,20 @@ export class IdentityKeeper {
     await this.#round(true);
     this.#stop = every(this.#deps.clock, renewMs, () => {
       this.#working = this.#round(true).catch((error: unknown) =>
-        this.#deps.log.warn({ error: String(error) }, 'the identity of this server could not be renewed'),
+        this.#warn(error, 'the identity of this server could not be renewed'),
       );
     });
   }
 
-  /** Nobody is sent here any more. Rejects when that could not be said. */
+  /** Nobody is sent here any more. A journal that does not answer must not keep a server from stopping: others find out. */
   async stop(): Promise<void> {
     this.#stop();
     await this.#working;
-    await this.#round(false);
+    await this.#round(false).catch((error: unknown) => this.#warn(error, 'this server could not say that it stops'));
+  }
+
+  #warn(error: unknown, message: string): void {
+    this.#deps.log.warn({ error: String(error) }, message);
   }
 
   async #round(serves: boolean): Promise<void> {

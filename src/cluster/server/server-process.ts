@@ -122,10 +122,7 @@ export async function startServer(
       stopRenewal();
       if (ofRegistry) ofRegistry.close();
       loops?.stop();
-      // A journal that does not answer must not keep a server from stopping: the others find out.
-      await identity
-        .stop()
-        .catch((error: unknown) => log.warn({ error: String(error) }, 'could not say that it stops'));
+      await identity.stop();
       await api.close();
     },
   };
