@@ -88,8 +88,9 @@ export async function startServer(
     },
   );
   const clientFor = (user: UserInfo, userAgent: string): Client => createClient(api.transportFor(user, userAgent));
-  await ensureJoinToken(clientFor(operator, 'knarr-server'), layout, rng);
-  await trackTokenUse(clientFor(operator, 'knarr-server'), clock);
+  const own = clientFor(operator, 'knarr-server');
+  await ensureJoinToken(own, layout, rng);
+  await trackTokenUse(own, clock);
   const port = await api.listen({
     hosts: ['127.0.0.1', ...addressesOf(layout)],
     port: layout.apiPort,
@@ -97,10 +98,8 @@ export async function startServer(
     key: pki.apiserver.key,
     ca: `${pki.ca.cert}${pki.frontProxy.ca.cert}`,
   });
-  const identity = new IdentityKeeper(
-    { client: clientFor(operator, 'kube-apiserver'), clock, log },
-    { hostname: hostname(), incarnation: uuid(rng), address: network.hostAddress, port },
-  );
+  const here = { hostname: hostname(), incarnation: uuid(rng), address: network.hostAddress, port };
+  const identity = new IdentityKeeper({ client: own, clock, log }, here);
   await identity.start();
   await writeKubeconfig(layout, pki);
   const onRenewed = ({ apiserver, kubeletClient, frontProxy }: ClusterPki) =>
