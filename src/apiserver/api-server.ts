@@ -17,7 +17,8 @@ import { Aggregator } from './aggregation/aggregator.ts';
 import { ApiServices } from './aggregation/api-services.ts';
 import type { FrontProxyCertificate } from './aggregation/remote-server.ts';
 import { extensionPlugins } from './admission/extension-plugins.ts';
-import { admissionPlugins } from './admission/plugins.ts';
+import { pluginsWith } from './admission/plugins.ts';
+import type { PodSecurityOptions } from './admission/pod-security/pod-security.ts';
 import { ParamReader } from './admission/policy-params.ts';
 import { Auditor } from './audit/auditor.ts';
 import type { AuditPolicy } from './audit/policy.ts';
@@ -84,6 +85,8 @@ export interface ApiServerOptions {
   checkWrites?: boolean;
   /** How it shows aggregated servers that it may say who asks, and whose certificates may tell it the same. PEM. */
   frontProxy?: FrontProxyCertificate & { ca: string };
+  /** What Pod Security holds where namespaces say nothing, and whom it does not concern. */
+  podSecurity?: PodSecurityOptions;
   /** Who is believed, besides those whom the cluster itself makes. */
   authentication?: AuthenticationOptions;
   /** What is told of requests, and where. */
@@ -141,7 +144,7 @@ export class ApiServer {
     const params = new ParamReader({ registry, store, objects });
     const admission = new Admission(
       { read, authorizer, clock, rng, versionsOf: (endpoint) => registry.versionsOf(endpoint) },
-      { plugins: [...admissionPlugins, ...extensionPlugins({ caller, params, rng })] },
+      { plugins: [...pluginsWith(options), ...extensionPlugins({ caller, params, rng })] },
     );
     const { serviceCidr } = options;
     const addresses = new AddressAllocator({ store, objects, registry, clock, rng: streamOf(rng) }, { serviceCidr });

@@ -13,6 +13,7 @@ import type { Attributes } from './authz/attributes.ts';
 import { type HttpRequest, parseBody, readBody } from './body.ts';
 import { noSuchResource } from './built-in-endpoints.ts';
 import type { ApiContext } from './context.ts';
+import { admitConnection } from './connection.ts';
 import { encodeAnswer } from './encode.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { SharedEvents } from './event-encoder.ts';
@@ -114,22 +115,41 @@ export class Front {
 
   /** An HTTP/1.1 upgrade: exec, attach and port-forward. Throws like a handler; the caller writes the error. */
   async upgrade(request: HttpRequest, socket: TLSSocket, head: Buffer): Promise<void> {
-    const { context, nodes, proxy, aggregator } = this.#deps;
     const caller: Caller = { user: nobody, entry: undefined };
-    await this.#identify(request, caller, { auditId: this.#auditId(request) });
-    const { user, entry } = caller;
-    entry?.started(101);
-    socket.on('close', () => entry?.completed(101));
+    try {
+      await this.#identify(request, caller, { auditId: this.#auditId(request) });
+      await this.#upgrade(request, caller, { socket, head });
+    } catch (error) {
+      const { status } = error instanceof StatusError ? error : internalError(error);
+      caller.entry?.answered(() => status);
+      caller.entry?.completed(status.code ?? 500);
+      throw error;
+    }
+  }
+
+  async #upgrade(
+    request: HttpRequest,
+    { user, entry }: Caller,
+    { socket, head }: { socket: TLSSocket; head: Buffer },
+  ): Promise<void> {
+    const { context, nodes, proxy, aggregator } = this.#deps;
+    const begin = () => {
+      entry?.started(101);
+      socket.on('close', () => entry?.completed(101));
+    };
     const { path, query } = urlOf(request);
     const service = aggregator.find(path);
     if (service) {
       authorize(context, user, attributesOfPath(context, request), told(entry));
+      begin();
       return aggregator.upgrade(service, user, { request, socket, head });
     }
     const at = parseResourcePath(context.registry, path);
     if (!at?.endpoint || !connecting.has(at.subresource)) throw noSuchResource();
-    const apiRequest = this.#connectRequest(request, { at, query, user });
-    authorize(context, user, attributesOf(apiRequest), told(entry));
+    const apiRequest = { ...this.#connectRequest(request, { at, query, user }), ...told(entry) };
+    authorize(context, user, attributesOf(apiRequest), apiRequest);
+    await admitConnection(context, apiRequest, at.rest);
+    begin();
     if (at.subresource === 'proxy') return proxy.upgrade(apiRequest, { request, socket, head });
     await nodes.upgrade(apiRequest, at, { request, socket, head });
   }
@@ -145,8 +165,10 @@ export class Front {
     }
     const at = parseResourcePath(context.registry, path);
     if (at?.endpoint && connecting.has(at.subresource) && at.endpoint.subresources.has(at.subresource)) {
-      const apiRequest = this.#connectRequest(request, { at, query, user });
-      authorize(context, user, attributesOf(apiRequest), told(entry));
+      const apiRequest = { ...this.#connectRequest(request, { at, query, user }), ...told(entry) };
+      authorize(context, user, attributesOf(apiRequest), apiRequest);
+      // A log is read like an object.
+      if (at.subresource !== 'log') await admitConnection(context, apiRequest, at.rest);
       if (at.subresource !== 'log' || flag(query, 'follow')) entry?.started(200);
       if (at.subresource === 'proxy') return proxy.serve(apiRequest, { request, response });
       return nodes.serve(apiRequest, at, { request, response });

@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
 import { layoutOf } from '../cluster/layout.ts';
 import { startLogRotation } from '../cluster/log-rotation.ts';
-import type { AuthenticationFlags } from '../cluster/server/authentication-options.ts';
-import type { AuditFlags } from '../cluster/server/audit-config.ts';
+import type { ConfigurationFlags } from '../cluster/server/configured-options.ts';
 import type { EtcdJournalOptions } from '../store/etcd/etcd-journal.ts';
 import type { SchedulerConfiguration } from '../scheduler/configuration.ts';
 import { notifyReady } from './notify.ts';
@@ -21,6 +20,10 @@ export function serverCommand(at: Surroundings): Command {
     .option('--etcd-cert <file>', 'certificate for the members (PEM)')
     .option('--etcd-key <file>', 'key of that certificate (PEM)')
     .option('--etcd-prefix <prefix>', 'what the keys of this cluster begin with', '/knarr')
+    .option(
+      '--admission-control-config-file <file>',
+      'defaults and exemptions of Pod Security (AdmissionConfiguration)',
+    )
     .option('--token-auth-file <file>', 'tokens of people: token,user,uid,"groups" a line')
     .option(
       '--authentication-config <file>',
@@ -54,7 +57,7 @@ export function serverCommand(at: Surroundings): Command {
   });
 }
 
-interface ServerFlags extends AuditFlags, AuthenticationFlags, ServingFlags {
+interface ServerFlags extends ConfigurationFlags, ServingFlags {
   cluster: string;
   advertise?: string;
   registry?: boolean;

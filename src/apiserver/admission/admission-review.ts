@@ -44,7 +44,8 @@ export function admissionRequest(context: AdmissionContext, target: Target, uid:
       groups: user.groups,
       ...(user.extra ? { extra: user.extra } : {}),
     },
-    object: asVersion(context.object, endpoint.kind, target),
+    // Options of a connection are of one version.
+    object: context.verb === 'connect' ? (context.object ?? null) : asVersion(context.object, endpoint.kind, target),
     oldObject: asVersion(context.old, endpoint.kind, target),
     dryRun: context.dryRun,
     options: { kind: optionsKinds[context.verb] ?? 'ConnectOptions', apiVersion: 'meta.k8s.io/v1' },

@@ -1,5 +1,6 @@
 import { mutatingadmissionpolicies, mutatingadmissionpolicybindings } from '../../api/generated/resources.ts';
 import type { Mutation, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding } from '../../api/generated/types.ts';
+import { inVersion } from '../../api/conversions.ts';
 import { isJsonObject, type JsonObject } from '../../api/meta/json.ts';
 import { memberOf } from '../../api/meta/fields/members.ts';
 import { mergeConfig } from '../../api/meta/fields/merge.ts';
@@ -12,6 +13,7 @@ import type { Evaluation } from './expressions.ts';
 import { changeObject, type MutatorSource, typedObject } from './mutators.ts';
 import type { AdmissionContext } from './plugin.ts';
 import { type Bound, boundPolicies, casesOf, type PolicyDeps, refusedByPolicy } from './policy-cases.ts';
+import type { Target } from './rule-matching.ts';
 
 type Case = Bound<MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding>;
 
@@ -19,8 +21,8 @@ type Case = Bound<MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding>;
 export const mutatingPolicies =
   (deps: PolicyDeps): MutatorSource =>
   (context) => {
-    // The object is there to be changed: deletions and connections have none.
-    const policies = context.object ? context.read.list(mutatingadmissionpolicies) : [];
+    // There must be an object that can be changed.
+    const policies = context.object && context.verb !== 'connect' ? context.read.list(mutatingadmissionpolicies) : [];
     if (policies.length === 0) return [];
     const bindings = context.read.list(mutatingadmissionpolicybindings);
     return [...boundPolicies(context, { policies, bindings })].map((one) => ({
@@ -42,7 +44,7 @@ async function invoke(deps: PolicyDeps, context: AdmissionContext, one: Case): P
   if (typeof cases === 'string') return fail(cases);
   for (const { again } of cases) {
     for (const mutation of mutations) {
-      const outcome = mutate(context, mutation, again());
+      const outcome = mutate(context, mutation, { evaluation: again(), target: one.target });
       if (typeof outcome === 'string') return fail(outcome);
       isChanged ||= outcome;
     }
@@ -51,19 +53,28 @@ async function invoke(deps: PolicyDeps, context: AdmissionContext, one: Case): P
 }
 
 /** Whether the mutation changed the object; a text where it failed. */
-function mutate(context: AdmissionContext, mutation: Mutation, evaluation: Evaluation): boolean | string {
+function mutate(
+  context: AdmissionContext,
+  mutation: Mutation,
+  { evaluation, target }: { evaluation: Evaluation; target: Target },
+): boolean | string {
   const expression = (mutation.applyConfiguration ?? mutation.jsonPatch)?.expression ?? '';
   const outcome = evaluation.run(expression);
   if ('error' in outcome) return `expression '${expression}' resulted in error: ${outcome.error}`;
   try {
     const made = jsonOf(outcome.value);
-    if (mutation.patchType === 'JSONPatch')
-      return changeObject(context, () => applyJsonPatch(typedObject(context), made));
+    if (mutation.patchType === 'JSONPatch') return changeObject(context, () => patched(context, made, target));
     return applyConfiguration(context, made as JsonObject);
   } catch (error) {
     if (error instanceof StatusError) return `error applying patch: ${error.status.message}`;
     throw error;
   }
+}
+
+/** The patch is meant for the object in the version in which the policy has seen it. */
+function patched({ endpoint, object }: AdmissionContext, patch: unknown, target: Target): KubeObject {
+  const seen = inVersion(object as KubeObject, endpoint.kind, target);
+  return inVersion(applyJsonPatch(seen, patch) as KubeObject, target, endpoint.kind);
 }
 
 /** Lays the configuration over the object as server-side apply would, by nobody in particular. */

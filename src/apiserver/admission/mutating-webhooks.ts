@@ -23,7 +23,8 @@ async function invoke(deps: WebhookDeps, context: AdmissionContext, webhook: Mut
   const target = wantedBy(deps, webhook, context);
   if (!target) return false;
   const answer = await ask(deps, webhook, { context, target });
-  if (!answer?.patch || !context.object) return false;
+  // What a connection is to be like is its client's affair.
+  if (!answer?.patch || !context.object || context.verb === 'connect') return false;
   const { endpoint, object } = context;
   const { patch } = answer;
   // The patch is meant for the object in the version in which the webhook has seen it.

@@ -13,7 +13,7 @@ import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { persistentVolumeClaimResize } from './persistent-volume-claim-resize.ts';
 import type { AdmissionPlugin } from './plugin.ts';
-import { podSecurity } from './pod-security/pod-security.ts';
+import { podSecurity, type PodSecurityOptions } from './pod-security/pod-security.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
 import { priority } from './priority.ts';
 import { rbacEscalation } from './rbac-escalation.ts';
@@ -26,14 +26,14 @@ import { taintNodesByCondition } from './taint-nodes-by-condition.ts';
  * The plugins in the order in which they run: Kubernetes' order (facts, admissionPlugins), its default ones and
  * NodeRestriction, which every installer turns on. The first is knarr's own and comes before all that read what it writes.
  */
-export const admissionPlugins: readonly AdmissionPlugin[] = [
+export const pluginsWith = (options: { podSecurity?: PodSecurityOptions } = {}): readonly AdmissionPlugin[] => [
   certificateRequestOwner,
   namespaceLifecycle,
   limitRanger,
   serviceAccount,
   nodeRestriction,
   taintNodesByCondition,
-  podSecurity(),
+  podSecurity(options.podSecurity),
   priority,
   defaultTolerationSeconds,
   defaultStorageClass,
@@ -48,3 +48,5 @@ export const admissionPlugins: readonly AdmissionPlugin[] = [
   podTopologyLabels,
   rbacEscalation,
 ];
+
+export const admissionPlugins = pluginsWith();

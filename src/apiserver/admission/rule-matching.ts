@@ -81,6 +81,7 @@ function matchesNamespace(context: AdmissionContext, selector: LabelSelector | u
 function matchesObject({ object, old }: AdmissionContext, selector: LabelSelector | undefined): boolean {
   if (isEmpty(selector)) return true;
   const matches = (one: Readonly<KubeObject> | undefined) =>
-    one && matchesLabelSelector(selector, one.metadata.labels ?? {});
+    // Options of a connection have no labels, whatever is asked of these.
+    one?.metadata && matchesLabelSelector(selector, one.metadata.labels ?? {});
   return Boolean(matches(object) || matches(old));
 }

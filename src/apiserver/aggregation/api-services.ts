@@ -9,7 +9,7 @@ import type { Rng } from '../../base/rng.ts';
 import type { Client } from '../../client/client.ts';
 import { WorkQueue } from '../../client/work-queue.ts';
 import type { Store } from '../../store/store.ts';
-import type { Version } from '../../store/version.ts';
+import type { StoreEvent, Version } from '../../store/version.ts';
 import { timestamp } from '../context.ts';
 import type { ObjectCodec } from '../object-codec.ts';
 import type { ObjectReader } from '../object-reader.ts';
@@ -70,16 +70,18 @@ export class ApiServices {
     this.#queue = new WorkQueue(deps.clock, backoff);
     const { store, objects } = deps;
     for (const service of deps.read.list(apiservices)) this.#observe(service);
-    const follow = (resource: string, take: (version: Version, isGone: boolean) => void) =>
+    const follow = (resource: string, take: (version: Version, event: StoreEvent) => void) =>
       store.watch({ resource }, store.revision, (events) => {
-        for (const { type, version } of events) take(version, type === 'DELETED');
+        for (const event of events) take(event.version, event);
       });
     this.#stops = [
-      follow(groupResource(apiservices), (version, isGone) => {
+      follow(groupResource(apiservices), (version, { type, previous }) => {
         const service = objects.read<APIService>(version);
-        if (isGone) this.#forget(service.metadata.name);
+        if (type === 'DELETED') this.#forget(service.metadata.name);
         else this.#observe(service);
-        this.#queue.add(service.metadata.name);
+        // What was only told of it, by this server or another, is no reason to ask again.
+        const before = type === 'MODIFIED' && previous ? objects.read<APIService>(previous) : undefined;
+        if (!before || !equalJson(before.spec, service.spec)) this.#queue.add(service.metadata.name);
       }),
       follow(groupResource(customresourcedefinitions), (version) => {
         this.#enqueueVersions(objects.read<CustomResourceDefinition>(version));

@@ -8,6 +8,7 @@ import type { ClusterLayout } from '../layout.ts';
  * name in the cluster's `config` folder, where there is one: that is how a cluster which `up` or systemd starts has them.
  */
 export const serverFiles = {
+  admissionControlConfigFile: 'admission.yaml',
   auditPolicyFile: 'audit-policy.yaml',
   auditWebhookConfigFile: 'audit-webhook.yaml',
   authenticationConfig: 'authentication.yaml',

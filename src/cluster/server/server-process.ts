@@ -23,8 +23,7 @@ import { parseEncryptionConfig } from '../../store/sealing/encryption-config.ts'
 import { sealedRecords } from '../../store/sealing/sealed-records.ts';
 import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
 import { clusterDomain, type ClusterLayout } from '../layout.ts';
-import { type AuthenticationFlags, authenticationOptions } from './authentication-options.ts';
-import { type AuditFlags, auditConfig } from './audit-config.ts';
+import { type ConfigurationFlags, configuredOptions } from './configured-options.ts';
 import { startControlLoops } from './control-loops.ts';
 import { fromServerFile } from './server-files.ts';
 import { addressesOf, keepCertificatesValid, serverPki, writeKubeconfig } from './server-certificates.ts';
@@ -48,7 +47,7 @@ export interface ServerOptions {
   /** This machine pushes to the cluster's registry at 127.0.0.1, for which tools ask for no TLS. */
   registry?: boolean;
   /** Flags of `knarr server` that are kube-apiserver's. */
-  flags?: AuditFlags & AuthenticationFlags;
+  flags?: ConfigurationFlags;
   /** How pods are scheduled; by default as upstream's default profile has it. */
   scheduler?: SchedulerOptions;
   /** Which versions of the built-in kinds there are. */
@@ -64,8 +63,7 @@ export async function startServer(
   const { clock, rng, log } = deps;
   const { network } = layout;
   const pki = await serverPki(layout, clock);
-  const audit = await auditConfig({ clock, log }, layout, flags);
-  const authentication = await authenticationOptions({ clock, log }, layout, flags);
+  const configured = await configuredOptions({ clock, log }, layout, flags);
   const at = { layout, flags, file: 'encryptionProviderConfig' } as const;
   const records = sealedRecords((await fromServerFile(at, parseEncryptionConfig)) ?? [], rng);
   const journal = etcd
@@ -82,8 +80,7 @@ export async function startServer(
       tokenKey: pki.serviceAccount.key,
       nodes: { cert: pki.kubeletClient.cert, key: pki.kubeletClient.key },
       frontProxy: { ...pki.frontProxy.client, ca: pki.frontProxy.ca.cert },
-      ...(audit ? { audit } : {}),
-      authentication,
+      ...configured,
       facts: factsOf(layout, pki.ca.cert),
     },
   );

@@ -160,10 +160,14 @@ export class EtcdJournal implements SharedJournal {
     const revision = fresh.at(-1)?.kv?.modRevision;
     if (revision === undefined) return;
     this.#followed = revision;
-    sink.changes(
-      fresh.flatMap((event) => this.#changeOf(event) ?? []),
-      revision,
-    );
+    let changes: Change[];
+    try {
+      changes = fresh.flatMap((event) => this.#changeOf(event) ?? []);
+    } catch (error) {
+      // Another server has written what this one cannot read: it has no key for it.
+      return sink.lost(error);
+    }
+    sink.changes(changes, revision);
   }
 
   #changeOf({ type, kv }: Event): Change | undefined {

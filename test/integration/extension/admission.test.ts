@@ -139,6 +139,50 @@ describe('admission', () => {
     expect(hooks.asked).toHaveLength(1);
   });
 
+  it('webhooks and policies may refuse to connect to a pod', async () => {
+    const connects = [
+      { apiGroups: [''], apiVersions: ['v1'], operations: ['CONNECT'], resources: ['pods/attach', 'pods/exec'] },
+    ];
+    await server.post('/api/v1/namespaces/default/serviceaccounts', { metadata: { name: 'default' } });
+    await create('/api/v1/namespaces/default/pods', {
+      metadata: { name: 'closed' },
+      spec: { containers: [{ name: 'a', image: 'x' }] },
+    } as { metadata: { name: string } });
+    const clientConfig = hooks.on('/connect', () => ({
+      allowed: false,
+      status: { message: 'attaching is not allowed' },
+    }));
+    await webhook('validating', 'connect', { clientConfig, rules: [{ ...connects[0], resources: ['pods/attach'] }] });
+    const path = '/api/v1/namespaces/default/pods/closed';
+    const refused = await server.post(`${path}/attach?stdin=true&tty=false&container=a`, undefined);
+    expect([refused.status, refused.body.message]).toEqual([
+      400,
+      'admission webhook "connect.test.io" denied the request: attaching is not allowed',
+    ]);
+    expect(hooks.asked[0]?.review.request).toMatchObject({
+      operation: 'CONNECT',
+      kind: { group: '', version: 'v1', kind: 'PodAttachOptions' },
+      resource: { group: '', version: 'v1', resource: 'pods' },
+      subResource: 'attach',
+      name: 'closed',
+      namespace: 'default',
+      object: { kind: 'PodAttachOptions', apiVersion: 'v1', stdin: true, tty: false, container: 'a' },
+      oldObject: null,
+    });
+    await policy('no-shells', {
+      matchConstraints: { resourceRules: connects },
+      validations: [{ expression: "!('sh' in object.command)", message: 'no shells' }],
+    });
+    await binding('no-shells');
+    const shell = await server.post(`${path}/exec?command=sh&command=-c`, undefined);
+    expect([shell.status, shell.body.message]).toEqual([
+      422,
+      `pods "closed" is forbidden: ValidatingAdmissionPolicy 'no-shells' with binding 'no-shells' denied request: no shells`,
+    ]);
+    // The pod runs nowhere: so far another command comes.
+    expect((await server.post(`${path}/exec?command=ls`, undefined)).body.message).not.toContain('no shells');
+  });
+
   it('a dry run does not reach a webhook that has side effects', async () => {
     const clientConfig = hooks.on('/effects', () => ({ allowed: true }));
     await webhook('validating', 'effects', { clientConfig, sideEffects: 'NoneOnDryRun' });

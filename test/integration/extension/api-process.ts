@@ -11,6 +11,7 @@ import type { Client } from '../../../src/client/client.ts';
 import { createClient } from '../../../src/client/typed-client.ts';
 import { type ClusterPki, ensureClusterPki } from '../../../src/pki/cluster-pki.ts';
 import type { Journal } from '../../../src/store/journal.ts';
+import type { SharedJournal } from '../../../src/store/shared-journal.ts';
 import { MemoryJournal } from '../../../src/store/memory-journal.ts';
 
 export interface HttpAnswer {
@@ -36,7 +37,7 @@ export class ApiProcess {
 
   /** With a journal of its own the state of another one is opened. */
   static async start(
-    journal: Journal = new MemoryJournal(),
+    journal: Journal | SharedJournal = new MemoryJournal(),
     more: Partial<ApiServerOptions> = {},
   ): Promise<ApiProcess> {
     const folder = mkdtempSync(join(tmpdir(), 'extension-'));

@@ -11,6 +11,7 @@ import { Admission } from '../admission.ts';
 import type { CheckedPod } from './checked-pod.ts';
 import { violationsOf, violationText } from './checks.ts';
 import { everythingPrivileged, isStricter, type Level, policyOf } from './policy.ts';
+import { parseAdmissionConfig } from './pod-security-config.ts';
 import { podSecurity, type PodSecurityOptions } from './pod-security.ts';
 
 const container = (more: object = {}, name = 'a') => ({ name, image: 'x', ...more });
@@ -190,6 +191,39 @@ describe('levels of a namespace', () => {
     expect(isStricter(at('baseline'), at('restricted'))).toBe(false);
     expect(isStricter(at('baseline'), at('baseline', 'v1.20'))).toBe(true);
     expect(isStricter(at('privileged'), at('privileged', 'v1.20'))).toBe(false);
+  });
+});
+
+describe('a configuration', () => {
+  const text = (plugins: object[]) =>
+    JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AdmissionConfiguration', plugins });
+  const plugin = (more: object) => ({
+    name: 'PodSecurity',
+    configuration: {
+      ...{ apiVersion: 'pod-security.admission.config.k8s.io/v1', kind: 'PodSecurityConfiguration' },
+      ...more,
+    },
+  });
+
+  it('has defaults for namespaces without labels, and exemptions', () => {
+    const defaults = { enforce: 'baseline', 'enforce-version': 'v1.30' };
+    const read = parseAdmissionConfig(text([plugin({ defaults, exemptions: { namespaces: ['kube-system'] } })]));
+    expect(read?.defaults.enforce).toEqual({ level: 'baseline', version: 'v1.30' });
+    expect(read?.defaults.warn.level).toBe('privileged');
+    expect(read?.exempt).toEqual({ usernames: [], runtimeClasses: [], namespaces: ['kube-system'] });
+    expect(parseAdmissionConfig(text([]))).toBeUndefined();
+  });
+
+  it.each([
+    ['{}', 'it is no AdmissionConfiguration'],
+    [text([{ name: 'EventRateLimit' }]), 'plugins: Unsupported value: "EventRateLimit"'],
+    [text([{ name: 'PodSecurity', configuration: {} }]), 'it is no PodSecurityConfiguration'],
+    [
+      text([plugin({ defaults: { warn: 'x' } })]),
+      'defaults.warn: Invalid value: "x": must be one of privileged, baseline, restricted',
+    ],
+  ])('%s is refused', (given, message) => {
+    expect(() => parseAdmissionConfig(given)).toThrow(message);
   });
 });
 

@@ -1,0 +1,26 @@
+import { parseAdmissionConfig } from '../../apiserver/admission/pod-security/pod-security-config.ts';
+import type { ApiServerOptions } from '../../apiserver/api-server.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { ClusterLayout } from '../layout.ts';
+import { type AuditFlags, auditConfig } from './audit-config.ts';
+import { type AuthenticationFlags, authenticationOptions } from './authentication-options.ts';
+import { fromServerFile } from './server-files.ts';
+
+/** Flags of `knarr server` that are kube-apiserver's. */
+export type ConfigurationFlags = AuditFlags & AuthenticationFlags;
+
+/** What a person has said of a server, by files and flags. */
+export async function configuredOptions(
+  deps: { clock: Clock; log: Logger },
+  layout: ClusterLayout,
+  flags: ConfigurationFlags,
+): Promise<Pick<ApiServerOptions, 'audit' | 'podSecurity' | 'authentication'>> {
+  const audit = await auditConfig(deps, layout, flags);
+  const podSecurity = await fromServerFile({ layout, flags, file: 'admissionControlConfigFile' }, parseAdmissionConfig);
+  return {
+    authentication: await authenticationOptions(deps, layout, flags),
+    ...(audit ? { audit } : {}),
+    ...(podSecurity ? { podSecurity } : {}),
+  };
+}
