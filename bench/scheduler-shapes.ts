@@ -43,13 +43,19 @@ interface Made {
   spec?: Partial<PodSpec>;
 }
 
+/** Extended resources cannot be overcommitted: their limit is their request. */
+function resourcesOf(requests: Record<string, string>) {
+  const extended = Object.entries(requests).filter(([name]) => name.includes('/'));
+  return { requests: { ...requests }, ...(extended.length > 0 ? { limits: Object.fromEntries(extended) } : {}) };
+}
+
 /** A fresh object for each pod, as clients send them: only equal, never identical. */
 const pod =
   ({ prefix, namespace = 'bench', labels = {}, requests = { cpu: '100m', memory: '500Mi' }, spec = {} }: Made) =>
   (i: number): Pod => ({
     metadata: { name: `${prefix}-${i}`, namespace, uid: `${namespace}/${prefix}-${i}`, labels: { ...labels } },
     spec: {
-      containers: [{ name: 'pause', image: 'registry.k8s.io/pause:3.10', resources: { requests: { ...requests } } }],
+      containers: [{ name: 'pause', image: 'registry.k8s.io/pause:3.10', resources: resourcesOf(requests) }],
       ...structuredClone(spec),
     },
     status: {},

@@ -44,6 +44,8 @@ const add = (what: string, value: number | undefined, row: Omit<Row, 'what' | 'v
   const known = rows.get(what) ?? { what, values: [], ...row };
   rows.set(what, known);
   known.values.push(value as number);
+  // Some shapes take minutes: what is known is said at once.
+  console.error(`${what}: ${Math.round((value as number) * 100) / 100} ${row.unit}`);
 };
 for (let i = 0; i < Number(option('runs', '3')); i++) {
   for (const [name, make] of Object.entries(shapes)) {

@@ -28,6 +28,8 @@ import { type ClusterEvent, type EventKind, nodeEvents } from './cluster-events.
 /** What a resource is to the snapshot, and what a change of it can mean for pods that wait. */
 interface Followed<T extends KubeObject = KubeObject> {
   readonly resource: Resource<T>;
+  /** May not be served (`--runtime-config`): nothing waits for it. */
+  readonly isOptional?: boolean;
   set(snapshot: Snapshot, object: T, old: T | undefined): readonly ClusterEvent[];
   remove(snapshot: Snapshot, object: T): readonly ClusterEvent[];
 }
@@ -106,6 +108,7 @@ const followed: readonly Followed[] = [
   owner(statefulsets),
   follow({
     resource: podgroups,
+    isOptional: true,
     set(snapshot, group) {
       snapshot.podGroups.set(group);
       return [{ kind: 'podgroup.changed', group }];
@@ -142,16 +145,21 @@ export class ClusterView {
   readonly #informers: Informer[] = [];
 
   constructor(deps: InformerDeps, handler: PodHandler) {
-    for (const one of followed) this.#follow(new Informer(deps, one.resource), one, handler);
+    const awaited: Informer[] = [];
+    for (const one of followed) {
+      const informer = new Informer(deps, one.resource);
+      this.#follow(informer, one, handler);
+      if (!one.isOptional) awaited.push(informer);
+    }
     const pending = new Informer<Pod>(deps, pods, { fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' });
     pending.addHandler({
       added: (pod) => handler.set(undefined, pod),
       updated: (old, pod) => handler.set(old, pod),
       deleted: (pod) => handler.remove(pod),
     });
-    this.#informers.push(pending as unknown as Informer);
+    for (const list of [this.#informers, awaited]) list.push(pending as unknown as Informer);
     for (const informer of this.#informers) informer.start();
-    this.synced = Promise.all(this.#informers.map((informer) => informer.synced));
+    this.synced = Promise.all(awaited.map((informer) => informer.synced));
   }
 
   stop(): void {

@@ -114,6 +114,16 @@ describe('gangs', () => {
     }
   });
 
+  it('are not waited for where pod groups are not served: other pods are scheduled', async () => {
+    const { clock, client, transport, addNode, bound } = setUp();
+    transport.fail = (call) =>
+      call.resource.resource === 'podgroups' ? StatusError.of('NotFound', 'no such resource') : undefined;
+    await addNode('a', 4);
+    await client.create(pods, { metadata: { name: 'p', namespace: 'ns' }, spec: { containers: [{ name: 'c' }] } });
+    await clock.advance(1000);
+    expect(await bound()).toEqual(['p']);
+  });
+
   it('come again together when a binding is refused', async () => {
     const { clock, transport, addNode, addGroup, addPod, bound } = setUp();
     await addNode('a', 4);
