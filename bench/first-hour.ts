@@ -1,7 +1,8 @@
 /**
  * The first hour of a person with a cluster: `up`, start-up of the server, a pod's start beside the runtime's own cost, and
- * what an idle cluster takes. Drives the shipped program. Everything is
- * measured once in each round, so that what a machine does meanwhile touches all rows alike.
+ * what an idle cluster takes. Drives the shipped program. Everything but
+ * idleness is measured once in each round, so that what a machine does meanwhile touches all rows alike; as many clusters as
+ * there are rounds are then idle side by side.
  * `npx tsx bench/first-hour.ts [--idle SECONDS] [--rounds N]` (root).
  */
 import { spawn } from 'node:child_process';
@@ -39,8 +40,12 @@ const machine = { clock: realClock, rng: machineRng, log: silentLog };
 
 /** Runs the program itself; anything but success ends the bench. */
 function knarr(...args: string[]): Promise<void> {
+  return knarrOf(cluster, ...args);
+}
+
+function knarrOf(name: string, ...args: string[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const child = spawn(join(root, 'knarr'), [...args, '--cluster', cluster], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(join(root, 'knarr'), [...args, '--cluster', name], { stdio: ['ignore', 'pipe', 'inherit'] });
     let output = '';
     child.stdout.on('data', (chunk) => (output += chunk));
     child.on('error', reject);
@@ -50,9 +55,9 @@ function knarr(...args: string[]): Promise<void> {
   });
 }
 
-async function layoutOfCluster(): Promise<ClusterLayout> {
-  const layout = await findCluster(home, cluster);
-  if (!layout) throw new Error('the cluster is not there');
+async function layoutOf(name: string): Promise<ClusterLayout> {
+  const layout = await findCluster(home, name);
+  if (!layout) throw new Error(`cluster ${name} is not there`);
   return layout;
 }
 
@@ -210,29 +215,34 @@ interface Idle {
   corePercent: number;
 }
 
-async function measureIdle(layout: ClusterLayout): Promise<Idle> {
-  await knarr('down');
-  await knarr('up');
-  await sleep(realClock, 10_000);
-  const before = usage(layout);
-  await sleep(realClock, idleSeconds * 1000);
-  const after = usage(layout);
-  return {
-    residentMb: after.residentMb,
-    growthMb: after.residentMb - before.residentMb,
-    corePercent: ((after.cpuMs - before.cpuMs) / (idleSeconds * 1000)) * 100,
-  };
+/** One value for each of `rounds` clusters that are idle at the same time. */
+async function measureIdle(): Promise<Idle[]> {
+  const names = Array.from({ length: rounds }, (_, i) => `${cluster}-${i + 1}`);
+  try {
+    for (const name of names) await knarrOf(name, 'up');
+    const layouts = await Promise.all(names.map(layoutOf));
+    await sleep(realClock, 10_000);
+    const before = layouts.map(usage);
+    await sleep(realClock, idleSeconds * 1000);
+    const after = layouts.map(usage);
+    return after.map(({ residentMb, cpuMs }, i) => ({
+      residentMb,
+      growthMb: residentMb - (before[i]?.residentMb ?? 0),
+      corePercent: ((cpuMs - (before[i]?.cpuMs ?? 0)) / (idleSeconds * 1000)) * 100,
+    }));
+  } finally {
+    for (const name of names) await knarrOf(name, 'down', '--purge');
+  }
 }
 
 interface Round {
   up: number;
   ready: number;
   pods: PodTimes;
-  idle: Idle;
 }
 
 /** One value a round for every row; of the pods of a round, their median. */
-function rowsOf(all: Round[]): Row[] {
+function rowsOf(all: Round[], idle: Idle[]): Row[] {
   const medians = (key: keyof PodTimes): number[] => all.map(({ pods }) => median(pods[key]));
   const ratios = (key: keyof PodTimes, floor: keyof PodTimes): number[] =>
     all.map(({ pods }) => median(pods[key]) / median(pods[floor]));
@@ -247,27 +257,28 @@ function rowsOf(all: Round[]): Row[] {
     { what: 'stop: ratio of a round', values: ratios('stops', 'rawStops'), unit: '×', bar: 1.5 },
     {
       what: `resident, all our programs, after ${idleSeconds} s idle`,
-      values: all.map(({ idle }) => idle.residentMb),
+      values: idle.map(({ residentMb }) => residentMb),
       unit: 'MB',
       bar: 240,
     },
-    { what: 'growth meanwhile', values: all.map(({ idle }) => idle.growthMb), unit: 'MB', bar: 2 },
-    { what: 'of one core meanwhile', values: all.map(({ idle }) => idle.corePercent), unit: '%', bar: 1 },
+    { what: 'growth meanwhile', values: idle.map(({ growthMb }) => growthMb), unit: 'MB', bar: 2 },
+    { what: 'of one core meanwhile', values: idle.map(({ corePercent }) => corePercent), unit: '%', bar: 1 },
   ];
 }
 
 await knarr('up');
 try {
-  const layout = await layoutOfCluster();
+  const layout = await layoutOf(cluster);
   await fillJournal(layout);
   const all: Round[] = [];
   for (let i = 0; i < rounds; i++) {
     const up = await measureUp();
     const pods = await measurePods(layout);
-    const idle = await measureIdle(layout);
-    all.push({ up, pods, idle, ready: await measureReady(layout) });
+    all.push({ up, pods, ready: await measureReady(layout) });
   }
-  report('first-hour', `npx tsx bench/first-hour.ts ${process.argv.slice(2).join(' ')}`.trim(), rowsOf(all));
+  await knarr('down');
+  const rows = rowsOf(all, await measureIdle());
+  report('first-hour', `npx tsx bench/first-hour.ts ${process.argv.slice(2).join(' ')}`.trim(), rows);
 } finally {
   await knarr('down', '--purge');
 }
