@@ -195,12 +195,21 @@ export function validateStatefulSet({ spec }: StatefulSet): FieldError[] {
     ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
     ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
     ...workloadSelector(spec.selector, 'statefulset'),
-    ...workloadTemplate(spec.template, spec.selector, 'StatefulSet'),
+    ...workloadTemplate(withClaims(spec), spec.selector, 'StatefulSet'),
     ...formatted('spec.serviceName', spec.serviceName, dns1123Label),
     ...each(spec.volumeClaimTemplates, 'spec.volumeClaimTemplates', (claim, p) =>
       validateClaimSpec(claim.spec, child(p, 'spec')),
     ),
   ];
+}
+
+/** The template as its pods will be: each claim is a volume, in place of one of the same name. */
+function withClaims({ template, volumeClaimTemplates = [] }: StatefulSetSpec): PodTemplateSpec {
+  const claims = (volumeClaimTemplates ?? []).map(({ metadata: { name } }) => name);
+  if (claims.length === 0 || !template.spec) return template;
+  const own = (template.spec.volumes ?? []).filter(({ name }) => !claims.includes(name));
+  const volumes = claims.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
+  return { ...template, spec: { ...template.spec, volumes: [...own, ...volumes] } };
 }
 
 function managementPolicy({ podManagementPolicy: policy }: StatefulSetSpec): FieldError[] {

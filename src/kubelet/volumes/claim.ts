@@ -1,4 +1,4 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { chmod, mkdir, stat } from 'node:fs/promises';
 import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../../api/generated/types.ts';
 import { isLocalPath, localPathNodeLabel } from '../../api/storage/local-path.ts';
 import { ephemeralClaimName } from '../../placement/volumes/claim-names.ts';
@@ -72,7 +72,8 @@ const localPath: Source = async ({ pod }, { metadata, spec }, { localVolumeDir, 
   const home = metadata.labels?.[localPathNodeLabel];
   if (home !== nodeName) throw new Error(`volume "${metadata.name}" is on the disk of node "${home}"`);
   const path = localVolumeDir(spec.csi?.volumeHandle ?? '');
-  await mkdir(path, { recursive: true, mode: 0o777 });
+  // Whoever the containers run as may write; what they make of it later is theirs.
+  if ((await mkdir(path, { recursive: true })) !== undefined) await chmod(path, 0o777);
   await giveToGroup(path, pod);
   return path;
 };
