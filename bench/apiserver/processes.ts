@@ -90,10 +90,10 @@ export async function startShipped(): Promise<Shipped> {
   // What is measured is the server: its node is silent.
   await stopService(layout, 'node-node1', realClock);
   const ca = readFileSync(join(layout.pkiDir, 'ca.crt'), 'utf8');
-  return { layout, target: { port: layout.apiPort, ca, token: await token(layout) } };
+  return { layout, target: { port: layout.apiPort, ca, token: await tokenOf(layout) } };
 }
 
-async function token(layout: ClusterLayout): Promise<string> {
+export async function tokenOf(layout: ClusterLayout): Promise<string> {
   const { client, close } = await adminClient(layout, { clock: realClock, rng: machineRng, log: silentLog });
   const rule = {
     verbs: ['*'],

@@ -44,6 +44,9 @@ describe('the checker', () => {
     const lateEffect = { ...good, operations: [write([0, 1], 0, 'a'), ...good.operations.slice(4)] };
     expect(contradictions(lateEffect)).toEqual([]);
     expect(contradictions(having(write([1, 2], 4, 'never')))).toEqual([]);
+    // Somebody else took it away before.
+    const deletion = { ...(good.operations[7] as Operation), startMs: 20, outcome: { type: 'unknown' } } as const;
+    expect(contradictions(having({ ...deletion, endMs: Number.POSITIVE_INFINITY }))).toEqual([]);
   });
 
   it.each<[string, History]>([

@@ -116,6 +116,8 @@ function earliest({ call, outcome }: Operation, states: readonly State[], reache
     // What it was to replace was not there, at one moment at least.
     return during((s) => (call.base === 0 ? s.token !== undefined : s.from !== call.base));
   }
+  // That something went says not who took it away: one of those that are not known may have, or none.
+  if (outcome.type === 'unknown' && call.token === undefined) return undefined;
   // A write is a change of its own: the one that made its token, or that took away what it was to take away.
   const made = states.findIndex((s, i) =>
     call.token === undefined
