@@ -5,6 +5,13 @@ const storeTest = 'src/store/local-store.test.ts';
 
 export const store: Mutant[] = [
   {
+    bug: 'one of several servers answers without asking whether it knows the newest',
+    file: 'src/store/shared-store.ts',
+    find: '    if (!this.#asking) return this.#ask();',
+    replace: '    if (this.#open >= 0) return Promise.resolve();\n    if (!this.#asking) return this.#ask();',
+    test: { file: 'test/chaos/several-servers.test.ts', name: 'a server is cut off from etcd' },
+  },
+  {
     bug: 'labels of sealed objects are readable',
     file: 'src/store/record.ts',
     find: 'k: version.key, u: version.uid, e: 1 };',
