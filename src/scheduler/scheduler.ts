@@ -243,9 +243,14 @@ class SchedulerLoop implements Scheduler {
     const gang = this.#gangs.of(queued.pod);
     if (gang) return this.#attemptGang(queued, gang, schedules);
     const { result, evaluated } = this.#place(queued.pod, schedules);
-    if (result && 'diagnosis' in result) this.#park(queued.pod, result, schedules);
-    else if (result) this.#startBinding(result, schedules);
-    return evaluated;
+    if (!result) return evaluated;
+    if (!('diagnosis' in result)) {
+      this.#startBinding(result, schedules);
+      return evaluated;
+    }
+    this.#park(queued.pod, result, schedules);
+    // Looking for somebody to send away took some time too.
+    return Math.max(evaluated, this.#snapshot.size / 2);
   }
 
   /** Chooses a node and takes what the pod needs there; without a result that was not to be had. */

@@ -45,6 +45,8 @@ function partOf(
     const weight = Math.log(inside.length + 2);
     return (slot) => (column.bySlot[slot] === 0 ? 0 : (matcher.bySlot[slot] as number) * weight + (maxSkew - 1));
   }
+  // A cluster without such domains: there is nothing to count.
+  if (column.values.length === 1) return () => 0;
   const isInside = new Uint8Array(column.values.length);
   for (const slot of inside) isInside[column.bySlot[slot] as number] = 1;
   isInside[0] = 0;
