@@ -36,7 +36,8 @@ describe('a backup', () => {
     writer = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     await once(writer.stdout as NodeJS.ReadableStream, 'data');
     manifest = await backup(deps, layout, file);
-  });
+    // The writer is a program of its own: a loaded machine takes its time to start it.
+  }, 60_000);
   afterAll(async () => {
     writer.kill();
     await once(writer, 'close');
