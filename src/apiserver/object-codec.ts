@@ -52,6 +52,8 @@ const defaults = { cachedBytes: 48 * 2 ** 20, cachedMessageBytes: 16 * 2 ** 20 }
 export class ObjectCodec {
   /** What a writer handed in is kept as it came, and made an object for readers when the first one asks. */
   readonly #recent: Recent<KubeObject>;
+  /** What somebody still holds, however long ago it was made: all informers of this process have one object. */
+  readonly #held = new WeakMap<Buffer, WeakRef<KubeObject>>();
   readonly #messages: Recent<Uint8Array>;
   readonly #parts = new SharedParts();
 
@@ -65,9 +67,12 @@ export class ObjectCodec {
   read<T extends KubeObject>({ bytes }: Version): T {
     const known = this.#recent.get(bytes);
     if (known && Object.isFrozen(known)) return known as T;
+    const held = this.#held.get(bytes)?.deref();
+    if (held) return held as T;
     const decoded = (known ?? parseJson(bytes.toString('utf8'))) as T;
     const object = bytes.length < sharedFrom ? frozenWhole(decoded) : this.#parts.freeze(decoded);
     if (object !== known) this.#recent.set(bytes, object);
+    this.#held.set(bytes, new WeakRef<KubeObject>(object));
     return object;
   }
 

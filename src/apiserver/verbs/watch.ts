@@ -124,7 +124,8 @@ function follow(
   try {
     return store.watch(query, after, (events) => {
       // A watch may start at a revision that is still to come.
-      const seen = after > 0 ? events.filter(({ version }) => version.revision > after) : events;
+      const isAll = (events[0]?.version.revision ?? 0) > after;
+      const seen = isAll ? events : events.filter(({ version }) => version.revision > after);
       if (seen.length > 0) sink.events(seen);
     });
   } catch (error) {
