@@ -32,6 +32,11 @@ it('shares below what is too large to be shared', () => {
   expect(a.spec.list[0]?.rules[7]).toBe(b.spec.list[0]?.rules[7]);
 });
 
+it('takes numbers that have all 64 bits', () => {
+  const { spec } = new SharedParts().freeze({ spec: { a: { large: 9007199254740993n } } });
+  expect(spec.a.large).toBe(9007199254740993n);
+});
+
 it('keeps names that JavaScript means otherwise', () => {
   const text = '{"spec":{"a":{"__proto__":{"x":1},"y":[null]}}}';
   expect(JSON.stringify(new SharedParts().freeze(JSON.parse(text)))).toBe(text);

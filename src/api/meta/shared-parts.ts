@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import { setMember } from './json.ts';
 
 type Json = Record<string, unknown>;
@@ -43,7 +44,7 @@ export class SharedParts {
 
   #part(value: object): object {
     if (Object.isFrozen(value)) return value;
-    const text = JSON.stringify(value);
+    const text = toJson(value);
     const known = this.#young.get(text) ?? this.#old.get(text);
     const part = known ?? frozenWhole(value);
     if (!this.#young.has(text)) this.#remember(text, part);
