@@ -60,6 +60,9 @@ describe('a server', () => {
     const { port, ca, cert, key } = server.tls;
     const slow = httpsRequest({ host: '127.0.0.1', port, ca, cert, key, method: 'POST', path: created });
     slow.setHeader('content-type', 'application/json').setHeader('content-length', body.length);
+    // The server says that it goes on: so it has the request before it is told to stop.
+    slow.setHeader('expect', '100-continue');
+    const accepted = new Promise((resolve) => slow.once('continue', resolve));
     slow.write(body.slice(0, 10));
     const answered = new Promise<{ code?: number; connection?: string }>((resolve, reject) => {
       slow.on('error', reject);
@@ -68,6 +71,7 @@ describe('a server', () => {
         response.resume();
       });
     });
+    await accepted;
     await expect.poll(() => server.api.context.longRunning.size).toBeGreaterThan(0);
     await server.admin.create(configmaps, { metadata: { name: 'seen', namespace: 'default' } });
     isClosed = true;
