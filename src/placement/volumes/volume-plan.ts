@@ -9,7 +9,7 @@ import { compareQuantity, parseQuantity } from '../../api/meta/quantity.ts';
 import { type CompiledSelector, compileTerm, isEmptyTerm, selectorTest } from '../node-selector.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { PodClaims } from './pod-claims.ts';
-import { annotationNames, bestVolume, classOf, requestOf } from './volume-matching.ts';
+import { annotationNames, bestVolume, classOf, isReservedFor, requestOf, storageOf } from './volume-matching.ts';
 
 /** What has to be done to a pod's claims before it can start on a node. */
 export interface VolumePlan {
@@ -35,15 +35,27 @@ export function volumePlanner(snapshot: Snapshot, claims: PodClaims): (slot: num
     reach.set(volume, test);
     return test(slot);
   };
+  const offers = claims.delayed.map((claim) => offersFor(snapshot, claim));
   return (slot) => {
     const problems: string[] = [];
     if (boundVolumes.includes(undefined)) problems.push(reasons.gone);
     else if (!boundVolumes.every((volume) => reaches(volume as PersistentVolume, slot)))
       problems.push(reasons.affinity);
-    const plan = planDelayed(snapshot, claims.delayed, { slot, reaches });
+    const plan = planDelayed(snapshot, claims.delayed, { slot, offers, reaches });
     if (Array.isArray(plan)) problems.push(...plan);
     return problems.length > 0 || Array.isArray(plan) ? problems : plan;
   };
+}
+
+/** Volumes that would do for a claim wherever it is, in the order in which they are taken: its own, then the smallest. */
+function offersFor({ volumes }: Snapshot, claim: PersistentVolumeClaim): PersistentVolume[] {
+  const offers = [...volumes.volumes.all()].filter((volume) => bestVolume(claim, [volume]) !== undefined);
+  const ranked = offers.map((volume) => ({
+    volume,
+    rank: isReservedFor(volume.spec.claimRef, claim) ? 0 : 1,
+    size: storageOf(volume.spec.capacity),
+  }));
+  return ranked.sort((a, b) => a.rank - b.rank || compareQuantity(a.size, b.size)).map(({ volume }) => volume);
 }
 
 /** Where a volume can be reached; one that says nothing can be reached everywhere. */
@@ -59,17 +71,22 @@ function reachTest(snapshot: Snapshot, volume: PersistentVolume): (slot: number)
 function planDelayed(
   snapshot: Snapshot,
   delayed: readonly PersistentVolumeClaim[],
-  { slot, reaches }: { slot: number; reaches: (volume: PersistentVolume, slot: number) => boolean },
+  at: {
+    slot: number;
+    /** For each claim. */
+    offers: readonly PersistentVolume[][];
+    reaches: (volume: PersistentVolume, slot: number) => boolean;
+  },
 ): VolumePlan | string[] {
   const bindings: { claim: PersistentVolumeClaim; volume: PersistentVolume }[] = [];
   const provisions: PersistentVolumeClaim[] = [];
-  const node = snapshot.node(slot)?.node;
-  for (const claim of delayed) {
+  const node = snapshot.node(at.slot)?.node;
+  for (const [i, claim] of delayed.entries()) {
     const selected = claim.metadata.annotations?.[annotationNames.selectedNode];
     if (selected !== undefined && selected !== node?.metadata.name) return [reasons.nothing];
-    const taken = new Set(bindings.map(({ volume }) => volume));
-    const offered = [...snapshot.volumes.volumes.all()].filter((v) => !taken.has(v) && reaches(v, slot));
-    const volume = selected === undefined ? bestVolume(claim, offered) : undefined;
+    const isTaken = (offer: PersistentVolume) => bindings.some(({ volume: taken }) => taken === offer);
+    const volume =
+      selected === undefined ? at.offers[i]?.find((offer) => !isTaken(offer) && at.reaches(offer, at.slot)) : undefined;
     if (volume) {
       bindings.push({ claim, volume });
       continue;
