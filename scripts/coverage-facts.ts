@@ -6,11 +6,10 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { strategies } from '../src/api/kinds.ts';
 import { allVersions, storedName } from '../src/api/served-versions.ts';
-import { defaultsTable } from '../src/api/schema/defaults.ts';
 import { connecting } from '../src/apiserver/front.ts';
 import { isHandled } from '../src/apiserver/pipeline.ts';
 import { controllers } from '../src/controllers/controllers.ts';
-import { fallen, missingTests, type Numbers, withoutIndexes } from './coverage-numbers.ts';
+import { fallen, missingTests, type Numbers } from './coverage-numbers.ts';
 import { type Rule, rulesShown, shownCauses } from './coverage-validation.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -51,22 +50,15 @@ const columns = () =>
     return (r.columns ?? []).map(() => Boolean(has));
   });
 
-/** A default counts when our rules of that type, or the schema, name the field. */
+/** A default counts when a case of ours shows what decoding and defaults make of an object that leaves it out. */
 function defaults(): boolean[] {
-  const types = read<Record<string, { f?: { n: string; d?: unknown }[] }>>('facts/types.json');
-  const inSchema = new Set(
-    Object.values(types).flatMap(({ f = [] }) => f.flatMap((x) => (x.d === undefined ? [] : x.n))),
+  const shown = readFileSync(join(root, 'src/api/schema/testdata/default-rows.jsonl'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => (JSON.parse(line) as { default: string[] }).default.join(' '));
+  return read<[string, string, string][]>('facts/defaults.json').map(([, names, field]) =>
+    shown.includes(`${names} ${field}`),
   );
-  const rules = Object.entries(defaultsTable).map(([type, { unset = {}, apply, reorder = [] }]) => ({
-    type: type.split('.').at(-1) ?? '',
-    text: [...Object.keys(unset), ...Object.values(unset), apply ?? '', ...reorder].map(String).join(' '),
-  }));
-  return read<[string, string, string][]>('facts/defaults.json').map(([, names, field]) => {
-    const last = /[A-Za-z]+$/.exec(withoutIndexes(field.split(' / ')[0] ?? ''))?.[0] ?? field;
-    if (names === '(literal)') return inSchema.has(last);
-    const wanted = names.split(/[ ,]+/);
-    return rules.some(({ type, text }) => wanted.includes(type) && new RegExp(`\\b${last}\\b`).test(text));
-  });
 }
 
 /** A rule counts when a refusal with an error of its type at its field is repeated by our server: see `rulesShown`. */

@@ -1,4 +1,6 @@
-import type { Container, Pod, PodSpec, PodStatus } from '../generated/types.ts';
+import type { Container, Pod, PodSpec, PodStatus, ResourceRequirements } from '../generated/types.ts';
+import { writeAmounts } from '../quota/amounts.ts';
+import { containersTotal } from '../quota/pod-amounts.ts';
 import type { DefaultsTable } from './defaults.ts';
 
 const core = 'io.k8s.api.core.v1.';
@@ -40,7 +42,27 @@ function podItself(pod: Pod): void {
     requestsFromLimits(container);
     if (spec.hostNetwork) hostPorts(container);
   }
+  if (spec.resources) podLevel(spec, spec.resources);
   spec.enableServiceLinks ??= true;
+}
+
+const isHugePages = (name: string): boolean => name.startsWith('hugepages-');
+const isPodLevel = (name: string): boolean => name === 'cpu' || name === 'memory' || isHugePages(name);
+
+/** What a pod as a whole may have, where it says some of it: the rest follows from its containers, then from its limits. */
+function podLevel(spec: PodSpec, resources: ResourceRequirements): void {
+  const wants = (part: 'limits' | 'requests') => Object.keys(resources[part] ?? {}).length > 0;
+  if (!wants('limits') && !wants('requests')) return;
+  const of = (part: 'limits' | 'requests') => Object.entries(writeAmounts(containersTotal(spec, part)));
+  const limits = { ...resources.limits };
+  for (const [name, amount] of of('limits'))
+    if (isHugePages(name) && resources.requests?.[name] === undefined) limits[name] ??= amount;
+  if (Object.keys(limits).length === 0) return;
+  const requests = { ...resources.requests };
+  for (const [name, amount] of of('requests')) if (isPodLevel(name) && !isHugePages(name)) requests[name] ??= amount;
+  for (const [name, amount] of Object.entries(limits)) if (isPodLevel(name)) requests[name] ??= amount;
+  resources.limits = sortedByKey(limits);
+  if (Object.keys(requests).length > 0) resources.requests = sortedByKey(requests);
 }
 
 /** `serviceAccount` is the old name of `serviceAccountName`: both are written, the newer one wins. */

@@ -1,3 +1,4 @@
+import { toJson } from '../../base/lossless-json.ts';
 import { goText } from '../../api/meta/json.ts';
 import { applyPatch } from '../../api/meta/apply.ts';
 import { applyJsonPatch } from '../../api/meta/json-patch.ts';
@@ -61,7 +62,7 @@ const identity = new Set(['kind', 'apiVersion', 'metadata']);
 
 /** Go's patch library sorts the members of what it has taken apart. */
 const sortedText = (document: object): string =>
-  JSON.stringify(Object.fromEntries(Object.entries(document).sort(([a], [b]) => (a < b ? -1 : 1))));
+  toJson(Object.fromEntries(Object.entries(document).sort(([a], [b]) => (a < b ? -1 : 1))));
 
 /** What a patch makes of a document; the document stays as it is. */
 export function patched(request: ApiRequest, old: object, type: Pick<ObjectType, 'mergeStrategically'>): object {
