@@ -28,13 +28,13 @@ describe('the disk of a node is full', () => {
     disk = await SmallDisk.mount(300, dir);
     await cluster.ok('up', '--demo');
     admin = await adminClient(await cluster.layout(), { clock: realClock, rng: seededRng(seed), log: silentLog });
-  }, 240_000);
+  });
   afterAll(async () => {
     admin?.close();
     await cluster.run('down');
     await disk.unmount();
     await cluster.purge();
-  }, 120_000);
+  });
 
   const demo = async () =>
     (await admin.client.list(pods, { namespace, labelSelector: 'app=demo' })).items
@@ -77,7 +77,7 @@ describe('the disk of a node is full', () => {
     });
     expect(await demo()).toEqual(before);
     expect(await served()).toBe(200);
-  }, 180_000);
+  });
 
   it('goes on when there is space again', async () => {
     const before = await demo();
@@ -88,5 +88,5 @@ describe('the disk of a node is full', () => {
     );
     expect(await demo()).toEqual(before);
     expect(await served()).toBe(200);
-  }, 150_000);
+  });
 });

@@ -56,7 +56,7 @@ describe('a disk that can fail', () => {
     console.log(
       `${cuts} power cuts, ${ledger.acknowledged} acknowledged, blocks lost: ${JSON.stringify(lost)}, seed ${seed}`,
     );
-  }, 600_000);
+  });
 
   it.each(['flush fails', 'write fails'] as const)(
     '%s: the server ends and has acknowledged nothing of it',

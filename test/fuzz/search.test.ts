@@ -6,13 +6,9 @@ const isLong = process.env.KNARR_TEST_LONG === '1';
 const seeds = isLong ? 2000 : 5;
 
 /** Scripts of chance in hollow worlds. A finding is printed as a scenario; shrink it with `npx tsx scripts/search.ts SEED 1`. */
-it(
-  `${seeds} seeds break no invariant`,
-  async () => {
-    for (let seed = 100; seed < 100 + seeds; seed++) {
-      const finding = await trySeed(seed, { machineClock: realClock, length: 20 });
-      expect(finding && findingText(finding)).toBeUndefined();
-    }
-  },
-  isLong ? 4 * 3_600_000 : 60_000,
-);
+it(`${seeds} seeds break no invariant`, async () => {
+  for (let seed = 100; seed < 100 + seeds; seed++) {
+    const finding = await trySeed(seed, { machineClock: realClock, length: 20 });
+    expect(finding && findingText(finding)).toBeUndefined();
+  }
+});

@@ -47,7 +47,7 @@ function processCases(): void {
   let own: OwnContainerd;
   beforeAll(async () => {
     own = await startOwnContainerd('proc');
-  }, 60_000);
+  });
   afterAll(() => own?.stop(), 60_000);
 
   it('is adopted while it runs', async () => {
@@ -163,7 +163,7 @@ function imageCases(): void {
   let own: OwnContainerd;
   beforeAll(async () => {
     own = await startOwnContainerd('img');
-  }, 60_000);
+  });
   afterAll(() => own?.stop(), 60_000);
   const target = () => ({ socketPath: own.containerd.socketPath, ...machine });
 

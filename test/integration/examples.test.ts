@@ -15,7 +15,7 @@ describe('examples', () => {
     });
   beforeAll(() => {
     execFileSync('npm', ['run', '-s', 'build'], { cwd: root, timeout: 120_000 });
-  }, 130_000);
+  });
 
   it('an operator on @kubernetes/client-node, with fast-forward', () => {
     const output = run(process.execPath, ['--test', '--test-reporter', 'tap', 'examples/operator/operator.test.js']);

@@ -38,7 +38,7 @@ function cases(): void {
       { ...base, name: 'shell', stdin: true, tty: true, command: ['sh'] },
       { ...base, name: 'once', command: ['sleep', '1000000'] },
     ]);
-  }, 90_000);
+  });
   afterAll(() => cluster?.stop(), 60_000);
 
   describe('exec over WebSocket', () => {

@@ -20,7 +20,7 @@ describe('knarr test-server', () => {
   beforeAll(async () => {
     execFileSync('npx', ['tsx', 'scripts/build.ts'], { cwd: root, timeout: 60_000 });
     kubectlPath = await findKubectl(root, { run: runCommand });
-  }, 70_000);
+  });
 
   async function start(
     ...args: string[]

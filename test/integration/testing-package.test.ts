@@ -19,7 +19,7 @@ describe('knarr/testing as a package', () => {
   };
   beforeAll(() => {
     execFileSync('npm', ['run', '-s', 'build'], { cwd: root, timeout: 120_000 });
-  }, 130_000);
+  });
   afterAll(() => rmSync(folder, { recursive: true }));
 
   const body = `

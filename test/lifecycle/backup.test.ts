@@ -79,4 +79,4 @@ it('a backup of a cluster under writes comes back as the cluster of one moment',
   expect(await uidsOf(again)).toEqual(uids);
   await expect.poll(() => fetchText(address).catch(String), { timeout: 60_000 }).toMatch(/^web-/);
   expect(await again.status()).toMatchObject({ healthy: true, problems: [] });
-}, 180_000);
+});

@@ -15,7 +15,7 @@ describe('knarr down', () => {
     cluster = await RealCluster.watched('ktdown');
     await cluster.ok('up');
     index = (await cluster.layout()).index;
-  }, 240_000);
+  });
   afterAll(() => cluster.purge(), 120_000);
 
   it('leaves the state and nothing else', async () => {
@@ -23,7 +23,7 @@ describe('knarr down', () => {
     await cluster.ok('down');
     expect((await cluster.leftovers(index)).filter((line) => !line.startsWith(files()))).toEqual([]);
     expect(await cluster.leftovers(index)).toContain(files());
-  }, 120_000);
+  });
 
   it('--purge leaves nothing, also after kill -9 of everything', async () => {
     await cluster.ok('up');
@@ -43,5 +43,5 @@ describe('knarr down', () => {
     expect(sockets.filter((path) => existsSync(path))).toEqual([]);
     // It held nothing but this cluster.
     expect(existsSync(cluster.kubeconfig)).toBe(false);
-  }, 240_000);
+  });
 });

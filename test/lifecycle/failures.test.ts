@@ -52,4 +52,4 @@ it('up says what is in its way, and what to do', async () => {
   expect(unreadable.code).toBe(0);
   expect(unreadable.stdout).toContain(`! ${config} is left as it was: not a kubeconfig`);
   expect(readFileSync(config, 'utf8')).toBe('no: [kubeconfig');
-}, 180_000);
+});

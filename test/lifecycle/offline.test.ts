@@ -58,4 +58,4 @@ it('a cluster needs no address, no default route and no name server of its machi
   expect(await cluster.pids()).toEqual(pids);
   expect(await containerProcesses('lc-offline')).toEqual(processes);
   expect(await cluster.status()).toMatchObject({ healthy: true, problems: [] });
-}, 180_000);
+});

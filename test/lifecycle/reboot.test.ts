@@ -41,4 +41,4 @@ it('after a reboot the same cluster comes back: pods, services and nodes with wh
     .toMatch(/^web-/);
   expect(await lasting()).toEqual(before);
   expect(await cluster.status()).toMatchObject({ healthy: true, problems: [] });
-}, 180_000);
+});

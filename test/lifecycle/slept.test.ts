@@ -65,4 +65,4 @@ it('a cluster that slept for 400 days comes back, although every certificate has
   const context = ['--kubeconfig', join(cluster.userHome, '.kube/config'), '--context', 'knarr-lc-slept'];
   const logs = () => cluster.run('kubectl', ...context, 'logs', 'deployment/web');
   await expect.poll(async () => (await logs()).code, { timeout: 60_000 }).toBe(0);
-}, 180_000);
+});

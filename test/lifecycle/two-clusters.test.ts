@@ -42,4 +42,4 @@ it('two clusters live side by side, and one does not notice the end of the other
   expect(pods).toContain(await fetchText(address));
   expect(contexts()).toEqual(['knarr-lc-other']);
   expect((await runToEnd(['ip', 'netns', 'list'])).stdout).not.toContain('kn-lc-one-');
-}, 120_000);
+});

@@ -56,4 +56,4 @@ it('a newer build takes the place of an older one, under containers that do not 
     writeStateFormat(1);
   }
   expect(await fetchText(address)).toMatch(/^web-/);
-}, 180_000);
+});
