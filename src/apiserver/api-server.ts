@@ -53,6 +53,7 @@ import { webhookConversion } from './webhook/conversion-webhook.ts';
 import { WebhookCaller } from './webhook/webhook-caller.ts';
 import { QuotaBook } from './quota-book.ts';
 import { Registry } from './registry.ts';
+import { ServerMetrics } from './server-metrics.ts';
 import { AddressAllocator } from './service-addresses.ts';
 
 export interface ApiServerDeps {
@@ -146,10 +147,10 @@ export class ApiServer {
       { read, authorizer, clock, rng, versionsOf: (endpoint) => registry.versionsOf(endpoint) },
       { plugins: [...pluginsWith(options), ...extensionPlugins({ caller, params, rng })] },
     );
-    const { serviceCidr } = options;
-    const addresses = new AddressAllocator({ store, objects, registry, clock, rng: streamOf(rng) }, { serviceCidr });
+    const addresses = new AddressAllocator({ store, objects, registry, clock, rng: streamOf(rng) }, options);
     this.#deps = deps;
     this.#checkWrites = options.checkWrites ?? false;
+    const longRunning: ApiContext['longRunning'] = new Map();
     this.context = {
       store,
       objects,
@@ -160,7 +161,7 @@ export class ApiServer {
       tokens,
       admission,
       addresses,
-      longRunning: new Set(),
+      ...{ longRunning, metrics: new ServerMetrics({ store, clock, longRunning }) },
       quotas: new QuotaBook({ store, objects, registry }),
       audit: options.audit && new Auditor({ clock, sinks: options.audit.sinks }, options.audit.policy),
       components: options.components ?? (() => []),
@@ -177,6 +178,7 @@ export class ApiServer {
     const services = new ApiServices({ ...context, client, certificate });
     this.#apiServices = services;
     const flowControl = new FlowControl(context, { seats: options.requestSeats });
+    context.metrics.observe(flowControl);
     const plainPaths = new PlainPaths({
       ...{ context, health, flowControl },
       ...{ discovery: discoveryOf(registry, services), openapi: openApiOf(registry, services) },
@@ -238,7 +240,7 @@ export class ApiServer {
   /** Not ready from now on; what runs is finished, watches are told to look for another server. */
   async close(): Promise<void> {
     this.health.isShuttingDown = true;
-    for (const end of this.context.longRunning) end();
+    for (const end of this.context.longRunning.keys()) end();
     await this.#listener?.close();
     this.#customResources.stop();
     this.#apiServices.stop();

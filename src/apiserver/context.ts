@@ -10,6 +10,8 @@ import type { Authorizer } from './authz/authorizer.ts';
 import type { ObjectCodec } from './object-codec.ts';
 import type { ObjectReader } from './object-reader.ts';
 import type { Registry } from './registry.ts';
+import type { ApiRequest } from './request.ts';
+import type { ServerMetrics } from './server-metrics.ts';
 import type { QuotaBook } from './quota-book.ts';
 import type { AddressAllocator } from './service-addresses.ts';
 
@@ -25,7 +27,8 @@ export interface ApiContext {
   readonly tokens: TokenIssuer;
   readonly addresses: AddressAllocator;
   /** Ends each watch that is open: a server that stops tells its clients, who resume at another one. */
-  readonly longRunning: Set<() => void>;
+  readonly longRunning: Map<() => void, ApiRequest>;
+  readonly metrics: ServerMetrics;
   readonly quotas: QuotaBook;
   /** Undefined: nothing is audited. */
   readonly audit: Auditor | undefined;

@@ -46,6 +46,8 @@ export interface FrontDeps {
 interface Caller {
   user: UserInfo;
   entry: AuditEntry | undefined;
+  /** Counts the request when it has been answered. */
+  answered?: (code: number, nowMs: number) => void;
 }
 
 /** Longer ones are cut, as upstream does. */
@@ -81,6 +83,7 @@ export class Front {
       caller.entry?.answered(() => status);
       await sendError(request, response, error);
     }
+    caller.answered?.(response.statusCode, this.#deps.context.clock.now());
   }
 
   /** Clients may give a request an id of their own. Others get one by a chance that nothing else depends on. */
@@ -176,6 +179,7 @@ export class Front {
     const attributes: Attributes = at
       ? { ...at, verb: verbOf(request, at, query) }
       : { verb: (request.method ?? 'GET').toLowerCase(), path };
+    caller.answered = context.metrics.begin(attributes, query.get('dryRun') ?? '', context.clock.now());
     const entering = takeSeat(this.#deps.flowControl, response, { user, attributes, query });
     const ticket = entering instanceof Promise ? await entering : entering;
     try {

@@ -48,6 +48,10 @@ export class PlainPaths {
     if (path === '/.well-known/openid-configuration') {
       return sendJson(request, response, 200, context.tokens.openidConfiguration());
     }
+    if (path === '/metrics') {
+      const chunks = [Buffer.from(context.metrics.metrics.text())];
+      return send(request, response, { code: 200, type: 'text/plain; version=0.0.4; charset=utf-8', chunks });
+    }
     const dump = dumpOf(this.#deps.flowControl, path);
     if (dump) return sendText(request, response, 200, dump);
     if (path.startsWith('/apis/')) return notFoundPage(request, response);

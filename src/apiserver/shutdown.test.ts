@@ -73,6 +73,8 @@ describe('a server', () => {
     });
     await accepted;
     await expect.poll(() => server.api.context.longRunning.size).toBeGreaterThan(0);
+    const inflight = () => server.api.context.metrics.metrics.text();
+    await expect.poll(inflight).toContain('apiserver_current_inflight_requests{request_kind="mutating"} 1\n');
     await server.admin.create(configmaps, { metadata: { name: 'seen', namespace: 'default' } });
     isClosed = true;
     const closed = server.close();

@@ -24,6 +24,7 @@ export function sendWatch(
 ): void {
   const { request, answer, encoding, shared } = watch;
   const encoder = new EventEncoder(context, request, { encoding, shared });
+  const count = context.metrics.watchEvents(request);
   const out = response as ServerResponse;
   let handle: WatchHandle | undefined;
   let started = false;
@@ -43,6 +44,7 @@ export function sendWatch(
   handle = answer.start({
     events: ([first, ...more]) => {
       if (!first) return;
+      count(1 + more.length);
       const bytes = encoder.encode(first);
       // Alone, an event's bytes go out as they are: all watches share them.
       push(more.length === 0 ? bytes : Buffer.concat([bytes, ...more.map((event) => encoder.encode(event))]));

@@ -59,7 +59,7 @@ export function watch(context: ApiContext, request: ApiRequest): Answer {
         sink.end();
       };
       const { lifetime } = request.endpoint;
-      longRunning.add(finish);
+      longRunning.set(finish, request);
       lifetime?.addEventListener('abort', finish);
       const cancelTimeout = context.clock.after(timeoutMs, finish, { background: true });
       return { stop };

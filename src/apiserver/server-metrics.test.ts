@@ -1,0 +1,54 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { configmaps } from '../api/generated/resources.ts';
+import { startTestServer, type TestServer } from './replay/server.fake.ts';
+
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer();
+});
+afterAll(() => server.close());
+
+const metrics = async () => (await server.send({ method: 'GET', path: '/metrics' })).body.toString();
+const maps = '/api/v1/namespaces/default/configmaps';
+
+it('are served in the text format, with upstream’s names and labels', async () => {
+  await server.send({ method: 'GET', path: `${maps}/nope` });
+  await server.send({ method: 'POST', path: `${maps}?dryRun=All`, body: '{"metadata":{"name":"a"}}' });
+  const { headers } = await server.send({ method: 'GET', path: '/metrics' });
+  expect(headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+  const text = await metrics();
+  const labels = 'group="",version="v1",resource="configmaps",subresource=""';
+  expect(text).toContain(
+    `apiserver_request_total{verb="GET",dry_run="",${labels},scope="resource",component="apiserver",code="404"} 1\n`,
+  );
+  expect(text).toContain(
+    `apiserver_request_total{verb="POST",dry_run="All",${labels},scope="namespace",component="apiserver",code="201"} 1\n`,
+  );
+  expect(text).toMatch(
+    /^apiserver_request_duration_seconds_bucket\{verb="GET",.*resource="configmaps".*,le="0.005"\} 1$/m,
+  );
+  expect(text).toMatch(/^apiserver_storage_objects\{resource="namespaces"\} 4$/m);
+  expect(text).toMatch(/^apiserver_flowcontrol_nominal_limit_seats\{priority_level="workload-low"\} 245$/m);
+  // This very request.
+  expect(text).toMatch(/^apiserver_current_inflight_requests\{request_kind="readOnly"\} 1$/m);
+  expect(text).toMatch(/^process_resident_memory_bytes \d{7,}$/m);
+});
+
+it('tell of watches, and of what they were sent', async () => {
+  const watch = server.send({
+    method: 'GET',
+    path: `${maps}?watch=true`,
+    enough: (body) => body.includes('watched'),
+  });
+  await expect.poll(metrics).toMatch(/^apiserver_longrunning_requests\{verb="WATCH".*resource="configmaps".*\} 1$/m);
+  await server.admin.create(configmaps, { metadata: { name: 'watched', namespace: 'default' } });
+  await watch;
+  const text = await metrics();
+  const sent = text.split('\n').filter((line) => line.startsWith('apiserver_watch_events_total'));
+  expect(sent).toEqual(['apiserver_watch_events_total{group="",version="v1",resource="configmaps"} 1']);
+  expect(text).not.toMatch(/^apiserver_longrunning_requests\{/m);
+});
+
+it('are for those who may see them', async () => {
+  expect((await server.send({ method: 'GET', path: '/metrics', anonymous: true })).status).toBe(403);
+});

@@ -1,0 +1,136 @@
+import { readdirSync } from 'node:fs';
+import type { Clock } from '../base/clock.ts';
+import { type Counter, type Histogram, Metrics, type Sample } from '../base/metrics.ts';
+import type { Store } from '../store/store.ts';
+import { type Attributes, isResource } from './authz/attributes.ts';
+import type { FlowControl } from './flowcontrol/flow-control.ts';
+import type { ApiRequest } from './request.ts';
+
+const requestLabels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subresource', 'scope', 'component'];
+/** Upstream's, seconds. */
+const durationBounds = [
+  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
+];
+
+const verbs: Record<string, string> = { create: 'POST', update: 'PUT' };
+const mutating = new Set(['create', 'update', 'patch', 'delete', 'deletecollection', 'post', 'put']);
+
+/** Figures of an API server under upstream's names (k8s.io/apiserver/pkg/endpoints/metrics and its neighbours). */
+export class ServerMetrics {
+  /** Other parts of this process count here, too. */
+  readonly metrics = new Metrics();
+  readonly #requests: Counter;
+  readonly #durations: Histogram;
+  readonly #watchEvents: Counter;
+  readonly #inflight = { mutating: 0, readOnly: 0 };
+
+  constructor(deps: { store: Store; clock: Clock; longRunning: ReadonlyMap<unknown, ApiRequest> }) {
+    const { metrics } = this;
+    this.#requests = metrics.counter('apiserver_request_total', '[STABLE] Counter of apiserver requests.', [
+      ...requestLabels,
+      'code',
+    ]);
+    this.#durations = metrics.histogram(
+      'apiserver_request_duration_seconds',
+      '[STABLE] Response latency distribution in seconds.',
+      { labelNames: requestLabels, bounds: durationBounds },
+    );
+    this.#watchEvents = metrics.counter(
+      'apiserver_watch_events_total',
+      '[ALPHA] Number of events sent to watch clients.',
+      ['group', 'version', 'resource'],
+    );
+    metrics.gauge(
+      'apiserver_current_inflight_requests',
+      '[STABLE] Number of currently used inflight requests.',
+      ['request_kind'],
+      () => Object.entries(this.#inflight).map(([kind, value]) => ({ labels: [kind], value })),
+    );
+    metrics.gauge(
+      'apiserver_longrunning_requests',
+      '[STABLE] Gauge of all active long-running requests.',
+      ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component'],
+      () => tally([...deps.longRunning.values()].map(longRunningLabels)),
+    );
+    metrics.gauge('apiserver_storage_objects', '[STABLE] Number of stored objects.', ['resource'], () =>
+      [...deps.store.resources()].map((resource) => ({ labels: [resource], value: deps.store.count(resource) })),
+    );
+    countProcess(metrics, deps.clock.now());
+  }
+
+  /** A request begins; the result is called when it has been answered. */
+  begin(attributes: Attributes, dryRun: string, nowMs: number): (code: number, nowMs: number) => void {
+    const kind = mutating.has(attributes.verb) ? 'mutating' : 'readOnly';
+    this.#inflight[kind]++;
+    return (code, endMs) => {
+      this.#inflight[kind]--;
+      const labels = labelsOf(attributes, dryRun);
+      this.#requests.add([...labels, String(code)]);
+      // How long a watch stands says nothing of how long it took.
+      if (attributes.verb !== 'watch') this.#durations.observe(labels, (endMs - nowMs) / 1000);
+    };
+  }
+
+  /** Counts the events of one watch. */
+  watchEvents({ endpoint }: ApiRequest): (count: number) => void {
+    const { group, version, resource } = endpoint.kind;
+    return this.#watchEvents.of([group, version, resource]);
+  }
+
+  /** What stands in front of the server, by priority level. */
+  observe(flowControl: FlowControl): void {
+    const gauge = (name: string, help: string, read: (level: FlowControl['levels'][number]) => number | undefined) =>
+      this.metrics.gauge(`apiserver_flowcontrol_${name}`, help, ['priority_level'], () =>
+        flowControl.levels.flatMap((level): Sample[] => {
+          const value = read(level);
+          return value === undefined ? [] : [{ labels: [level.name], value }];
+        }),
+      );
+    gauge('nominal_limit_seats', '[BETA] Seats that a level is entitled to.', ({ bounds }) => bounds.nominal);
+    gauge('current_limit_seats', '[ALPHA] Seats that a level has now.', ({ queue }) => queue?.config.seats);
+    gauge('current_executing_seats', '[BETA] Seats in use.', ({ queue }) => queue?.inUse);
+    gauge('current_executing_requests', '[BETA] Requests that run.', ({ queue }) => queue?.executing);
+    gauge('current_inqueue_requests', '[BETA] Requests that wait.', ({ queue }) => queue?.waiting);
+  }
+}
+
+function labelsOf(attributes: Attributes, dryRun: string): string[] {
+  const verb = verbs[attributes.verb] ?? attributes.verb.toUpperCase();
+  if (!isResource(attributes)) return [verb, dryRun, '', '', '', '', '', 'apiserver'];
+  const { group, version = '', resource, subresource = '' } = attributes;
+  return [verb, dryRun, group, version, resource, subresource, scopeOf(attributes), 'apiserver'];
+}
+
+const scopeOf = ({ name, namespace }: { name?: string; namespace?: string }): string =>
+  name ? 'resource' : namespace ? 'namespace' : 'cluster';
+
+function longRunningLabels(request: ApiRequest): string[] {
+  const { group, version, resource } = request.endpoint.kind;
+  return [request.verb.toUpperCase(), group, version, resource, request.subresource, scopeOf(request), 'apiserver'];
+}
+
+/** How often each set of labels occurs. */
+function tally(all: readonly string[][]): Sample[] {
+  const counts = new Map<string, { labels: string[]; value: number }>();
+  for (const labels of all) {
+    const key = labels.join('\u0000');
+    const sample = counts.get(key) ?? { labels, value: 0 };
+    sample.value++;
+    counts.set(key, sample);
+  }
+  return [...counts.values()];
+}
+
+function countProcess(metrics: Metrics, startedMs: number): void {
+  const figure = (name: string, help: string, read: () => number) =>
+    metrics.gauge(name, help, [], () => [{ labels: [], value: read() }]);
+  figure('process_resident_memory_bytes', 'Resident memory size in bytes.', () => process.memoryUsage.rss());
+  figure('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', () =>
+    Math.round(startedMs / 1000),
+  );
+  figure('process_open_fds', 'Number of open file descriptors.', () => readdirSync('/proc/self/fd').length);
+  figure('process_cpu_seconds_total', 'Total user and system CPU time spent in seconds.', () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+}

@@ -1,0 +1,127 @@
+/** Figures in Prometheus' text format (0.0.4). No timers: what changes by itself is read when somebody asks. */
+
+export interface Sample {
+  labels: readonly string[];
+  value: number;
+}
+
+/** More series than this are not kept: names that clients choose must not fill the memory. */
+const maxSeries = 10_000;
+
+interface Family {
+  lines(): string[];
+}
+
+const escaped = (value: string): string =>
+  value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
+
+const labelled = (name: string, names: readonly string[], values: readonly string[]): string =>
+  names.length === 0 ? name : `${name}{${names.map((n, i) => `${n}="${escaped(values[i] ?? '')}"`).join(',')}}`;
+
+/** Series by their label values; undefined when there are too many. */
+class Series<T> {
+  readonly #byLabels = new Map<string, { labels: readonly string[]; state: T }>();
+  readonly #fresh: () => T;
+
+  constructor(fresh: () => T) {
+    this.#fresh = fresh;
+  }
+
+  of(labels: readonly string[]): T | undefined {
+    const key = labels.join('\u0000');
+    const known = this.#byLabels.get(key);
+    if (known) return known.state;
+    if (this.#byLabels.size >= maxSeries) return undefined;
+    const state = this.#fresh();
+    this.#byLabels.set(key, { labels, state });
+    return state;
+  }
+
+  all(): Iterable<{ labels: readonly string[]; state: T }> {
+    return this.#byLabels.values();
+  }
+}
+
+export interface Counter {
+  add(labels: readonly string[], by?: number): void;
+  /** The same for one series, found once. */
+  of(labels: readonly string[]): (by: number) => void;
+}
+
+export interface Histogram {
+  observe(labels: readonly string[], value: number): void;
+}
+
+/** What a program counts, by upstream's names where there are such. */
+export class Metrics {
+  readonly #families: Family[] = [];
+
+  counter(name: string, help: string, labelNames: readonly string[]): Counter {
+    const series = new Series(() => ({ value: 0 }));
+    this.#add(name, { help, type: 'counter' }, () =>
+      [...series.all()].map(({ labels, state }) => `${labelled(name, labelNames, labels)} ${state.value}`),
+    );
+    const of = (labels: readonly string[]) => {
+      const state = series.of(labels);
+      return (by: number) => {
+        if (state) state.value += by;
+      };
+    };
+    return { add: (labels, by = 1) => of(labels)(by), of };
+  }
+
+  /** `read` is called when somebody asks. */
+  gauge(name: string, help: string, labelNames: readonly string[], read: () => Iterable<Sample>): void {
+    this.#add(name, { help, type: 'gauge' }, () =>
+      [...read()].map(({ labels, value }) => `${labelled(name, labelNames, labels)} ${value}`),
+    );
+  }
+
+  /** `bounds`: upper ends of the buckets, in order. */
+  histogram(
+    name: string,
+    help: string,
+    { labelNames, bounds }: { labelNames: readonly string[]; bounds: readonly number[] },
+  ): Histogram {
+    const series = new Series(() => ({ counts: new Float64Array(bounds.length + 1), sum: 0 }));
+    this.#add(name, { help, type: 'histogram' }, () =>
+      [...series.all()].flatMap(({ labels, state }) => {
+        let below = 0;
+        const buckets = [...bounds, Number.POSITIVE_INFINITY].map((bound, i) => {
+          below += state.counts[i] ?? 0;
+          const le = bound === Number.POSITIVE_INFINITY ? '+Inf' : String(bound);
+          return `${labelled(`${name}_bucket`, [...labelNames, 'le'], [...labels, le])} ${below}`;
+        });
+        const ends = [`${labelled(`${name}_sum`, labelNames, labels)} ${state.sum}`];
+        return [...buckets, ...ends, `${labelled(`${name}_count`, labelNames, labels)} ${below}`];
+      }),
+    );
+    return {
+      observe(labels, value) {
+        const state = series.of(labels);
+        if (!state) return;
+        let i = 0;
+        while (i < bounds.length && value > (bounds[i] as number)) i++;
+        state.counts[i] = (state.counts[i] ?? 0) + 1;
+        state.sum += value;
+      },
+    };
+  }
+
+  /** All of it, in the order in which it was named. */
+  text(): string {
+    return this.#families
+      .flatMap((family) => family.lines())
+      .map((line) => `${line}\n`)
+      .join('');
+  }
+
+  #add(name: string, { help, type }: { help: string; type: string }, samples: () => string[]): void {
+    this.#families.push({
+      lines() {
+        const lines = samples();
+        return lines.length === 0 ? [] : [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines];
+      },
+    });
+  }
+}
