@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Pod } from '../../src/api/generated/types.ts';
 import { outputOf, runCommand } from '../../src/host/command.ts';
-import { RealCluster } from '../lifecycle/real-cluster.ts';
+import { fetchText, RealCluster } from '../lifecycle/real-cluster.ts';
 import { clusterIp, expectAllReachAll, inPod, runOnEveryNode, webPods } from './web.ts';
 
 const namespace = 'kt-far';
@@ -62,6 +62,9 @@ describe('a machine that joins', () => {
       `Address: ${await clusterIp(cluster)}`,
     );
     expect(await inPod(cluster, there.name, 'nc -w 5 kubernetes.default 443 -e true && echo open')).toBe('open\n');
+    // This machine reaches it through whichever node is its way to pods, the API server too.
+    expect(await fetchText(`${there.podIp}:8080`)).toBe(there.name);
+    expect(await cluster.kubectl('logs', there.name)).toBe('');
     // Room for the envelope is found on the link of 1400: no packet is broken up on the way.
     expect(await inPod(cluster, there.name, 'cat /sys/class/net/eth0/mtu')).toBe('1350\n');
     const big = await inPod(cluster, there.name, `ping -c 1 -w 5 -s 1322 ${here.podIp}`);
