@@ -46,9 +46,9 @@ describe('a node that is lost', () => {
     const file = join(cluster.userHome, 'short.json');
     writeFileSync(file, manifest);
     await cluster.kubectl('apply', '-f', file);
-    await cluster.kubectl('rollout', 'status', 'deployment', 'short', '--timeout=60s');
-  }, 180_000);
-  afterAll(() => cluster.purge(), 120_000);
+    await cluster.kubectl('rollout', 'status', 'deployment', 'short', '--timeout=240s');
+  });
+  afterAll(() => cluster.purge());
 
   const pods = async (): Promise<Pod[]> => (await cluster.object<{ items: Pod[] }>('pods', '-l', 'app=short')).items;
   const podsOn = async (node: string) => (await pods()).filter(({ spec }) => spec?.nodeName === node);
@@ -78,13 +78,13 @@ describe('a node that is lost', () => {
     const before = (await containerProcesses('n-loss')).filter((line) => line.includes('/node2/'));
     await cluster.ok('node partition', 'node2');
 
-    await cluster.kubectl('wait', 'node/node2', '--for=condition=Ready=Unknown', '--timeout=70s');
+    await cluster.kubectl('wait', 'node/node2', '--for=condition=Ready=Unknown', '--timeout=240s');
     expect(await ready('node2')).toMatchObject({
       reason: 'NodeStatusUnknown',
       message: 'Kubelet stopped posting node status.',
     });
     // kubectl wait does not count a condition that is older than the deletion, which follows soon.
-    await expect.poll(() => isReady(name), { timeout: 10_000 }).toBe('False');
+    await expect.poll(() => isReady(name), { timeout: 120_000 }).toBe('False');
     expect(await taints('node2')).toEqual([
       'node.kubernetes.io/unreachable:NoExecute',
       'node.kubernetes.io/unreachable:NoSchedule',
@@ -92,8 +92,8 @@ describe('a node that is lost', () => {
     expect(await events('NodeNotReady')).toContain('Node node2: Node node2 status is now: NodeNotReady');
 
     // Three seconds later it is given up; another one takes its place, and it cannot end while nobody tells its node.
-    await cluster.kubectl('wait', `pod/${name}`, '--for=jsonpath={.metadata.deletionTimestamp}', '--timeout=20s');
-    await cluster.kubectl('rollout', 'status', 'deployment', 'short', '--timeout=30s');
+    await cluster.kubectl('wait', `pod/${name}`, '--for=jsonpath={.metadata.deletionTimestamp}', '--timeout=120s');
+    await cluster.kubectl('rollout', 'status', 'deployment', 'short', '--timeout=120s');
     expect(await events('TaintManagerEviction')).toContain(`Pod ${name}: Marking for deletion Pod default/${name}`);
     const now = await pods();
     expect(now.find(({ metadata }) => metadata.uid === uid)?.status.phase).toBe('Running');
@@ -105,20 +105,20 @@ describe('a node that is lost', () => {
     expect((await cluster.status()).nodes).toContainEqual(expect.objectContaining({ name: 'node2', cutOff: true }));
 
     await cluster.ok('node heal', 'node2');
-    await cluster.kubectl('wait', 'node/node2', '--for=condition=Ready', '--timeout=60s');
+    await cluster.kubectl('wait', 'node/node2', '--for=condition=Ready', '--timeout=240s');
     // Now it hears of it.
-    await cluster.kubectl('wait', `pod/${name}`, '--for=delete', '--timeout=30s');
-    await expect.poll(() => taints('node2'), { timeout: 10_000 }).toEqual([]);
+    await cluster.kubectl('wait', `pod/${name}`, '--for=delete', '--timeout=120s');
+    await expect.poll(() => taints('node2'), { timeout: 120_000 }).toEqual([]);
     await expect
       .poll(async () => (await containerProcesses('n-loss')).filter((line) => line.includes(uid ?? '')), {
-        timeout: 10_000,
+        timeout: 120_000,
       })
       .toEqual([]);
     // It takes pods again.
     await cluster.kubectl('scale', 'deployment', 'short', '--replicas=6');
-    await cluster.kubectl('rollout', 'status', 'deployment', 'short', '--timeout=60s');
+    await cluster.kubectl('rollout', 'status', 'deployment', 'short', '--timeout=240s');
     expect((await podsOn('node2')).length).toBeGreaterThan(0);
-  }, 240_000);
+  });
 
   it('by its end: its pods are replaced; started again it comes back with its address, and lets go of them', async () => {
     const before = await node('node3');
@@ -128,14 +128,14 @@ describe('a node that is lost', () => {
     const patient = { spec: { nodeName: 'node3', terminationGracePeriodSeconds: 1 } };
     const image = ['--image', 'knarr.local/busybox:1', '--overrides', JSON.stringify(patient)];
     await cluster.kubectl('run', 'patient', ...image, '--', 'sleep', '3600');
-    await cluster.kubectl('wait', 'pod/patient', '--for=condition=Ready', '--timeout=30s');
+    await cluster.kubectl('wait', 'pod/patient', '--for=condition=Ready', '--timeout=120s');
 
     await cluster.ok('node stop', 'node3');
     expect((await containerProcesses('n-loss')).filter((line) => line.includes('/node3/'))).toEqual([]);
-    await cluster.kubectl('wait', 'node/node3', '--for=condition=Ready=Unknown', '--timeout=70s');
+    await cluster.kubectl('wait', 'node/node3', '--for=condition=Ready=Unknown', '--timeout=240s');
     for (const name of gone)
-      await cluster.kubectl('wait', `pod/${name}`, '--for=jsonpath={.metadata.deletionTimestamp}', '--timeout=20s');
-    await cluster.kubectl('rollout', 'status', 'deployment', 'short', '--timeout=30s');
+      await cluster.kubectl('wait', `pod/${name}`, '--for=jsonpath={.metadata.deletionTimestamp}', '--timeout=120s');
+    await cluster.kubectl('rollout', 'status', 'deployment', 'short', '--timeout=120s');
     const others = (await pods()).filter(({ metadata }) => !metadata.deletionTimestamp);
     expect(others).toHaveLength(6);
     await expectOnly(others.map(({ metadata }) => metadata.name));
@@ -147,10 +147,10 @@ describe('a node that is lost', () => {
       before.spec.podCIDR,
       before.status.addresses,
     ]);
-    for (const name of gone) await cluster.kubectl('wait', `pod/${name}`, '--for=delete', '--timeout=30s');
-    await cluster.kubectl('wait', 'pod/patient', '--for=condition=Ready', '--timeout=60s');
+    for (const name of gone) await cluster.kubectl('wait', `pod/${name}`, '--for=delete', '--timeout=120s');
+    await cluster.kubectl('wait', 'pod/patient', '--for=condition=Ready', '--timeout=240s');
     const { status } = await cluster.object<Pod>('pod', 'patient');
     expect(status.containerStatuses?.[0]).toMatchObject({ restartCount: 1, lastState: { terminated: {} } });
     expect(await cluster.status()).toMatchObject({ healthy: true, problems: [] });
-  }, 240_000);
+  });
 });

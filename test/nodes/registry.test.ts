@@ -35,15 +35,15 @@ describe('a registry of the cluster', () => {
   beforeAll(async () => {
     cluster = await RealCluster.watched('n-reg');
     await cluster.up('--no-demo', '--nodes', '2', '--registry');
-  }, 240_000);
-  afterAll(() => cluster.purge(), 120_000);
+  });
+  afterAll(() => cluster.purge());
 
   const runs = async (node: string, image: string) => {
     const container = { name: 'c', image, imagePullPolicy: 'Always', command: ['sh', '-c', 'cat /etc/passwd'] };
     const spec = { nodeName: node, restartPolicy: 'Never', containers: [container] };
     const name = `from-${node}`;
     await cluster.kubectl('run', name, '--image', image, '--restart=Never', '--overrides', JSON.stringify({ spec }));
-    await cluster.kubectl('wait', `pod/${name}`, '--for=jsonpath={.status.phase}=Succeeded', '--timeout=60s');
+    await cluster.kubectl('wait', `pod/${name}`, '--for=jsonpath={.status.phase}=Succeeded', '--timeout=240s');
     const { status } = await cluster.object<Pod>('pod', name);
     await cluster.kubectl('delete', 'pod', name, '--now');
     return status.containerStatuses?.[0]?.imageID;
@@ -70,5 +70,5 @@ describe('a registry of the cluster', () => {
     expect(await runs('node2', `${registry}/team/app@${digest}`)).toBe(`${registry}/team/app@${digest}`);
     await cluster.ok('down', '--purge');
     expect(await cluster.leftovers(index)).toEqual([]);
-  }, 240_000);
+  });
 });

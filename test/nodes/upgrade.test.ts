@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await now.purge();
   before.remove();
-}, 120_000);
+});
 
 const pods = async () =>
   (await now.object<{ items: Pod[] }>('pods', '-l', 'app=web')).items.filter(
@@ -41,10 +41,10 @@ it('an upgrade empties each node before it replaces its agent, within the disrup
   // Kept from pods before, kept from pods after; the other one is not.
   const { items } = await now.object<{ items: Node[] }>('nodes');
   expect(items.map(({ spec }) => spec.unschedulable ?? false)).toEqual([false, false, true]);
-  await now.kubectl('rollout', 'status', 'deployment', 'web', '--timeout=60s');
+  await now.kubectl('rollout', 'status', 'deployment', 'web', '--timeout=240s');
   const after = await pods();
   expect(after).toHaveLength(2);
   expect(after.filter(({ metadata }) => uids.includes(metadata.uid))).toEqual([]);
   expect(after.map(({ metadata }) => metadata.name)).toContain(await fetchText(address));
   expect(await now.ok('upgrade')).toContain(`All of it is knarr ${version} already.`);
-}, 240_000);
+});

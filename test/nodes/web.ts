@@ -49,7 +49,7 @@ export async function runOnEveryNode(cluster: RealCluster): Promise<void> {
   const file = join(cluster.userHome, 'web.json');
   writeFileSync(file, manifest);
   await cluster.kubectl('apply', '-f', file);
-  await cluster.kubectl('rollout', 'status', 'daemonset', 'web', '--timeout=60s');
+  await cluster.kubectl('rollout', 'status', 'daemonset', 'web', '--timeout=240s');
 }
 
 export async function webPods(cluster: RealCluster): Promise<WebPod[]> {
@@ -84,9 +84,9 @@ export async function expectAllReachAll(cluster: RealCluster): Promise<void> {
   const pods = await webPods(cluster);
   const names = pods.map(({ name }) => name).sort();
   for (const { name } of pods) {
-    const direct = pods.map(({ podIp }) => `timeout 5 wget -qO- http://${podIp}:8080/`).join(' && ');
+    const direct = pods.map(({ podIp }) => `timeout 30 wget -qO- http://${podIp}:8080/`).join(' && ');
     expect((await inPod(cluster, name, direct)).trim().split('\n').sort()).toEqual(names);
-    const byName = await inPod(cluster, name, 'for i in $(seq 40); do timeout 5 wget -qO- http://web.default/; done');
+    const byName = await inPod(cluster, name, 'for i in $(seq 40); do timeout 30 wget -qO- http://web.default/; done');
     expect([...new Set(byName.trim().split('\n'))].sort()).toEqual(names);
   }
 }
