@@ -1,12 +1,13 @@
 import { sameWords, type VersionConversion } from './conversion.ts';
 import type { KubeObject } from './resource.ts';
+import { schema } from './schema/schema.ts';
 import type { Strategy } from './strategy.ts';
 
 /**
  * The behaviour of a kind, for its objects in another version: it is written once, for the stored one. Errors name the
- * fields of that version, as Kubernetes' do.
+ * fields of that version, as Kubernetes' do. `type`: the version's own in the schema.
  */
-export function versionedStrategy(strategy: Strategy, conversion: VersionConversion): Strategy {
+export function versionedStrategy(strategy: Strategy, conversion: VersionConversion, type: string): Strategy {
   if (conversion === sameWords) return strategy;
   const { toStored } = conversion;
   const { cells, validate, validateCreate, validateUpdate, validateStatusUpdate, warnings, rowConditions } = strategy;
@@ -14,7 +15,7 @@ export function versionedStrategy(strategy: Strategy, conversion: VersionConvers
   const edit = (object: KubeObject, change: (stored: KubeObject) => void): void => {
     const stored = structuredClone(toStored(object));
     change(stored);
-    become(object, conversion.fromStored(stored));
+    become(object, schema.codecFor(type).decode(conversion.fromStored(stored)).object as KubeObject);
   };
   return {
     ...strategy,

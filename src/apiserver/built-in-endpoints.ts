@@ -86,7 +86,7 @@ function endpointOf(kind: Kind, objects: ObjectCodec): Endpoint {
   const own = { ...strategies[resource], ...validationRules[resource] };
   // Events of events.k8s.io have rules of their own, though they are stored as the others.
   const rules = groupResource(kind) === resource ? {} : validationRules[groupResource(kind)];
-  const strategy = { ...versionedStrategy(own, conversionOf(kind) ?? sameWords), ...rules };
+  const strategy = { ...versionedStrategy(own, conversionOf(kind) ?? sameWords, kind.type), ...rules };
   const mainType = builtInType(main, own);
   const type = main === kind ? mainType : typeInVersion(kind, main, { type: builtInType(kind, strategy), mainType });
   const fieldPaths = fieldPathsOf(kind);

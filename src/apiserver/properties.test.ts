@@ -90,6 +90,13 @@ describe('apply', () => {
   });
 });
 
+it('an apply takes the last of its labels away, and leaves the name', async () => {
+  const name = fresh();
+  await apply(name, 'one', { data: { a: '1' }, labels: { b: '2' } });
+  const { metadata, data: members } = await apply(name, 'one', { data: { a: '1' } });
+  expect([metadata.name, metadata.labels, members]).toEqual([name, undefined, { a: '1' }]);
+});
+
 /** The merge patch (RFC 7386) that makes `b` of `a`, one level deep. */
 const difference = (a: Record<string, string>, b: Record<string, string>): Record<string, string | null> => ({
   ...Object.fromEntries(Object.keys(a).map((name) => [name, b[name] ?? null])),

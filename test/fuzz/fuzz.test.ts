@@ -48,7 +48,11 @@ async function ask(request: RawRequest): Promise<string | undefined> {
   const hang = new Promise<string>((resolve) => {
     cancel = setTimeout(() => resolve(`no answer within ${hangMs} ms`), hangMs);
   });
-  const answered = server.send(request).then(fault, (error: Error) => error.message);
+  // A connection is closed after many frames that are not valid, which is the protocol's own defence: another is opened.
+  const send = () => server.send(request).then(fault);
+  const answered = send()
+    .catch(send)
+    .catch((error: Error) => error.message);
   const found = await Promise.race([answered, hang]);
   clearTimeout(cancel);
   return found;

@@ -3,6 +3,9 @@ import { templateWarnings } from '../core/pod-warnings.ts';
 import type { Job, ObjectMeta } from '../generated/types.ts';
 import { type CellRule, age, columns, name, selectorAt, since } from '../meta/columns.ts';
 import { humanDuration } from '../meta/human-duration.ts';
+import { sortedMembers } from '../meta/json.ts';
+import { inSchemaOrder } from '../schema/defaults.ts';
+import { schema } from '../schema/schema.ts';
 import { defineStrategy } from '../strategy.ts';
 
 /** Labels of a job's pods; those without a prefix are kept for old readers. */
@@ -15,9 +18,11 @@ function ownSelector(job: Job): void {
   const own = { 'job-name': job.metadata.name, [nameLabel]: job.metadata.name, 'controller-uid': uid, [uidLabel]: uid };
   const { metadata } = job.spec.template;
   // Labels that the writer set stay: validation tells them when they are wrong.
-  job.spec.template.metadata = { ...metadata, labels: { ...own, ...metadata?.labels } } as ObjectMeta;
+  const labels = sortedMembers({ ...own, ...metadata?.labels }) as Record<string, string>;
+  job.spec.template.metadata = { ...metadata, labels } as ObjectMeta;
   const { selector } = job.spec;
   job.spec.selector = { ...selector, matchLabels: { [uidLabel]: uid, ...selector?.matchLabels } };
+  job.spec = inSchemaOrder(schema, 'io.k8s.api.batch.v1.JobSpec', job.spec) as Job['spec'];
 }
 
 const status: CellRule<Job> = ({ metadata, status }) => {
@@ -46,6 +51,9 @@ const duration: CellRule<Job> = ({ status: { startTime, completionTime } }, nowM
 export const job = defineStrategy<Job>({
   prepareForCreate(job) {
     if (!job.spec.manualSelector) ownSelector(job);
+    // What is read is read with defaults, and a job without labels has those of its pods.
+    const { labels } = job.spec.template.metadata ?? {};
+    if (labels && !Object.keys(job.metadata.labels ?? {}).length) job.metadata.labels = { ...labels };
   },
   warnings: ({ spec }) => templateWarnings(spec.template),
   cells: columns<Job>({

@@ -73,7 +73,7 @@ const since: Rule[] = [
     'other groups, versions and documents',
   ],
   [
-    /-(?:ReplicationController|Event|DaemonSet|ds-rolling|CSINode|CustomResourceDefinition|APIService|HorizontalPodAutoscaler-v2beta2|RoleBinding|ClusterRoleBinding|Ingress|EndpointSlice)$/,
+    /-(?:ReplicationController|Event|DaemonSet|ds-rolling|CSINode|CustomResourceDefinition|APIService|HorizontalPodAutoscaler-(?:v1|v2beta2)|RoleBinding|ClusterRoleBinding|Ingress|EndpointSlice)$|richer\/get-hpa-as-v2beta2$/,
     'since',
     'newer types: atomic members, later fields',
   ],
@@ -102,10 +102,7 @@ const place: Rule[] = [
 const gap: Rule[] = [
   [/^errors\/403\/quota/, 'gap', 'the ResourceQuota admission plugin'],
   [/proxy-/, 'gap', 'the proxy subresources'],
-  [/HorizontalPodAutoscaler-v1$|hpa-as-v2beta2|^errors\/422\/hpa$/, 'gap', 'autoscaling/v1 is not served'],
-  [/event-as-events-v1/, 'gap', 'events.k8s.io does not show core events'],
   [/^errors\/422\/(?:crd|vwc)/, 'gap', 'rules of definitions and webhooks'],
-  [/warn-componentstatus/, 'gap', 'component statuses'],
   [/^discovery\/(?:health|methods)|^errors\/404\/(?:group|version|path)/, 'gap', 'paths that are no resources'],
   [/bad-yaml|patch-apply-cm-json/, 'gap', "YAML errors are another parser's"],
   [/bad-rv-put/, 'gap', 'the words differ by verb'],

@@ -92,12 +92,19 @@ export async function startTestServer(
   const { cert, key } = pki.apiserver;
   const port = await api.listen({ hosts: ['127.0.0.1'], port: 0, cert, key, ca: pki.ca.cert });
   const url = `https://127.0.0.1:${port}`;
-  const known = connect(url, { ca: pki.ca.cert, cert: pki.admin.cert, key: pki.admin.key });
-  const unknown = connect(url, { ca: pki.ca.cert });
+  const trust = { ca: pki.ca.cert };
+  const asAdmin = () => connect(url, { ...trust, cert: pki.admin.cert, key: pki.admin.key });
+  let known = asAdmin();
+  let unknown = connect(url, trust);
+  /** As clients do: a connection that ended is opened again. */
+  const session = (request: RawRequest): ClientHttp2Session => {
+    if (request.anonymous) return unknown.destroyed ? (unknown = connect(url, trust)) : unknown;
+    return known.destroyed ? (known = asAdmin()) : known;
+  };
   return {
     api,
     admin: createClient(api.transportFor({ name: 'admin', groups: [mastersGroup, allAuthenticated] }, 'unknown')),
-    send: (request) => send(request.anonymous ? unknown : known, request),
+    send: (request) => send(session(request), request),
     tls: { port, ca: pki.ca.cert, cert: pki.admin.cert, key: pki.admin.key },
     async close() {
       await api.close();

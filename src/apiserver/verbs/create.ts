@@ -16,10 +16,26 @@ const suffixLength = 5;
 /** POST to a collection. */
 export async function create(context: ApiContext, request: ApiRequest): Promise<Answer> {
   checkWriteOptions(request);
-  const object = decodeObject(request, request.endpoint, request.body);
-  checkIdentity(request, object);
-  return createObject(context, request, object);
+  const made = (warn: ApiRequest['warn']): KubeObject => {
+    const object = decodeObject({ ...request, warn }, request.endpoint, request.body);
+    checkIdentity(request, object);
+    return object;
+  };
+  let object = made(request.warn);
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await createObject(context, request, object);
+    } catch (error) {
+      if (!(error instanceof NameTaken)) throw error;
+      if (attempt === maxNameAttempts) throw nameConflict(request.endpoint.kind, error.message);
+      // Another name may mean other content: it is made anew.
+      object = made(() => {});
+    }
+  }
 }
+
+/** A name that the server made is one that there is already. */
+class NameTaken extends Error {}
 
 /** From a decoded, defaulted object of the writer's own to a stored one: admission, system fields, rules, commit. */
 export async function createObject(context: ApiContext, request: ApiRequest, object: KubeObject): Promise<Answer> {
@@ -30,26 +46,23 @@ export async function createObject(context: ApiContext, request: ApiRequest, obj
   // What admission and the strategy fill in belongs to nobody.
   recordManagers(context, request, { object, old: undefined });
   await context.admission.admit(admission);
+  const { metadata } = object;
+  const isGenerated = !metadata.name && Boolean(metadata.generateName);
+  if (isGenerated) metadata.name = generateName(context, metadata.generateName as string);
   prepare(context, request, object);
-  const generated = !object.metadata.name && object.metadata.generateName;
-  for (let attempt = 1; ; attempt++) {
-    if (generated) object.metadata.name = generateName(context, object.metadata.generateName as string);
-    validateNew(endpoint, object);
-    await context.admission.validate(admission);
-    const key = object.metadata.namespace
-      ? `${object.metadata.namespace}/${object.metadata.name}`
-      : object.metadata.name;
-    const stored = await endpoint.representation.store(object);
-    const taken = context.store.head(endpoint.resource, key);
-    if (!taken) {
-      const also = writesWithObject(context, endpoint, { object, old: undefined, dryRun });
-      return commitObject(context, request, { key, object, stored, dryRun, code: 201, also });
-    }
-    if (generated && attempt < maxNameAttempts) continue;
-    if (object.metadata.generateName) throw nameConflict(endpoint.kind, object.metadata.name);
-    const deleting = context.objects.read(taken).metadata.deletionTimestamp !== undefined;
-    throw alreadyExists(endpoint.kind, object.metadata.name, deleting);
+  validateNew(endpoint, object);
+  await context.admission.validate(admission);
+  const key = metadata.namespace ? `${metadata.namespace}/${metadata.name}` : metadata.name;
+  const stored = await endpoint.representation.store(object);
+  const taken = context.store.head(endpoint.resource, key);
+  if (!taken) {
+    const also = writesWithObject(context, endpoint, { object, old: undefined, dryRun });
+    return commitObject(context, request, { key, object, stored, dryRun, code: 201, also });
   }
+  if (isGenerated) throw new NameTaken(metadata.name);
+  if (metadata.generateName) throw nameConflict(endpoint.kind, metadata.name);
+  const deleting = context.objects.read(taken).metadata.deletionTimestamp !== undefined;
+  throw alreadyExists(endpoint.kind, metadata.name, deleting);
 }
 
 function prepare(context: ApiContext, request: ApiRequest, object: KubeObject): void {

@@ -153,3 +153,18 @@ describe('writes', () => {
     expect(different.message).toBe('Non-matching dry-run options in request and content: [All] and [X]');
   });
 });
+
+it('a name that the server makes is known to what depends on it', async () => {
+  const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'x' }] } };
+  const job = { metadata: { generateName: 'work-' }, spec: { template } };
+  const { metadata, spec } = await ask('POST', '/apis/batch/v1/namespaces/t/jobs', job);
+  expect(metadata.name).toMatch(/^work-[a-z0-9]{5}$/);
+  expect(spec.template.metadata.labels['batch.kubernetes.io/job-name']).toBe(metadata.name);
+  expect(metadata.labels).toEqual(spec.template.metadata.labels);
+});
+
+it('a secret may have a key with nothing behind it', async () => {
+  const secret = { metadata: { name: 'tls' }, type: 'kubernetes.io/tls', data: { 'tls.crt': 'YQ==', 'tls.key': null } };
+  const answer = await send('POST', '/api/v1/namespaces/t/secrets', secret);
+  expect(answer.status).toBe(201);
+});
