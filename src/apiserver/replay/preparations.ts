@@ -40,6 +40,17 @@ export const namespacesOf: Record<string, string[]> = {
   watch: ['wat'],
 };
 
+const hard = { configmaps: '3', 'requests.cpu': '1' };
+/** What the quota controller has counted. */
+const fullQuota: Step[] = [
+  ['POST', core('err', 'resourcequotas'), { metadata: at('q'), spec: { hard } }],
+  [
+    'PATCH',
+    core('err', 'resourcequotas/q/status'),
+    { status: { hard, used: { configmaps: '3', 'requests.cpu': '0' } } },
+  ],
+];
+
 const janesRole: Step[] = [
   [
     'POST',
@@ -195,7 +206,8 @@ export const preparations: Record<string, Record<string, Step[]>> = {
   },
   errors: {
     'user-allowed': janesRole,
-    'limitrange-max': [limits],
+    'quota-exceeded-0': fullQuota,
+    'limitrange-max': [['DELETE', core('err', 'resourcequotas/q')], limits],
     'immutable-pod-spec': [['DELETE', core('err', 'limitranges/l')], ...immutables],
   },
   patch: {

@@ -35,6 +35,7 @@ const since: Rule[] = [
     'patches are decoded strictly',
   ],
   [/^errors\/(?:401|409\/(?:generateName|svc))|^discovery\/discovery\/get_version/, 'since', 'this release'],
+  [/^errors\/403\/quota-must-specify/, 'since', 'the containers are named'],
   [/^errors\/406/, 'since', 'the router lists what it has'],
   [
     /^patch\/json-patch\/json-(?:replace-missing|escape|empty)|^patch\/merge-patch\/merge-(?:set-null|noop|labels-null|dryrun)/,
@@ -100,12 +101,10 @@ const place: Rule[] = [
 ];
 
 const gap: Rule[] = [
-  [/^errors\/403\/quota/, 'gap', 'the ResourceQuota admission plugin'],
   [/proxy-/, 'gap', 'the proxy subresources'],
   [/^errors\/422\/(?:crd|vwc)/, 'gap', 'rules of definitions and webhooks'],
   [/^discovery\/(?:health|methods)|^errors\/404\/(?:group|version|path)/, 'gap', 'paths that are no resources'],
   [/bad-yaml|patch-apply-cm-json/, 'gap', "YAML errors are another parser's"],
-  [/bad-rv-put/, 'gap', 'the words differ by verb'],
   [/-PersistentVolume(?:Claim)?$/, 'gap', 'protection of volumes in use'],
   [/^errors\/422-immutable\/immutable-node/, 'gap', 'the second cause'],
 ];

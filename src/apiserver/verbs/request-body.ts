@@ -121,15 +121,21 @@ export function checkIdentity(request: ApiRequest, object: KubeObject): void {
   metadata.namespace = request.namespace;
 }
 
-/** A resourceVersion as a number; what is not one is the server's error in Kubernetes, so it is here. */
-export function parseResourceVersion(text: string): number {
+/**
+ * A resourceVersion as a number; what is not one is the server's error in Kubernetes, so it is here. `where`: what is said
+ * before, for a version that is no field of an object.
+ */
+export function parseResourceVersion(
+  text: string,
+  where = `resourceVersion: Invalid value: ${quoted(text)}: `,
+): number {
   if (/^\d+$/.test(text)) return Number(text);
   throw new StatusError({
     kind: 'Status',
     apiVersion: 'v1',
     metadata: {},
     status: 'Failure',
-    message: `resourceVersion: Invalid value: ${quoted(text)}: strconv.ParseUint: parsing ${quoted(text)}: invalid syntax`,
+    message: `${where}strconv.ParseUint: parsing ${quoted(text)}: invalid syntax`,
     code: 500,
   });
 }

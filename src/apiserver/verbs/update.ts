@@ -99,7 +99,7 @@ function checkPreconditions(request: ApiRequest, object: KubeObject, old: KubeOb
     );
   }
   if (metadata.resourceVersion) {
-    parseResourceVersion(metadata.resourceVersion);
+    parseResourceVersion(metadata.resourceVersion, '');
     if (metadata.resourceVersion !== old.metadata.resourceVersion) throw staleObject(kind, request.name);
   } else if (!kind.unconditionalUpdate && request.verb === 'update') {
     // Kubernetes names the resource, not the kind, in this message alone.
