@@ -50,7 +50,8 @@ const add = (what: string, value: number | undefined, row: Omit<Row, 'what' | 'v
 for (let i = 0; i < Number(option('runs', '3')); i++) {
   for (const [name, make] of Object.entries(shapes)) {
     if (only && only !== name) continue;
-    const { name: title, floor, factor } = make(0);
+    const { name: whole, floor, factor } = make(0);
+    const title = share === '1' ? whole : `${whole} (${share} of that)`;
     const [attempts, ofProcessor, p99] = run('alone', name);
     const alone = name === 'basic' ? { bar: 20_000, atLeast: true } : {};
     add(`${title}: alone`, attempts, { unit: '/s', ...alone });
