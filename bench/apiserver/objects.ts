@@ -57,17 +57,16 @@ export function pod(number: number): string {
   });
 }
 
-export const lease = (name: string, renewals: number): string =>
+export const lease = (name: string): string =>
   JSON.stringify({
     apiVersion: 'coordination.k8s.io/v1',
     kind: 'Lease',
     metadata: { name, namespace: 'kube-node-lease' },
-    spec: {
-      holderIdentity: name,
-      leaseDurationSeconds: 40,
-      renewTime: `2026-01-01T00:${String(renewals % 60).padStart(2, '0')}:00.${String(renewals).padStart(6, '0')}Z`,
-    },
+    spec: { holderIdentity: name, leaseDurationSeconds: 40 },
   });
+
+export const renewal = (turn: number): string =>
+  JSON.stringify({ spec: { renewTime: `2026-01-01T00:00:00.${String(turn).padStart(6, '0')}Z` } });
 
 export const event = (node: string, number: number): string =>
   JSON.stringify({
