@@ -54,12 +54,13 @@ describe('two servers on an etcd of three members', () => {
     cables = await Promise.all([0, 1].map(() => Promise.all(etcd.endpoints.map((url) => Cable.to(url)))));
     const [one, two] = cables.map((of) => ['--etcd', of.map(({ url }) => url).join(',')]);
     const first = await ServerProcess.prepare({ args: one });
+    servers = [first];
     await first.start();
     await first.ready();
     const second = await ServerProcess.prepare({ args: two, joins: first });
+    servers.push(second);
     await second.start();
     await second.ready();
-    servers = [first, second];
     admins = await Promise.all(servers.map((server) => server.client()));
   });
   afterAll(async () => {
