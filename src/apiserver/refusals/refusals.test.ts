@@ -8,7 +8,7 @@ beforeAll(async () => {
   server = await startTestServer({ serving: { runtimeConfig: { 'api/all': true } } });
   runner = new CaseRunner(server);
   await runner.prepare();
-});
+}, 60_000);
 afterAll(() => server.close());
 
 const titleOf = ({ of, was, sub, set, query }: Case): string =>
