@@ -22,8 +22,9 @@ export async function olderBuild(name: string): Promise<OlderBuild> {
   for (const file of ['node_modules', '.cache']) symlinkSync(join(root, file), join(oldRoot, file));
   const program = join(oldRoot, 'dist/knarr.js');
   const text = readFileSync(program, 'utf8');
-  expect(text).toContain(`version: "${version}"`);
-  writeFileSync(program, text.replace(`version: "${version}"`, `version: "${older}"`));
+  const place = `version:"${version}"`;
+  expect(text).toContain(place);
+  writeFileSync(program, text.replace(place, `version:"${older}"`));
   const cluster = new RealCluster(name, { program: [process.execPath, program], env: { KNARR_ROOT: oldRoot } });
   const remove = () => {
     rmSync(cluster.userHome, { recursive: true });
