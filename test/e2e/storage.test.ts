@@ -64,6 +64,7 @@ describe('a claim of no class', () => {
   it('keeps its data when the pod is replaced, each replica its own', async () => {
     const { metadata } = await kubectl.object<Pod>('pod', 'journal-1');
     await kubectl.ok(['delete', 'pod', 'journal-1']);
+    await kubectl.ok(['wait', '--for=create', 'pod/journal-1', '--timeout=60s']);
     await until<Pod>(kubectl, 'pod/journal-1', (pod) => pod.metadata.uid !== metadata.uid && isReady(pod));
     const lines = (await say('journal-1', 'cat /data/journal')).trim().split('\n');
     expect(lines.map((line) => line.split(' ')[0])).toEqual(['journal-1', 'journal-1']);

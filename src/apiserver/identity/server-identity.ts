@@ -75,14 +75,7 @@ export class IdentityKeeper {
     this.#sightings = sightingsOf(items, this.#sightings, clock.now());
     const { endpoints: alive, forgotten } = registered(items, this.#sightings, clock.now());
     // The last one to go leaves its address: there is no better, and it may come back.
-    if (alive.length > 0) {
-      const wanted = serviceEndpoints(alive);
-      await this.#write(endpoints, wanted.endpoints);
-      for (const slice of wanted.slices) await this.#write(endpointslices, slice);
-      const names = new Set(wanted.slices.map(({ metadata }) => metadata.name));
-      for (const slice of (await client.list(endpointslices, slicesOfService)).items)
-        if (!names.has(slice.metadata.name)) await raced(client.delete(endpointslices, keyOf(slice)));
-    }
+    if (alive.length > 0) await publishEndpoints(client, alive);
     for (const lease of forgotten) await raced(client.delete(leases, keyOf(lease)));
   }
 
@@ -95,17 +88,26 @@ export class IdentityKeeper {
     if (!previous) await client.create(leases, lease);
     else await raced(client.update(leases, serves ? (lease as Lease) : withoutEndpoint(lease as Lease)));
   }
+}
 
-  /** A write that changes nothing makes no revision; whoever is second looks again in the next round. */
-  async #write<T extends KubeObject>(resource: Resource<T>, wanted: Manifest<T>): Promise<void> {
-    const { client } = this.#deps;
-    const stored = await raced(client.get(resource, keyOf(wanted as KubeObject)));
-    if (!stored) await client.create(resource, wanted);
-    else
-      await raced(
-        client.update(resource, { ...stored, ...wanted, metadata: { ...stored.metadata, ...wanted.metadata } }),
-      );
-  }
+/** Lets the `kubernetes` service lead to these (`address:port`) and to nothing else. */
+export async function publishEndpoints(client: Client, alive: readonly string[]): Promise<void> {
+  const wanted = serviceEndpoints(alive);
+  await write(client, endpoints, wanted.endpoints);
+  for (const slice of wanted.slices) await write(client, endpointslices, slice);
+  const names = new Set(wanted.slices.map(({ metadata }) => metadata.name));
+  for (const slice of (await client.list(endpointslices, slicesOfService)).items)
+    if (!names.has(slice.metadata.name)) await raced(client.delete(endpointslices, keyOf(slice)));
+}
+
+/** A write that changes nothing makes no revision; whoever is second looks again in the next round. */
+async function write<T extends KubeObject>(client: Client, resource: Resource<T>, wanted: Manifest<T>): Promise<void> {
+  const stored = await raced(client.get(resource, keyOf(wanted as KubeObject)));
+  if (!stored) await client.create(resource, wanted);
+  else
+    await raced(
+      client.update(resource, { ...stored, ...wanted, metadata: { ...stored.metadata, ...wanted.metadata } }),
+    );
 }
 
 /** Undefined when it is not there, or another server was first. */

@@ -1,4 +1,4 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
@@ -15,6 +15,8 @@ export async function writeRegistryHosts(certsDir: string, registry: string): Pr
   for (const name of [`localhost:${port}`, registry]) {
     const dir = join(certsDir, name);
     await mkdir(dir, { recursive: true });
+    // What is there already needs no room on a full disk.
+    if ((await readFile(join(dir, 'hosts.toml'), 'utf8').catch(() => '')) === text) continue;
     await writeFile(join(dir, 'hosts.toml.tmp'), text);
     await rename(join(dir, 'hosts.toml.tmp'), join(dir, 'hosts.toml'));
   }

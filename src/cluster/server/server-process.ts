@@ -6,7 +6,7 @@ import type { ServingOptions } from '../../api/served-versions.ts';
 import { ApiServer } from '../../apiserver/api-server.ts';
 import type { ClusterFacts } from '../../apiserver/bootstrap/cluster-objects.ts';
 import { allAuthenticated, mastersGroup, type UserInfo } from '../../apiserver/authn/user-info.ts';
-import { IdentityKeeper } from '../../apiserver/identity/server-identity.ts';
+import { IdentityKeeper, publishEndpoints } from '../../apiserver/identity/server-identity.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import { type Rng, uuid } from '../../base/rng.ts';
@@ -96,8 +96,10 @@ export async function startServer(
     ca: `${pki.ca.cert}${pki.frontProxy.ca.cert}`,
   });
   const here = { hostname: hostname(), incarnation: uuid(rng), address: network.hostAddress, port };
-  const identity = new IdentityKeeper({ client: own, clock, log }, here);
-  await identity.start();
+  // The only server there can be has nobody to tell that it lives, and writes nothing while nothing happens.
+  const identity = etcd && new IdentityKeeper({ client: own, clock, log }, here);
+  if (identity) await identity.start();
+  else await publishEndpoints(own, [`${here.address}:${port}`]);
   await writeKubeconfig(layout, pki);
   const onRenewed = ({ apiserver, kubeletClient, frontProxy }: ClusterPki) =>
     api.useCertificates({ serving: apiserver, nodes: kubeletClient, frontProxy: frontProxy.client });
@@ -118,7 +120,7 @@ export async function startServer(
       stopRenewal();
       if (ofRegistry) ofRegistry.close();
       loops?.stop();
-      await identity.stop();
+      await identity?.stop();
       await api.close();
     },
   };
