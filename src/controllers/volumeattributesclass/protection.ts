@@ -14,9 +14,10 @@ export const volumeAttributesClassProtection = defineController({
     const classes = context.informer(volumeattributesclasses);
     const claims = context.informer(persistentvolumeclaims);
     const volumes = context.informer(persistentvolumes);
+    claims.addIndex('volumeAttributesClass', classesOfClaim);
+    volumes.addIndex('volumeAttributesClass', classesOfVolume);
     const isUsed = (name: string): boolean =>
-      claims.list().some((claim) => classesOfClaim(claim).includes(name)) ||
-      volumes.list().some((volume) => classesOfVolume(volume).includes(name));
+      [claims, volumes].some((users) => users.index('volumeAttributesClass', name).length > 0);
     return {
       watches: [
         watch(classes, (c) => [c.metadata.name]),
