@@ -58,7 +58,7 @@ describe('the certificates of a running server', () => {
     await expect.poll(() => userCert(config)).toBe(next.admin.cert);
     await clock.advance(10 * 60_000);
     expect(renewed).toHaveLength(1);
-    stop();
+    await stop();
     expect(clock.nextDue()).toBeUndefined();
   });
 
@@ -72,6 +72,6 @@ describe('the certificates of a running server', () => {
     writeFileSync(join(layout.pkiDir, 'ca.key'), key);
     await clock.advance(60_000);
     await expect.poll(() => renewed.length, patience).toBe(1);
-    stop();
+    await stop();
   });
 });

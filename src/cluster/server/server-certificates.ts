@@ -30,11 +30,14 @@ export interface RenewalDeps {
   onRenewed(pki: ClusterPki): void;
 }
 
-/** Renews the certificates in time while the server runs, and every kubeconfig that has them. The result stops it. */
-export function keepCertificatesValid(deps: RenewalDeps, layout: ClusterLayout, pki: ClusterPki): () => void {
+/**
+ * Renews the certificates in time while the server runs, and every kubeconfig that has them. The result stops it, and is
+ * settled when no renewal is at work any more: none writes after it.
+ */
+export function keepCertificatesValid(deps: RenewalDeps, layout: ClusterLayout, pki: ClusterPki): () => Promise<void> {
   const { clock, log, onRenewed } = deps;
   let current = pki;
-  let isRenewing = false;
+  let renewal: Promise<void> | undefined;
   const renew = async () => {
     current = await serverPki(layout, clock);
     onRenewed(current);
@@ -42,16 +45,19 @@ export function keepCertificatesValid(deps: RenewalDeps, layout: ClusterLayout, 
     await refreshContexts(layout, { clock });
     log.info({}, 'certificates of the control plane renewed');
   };
-  return every(clock, checkMs, () => {
+  const cancel = every(clock, checkMs, () => {
     const leaves = [current.apiserver, current.admin, current.kubeletClient, current.frontProxy.client];
-    if (isRenewing || !leaves.some(({ cert }) => expiresSoon(cert, clock))) return;
-    isRenewing = true;
-    renew()
+    if (renewal || !leaves.some(({ cert }) => expiresSoon(cert, clock))) return;
+    renewal = renew()
       .catch((error: unknown) => log.error({ error: String(error) }, 'certificates cannot be renewed'))
       .finally(() => {
-        isRenewing = false;
+        renewal = undefined;
       });
   });
+  return async () => {
+    cancel();
+    await renewal;
+  };
 }
 
 /** The administrator's kubeconfig; written when the server answers, so that its presence means something. */

@@ -117,7 +117,7 @@ export async function startServer(
   return {
     port,
     async stop() {
-      stopRenewal();
+      await stopRenewal();
       if (ofRegistry) ofRegistry.close();
       loops?.stop();
       await identity?.stop();
