@@ -3,7 +3,7 @@
  * what an idle cluster takes. Drives the shipped program. Everything but
  * idleness is measured once in each round, so that what a machine does meanwhile touches all rows alike; as many clusters as
  * there are rounds are then idle side by side.
- * `npx tsx bench/first-hour.ts [--idle SECONDS] [--rounds N]` (root).
+ * `npx tsx bench/first-hour.ts [--settle SECONDS] [--idle SECONDS] [--rounds N]` (root).
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -35,6 +35,7 @@ const option = (name: string, fallback: number): number => {
 };
 const rounds = option('rounds', 5);
 const idleSeconds = option('idle', 300);
+const settleSeconds = option('settle', 180);
 const podsPerRound = 10;
 const machine = { clock: realClock, rng: machineRng, log: silentLog };
 
@@ -221,7 +222,8 @@ async function measureIdle(): Promise<Idle[]> {
   try {
     for (const name of names) await knarrOf(name, 'up');
     const layouts = await Promise.all(names.map(layoutOf));
-    await sleep(realClock, 10_000);
+    // Until then programs still compile what they run and find the size of their heaps.
+    await sleep(realClock, settleSeconds * 1000);
     const before = layouts.map(usage);
     await sleep(realClock, idleSeconds * 1000);
     const after = layouts.map(usage);

@@ -16,6 +16,9 @@ oom_score = 0
 [plugins."io.containerd.internal.v1.opt"]
   path = "/var/lib/knarr/knarr/node-1/containerd/opt"
 
+[plugins."io.containerd.gc.v1.scheduler"]
+  pause_threshold = 0.001
+
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "knarr.local/pause:1"
   stream_server_address = "127.0.0.1"
