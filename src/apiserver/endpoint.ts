@@ -3,7 +3,9 @@ import type { StatusError } from '../api/meta/status-error.ts';
 import type { ObjectType } from '../api/object-type.ts';
 import type { KubeObject } from '../api/resource.ts';
 import type { Strategy } from '../api/strategy.ts';
+import type { ApiContext } from './context.ts';
 import type { Representation } from './representation.ts';
+import type { Answer, ApiRequest } from './request.ts';
 
 /** A field selector's label and where its value is. */
 export interface FieldPath {
@@ -52,6 +54,8 @@ export interface Endpoint {
   /** How it says no to what it does not have. */
   unknownField(label: string): StatusError;
   unknownSubresource(name: string): StatusError;
+  /** Answers instead of the store: nothing of it is stored. */
+  answers?: (context: ApiContext, request: ApiRequest) => Promise<Answer>;
   /** Aborted when the endpoint gives way to another or to none: its watches end. */
   lifetime?: AbortSignal;
 }

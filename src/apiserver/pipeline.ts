@@ -103,6 +103,11 @@ export const isHandled = (subresource: string, verb: string): boolean =>
 
 function handlerOf(request: ApiRequest): Handler {
   const { endpoint, subresource, verb } = request;
+  if (endpoint.answers) {
+    if (subresource) throw endpoint.unknownSubresource(request.name);
+    if (!endpoint.kind.verbs.includes(verb)) throw methodNotAllowed();
+    return endpoint.answers;
+  }
   if (!isStored(endpoint)) {
     if (endpoint.resource === 'componentstatuses' && endpoint.kind.verbs.includes(verb)) return componentStatus;
     if (verb !== 'create') throw methodNotAllowed();

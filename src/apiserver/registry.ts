@@ -85,4 +85,4 @@ export class Registry {
   }
 }
 
-export const isStored = (endpoint: Endpoint): boolean => !unstored.has(endpoint.resource);
+export const isStored = (endpoint: Endpoint): boolean => !endpoint.answers && !unstored.has(endpoint.resource);

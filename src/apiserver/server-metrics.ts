@@ -1,6 +1,6 @@
-import { readdirSync } from 'node:fs';
 import type { Clock } from '../base/clock.ts';
 import { type Counter, type Histogram, Metrics, type Sample } from '../base/metrics.ts';
+import { countProcess } from '../host/process-metrics.ts';
 import type { Store } from '../store/store.ts';
 import { type Attributes, isResource } from './authz/attributes.ts';
 import type { FlowControl } from './flowcontrol/flow-control.ts';
@@ -119,18 +119,4 @@ function tally(all: readonly string[][]): Sample[] {
     counts.set(key, sample);
   }
   return [...counts.values()];
-}
-
-function countProcess(metrics: Metrics, startedMs: number): void {
-  const figure = (name: string, help: string, read: () => number) =>
-    metrics.gauge(name, help, [], () => [{ labels: [], value: read() }]);
-  figure('process_resident_memory_bytes', 'Resident memory size in bytes.', () => process.memoryUsage.rss());
-  figure('process_start_time_seconds', 'Start time of the process since unix epoch in seconds.', () =>
-    Math.round(startedMs / 1000),
-  );
-  figure('process_open_fds', 'Number of open file descriptors.', () => readdirSync('/proc/self/fd').length);
-  figure('process_cpu_seconds_total', 'Total user and system CPU time spent in seconds.', () => {
-    const { user, system } = process.cpuUsage();
-    return (user + system) / 1e6;
-  });
 }

@@ -15,9 +15,12 @@ import { readMachine } from './node/machine.ts';
 import { NodeReporter } from './node-status.ts';
 import { PodPaths } from './pod-paths.ts';
 import { createPodSide, type NodeSurroundings } from './pod-side.ts';
+import { DelegatedAccess } from './server/delegated-access.ts';
 import { KubeletServer, type KubeletServerOptions } from './server/server.ts';
 import { streamsHandler } from './server/streams.ts';
 import { podTargets } from './server/streams-targets.ts';
+import { agentMetrics } from './usage/agent-metrics.ts';
+import { usagePages } from './usage/pages.ts';
 import { mountMemoryDir } from './volumes/memory-dir.ts';
 
 export interface KubeletDeps {
@@ -98,7 +101,13 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   });
   const streams = streamsHandler({ runtime: cri.runtime, targets: podTargets(dispatcher), log });
   const served = options.server && { streams, ...options.server };
-  const server = served ? new KubeletServer({ clock, log, paths, pods: dispatcher }, served) : undefined;
+  const metrics = agentMetrics(dispatcher, { nodeName, startedMs: clock.now() });
+  const pages = usagePages(
+    { clock, cri, cgroups, paths, metrics, pods: dispatcher },
+    { nodeName, dataDir, cgroupRoot },
+  );
+  const access = new DelegatedAccess({ client, clock }, nodeName);
+  const server = served ? new KubeletServer({ clock, log, paths, pods: dispatcher, pages, access }, served) : undefined;
   const port = await server?.listen();
   const about = { kind: nodes.kind, apiVersion: 'v1', name: nodeName, uid: nodeName };
   recorder.event(about, 'Normal', 'Starting', 'Starting kubelet.');

@@ -10,6 +10,7 @@ import type { PodOperations } from './pod-operations.ts';
 import { PodRunner } from './pod-runner.ts';
 import { type FoundPod, RuntimeView } from './runtime-view.ts';
 import type { StatusWriter } from './status-writer.ts';
+import type { ProbeCount } from './usage/probe-metrics.ts';
 import { isTerminalPhase } from './worker/pod-spec.ts';
 import type { PodState, RuntimeContainer, RuntimePod } from './worker/state.ts';
 
@@ -116,6 +117,17 @@ export class PodDispatcher {
   /** The pods of this node with their newest status. */
   list(): Pod[] {
     return Array.from(this.#runners.values(), ({ state }) => ({ ...state.pod, status: state.status }));
+  }
+
+  /** What is known of every pod of this node. */
+  states(): PodState[] {
+    return Array.from(this.#runners.values(), ({ state }) => state);
+  }
+
+  probeCounts(): ProbeCount[] {
+    return Array.from(this.#runners.values()).flatMap(({ state: { pod }, probeCounts }) =>
+      probeCounts.map((count) => ({ pod, ...count })),
+    );
   }
 
   /** By namespace and name; the youngest where one follows another of the same name. */

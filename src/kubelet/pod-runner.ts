@@ -7,7 +7,7 @@ import { ConfigError } from './config/config-error.ts';
 import { ImageError } from './images.ts';
 import { CreateError, type PodOperations, StartError } from './pod-operations.ts';
 import { initialPodState, step } from './pod-worker.ts';
-import { Prober } from './probes/prober.ts';
+import { type AttemptCount, Prober } from './probes/prober.ts';
 import type { StatusWriter } from './status-writer.ts';
 import { unhealthyText } from './worker/absorb-probe.ts';
 import { containerOf, fieldPathOf } from './worker/pod-spec.ts';
@@ -77,6 +77,11 @@ export class PodRunner {
    */
   get quietMark(): number | undefined {
     return this.#operations === 0 ? this.#changes : undefined;
+  }
+
+  /** How the pod's probes have gone so far. */
+  get probeCounts(): AttemptCount[] {
+    return this.#prober.counts();
   }
 
   feed(input: PodInput): void {

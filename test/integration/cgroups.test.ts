@@ -22,7 +22,7 @@ const files = {
 const hierarchies = mounts.filter(({ fsType, path }) => {
   if (cgroups.version === 2) return fsType === 'cgroup2';
   const controllers = basename(path).split(',');
-  return fsType === 'cgroup' && ['cpu', 'memory', 'pids'].some((name) => controllers.includes(name));
+  return fsType === 'cgroup' && ['cpu', 'cpuacct', 'memory', 'pids'].some((name) => controllers.includes(name));
 });
 
 cgroupsContract(`kernel, version ${cgroups.version}`, async () => ({

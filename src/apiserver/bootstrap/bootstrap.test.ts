@@ -46,7 +46,9 @@ describe('bootstrap', () => {
 
   it('fills aggregated roles: admin gathers edit, which gathers view', () => {
     const verbsOf = (name: string, resource: string) =>
-      (role(name).rules ?? []).filter((r) => r.resources?.includes(resource)).flatMap((r) => r.verbs);
+      (role(name).rules ?? [])
+        .filter((r) => r.apiGroups?.includes('') && r.resources?.includes(resource))
+        .flatMap((r) => r.verbs);
     expect(verbsOf('view', 'pods')).toEqual(['get', 'list', 'watch']);
     expect(verbsOf('admin', 'pods')).toEqual(expect.arrayContaining(['get', 'list', 'watch', 'create', 'delete']));
     expect(verbsOf('view', 'secrets')).toEqual([]);

@@ -33,6 +33,17 @@ const joinBindings: BootstrapBinding[] = [
   },
 ];
 
+/** What metrics-server brings with it: who may see pods may see what they use. */
+const metricsReader: BootstrapRole = {
+  name: 'system:aggregated-metrics-reader',
+  labels: {
+    'rbac.authorization.k8s.io/aggregate-to-admin': 'true',
+    'rbac.authorization.k8s.io/aggregate-to-edit': 'true',
+    'rbac.authorization.k8s.io/aggregate-to-view': 'true',
+  },
+  rules: [{ apiGroups: ['metrics.k8s.io'], resources: ['pods', 'nodes'], verbs: ['get', 'list', 'watch'] }],
+};
+
 /** Anybody may read the cluster's CA: a joining node checks it against the hash it was given. */
 const clusterInfoRole: BootstrapRole = {
   name: 'kubeadm:bootstrap-signer-clusterinfo',
@@ -54,7 +65,7 @@ function groupBinding(name: string, role: string, group: string): BootstrapBindi
 export function rbacObjects(): BootstrapObject[] {
   const { clusterRoles, controllerRoles, clusterRoleBindings, controllerRoleBindings } = bootstrapPolicy;
   const { namespaceRoles, namespaceRoleBindings } = bootstrapPolicy;
-  const cluster = [...clusterRoles, ...controllerRoles].map((role) => roleObject(clusterroles, role));
+  const cluster = [...clusterRoles, ...controllerRoles, metricsReader].map((role) => roleObject(clusterroles, role));
   const all = cluster.map(({ object }) => object as ClusterRole);
   // Three times: `admin` gathers `edit`, which gathers `view`, which gathers plain roles.
   for (let pass = 0; pass < 3; pass++) {

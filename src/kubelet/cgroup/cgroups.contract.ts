@@ -85,6 +85,29 @@ export function cgroupsContract(name: string, open: () => Promise<CgroupsUnderTe
       expect((await runIn(at, path, script)).exitCode).toBe(0);
     });
 
+    it('says what a group uses, of those below it too, and of none that is not there', async () => {
+      const path = `${at.root}/usage/pod`;
+      await at.cgroups.apply(path, { memoryBytes: 64 * mebibyte, pids: 50 });
+      const before = await at.cgroups.usage(path);
+      const script = 'i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done; exec sleep 1000';
+      const sleeper = runIn(at, path, script);
+      const pid = await memberOf((at.foldersOf(path) as [string])[0]);
+      expect(await at.cgroups.processes(`${path}/container`)).toEqual([pid]);
+      expect(await at.cgroups.processes(path)).toEqual([]);
+      const usage = await vi.waitFor(async () => {
+        const now = await at.cgroups.usage(path);
+        expect((now?.cpuNs ?? 0) - (before?.cpuNs ?? 0)).toBeGreaterThan(1_000_000);
+        return now;
+      }, 10_000);
+      process.kill(pid, 'SIGKILL');
+      await sleeper;
+      expect(usage).toMatchObject({ pids: 1 });
+      expect(usage?.memoryBytes).toBeGreaterThan(0);
+      expect(usage?.workingSetBytes).toBeLessThanOrEqual(usage?.memoryBytes ?? 0);
+      expect(await at.cgroups.usage(`${at.root}/nowhere`)).toBeUndefined();
+      expect(await at.cgroups.processes(`${at.root}/nowhere`)).toEqual([]);
+    });
+
     it('names the groups below, none for a group that is not there', async () => {
       await at.cgroups.apply(`${at.root}/family/a`, {});
       await at.cgroups.apply(`${at.root}/family/b`, { pids: 5 });

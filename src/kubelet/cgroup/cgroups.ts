@@ -1,5 +1,6 @@
 import { mountPoints } from '../../cri/mounts.ts';
 import type { CgroupLimits } from '../config/resources.ts';
+import type { CgroupUsage } from './usage.ts';
 import { CgroupsV1 } from './v1.ts';
 import { CgroupsV2 } from './v2.ts';
 
@@ -12,6 +13,10 @@ export interface Cgroups {
   remove(path: string): Promise<void>;
   /** Names of the groups directly below; empty when the path is not there. */
   children(path: string): Promise<string[]>;
+  /** What the group and those below it use; undefined when it is not there. */
+  usage(path: string): Promise<CgroupUsage | undefined>;
+  /** The ids of the processes in the group itself; none when it is not there. */
+  processes(path: string): Promise<number[]>;
 }
 
 /** The hierarchy of this machine: version 2 when the unified one has the memory controller, else version 1. */

@@ -1,4 +1,4 @@
-import { readdir, rmdir } from 'node:fs/promises';
+import { readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Names of the groups below one; empty when it is not there. */
@@ -14,3 +14,11 @@ export async function removeGroup(folder: string): Promise<void> {
     if (error.code !== 'ENOENT') throw error;
   });
 }
+
+/** A file of a group; empty when it is not there. */
+export const groupFile = (folder: string, name: string): Promise<string> =>
+  readFile(join(folder, name), 'utf8').catch(() => '');
+
+/** The members of a group; none when it is not there. */
+export const groupProcesses = async (folder: string): Promise<number[]> =>
+  (await groupFile(folder, 'cgroup.procs')).split('\n').filter(Boolean).map(Number);

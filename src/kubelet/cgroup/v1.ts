@@ -2,7 +2,8 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { cpuPeriodUs, type CgroupLimits } from '../config/resources.ts';
 import type { Cgroups } from './cgroups.ts';
-import { childGroups, removeGroup } from './folder.ts';
+import { childGroups, groupFile, groupProcesses, removeGroup } from './folder.ts';
+import { type CgroupUsage, usageV1 } from './usage.ts';
 
 /** cgroup v1: a hierarchy per controller, the limits in files of their own (kernel: admin-guide/cgroup-v1). */
 export class CgroupsV1 implements Cgroups {
@@ -33,11 +34,38 @@ export class CgroupsV1 implements Cgroups {
     return [...new Set(lists.flat())];
   }
 
-  async #set(controller: string, path: string, values: Record<string, number | undefined>): Promise<void> {
-    // A hierarchy may carry several controllers: `cpu,cpuacct`.
+  async usage(path: string): Promise<CgroupUsage | undefined> {
+    const read = (controller: string, file: string) => {
+      const folder = this.#folder(controller, path);
+      return folder === undefined ? '' : groupFile(folder, file);
+    };
+    const [cpuacctUsage, cpuacctStat, cpuStat, memoryUsage, memoryStat, memoryFailcnt, pids] = await Promise.all([
+      read('cpuacct', 'cpuacct.usage'),
+      read('cpuacct', 'cpuacct.stat'),
+      read('cpu', 'cpu.stat'),
+      read('memory', 'memory.usage_in_bytes'),
+      read('memory', 'memory.stat'),
+      read('memory', 'memory.failcnt'),
+      read('pids', 'pids.current'),
+    ]);
+    if (cpuacctUsage === '' && memoryUsage === '') return undefined;
+    return usageV1({ cpuacctUsage, cpuacctStat, cpuStat, memoryUsage, memoryStat, memoryFailcnt, pids });
+  }
+
+  async processes(path: string): Promise<number[]> {
+    const folder = this.#folder('memory', path);
+    return folder === undefined ? [] : groupProcesses(folder);
+  }
+
+  /** A hierarchy may carry several controllers: `cpu,cpuacct`. */
+  #folder(controller: string, path: string): string | undefined {
     const hierarchy = this.#hierarchies.find((mount) => basename(mount).split(',').includes(controller));
-    if (!hierarchy) return;
-    const folder = join(hierarchy, path);
+    return hierarchy && join(hierarchy, path);
+  }
+
+  async #set(controller: string, path: string, values: Record<string, number | undefined>): Promise<void> {
+    const folder = this.#folder(controller, path);
+    if (folder === undefined) return;
     await mkdir(folder, { recursive: true });
     for (const [file, value] of Object.entries(values)) {
       if (value !== undefined) await writeFile(join(folder, file), String(value));

@@ -2,7 +2,8 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cpuPeriodUs, type CgroupLimits } from '../config/resources.ts';
 import type { Cgroups } from './cgroups.ts';
-import { childGroups, removeGroup } from './folder.ts';
+import { childGroups, groupFile, groupProcesses, removeGroup } from './folder.ts';
+import { type CgroupUsage, usageV2 } from './usage.ts';
 
 const controllers = ['cpu', 'memory', 'pids', 'cpuset', 'io'];
 
@@ -36,6 +37,28 @@ export class CgroupsV2 implements Cgroups {
 
   children(path: string): Promise<string[]> {
     return childGroups(join(this.#root, path));
+  }
+
+  async usage(path: string): Promise<CgroupUsage | undefined> {
+    const folder = join(this.#root, path);
+    const [cpuStat, memoryCurrent, memoryStat, memorySwap, memoryEvents, pids] = await Promise.all(
+      ['cpu.stat', 'memory.current', 'memory.stat', 'memory.swap.current', 'memory.events', 'pids.current'].map(
+        (file) => groupFile(folder, file),
+      ),
+    );
+    if (!cpuStat && !memoryCurrent) return undefined;
+    return usageV2({
+      cpuStat: cpuStat ?? '',
+      memoryCurrent: memoryCurrent ?? '',
+      memoryStat: memoryStat ?? '',
+      memorySwap: memorySwap ?? '',
+      memoryEvents: memoryEvents ?? '',
+      pids: pids ?? '',
+    });
+  }
+
+  processes(path: string): Promise<number[]> {
+    return groupProcesses(join(this.#root, path));
   }
 
   async #makeWithControllers(path: string): Promise<void> {

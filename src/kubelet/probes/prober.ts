@@ -27,6 +27,13 @@ interface Running {
   cancelTimer(): void;
 }
 
+export interface AttemptCount {
+  container: string;
+  kind: ProbeKind;
+  successful: number;
+  failed: number;
+}
+
 const probeOf = (container: Container, kind: ProbeKind): Probe | undefined =>
   ({ startup: container.startupProbe, liveness: container.livenessProbe, readiness: container.readinessProbe })[kind];
 
@@ -35,6 +42,8 @@ export class Prober {
   readonly #deps: { runtime: RuntimeService; clock: Clock };
   readonly #sink: ProbeSink;
   readonly #running = new Map<string, Running>();
+  /** Attempts by container and kind; as many as the pod has probes. */
+  readonly #counts = new Map<string, AttemptCount>();
 
   constructor(deps: { runtime: RuntimeService; clock: Clock }, sink: ProbeSink) {
     this.#deps = deps;
@@ -64,6 +73,18 @@ export class Prober {
     this.sync([]);
   }
 
+  /** How the attempts have gone so far. */
+  counts(): AttemptCount[] {
+    return [...this.#counts.values()];
+  }
+
+  #count(container: string, kind: ProbeKind, isSuccess: boolean): void {
+    const key = `${container}/${kind}`;
+    const count = this.#counts.get(key) ?? { container, kind, successful: 0, failed: 0 };
+    count[isSuccess ? 'successful' : 'failed']++;
+    this.#counts.set(key, count);
+  }
+
   #start(key: string, { target, kind, probe }: { target: ProbedContainer; kind: ProbeKind; probe: Probe }): void {
     const state = initialProbe(kind, probe, target.startedAtMs);
     if (kind === 'readiness' && target.wasReady) state.verdict = true;
@@ -88,6 +109,7 @@ export class Prober {
     const { target, kind, probe } = running;
     const result = await attemptProbe(probe, target, this.#deps);
     if (this.#running.get(key) !== running) return;
+    this.#count(target.container.name, kind, result.isSuccess);
     if (!result.isSuccess) this.#sink.failure(target, kind, result.output);
     const before = running.state.verdict;
     this.#feed(key, running, { type: 'result', isSuccess: result.isSuccess });

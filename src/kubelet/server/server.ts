@@ -11,6 +11,8 @@ import type { PodPaths } from '../pod-paths.ts';
 import type { PodState } from '../worker/state.ts';
 import { type AllowedClients, refusal } from './authorize.ts';
 import { serveLogs } from './container-logs.ts';
+import type { DelegatedAccess } from './delegated-access.ts';
+import type { Pages } from './pages.ts';
 
 /** Takes over an upgraded connection (exec, attach, port-forward). The client is authorized already. */
 export type StreamsHandler = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
@@ -21,7 +23,7 @@ export interface KubeletServerOptions {
   port?: number;
   /** PEM: what the node shows, and whose signature clients need. */
   tls: { cert: string; key: string; clientCa: string };
-  /** Who may ask; the API server's own identity. */
+  /** Who may do everything; the API server's own identity. */
   allowed: AllowedClients;
   streams?: StreamsHandler;
 }
@@ -38,11 +40,14 @@ export interface KubeletServerDeps {
   log: Logger;
   paths: PodPaths;
   pods: ServedPods;
+  pages?: Pages;
+  /** Whom the cluster lets in, besides those who may do everything. */
+  access?: DelegatedAccess;
 }
 
 const defaultPort = 10_250;
 
-/** The node's HTTPS server: logs and pods for the API server, and a door for streams. Everybody else is turned away. */
+/** The node's HTTPS server: logs, pods, figures, and a door for streams, for whom the cluster lets in. */
 export class KubeletServer {
   readonly #deps: KubeletServerDeps;
   readonly #options: KubeletServerOptions;
@@ -63,7 +68,7 @@ export class KubeletServer {
       minVersion: 'TLSv1.2',
     });
     this.#server.on('request', (request, response) => void this.#serve(request, response));
-    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
+    this.#server.on('upgrade', (request, socket, head) => void this.#upgrade(request, socket, head));
     this.#server.on('secureConnection', (socket: TLSSocket) => {
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
@@ -98,7 +103,7 @@ export class KubeletServer {
 
   async #serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const refused = refusal(request.socket as TLSSocket, this.#options.allowed);
+      const refused = await refusal(request, this.#options.allowed, this.#deps.access);
       if (refused) throw refused;
       await this.#route(request, response);
     } catch (error) {
@@ -114,22 +119,25 @@ export class KubeletServer {
       .map(decodeURIComponent);
     if (request.method !== 'GET') throw StatusError.of('MethodNotAllowed', `${request.method} is not allowed`);
     if (first === 'healthz' && rest.length === 0) {
-      response.setHeader('content-type', 'text/plain; charset=utf-8');
-      response.end('ok');
+      answer(response, { type: 'text/plain; charset=utf-8', body: 'ok' });
     } else if (first === 'pods' && rest.length === 0) {
-      response.setHeader('content-type', 'application/json');
-      response.end(JSON.stringify({ kind: 'PodList', apiVersion: 'v1', metadata: {}, items: this.#deps.pods.list() }));
+      const list = { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: this.#deps.pods.list() };
+      answer(response, { type: 'application/json', body: JSON.stringify(list) });
     } else if (first === 'containerLogs' && rest.length === 3) {
       const [namespace = '', pod = '', container = ''] = rest;
       await serveLogs({ namespace, pod, container, query: searchParams }, response, this.#deps);
     } else {
+      const page = this.#deps.pages?.get(pathname);
+      if (page) return answer(response, await page(searchParams));
       throw StatusError.of('NotFound', `${pathname} not found`);
     }
   }
 
-  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     const { allowed, streams } = this.#options;
-    const refused = refusal(socket as TLSSocket, allowed);
+    const refused = await refusal(request, allowed, this.#deps.access).catch((error: unknown) =>
+      StatusError.of('InternalError', String(error)),
+    );
     if (!refused && streams) return streams(request, socket, head);
     const { code, message } = refused ?? StatusError.of('NotFound', 'no streams are served here');
     socket.end(
@@ -147,4 +155,9 @@ export class KubeletServer {
     response.writeHead(code, { 'content-type': 'text/plain; charset=utf-8' });
     response.end(message);
   }
+}
+
+function answer(response: ServerResponse, { type, body }: { type: string; body: string }): void {
+  response.setHeader('content-type', type);
+  response.end(body);
 }
