@@ -52,8 +52,7 @@ import { PlainPaths } from './plain-paths.ts';
 import { webhookConversion } from './webhook/conversion-webhook.ts';
 import { WebhookCaller } from './webhook/webhook-caller.ts';
 import { QuotaBook } from './quota-book.ts';
-import { metricsEndpoints, metricsGroup } from './resource-metrics/endpoints.ts';
-import { ResourceMetrics } from './resource-metrics/resource-metrics.ts';
+import { serveResourceMetrics } from './resource-metrics/resource-metrics.ts';
 import { Registry } from './registry.ts';
 import { ServerMetrics } from './server-metrics.ts';
 import { AddressAllocator } from './service-addresses.ts';
@@ -124,6 +123,7 @@ export class ApiServer {
   static async start(deps: ApiServerDeps, options: ApiServerOptions): Promise<ApiServer> {
     const store = await openStore(deps.journal, { onFatal: deps.onFatal, windowBytes: options.historyBytes });
     const server = new ApiServer(store, deps, options);
+    serveResourceMetrics(server.context, deps.machineClock ?? deps.clock, () => server.#nodes.tls);
     await server.context.addresses.adopt();
     await server.#bootstrap({ ...options.facts, frontProxyCaPem: options.frontProxy?.ca });
     server.#customResources.start();
@@ -197,17 +197,6 @@ export class ApiServer {
           : noConversion,
     });
     this.#nodes = new NodeConnector({ read }, { ca: options.ca, cert: '', key: '', ...options.nodes });
-    const usage = new ResourceMetrics({
-      read,
-      clock: deps.machineClock ?? clock,
-      rng,
-      log,
-      tls: () => this.#nodes.tls,
-    });
-    registry.replace(
-      metricsGroup.group,
-      metricsEndpoints((asking, request) => usage.answer(asking, request)),
-    );
     const proxy = new BackendProxy({ read, rng, tls: () => this.#nodes.tls });
     const aggregator = new Aggregator({ services, read, rng, certificate });
     const nodes = this.#nodes;

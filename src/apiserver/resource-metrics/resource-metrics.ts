@@ -1,4 +1,4 @@
-import { nodes, pods } from '../../api/generated/resources.ts';
+import { nodes } from '../../api/generated/resources.ts';
 import type { Node, Pod } from '../../api/generated/types.ts';
 import { notFound } from '../../api/meta/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -13,11 +13,11 @@ import type { ObjectReader } from '../object-reader.ts';
 import { proxyTarget } from '../proxy-target.ts';
 import type { Answer, ApiRequest } from '../request.ts';
 import { list } from '../verbs/list.ts';
-import type { MetricsObject } from './endpoints.ts';
+import { metricsEndpoints, metricsGroup, type MetricsObject } from './endpoints.ts';
 import { nodeUsed, podUsed, type Usage, type UsedInWindow } from './node-sample.ts';
 import { NodeSamples } from './node-samples.ts';
 
-export interface ResourceMetricsDeps {
+interface ResourceMetricsDeps {
   read: ObjectReader;
   clock: Clock;
   rng: Rng;
@@ -31,7 +31,7 @@ const answerTimeoutMs = 10_000;
 const maxAnswerBytes = 16 * 2 ** 20;
 
 /** `metrics.k8s.io`: what nodes and pods use, asked of the nodes when somebody wants to know. Nothing of it is stored. */
-export class ResourceMetrics {
+class ResourceMetrics {
   readonly #deps: ResourceMetricsDeps;
   readonly #samples: NodeSamples;
 
@@ -105,6 +105,13 @@ export class ResourceMetrics {
     if (status !== 200) throw new Error(`node ${node} answered ${status}`);
     return text;
   }
+}
+
+/** Serves the group from now on. `clock`: what sockets go by. */
+export function serveResourceMetrics(context: ApiContext, clock: Clock, tls: ResourceMetricsDeps['tls']): void {
+  const usage = new ResourceMetrics({ ...context, clock, tls });
+  const endpoints = metricsEndpoints((asking, request) => usage.answer(asking, request));
+  context.registry.replace(metricsGroup.group, endpoints);
 }
 
 /** In the units that metrics-server writes. */
