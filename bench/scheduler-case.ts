@@ -12,6 +12,7 @@ import { type Logger, silentLog } from '../src/base/log.ts';
 import { machineRng, type Rng, seededRng } from '../src/base/rng.ts';
 import type { Client } from '../src/client/client.ts';
 import { Informer } from '../src/client/informer.ts';
+import type { Transport } from '../src/client/transport.ts';
 import { createClient } from '../src/client/typed-client.ts';
 import { Snapshot } from '../src/placement/snapshot.ts';
 import { schedule } from '../src/scheduler/cycle.ts';
@@ -69,8 +70,11 @@ async function throughApi(one: Shape): Promise<number[]> {
   const folder = mkdtempSync(join(tmpdir(), 'knarr-bench-scheduler-'));
   const deps = { clock: realClock, rng: machineRng, log: silentLog };
   const api = await startApi(folder, deps);
-  const clientAs = (user: string, groups: string[]) =>
-    createClient(api.transportFor({ name: user, groups: [...groups, allAuthenticated] }, user));
+  const writes = new Map<string, number>();
+  const clientAs = (user: string, groups: string[], counted?: Map<string, number>) => {
+    const transport = api.transportFor({ name: user, groups: [...groups, allAuthenticated] }, user);
+    return createClient(counted ? counting(transport, counted) : transport);
+  };
   const admin = clientAs('admin', [mastersGroup]);
   const watched = new Informer<Pod>({ client: admin, ...deps }, pods);
   const bound: number[] = [];
@@ -87,7 +91,7 @@ async function throughApi(one: Shape): Promise<number[]> {
   await admin.create(priorityclasses, { metadata: { name: 'high' }, value: 10 });
   await inParallel(one.nodes, (node) => createNode(admin, node));
   const createPod = ({ metadata: { uid: _uid, ...metadata }, spec }: Pod) => admin.create(pods, { metadata, spec });
-  const start = () => startScheduler({ client: clientAs('system:kube-scheduler', []), ...deps });
+  const start = () => startScheduler({ client: clientAs('system:kube-scheduler', [], writes), ...deps });
   const untilBound = (count: number) => watched.waitUntil(() => bound.length >= count);
   if (one.before.length > 0) {
     await inParallel(one.before, createPod);
@@ -101,6 +105,7 @@ async function throughApi(one: Shape): Promise<number[]> {
   const creates = one.measured.length / ((performance.now() - createdFrom) / 1000);
   const stopChurn = one.churn ? churn(admin) : () => {};
   const delay = monitorEventLoopDelay({ resolution: 1 });
+  writes.clear();
   const scheduler = start();
   await untilBound(one.before.length + 1);
   delay.enable();
@@ -108,14 +113,29 @@ async function throughApi(one: Shape): Promise<number[]> {
   await untilBound(one.before.length + one.measured.length);
   const seconds = ((bound.at(-1) as number) - (bound[one.before.length] as number)) / 1000;
   const perSecond = (s: number) => (one.measured.length - 1) / s;
-  const figures = [perSecond(seconds), perSecond((cpuMs() - cpuFrom) / 1000), creates, delay.percentile(99) / 1e6];
+  const perPod = [...writes.values()].reduce((a, b) => a + b, 0) / one.measured.length;
+  const ofProcessor = perSecond((cpuMs() - cpuFrom) / 1000);
+  const figures = [perSecond(seconds), ofProcessor, creates, delay.percentile(99) / 1e6, perPod];
   stopChurn();
   scheduler.stop();
+  console.error(`the scheduler's writes: ${[...writes].map(([what, count]) => `${count} ${what}`).join(', ')}`);
   watched.stop();
   await api.close();
   rmSync(folder, { recursive: true });
   return figures;
 }
+
+/** Counts the writes by verb, resource and subresource. */
+const counting = (transport: Transport, counts: Map<string, number>): Transport => ({
+  call(call) {
+    if (call.verb !== 'get' && call.verb !== 'list') {
+      const what = [call.verb, call.resource.resource, call.subresource].filter(Boolean).join(' ');
+      counts.set(what, (counts.get(what) ?? 0) + 1);
+    }
+    return transport.call(call);
+  },
+  watch: (call, sink) => transport.watch(call, sink),
+});
 
 async function startApi(folder: string, deps: { clock: Clock; rng: Rng; log: Logger }): Promise<ApiServer> {
   const trust = await createTrust([realClock]);

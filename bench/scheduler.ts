@@ -59,12 +59,13 @@ for (let i = 0; i < Number(option('runs', '3')); i++) {
     add(`${title}: alone, a second of the processor`, ofProcessor, { unit: '/s', ...alone });
     add(`${title}: p99 of an attempt, processor time`, p99, { unit: 'ms', bar: 5 });
     if (isAlone) continue;
-    const [bindings, ofProcessorToo, creates, delay] = run('api', name);
+    const [bindings, ofProcessorToo, creates, delay, writes] = run('api', name);
     const bar = { bar: floor * factor, atLeast: true };
     add(`${title}: through the API`, bindings, { unit: '/s', ...bar });
     add(`${title}: through the API, a second of the processor`, ofProcessorToo, { unit: '/s', ...bar });
     add(`${title}: its creates`, creates, { unit: '/s' });
     add(`${title}: event loop delay, p99`, delay, { unit: 'ms' });
+    add(`${title}: the scheduler's writes for a pod`, writes, { unit: '×' });
   }
 }
 report(

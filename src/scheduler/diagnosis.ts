@@ -15,6 +15,12 @@ interface Verdict extends NodeVerdict {
   readonly isResolvable: boolean;
 }
 
+/** Nodes with one verdict. */
+interface Group {
+  readonly count: number;
+  readonly verdict: Verdict;
+}
+
 /**
  * Why a pod found no node, of every node: two bytes each, as most nodes have one of few reasons. Nodes that came later
  * are not in it.
@@ -28,6 +34,7 @@ export class Diagnosis {
   readonly #codes: Uint16Array;
   readonly #verdicts: (Verdict | undefined)[];
   readonly #codeOf: Map<string | number, number>;
+  #counted: readonly Group[] | undefined;
 
   /** `before`: of an equal pod, where nothing but `changed` slots is different now. */
   constructor(
@@ -93,7 +100,13 @@ export class Diagnosis {
     return verdicts;
   }
 
-  #groups(): { count: number; verdict: Verdict }[] {
+  /** Asked for several times; the codes do not change any more. */
+  #groups(): readonly Group[] {
+    this.#counted ??= this.#count();
+    return this.#counted;
+  }
+
+  #count(): Group[] {
     const counts = new Uint32Array(this.#verdicts.length);
     for (let i = 0; i < this.#codes.length; i++) {
       const code = this.#codes[i] as number;

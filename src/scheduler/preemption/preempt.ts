@@ -1,10 +1,9 @@
 import type { Pod, PodDisruptionBudget } from '../../api/generated/types.ts';
 import type { Snapshot } from '../../placement/snapshot.ts';
-import type { Diagnosis } from '../diagnosis.ts';
 import type { FailedAttempt, PostFilterResult } from '../plugin.ts';
 import { nodesAvailable } from '../unschedulable-message.ts';
 import { leastHarm } from './choose.ts';
-import type { DryRuns } from './dry-runs.ts';
+import { type DryRuns, DryRunResults } from './dry-runs.ts';
 import { type Candidate, priorityOf, victimsOn } from './victims.ts';
 
 /** DefaultPreemptionArgs (kubescheduler.config.k8s.io/v1): how many nodes are tried, of those that could be helped. */
@@ -25,29 +24,30 @@ export function preempt(attempt: FailedAttempt, args: PreemptionArgs, memory?: D
   const { snapshot, pod } = evaluation.request;
   const problem = ineligible(snapshot, pod, (slot) => diagnosis.isResolvable(slot));
   if (problem) return { message: `preemption: not eligible due to ${problem}.` };
-  const hopeful = hopefulSlots(snapshot, diagnosis);
-  const { candidates, reasons } = tryOut(attempt, {
-    hopeful,
-    args,
-    memory,
-    offset: Math.floor(rng.next() * hopeful.length),
-  });
-  const chosen = leastHarm(candidates);
+  const results = memory?.of(evaluation) ?? new DryRunResults();
+  const hopeful = diagnosis.nodeCount - diagnosis.unresolvable;
+  const offset = Math.floor(rng.next() * snapshot.size);
+  const chosen = leastHarm(tryOut(attempt, { hopeful, args, results, offset }));
   if (chosen) {
     return { message: '', nominated: { node: snapshot.node(chosen.slot)?.name as string, victims: chosen.victims } };
   }
-  const unhelpful = diagnosis.nodeCount - hopeful.length;
+  const reasons = reasonsOf(attempt, results);
+  const unhelpful = diagnosis.nodeCount - hopeful;
   if (unhelpful > 0) reasons.set('Preemption is not helpful for scheduling', unhelpful);
   return { message: `preemption: ${nodesAvailable(diagnosis.nodeCount, reasons)}`, clearsNomination: true };
 }
 
-function hopefulSlots({ slots, size }: Snapshot, diagnosis: Diagnosis): number[] {
-  const hopeful: number[] = [];
+/** How many of the nodes that were tried were no candidates for a reason. */
+function reasonsOf({ evaluation, diagnosis }: FailedAttempt, results: DryRunResults): Map<string, number> {
+  const { slots, size } = evaluation.request.snapshot;
+  const reasons = new Map<string, number>();
   for (let i = 0; i < size; i++) {
     const slot = slots[i] as number;
-    if (diagnosis.isResolvable(slot)) hopeful.push(slot);
+    const answer = diagnosis.isResolvable(slot) ? results.get(slot) : undefined;
+    if (!answer || 'slot' in answer) continue;
+    for (const reason of answer) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   }
-  return hopeful;
+  return reasons;
 }
 
 /** Why the pod must not send others away (now). */
@@ -72,34 +72,35 @@ const isMakingRoom = ({ metadata, status }: Pod): boolean =>
   );
 
 interface Search {
-  hopeful: readonly number[];
+  /** How many nodes could be helped. */
+  hopeful: number;
   args: PreemptionArgs;
-  memory: DryRuns | undefined;
+  results: DryRunResults;
+  /** The position to begin at. */
   offset: number;
 }
 
 /** Dry runs from `offset` on until there are candidates enough, one of them within all budgets. */
-function tryOut(
-  { evaluation }: FailedAttempt,
-  { hopeful, args, memory, offset }: Search,
-): { candidates: Candidate[]; reasons: Map<string, number> } {
+function tryOut({ evaluation, diagnosis }: FailedAttempt, { hopeful, args, results, offset }: Search): Candidate[] {
   const { snapshot } = evaluation.request;
+  const { slots, size } = snapshot;
   const budgets: PodDisruptionBudget[] = [...snapshot.budgets.all()];
   const { minCandidateNodesPercentage = 10, minCandidateNodesAbsolute = 100 } = args;
-  const enough = Math.max(Math.floor((hopeful.length * minCandidateNodesPercentage) / 100), minCandidateNodesAbsolute);
-  const most = evaluation.isLocal ? hopeful.length : Math.min(maxCostly, hopeful.length);
-  const remembered = memory?.of(evaluation);
+  const enough = Math.max(Math.floor((hopeful * minCandidateNodesPercentage) / 100), minCandidateNodesAbsolute);
   const candidates: Candidate[] = [];
-  const reasons = new Map<string, number>();
   let hasHarmless = false;
-  for (let i = 0; i < most && (candidates.length < enough || !hasHarmless); i++) {
-    const slot = hopeful[(offset + i) % hopeful.length] as number;
-    const result = remembered?.get(slot) ?? victimsOn(evaluation, slot, budgets);
-    remembered?.set(slot, result);
-    if ('slot' in result) {
-      candidates.push(result);
-      hasHarmless ||= result.harm.numbers[0] === 0;
-    } else for (const reason of result) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+  let left = evaluation.isLocal ? size : maxCostly;
+  for (let i = 0; i < size && left > 0 && (candidates.length < enough || !hasHarmless); i++) {
+    const at = offset + i;
+    const slot = slots[at < size ? at : at - size] as number;
+    if (results.isNone(slot) || !diagnosis.isResolvable(slot)) continue;
+    left--;
+    const known = results.get(slot);
+    const result = known ?? victimsOn(evaluation, slot, budgets);
+    if (!known) results.set(slot, result);
+    if (!('slot' in result)) continue;
+    candidates.push(result);
+    hasHarmless ||= result.harm.numbers[0] === 0;
   }
-  return { candidates, reasons };
+  return candidates;
 }
