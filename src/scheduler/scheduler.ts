@@ -50,11 +50,11 @@ export interface Scheduler {
 
 const defaultName = 'default-scheduler';
 /** Nodes looked at in one turn of the loop: some milliseconds. */
-const nodesPerTurn = 20_000;
+const nodesPerTurn = 5_000;
 /** Small clusters: a turn ends after this many attempts all the same. */
-const attemptsPerTurn = 100;
+const attemptsPerTurn = 25;
 /** Bindings and conditions being written at once; more pods wait in the queue. */
-const maxWrites = 256;
+const maxWrites = 128;
 
 /**
  * Gives pods their nodes. Decides from its own snapshot, in which a chosen pod counts at once; the binding is written
@@ -250,7 +250,7 @@ class SchedulerLoop implements Scheduler {
     }
     this.#park(queued.pod, result, schedules);
     // Looking for somebody to send away took some time too.
-    return Math.max(evaluated, this.#snapshot.size / 2);
+    return Math.max(evaluated, this.#snapshot.size / 5);
   }
 
   /** Chooses a node and takes what the pod needs there; without a result that was not to be had. */
