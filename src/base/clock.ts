@@ -21,6 +21,12 @@ export const realClock: Clock = {
   },
 };
 
+/** Seconds since the call, finer than a clock's: for figures only, nothing may depend on them. */
+export function stopwatch(): () => number {
+  const startedMs = performance.now();
+  return () => (performance.now() - startedMs) / 1000;
+}
+
 /** Gives way to everything else that the event loop has to do. */
 export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 

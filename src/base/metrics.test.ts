@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { Metrics } from './metrics.ts';
+import { exponentialBuckets, Metrics } from './metrics.ts';
 
 it('says what was counted in the text format, with labels escaped and buckets that add up', () => {
   const metrics = new Metrics();
@@ -35,4 +35,26 @@ it('keeps no more series than it may', () => {
   const counter = metrics.counter('c', 'C.', ['n']);
   for (let i = 0; i < 20_000; i++) counter.add([String(i)]);
   expect(metrics.text().split('\n')).toHaveLength(10_003);
+});
+
+it('goes on counting when a part is started again, and reads the later one', () => {
+  const metrics = new Metrics();
+  for (const round of [1, 2]) {
+    metrics.counter('c', 'C.', []).add([]);
+    metrics.histogram('h', 'H.', { labelNames: [], bounds: [] }).observe([], 1);
+    metrics.gauge('g', 'G.', [], () => [{ labels: [], value: round }]);
+  }
+  const lines = metrics.text().split('\n');
+  expect(lines.filter((line) => !line.startsWith('#'))).toEqual([
+    'c 2',
+    'h_bucket{le="+Inf"} 2',
+    'h_sum 2',
+    'h_count 2',
+    'g 2',
+    '',
+  ]);
+});
+
+it('makes buckets as upstream does', () => {
+  expect(exponentialBuckets(0.001, 2, 4)).toEqual([0.001, 0.002, 0.004, 0.008]);
 });

@@ -50,13 +50,26 @@ export interface Counter {
 
 export interface Histogram {
   observe(labels: readonly string[], value: number): void;
+  /** The same for one series, found once. */
+  of(labels: readonly string[]): (value: number) => void;
 }
 
-/** What a program counts, by upstream's names where there are such. */
+/** Upper ends of `count` buckets, each `factor` times the one before. */
+export const exponentialBuckets = (start: number, factor: number, count: number): number[] =>
+  Array.from({ length: count }, (_, i) => Number((start * factor ** i).toPrecision(12)));
+
+/**
+ * What a program counts, by upstream's names where there are such. A part that is started again names its figures again: it
+ * goes on with the same counters, and is the one that is read from then on.
+ */
 export class Metrics {
-  readonly #families: Family[] = [];
+  readonly #families = new Map<string, Family>();
+  readonly #counters = new Map<string, Counter>();
+  readonly #histograms = new Map<string, Histogram>();
 
   counter(name: string, help: string, labelNames: readonly string[]): Counter {
+    const known = this.#counters.get(name);
+    if (known) return known;
     const series = new Series(() => ({ value: 0 }));
     this.#add(name, { help, type: 'counter' }, () =>
       [...series.all()].map(({ labels, state }) => `${labelled(name, labelNames, labels)} ${state.value}`),
@@ -67,7 +80,9 @@ export class Metrics {
         if (state) state.value += by;
       };
     };
-    return { add: (labels, by = 1) => of(labels)(by), of };
+    const counter: Counter = { add: (labels, by = 1) => of(labels)(by), of };
+    this.#counters.set(name, counter);
+    return counter;
   }
 
   /** `read` is called when somebody asks. */
@@ -83,6 +98,8 @@ export class Metrics {
     help: string,
     { labelNames, bounds }: { labelNames: readonly string[]; bounds: readonly number[] },
   ): Histogram {
+    const known = this.#histograms.get(name);
+    if (known) return known;
     const series = new Series(() => ({ counts: new Float64Array(bounds.length + 1), sum: 0 }));
     this.#add(name, { help, type: 'histogram' }, () =>
       [...series.all()].flatMap(({ labels, state }) => {
@@ -96,28 +113,31 @@ export class Metrics {
         return [...buckets, ...ends, `${labelled(`${name}_count`, labelNames, labels)} ${below}`];
       }),
     );
-    return {
-      observe(labels, value) {
-        const state = series.of(labels);
+    const of = (labels: readonly string[]) => {
+      const state = series.of(labels);
+      return (value: number) => {
         if (!state) return;
         let i = 0;
         while (i < bounds.length && value > (bounds[i] as number)) i++;
         state.counts[i] = (state.counts[i] ?? 0) + 1;
         state.sum += value;
-      },
+      };
     };
+    const histogram: Histogram = { observe: (labels, value) => of(labels)(value), of };
+    this.#histograms.set(name, histogram);
+    return histogram;
   }
 
   /** All of it, in the order in which it was named. */
   text(): string {
-    return this.#families
+    return [...this.#families.values()]
       .flatMap((family) => family.lines())
       .map((line) => `${line}\n`)
       .join('');
   }
 
   #add(name: string, { help, type }: { help: string; type: string }, samples: () => string[]): void {
-    this.#families.push({
+    this.#families.set(name, {
       lines() {
         const lines = samples();
         return lines.length === 0 ? [] : [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, ...lines];

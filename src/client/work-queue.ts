@@ -6,6 +6,19 @@ export interface WorkQueueOptions {
   /** Back-off of `addRateLimited` per key; 5 ms doubling to 1000 s unless told. */
   baseMs?: number;
   maxMs?: number;
+  observer?: WorkQueueObserver | undefined;
+}
+
+/** Is told what becomes of keys; for figures. */
+export interface WorkQueueObserver {
+  /** It waits to be taken; said again when it waits already. */
+  ready(key: string): void;
+  taken(key: string): void;
+  done(key: string): void;
+  /** It comes again after its back-off. */
+  retried(): void;
+  /** What waited was dropped. */
+  cleared(): void;
 }
 
 /**
@@ -24,12 +37,14 @@ export class WorkQueue {
   /** Delays that only guard: the clock need not wait for them. */
   readonly #guards: DelayedKeys;
   readonly #takers: ((key: string | undefined) => void)[] = [];
+  readonly #observer: WorkQueueObserver | undefined;
   #isShutDown = false;
 
   constructor(clock: Clock, options: WorkQueueOptions = {}) {
     const add = (key: string) => this.add(key);
     this.#later = new DelayedKeys(clock, add);
     this.#guards = new DelayedKeys(clock, add, { background: true });
+    this.#observer = options.observer;
     this.#backoff = { baseMs: options.baseMs ?? 5, maxMs: options.maxMs ?? 1_000_000 };
   }
 
@@ -50,6 +65,7 @@ export class WorkQueue {
       return;
     }
     this.#ready.add(key);
+    this.#observer?.ready(key);
     this.#hand();
   }
 
@@ -64,6 +80,7 @@ export class WorkQueue {
   addRateLimited(key: string): void {
     const failures = this.failures(key) + 1;
     this.#failures.set(key, failures);
+    this.#observer?.retried();
     this.addAfter(key, backoffMs(failures, this.#backoff));
   }
 
@@ -86,6 +103,7 @@ export class WorkQueue {
 
   done(key: string): void {
     this.#working.delete(key);
+    this.#observer?.done(key);
     if (this.#again.delete(key)) this.add(key);
   }
 
@@ -93,6 +111,7 @@ export class WorkQueue {
   shutDown(): void {
     this.#isShutDown = true;
     this.#ready.clear();
+    this.#observer?.cleared();
     this.#later.clear();
     this.#guards.clear();
     for (const taker of this.#takers.splice(0)) taker(undefined);
@@ -104,6 +123,7 @@ export class WorkQueue {
       if (!taker) return;
       this.#ready.delete(key);
       this.#working.add(key);
+      this.#observer?.taken(key);
       taker(key);
     }
   }

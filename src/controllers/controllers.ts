@@ -1,10 +1,12 @@
 import { type ServingOptions, servedResources } from '../api/served-versions.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Rng } from '../base/rng.ts';
 import type { Client } from '../client/client.ts';
 import { BroadcastingRecorder } from '../client/event-recorder.ts';
 import { informersFor } from '../client/informers.ts';
+import { WorkQueueMetrics } from '../client/work-queue-metrics.ts';
 import type { KeyPair } from '../pki/issue.ts';
 import { bootstrapTokenCleanup } from './bootstraptoken/cleanup.ts';
 import { certificateApproving } from './certificate/approving.ts';
@@ -134,6 +136,8 @@ export interface StartDeps {
   clock: Clock;
   rng: Rng;
   log: Logger;
+  /** Where the work queues count, each under its controller's name. */
+  metrics?: Metrics | undefined;
   onReconcile?(report: ReconcileReport): void;
 }
 
@@ -152,6 +156,7 @@ export interface RunningControllers {
 
 export function startControllers(deps: StartDeps, options: StartOptions = {}): RunningControllers {
   const { clock, rng, log, onReconcile } = deps;
+  const queueMetrics = deps.metrics && new WorkQueueMetrics(deps.metrics);
   const informers = informersFor(deps.cacheClient, { clock, rng, log });
   const kinds = servedResources(options.serving);
   const recorders: BroadcastingRecorder[] = [];
@@ -161,7 +166,10 @@ export function startControllers(deps: StartDeps, options: StartOptions = {}): R
     const component = definition.eventSource ?? account ?? definition.name;
     const recorder = new BroadcastingRecorder({ client, clock, log }, { component });
     recorders.push(recorder);
-    return new ControllerLoop({ client, informers, recorder, clock, rng, log, kinds, onReconcile }, definition);
+    return new ControllerLoop(
+      { client, informers, recorder, clock, rng, log, kinds, queueMetrics, onReconcile },
+      definition,
+    );
   });
   informers.start();
   return {

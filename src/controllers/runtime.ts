@@ -10,6 +10,7 @@ import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Informer, InformerOptions } from '../client/informer.ts';
 import type { Informers } from '../client/informers.ts';
 import { WorkQueue } from '../client/work-queue.ts';
+import type { WorkQueueMetrics } from '../client/work-queue-metrics.ts';
 import { TrackedClient } from './tracked-client.ts';
 
 /** What a reconcile answers: nothing more to do until something changes, or look again by the clock. */
@@ -91,6 +92,7 @@ export interface ControllerDeps {
   log: Logger;
   /** Unless told, what is served by itself. */
   kinds?: readonly Kind[];
+  queueMetrics?: WorkQueueMetrics | undefined;
   onReconcile?(report: ReconcileReport): void;
 }
 
@@ -111,7 +113,7 @@ export class ControllerLoop {
     this.name = definition.name;
     const log = deps.log.child({ controller: definition.name });
     this.#deps = { ...deps, log };
-    this.#queue = new WorkQueue(deps.clock);
+    this.#queue = new WorkQueue(deps.clock, { observer: deps.queueMetrics?.of(definition.name) });
     this.#setup = definition.setup({
       clock: deps.clock,
       rng: deps.rng,

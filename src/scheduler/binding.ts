@@ -2,6 +2,7 @@ import type { Pod } from '../api/generated/types.ts';
 import type { Snapshot } from '../placement/snapshot.ts';
 import type { BindingHandle, Placed, SchedulerPlugin } from './plugin.ts';
 import type { PermitBarrier } from './permit-barrier.ts';
+import { type PointTimer, timedWait } from './point-timer.ts';
 import type { Profile } from './profile.ts';
 
 /** A step of a plugin went wrong; the message says which, in Kubernetes' words. */
@@ -29,22 +30,31 @@ export function release(profile: Profile, placed: Placed): void {
   placed.snapshot.removePod(placed.pod.metadata.uid as string);
 }
 
+interface BindOptions {
+  readonly barrier?: PermitBarrier | undefined;
+  readonly timer?: PointTimer | undefined;
+}
+
 /** Writes what has to be written before the pod may have its node, waits until it is permitted to, then writes its node. */
 export async function bind(
-  profile: Profile,
+  { at }: Profile,
   placed: Placed,
   handle: BindingHandle,
-  barrier?: PermitBarrier,
+  { barrier, timer }: BindOptions = {},
 ): Promise<void> {
-  for (const plugin of profile.at.preBind) {
+  if (at.preBind.length > 0) await timedWait(timer, 'PreBind', () => preBind(at.preBind, placed, handle));
+  if (barrier) await timedWait(timer, 'Permit', () => barrier.pass());
+  // The first that binds does it.
+  await timedWait(timer, 'Bind', () => at.bind[0]?.bind?.(placed, handle));
+  for (const plugin of at.postBind) plugin.postBind?.(placed);
+}
+
+async function preBind(plugins: readonly SchedulerPlugin[], placed: Placed, handle: BindingHandle): Promise<void> {
+  for (const plugin of plugins) {
     await plugin.preBind?.(placed, handle).catch((error: unknown) => {
       throw failureOf('PreBind', plugin, error);
     });
   }
-  await barrier?.pass();
-  // The first that binds does it.
-  await profile.at.bind[0]?.bind?.(placed, handle);
-  for (const plugin of profile.at.postBind) plugin.postBind?.(placed);
 }
 
 const failureOf = (point: string, { name }: SchedulerPlugin, error: unknown): BindingFailure =>

@@ -17,6 +17,23 @@ export type EventKind =
   | 'device.changed'
   | 'podgroup.changed';
 
+/** What metrics call them. */
+export const upstreamName: Readonly<Record<EventKind, string>> = {
+  'node.added': 'NodeAdd',
+  'node.deleted': 'NodeDelete',
+  'node.allocatable': 'NodeAllocatableChange',
+  'node.labels': 'NodeLabelChange',
+  'node.taints': 'NodeTaintChange',
+  'namespace.labels': 'NamespaceUpdate',
+  'pod.added': 'AssignedPodAdd',
+  'pod.deleted': 'AssignedPodDelete',
+  'pod.updated': 'AssignedPodUpdate',
+  'volume.changed': 'VolumeChange',
+  'csinode.changed': 'CSINodeUpdate',
+  'device.changed': 'DeviceChange',
+  'podgroup.changed': 'PodGroupChange',
+};
+
 export interface ClusterEvent {
   readonly kind: EventKind;
   /** Of the node that changed, or that the pod is (or was) on; undefined when it is not known. */

@@ -5,6 +5,7 @@ import { Diagnosis, type NodeVerdict } from './diagnosis.ts';
 import { Evaluation } from './evaluation.ts';
 import { type WindowMemory, windowFor } from './node-window.ts';
 import type { FailedAttempt, PostFilterResult } from './plugin.ts';
+import { type PointTimer, timed } from './point-timer.ts';
 import type { Profile } from './profile.ts';
 
 /** Where a pod goes, or why it goes nowhere. */
@@ -22,23 +23,39 @@ export interface CycleOptions {
   start?: number;
   /** What equal pods before this one found. */
   memory?: WindowMemory;
+  timer?: PointTimer | undefined;
 }
 
 /** Chooses a node for a pod. Pure: writes nothing, reads only the snapshot; equal scores are decided by `rng`. */
 export function schedule(
   { snapshot, profile }: { snapshot: Snapshot; profile: Profile },
   pod: Pod,
-  { rng, start = 0, memory }: CycleOptions,
+  { rng, start = 0, memory, timer }: CycleOptions,
 ): Placement {
-  const evaluation = new Evaluation(profile.at.filter, snapshot, pod);
+  const evaluation = timed(timer, 'PreFilter', () => new Evaluation(profile.at.filter, snapshot, pod));
   const promised = promisedSlot(evaluation);
   if (promised !== undefined) return placedOn(snapshot, promised, 1);
-  const { nodes, evaluated, diagnosis } = windowFor({ profile, memory }, evaluation, start);
+  const { nodes, evaluated, diagnosis } = timed(
+    timer,
+    'Filter',
+    () => windowFor({ profile, memory }, evaluation, start),
+    (window) => (window.diagnosis ? 'Unschedulable' : 'Success'),
+  );
   if (diagnosis) {
     const attempt = { evaluation, diagnosis, rng, dryRuns: memory?.dryRuns };
-    return { diagnosis, evaluated, remedies: postFilter(profile, attempt) };
+    const remedies = timed(
+      timer,
+      'PostFilter',
+      () => postFilter(profile, attempt),
+      (all) => (all.some(({ nominated }) => nominated) ? 'Success' : 'Unschedulable'),
+    );
+    return { diagnosis, evaluated, remedies };
   }
-  return placedOn(snapshot, nodes.best(rng), evaluated);
+  return placedOn(
+    snapshot,
+    timed(timer, 'Score', () => nodes.best(rng)),
+    evaluated,
+  );
 }
 
 const placedOn = (snapshot: Snapshot, slot: number, evaluated: number): Placement => ({

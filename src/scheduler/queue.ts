@@ -3,10 +3,11 @@ import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import { Heap } from '../base/heap.ts';
 import type { Snapshot } from '../placement/snapshot.ts';
-import type { ClusterEvent } from './cluster-events.ts';
+import { type ClusterEvent, upstreamName } from './cluster-events.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { type HintingPlugin, ParkedPods } from './parked-pods.ts';
 import type { QueueOrder } from './plugin.ts';
+import { WaitingRoom } from './waiting-room.ts';
 
 /** A pod that waits for its node. */
 export interface QueuedPod {
@@ -21,6 +22,14 @@ export interface QueuedPod {
 }
 
 type Place = 'active' | 'backoff' | 'unschedulable' | 'gated' | 'trying';
+
+/** Where a pod waits. */
+export type QueueName = Exclude<Place, 'trying'>;
+
+/** Is told when a pod comes to wait somewhere, and why: `PodAdd`, `ScheduleAttemptFailure`, the kind of an event. */
+export interface QueueObserver {
+  queued(queue: QueueName, why: string): void;
+}
 
 interface Entry extends QueuedPod {
   place: Place;
@@ -44,6 +53,7 @@ export interface QueueOptions {
   plugins: ReadonlyMap<string, HintingPlugin>;
   snapshot(): Snapshot;
   backoff?: { readonly baseMs: number; readonly maxMs: number } | undefined;
+  observer?: QueueObserver | undefined;
   /** Called when there is something to pop. */
   onReady(): void;
 }
@@ -57,7 +67,7 @@ export class SchedulingQueue {
   readonly #options: QueueOptions;
   readonly #entries = new Map<string, Entry>();
   readonly #active: Heap<Entry>;
-  readonly #backingOff: WaitingRoom;
+  readonly #backingOff: WaitingRoom<Entry>;
   readonly #parked: ParkedPods<Entry>;
   /** The parked ones in the order in which they are tried whatever happens. */
   readonly #leftovers = new Set<Entry>();
@@ -70,7 +80,7 @@ export class SchedulingQueue {
     this.#clock = clock;
     this.#options = options;
     this.#active = new Heap<Entry>(options.compare ?? ((a, b) => a.order - b.order));
-    this.#backingOff = new WaitingRoom(clock, (entry) => this.#activate(entry));
+    this.#backingOff = new WaitingRoom(clock, (entry) => this.#activate(entry, 'BackoffComplete'));
     this.#parked = new ParkedPods(options.plugins, options.snapshot);
   }
 
@@ -81,8 +91,8 @@ export class SchedulingQueue {
     if (known) {
       const worth = known.place === 'unschedulable' && !sameAsked(known.pod, pod);
       known.pod = pod;
-      if (known.place === 'gated' && !this.#isBlocked(pod)) this.#activate(known);
-      else if (worth) this.#backOff(known);
+      if (known.place === 'gated' && !this.#isBlocked(pod)) this.#activate(known, 'PodUpdate');
+      else if (worth) this.#backOff(known, 'PodUpdate');
       return;
     }
     const entry: Entry = {
@@ -96,7 +106,8 @@ export class SchedulingQueue {
       readyAt: 0,
     };
     this.#entries.set(uid, entry);
-    if (!this.#isBlocked(pod)) this.#activate(entry);
+    if (this.#isBlocked(pod)) this.#options.observer?.queued('gated', 'PodAdd');
+    else this.#activate(entry, 'PodAdd');
   }
 
   remove(uid: string): void {
@@ -139,6 +150,7 @@ export class SchedulingQueue {
     const entry = this.#entries.get(uid);
     if (!entry) return;
     this.#leave(entry, 'unschedulable');
+    this.#options.observer?.queued('unschedulable', 'ScheduleAttemptFailure');
     entry.rejectedBy = verdict.rejectedBy;
     this.#keepDiagnosis(entry, verdict.diagnosis);
     entry.readyAt = this.#clock.now() + leftoverMs;
@@ -150,25 +162,25 @@ export class SchedulingQueue {
   /** The attempt failed for a reason of its own (a write that was refused): it comes back after its back-off, not before. */
   retry(uid: string): void {
     const entry = this.#entries.get(uid);
-    if (entry) this.#backOff(entry, { isError: true });
+    if (entry) this.#backOff(entry, 'ScheduleAttemptFailure', { isError: true });
   }
 
   /** What the pod waited for will not come: it is tried again after its back-off. */
   bringBack(uid: string): void {
     const entry = this.#entries.get(uid);
-    if (entry?.place === 'unschedulable') this.#backOff(entry);
+    if (entry?.place === 'unschedulable') this.#backOff(entry, 'AssignedPodDelete');
   }
 
   /** The cluster changed: pods that this may help are tried again, not before their back-off is over. */
   onEvent(event: ClusterEvent): void {
-    for (const entry of this.#parked.helpedBy(event)) this.#backOff(entry);
+    for (const entry of this.#parked.helpedBy(event)) this.#backOff(entry, upstreamName[event.kind]);
   }
 
   /** What blocked some pods may have changed. */
   recheck(uids: Iterable<string>): void {
     for (const uid of uids) {
       const entry = this.#entries.get(uid);
-      if (entry?.place === 'gated' && !this.#isBlocked(entry.pod)) this.#activate(entry);
+      if (entry?.place === 'gated' && !this.#isBlocked(entry.pod)) this.#activate(entry, 'PodGroupChange');
     }
   }
 
@@ -179,6 +191,12 @@ export class SchedulingQueue {
 
   get size(): number {
     return this.#entries.size;
+  }
+
+  /** Every pod that waits, and where. */
+  *waiting(): Generator<{ readonly queue: QueueName; readonly queued: QueuedPod }> {
+    for (const entry of this.#entries.values())
+      if (entry.place !== 'trying') yield { queue: entry.place, queued: entry };
   }
 
   stop(): void {
@@ -198,14 +216,16 @@ export class SchedulingQueue {
     return undefined;
   }
 
-  #activate(entry: Entry): void {
+  #activate(entry: Entry, why: string): void {
     this.#leave(entry, 'active');
+    this.#options.observer?.queued('active', why);
     this.#active.push(entry);
     this.#options.onReady();
   }
 
-  #backOff(entry: Entry, { isError = false } = {}): void {
+  #backOff(entry: Entry, why: string, { isError = false } = {}): void {
     this.#leave(entry, 'backoff');
+    this.#options.observer?.queued('backoff', why);
     const delayMs = entry.attempts === 0 ? 0 : backoffMs(entry.attempts, this.#options.backoff ?? defaultBackoff);
     entry.readyAt = this.#clock.now() + delayMs;
     this.#backingOff.add(entry, { isFixed: isError });
@@ -228,7 +248,7 @@ export class SchedulingQueue {
       const now = this.#clock.now();
       for (const entry of this.#leftovers) {
         if (entry.readyAt > now) break;
-        this.#activate(entry);
+        this.#activate(entry, 'UnschedulableTimeout');
       }
       this.#waitForLeftover();
     };
@@ -247,69 +267,6 @@ export class SchedulingQueue {
     oldest.diagnosis = undefined;
   }
 }
-
-interface Stay {
-  readonly entry: Entry;
-  /** As it was when it began to wait; one that a later move has overtaken is dropped. */
-  readonly readyAt: number;
-  readonly isFixed: boolean;
-}
-
-/** Pods that back off, given back when their time has come. */
-class WaitingRoom {
-  readonly #clock: Clock;
-  readonly #release: (entry: Entry) => void;
-  readonly #waiting = new Heap<Stay>((a, b) => a.readyAt - b.readyAt);
-  /** Those that must not be brought forward. */
-  readonly #fixed = new Heap<Stay>((a, b) => a.readyAt - b.readyAt);
-  #timer: { at: number; cancel: () => void } | undefined;
-
-  constructor(clock: Clock, release: (entry: Entry) => void) {
-    this.#clock = clock;
-    this.#release = release;
-  }
-
-  add(entry: Entry, { isFixed }: { isFixed: boolean }): void {
-    (isFixed ? this.#fixed : this.#waiting).push({ entry, readyAt: entry.readyAt, isFixed });
-    this.#schedule();
-  }
-
-  /** Brings the first of those forward that may be. */
-  take(): Entry | undefined {
-    for (let stay = this.#waiting.pop(); stay; stay = this.#waiting.pop()) if (isHere(stay)) return stay.entry;
-    return undefined;
-  }
-
-  stop(): void {
-    this.#timer?.cancel();
-    this.#timer = undefined;
-  }
-
-  #first(): Stay | undefined {
-    const [a, b] = [this.#waiting.peek(), this.#fixed.peek()];
-    return a && b ? (a.readyAt <= b.readyAt ? a : b) : (a ?? b);
-  }
-
-  #schedule(): void {
-    const next = this.#first();
-    if (!next || (this.#timer && this.#timer.at <= next.readyAt)) return;
-    this.#timer?.cancel();
-    const cancel = this.#clock.after(next.readyAt - this.#clock.now(), () => this.#releaseDue());
-    this.#timer = { at: next.readyAt, cancel };
-  }
-
-  #releaseDue(): void {
-    this.#timer = undefined;
-    const now = this.#clock.now();
-    for (let next = this.#first(); next && next.readyAt <= now; next = this.#first()) {
-      (next.isFixed ? this.#fixed : this.#waiting).pop();
-      if (isHere(next)) this.#release(next.entry);
-    }
-    this.#schedule();
-  }
-}
-
-const isHere = ({ entry, readyAt }: Stay): boolean => entry.place === 'backoff' && entry.readyAt === readyAt;
 
 /** Whether two states of a pod ask the same of a node; status changes are no reason for another try. */
 const sameAsked = (a: Pod, b: Pod): boolean =>

@@ -12,6 +12,7 @@ import {
 import type { Pod, PodSpec } from '../api/generated/types.ts';
 import { StatusError } from '../api/meta/status-error.ts';
 import { silentLog } from '../base/log.ts';
+import { Metrics } from '../base/metrics.ts';
 import { seededRng } from '../base/rng.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
 import { FakeTransport } from '../client/fake.ts';
@@ -28,8 +29,19 @@ function setUp() {
   const rng = seededRng(7);
   const transport = new FakeTransport({ clock, rng });
   const client = createClient(transport);
+  const metrics = new Metrics();
+  /** The figure with these labels. */
+  const figure = (name: string, labels = '') =>
+    Number(
+      metrics
+        .text()
+        .split('\n')
+        .find((line) => line.startsWith(`scheduler_${name}${labels} `))
+        ?.split(' ')
+        .at(-1),
+    );
   const start = () => {
-    const scheduler = startScheduler({ client, clock, rng, log: silentLog });
+    const scheduler = startScheduler({ client, clock, rng, log: silentLog, metrics });
     started.push(scheduler);
     return scheduler;
   };
@@ -45,7 +57,7 @@ function setUp() {
   const get = (name: string): Promise<Pod> => client.get(pods, { namespace: 'ns', name });
   const nodeOf = async (name: string) => (await get(name)).spec.nodeName;
   const bindings = () => transport.writes.filter((write) => write.subresource === 'binding').map((write) => write.name);
-  return { clock, transport, client, start, addNode, addPod, get, nodeOf, bindings };
+  return { clock, transport, client, start, addNode, addPod, get, nodeOf, bindings, figure };
 }
 
 describe('startScheduler', () => {
@@ -85,6 +97,40 @@ describe('startScheduler', () => {
     await clock.advance(2000);
     expect(await nodeOf('second')).toBe('a');
     expect(scheduler.pending(second.metadata.uid as string)).toBeUndefined();
+  });
+
+  it('counts what it does under the names of Kubernetes', async () => {
+    const { clock, client, start, addNode, addPod, figure } = setUp();
+    await addNode('a');
+    start();
+    await addPod('first', '1');
+    await clock.advance(100);
+    await addPod('second', '1');
+    await addPod('gated', '1', { schedulingGates: [{ name: 'quota' }] });
+    await clock.advance(100);
+    const profile = 'profile="default-scheduler"';
+    const attempts = (result: string) => figure('schedule_attempts_total', `{result="${result}",${profile}}`);
+    expect([attempts('scheduled'), attempts('unschedulable')]).toEqual([1, 1]);
+    const pending = (queue: string) => figure('pending_pods', `{queue="${queue}"}`);
+    expect(['active', 'backoff', 'unschedulable', 'gated'].map(pending)).toEqual([0, 0, 1, 1]);
+    expect(figure('unschedulable_pods', `{plugin="NodeResourcesFit",${profile}}`)).toBe(1);
+    expect(figure('cache_size', '{type="pods"}')).toBe(1);
+    const incoming = (queue: string, event: string) =>
+      figure('queue_incoming_pods_total', `{queue="${queue}",event="${event}"}`);
+    expect([incoming('active', 'PodAdd'), incoming('gated', 'PodAdd')]).toEqual([2, 1]);
+    expect(incoming('unschedulable', 'ScheduleAttemptFailure')).toBe(1);
+    const point = (name: string) =>
+      figure(
+        'framework_extension_point_duration_seconds_count',
+        `{extension_point="${name}",status="Success",${profile}}`,
+      );
+    // One attempt in ten is timed: the first.
+    expect(['PreFilter', 'Filter', 'Score', 'Reserve', 'Bind'].map(point)).toEqual([1, 1, 1, 1, 1]);
+    await client.delete(pods, { namespace: 'ns', name: 'first' }, { gracePeriodSeconds: 0 });
+    await clock.advance(2000);
+    expect(incoming('backoff', 'AssignedPodDelete')).toBe(1);
+    expect([attempts('scheduled'), figure('pod_scheduling_attempts_sum')]).toEqual([2, 3]);
+    expect(figure('pod_scheduling_sli_duration_seconds_count', '{attempts="2"}')).toBe(1);
   });
 
   it('waits for nodes', async () => {

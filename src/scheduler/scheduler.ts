@@ -1,37 +1,38 @@
 import type { Pod } from '../api/generated/types.ts';
 import { isNotFound } from '../api/meta/status-error.ts';
-import type { Clock } from '../base/clock.ts';
+import { type Clock, stopwatch } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { Metrics } from '../base/metrics.ts';
 import type { Rng } from '../base/rng.ts';
 import type { Client } from '../client/client.ts';
-import { BroadcastingRecorder } from '../client/event-recorder.ts';
-import type { Snapshot } from '../placement/snapshot.ts';
+import { BroadcastingRecorder, type EventRecorder } from '../client/event-recorder.ts';
 import { bind, BindingFailure, release, reserve } from './binding.ts';
-import { type ClusterEvent, podEvents } from './cluster-events.ts';
-import { ClusterView } from './cluster-view.ts';
 import type { SchedulerConfiguration } from './configuration.ts';
 import { explain, schedule, type Unschedulable } from './cycle.ts';
 import type { NodeVerdict } from './diagnosis.ts';
 import { type PlaceResult, placeTogether } from './gang-cycle.ts';
-import { type Gang, Gangs, groupKey } from './gangs.ts';
+import type { Gang } from './gangs.ts';
+import { SchedulerMetrics } from './metrics.ts';
 import { WindowMemory } from './node-window.ts';
-import type { HintingPlugin } from './parked-pods.ts';
 import { PermitBarrier } from './permit-barrier.ts';
-import type { Placed, PostFilterResult, SchedulerPlugin } from './plugin.ts';
+import type { Placed, PostFilterResult } from './plugin.ts';
 import { defaultProfile } from './plugins.ts';
+import { referenceOf, reportFailure, reportGang } from './pod-writes.ts';
+import { type PointTimer, timed } from './point-timer.ts';
 import { makeRoom } from './preemption/eviction.ts';
 import { priorityOf } from './preemption/victims.ts';
 import { pluginsOf, type Profile } from './profile.ts';
-import { type QueuedPod, SchedulingQueue } from './queue.ts';
-import { referenceOf, reportFailure, reportGang } from './pod-writes.ts';
+import type { QueuedPod } from './queue.ts';
 import { unschedulableMessage } from './unschedulable-message.ts';
-import { Waiters } from './waiters.ts';
+import { type Assumed, WaitingPods } from './waiting-pods.ts';
 
 export interface SchedulerDeps {
   client: Client;
   clock: Clock;
   rng: Rng;
   log: Logger;
+  /** Where it counts what it does. */
+  metrics?: Metrics | undefined;
 }
 
 export interface SchedulerOptions {
@@ -53,7 +54,7 @@ const defaultName = 'default-scheduler';
 const nodesPerTurn = 5_000;
 /** Small clusters: a turn ends after this many attempts all the same. */
 const attemptsPerTurn = 25;
-/** Bindings and conditions being written at once; more pods wait in the queue. */
+/** Requests being made at once; more pods wait in the queue. */
 const maxWrites = 128;
 
 /**
@@ -64,18 +65,19 @@ export function startScheduler(deps: SchedulerDeps, options: SchedulerOptions = 
   return new SchedulerLoop(deps, options);
 }
 
+/** How pods of one `schedulerName` are scheduled. */
 interface Schedules {
   readonly profile: Profile;
   readonly memory: WindowMemory;
   readonly recorder: BroadcastingRecorder;
 }
 
-/** A pod on its way to be bound. */
-interface Assumed {
-  readonly placed: Placed;
-  readonly schedules: Schedules;
-  /** Of a gang: it is bound when the others can be, too. */
-  readonly barrier?: PermitBarrier | undefined;
+/** A pod that is being tried. */
+interface Attempt extends Schedules {
+  readonly queued: QueuedPod;
+  readonly seconds: () => number;
+  /** For some: the steps are timed. */
+  readonly timer: PointTimer | undefined;
 }
 
 type Nominated = NonNullable<PostFilterResult['nominated']>;
@@ -84,12 +86,8 @@ class SchedulerLoop implements Scheduler {
   readonly #deps: SchedulerDeps;
   /** By the name that pods ask for. */
   readonly #schedules: ReadonlyMap<string, Schedules>;
-  readonly #queue: SchedulingQueue;
-  readonly #waiters: Waiters;
-  readonly #view: ClusterView;
-  /** Pods whose binding is under way: the informer does not show their node yet. */
-  readonly #assumed = new Map<string, Assumed>();
-  readonly #gangs = new Gangs(() => this.#snapshot.podGroups);
+  readonly #pods: WaitingPods;
+  readonly #metrics: SchedulerMetrics;
   #start = 0;
   /** Requests under way. */
   #writes = 0;
@@ -105,116 +103,47 @@ class SchedulerLoop implements Scheduler {
         return [profile.name, { profile, memory: new WindowMemory(), recorder }];
       }),
     );
-    this.#waiters = new Waiters(deps.clock);
-    this.#queue = new SchedulingQueue(deps.clock, {
-      compare: profiles[0]?.at.queueSort[0]?.compare,
-      blockedBy: (pod) => this.#blockedBy(pod),
-      plugins: new Map(profiles.flatMap(pluginsOf).map((plugin) => [plugin.name, hintingPlugin(plugin)])),
-      snapshot: () => this.#snapshot,
+    const { metrics = new Metrics() } = deps;
+    this.#metrics = new SchedulerMetrics(metrics);
+    this.#pods = new WaitingPods(deps, {
+      profiles,
       backoff,
+      observer: this.#metrics,
+      profileOf: (pod) => this.#scheduleOf(pod)?.profile,
       onReady: () => this.#wake(),
     });
-    this.#view = new ClusterView(deps, {
-      set: (old, pod) => this.#setPod(old, pod),
-      remove: (pod) => this.#removePod(pod),
-      happened: (event) => this.#happened(event),
+    SchedulerMetrics.read(metrics, {
+      waiting: () => this.#pods.queue.waiting(),
+      profileName: ({ pod }) => pod.spec.schedulerName ?? defaultName,
+      sizes: () => {
+        const { size: nodes, podCount: pods } = this.#pods.snapshot;
+        return { nodes, pods, assumed_pods: this.#pods.assumed };
+      },
     });
-    void this.#view.synced.then(() => {
+    void this.#pods.synced.then(() => {
       this.#isReady = true;
       this.#wake();
     });
   }
 
   pending(uid: string): QueuedPod | undefined {
-    return this.#queue.get(uid);
+    return this.#pods.queue.get(uid);
   }
 
   explain(pod: Pod): Map<string, NodeVerdict> {
     const { profile } = this.#scheduleOf(pod) ?? { profile: defaultProfile };
-    return explain({ snapshot: this.#snapshot, profile }, pod);
+    return explain({ snapshot: this.#pods.snapshot, profile }, pod);
   }
 
   stop(): void {
     this.#isStopped = true;
     this.#cancelTurn?.();
-    this.#view.stop();
-    this.#queue.stop();
-    this.#waiters.stop();
+    this.#pods.stop();
     for (const { recorder } of this.#schedules.values()) recorder.stop();
-  }
-
-  get #snapshot(): Snapshot {
-    return this.#view.snapshot;
   }
 
   #scheduleOf({ spec }: Pod): Schedules | undefined {
     return this.#schedules.get(spec.schedulerName ?? defaultName);
-  }
-
-  #blockedBy(pod: Pod): string | undefined {
-    for (const plugin of this.#scheduleOf(pod)?.profile.at.preEnqueue ?? []) {
-      const reason = plugin.preEnqueue?.(pod);
-      if (reason !== undefined) return reason;
-    }
-    return this.#gangs.blockedBy(pod);
-  }
-
-  #happened(event: ClusterEvent): void {
-    if (event.kind === 'node.deleted')
-      for (const pod of [...this.#snapshot.nominations.on(event.node ?? '')]) this.#breakPromise(pod);
-    if (event.group) {
-      const { namespace, name } = event.group.metadata;
-      this.#queue.recheck(this.#gangs.uidsOf(`${namespace}/${name}`));
-    }
-    this.#queue.onEvent(event);
-    this.#waiters.poke();
-  }
-
-  #setPod(old: Pod | undefined, pod: Pod): void {
-    const uid = pod.metadata.uid as string;
-    this.#gangs.set(pod);
-    if (pod.spec.nodeName) {
-      this.#assumed.delete(uid);
-      this.#queue.remove(uid);
-      this.#snapshot.addPod(pod, pod.spec.nodeName);
-      this.#breakPromise(pod);
-      for (const event of podEvents(old, pod, this.#snapshot.slotOf(pod.spec.nodeName))) this.#happened(event);
-      return;
-    }
-    const promised = pod.status.nominatedNodeName;
-    if (promised !== old?.status.nominatedNodeName) this.#snapshot.nominations.set(pod, promised);
-    if (pod.metadata.deletionTimestamp || !this.#scheduleOf(pod)) {
-      this.#queue.remove(uid);
-      this.#breakPromise(pod);
-      return;
-    }
-    this.#queue.add(pod);
-    if (pod.spec.schedulingGroup) this.#queue.recheck(this.#gangs.uidsOf(groupKey(pod)));
-  }
-
-  #removePod(pod: Pod): void {
-    const uid = pod.metadata.uid as string;
-    this.#queue.remove(uid);
-    this.#gangs.remove(pod);
-    const assumed = this.#assumed.get(uid);
-    if (assumed) {
-      this.#assumed.delete(uid);
-      release(assumed.schedules.profile, assumed.placed);
-      assumed.barrier?.fail(new Error(`pod ${pod.metadata.name} is gone`));
-    }
-    this.#snapshot.removePod(uid);
-    this.#breakPromise(pod);
-    if (pod.spec.nodeName) this.#happened({ kind: 'pod.deleted', slot: this.#snapshot.slotOf(pod.spec.nodeName), pod });
-  }
-
-  /** The pod waits for the node no more that was promised to it: others may have it. */
-  #breakPromise(pod: Pod): void {
-    const uid = pod.metadata.uid as string;
-    const node = this.#snapshot.nominations.nodeOf(uid);
-    if (node === undefined) return;
-    this.#snapshot.nominations.remove(uid);
-    this.#queue.bringBack(uid);
-    this.#happened({ kind: 'pod.deleted', slot: this.#snapshot.slotOf(node), pod });
   }
 
   /** Takes the next turn of the loop, so that everything else gets its own between two. */
@@ -230,56 +159,66 @@ class SchedulerLoop implements Scheduler {
     let evaluated = 0;
     for (let i = 0; i < attemptsPerTurn && evaluated < nodesPerTurn; i++) {
       if (this.#writes >= maxWrites) return;
-      const queued = this.#queue.pop();
+      const queued = this.#pods.queue.pop();
       if (!queued) return;
       const schedules = this.#scheduleOf(queued.pod);
-      if (schedules) evaluated += this.#attempt(queued, schedules);
+      if (schedules) evaluated += this.#try(this.#attempt(queued, schedules));
     }
     this.#wake();
   }
 
+  #attempt(queued: QueuedPod, schedules: Schedules): Attempt {
+    return { ...schedules, queued, seconds: stopwatch(), timer: this.#metrics.timer(schedules.profile.name) };
+  }
+
   /** Returns how many nodes were looked at. */
-  #attempt(queued: QueuedPod, schedules: Schedules): number {
-    const gang = this.#gangs.of(queued.pod);
-    if (gang) return this.#attemptGang(queued, gang, schedules);
-    const { result, evaluated } = this.#place(queued.pod, schedules);
+  #try(attempt: Attempt): number {
+    const { pod } = attempt.queued;
+    const gang = this.#pods.gangs.of(pod);
+    if (gang) return this.#tryGang(gang, attempt);
+    const { result, evaluated } = this.#place(attempt);
+    this.#metrics.decided(attempt.seconds());
     if (!result) return evaluated;
     if (!('diagnosis' in result)) {
-      this.#startBinding(result, schedules);
+      this.#startBinding(result, attempt);
       return evaluated;
     }
-    this.#park(queued.pod, result, schedules);
-    // Looking for somebody to send away took some time too.
-    return Math.max(evaluated, this.#snapshot.size / 5);
+    this.#park(result, attempt);
+    // Looking for somebody to send away took some time too, as will what is written for it.
+    return Math.max(evaluated, this.#pods.snapshot.size / 5);
   }
 
   /** Chooses a node and takes what the pod needs there; without a result that was not to be had. */
-  #place(pod: Pod, schedules: Schedules): PlaceResult {
-    const { profile, memory } = schedules;
-    const snapshot = this.#snapshot;
-    const placement = schedule({ snapshot, profile }, pod, { rng: this.#deps.rng, start: this.#start, memory });
+  #place(attempt: Attempt): PlaceResult {
+    const { profile, memory, timer, queued } = attempt;
+    const { pod } = queued;
+    const { snapshot } = this.#pods;
+    const placement = schedule({ snapshot, profile }, pod, { rng: this.#deps.rng, start: this.#start, memory, timer });
     const { evaluated } = placement;
     this.#start = snapshot.size === 0 ? 0 : (this.#start + evaluated) % snapshot.size;
     if (!('node' in placement)) return { result: placement, evaluated };
     try {
-      return { result: reserve(profile, snapshot, pod, placement), evaluated };
+      return { result: timed(timer, 'Reserve', () => reserve(profile, snapshot, pod, placement)), evaluated };
     } catch (error) {
-      this.#fail(pod, error, schedules);
+      this.#fail(error, attempt);
       return { evaluated };
     }
   }
 
   /** All that wait of a gang, in one go: if not enough of them find a node, none gets one. Nobody is sent away for them. */
-  #attemptGang(first: QueuedPod, { group, minCount, pods: all }: Gang, schedules: Schedules): number {
-    const { profile, recorder } = schedules;
-    const peaceful = { ...schedules, profile: { ...profile, at: { ...profile.at, postFilter: [] } } };
-    const hasNode = ({ spec, metadata }: Pod) => spec.nodeName || this.#assumed.has(metadata.uid as string);
-    const before = [...all.values()].filter(hasNode).length;
-    const members = [first, ...this.#queue.popWith(first, all.keys())].map(({ pod }) => pod);
-    const { placed, failed, evaluated, shortage } = placeTogether(members, { before, minCount }, (pod) =>
-      this.#place(pod, peaceful),
+  #tryGang({ group, minCount, pods: all }: Gang, first: Attempt): number {
+    const { profile, recorder } = first;
+    const peaceful: Profile = { ...profile, at: { ...profile.at, postFilter: [] } };
+    const before = [...all.values()].filter((pod) => this.#pods.hasNode(pod)).length;
+    const members = [first.queued, ...this.#pods.queue.popWith(first.queued, all.keys())];
+    const attempts = new Map(
+      members.map((queued) => [queued.pod, { ...this.#attempt(queued, first), profile: peaceful }]),
     );
-    for (const { pod, why } of failed) this.#park(pod, why, peaceful);
+    const attemptOf = (pod: Pod) => attempts.get(pod) as Attempt;
+    const { placed, failed, evaluated, shortage } = placeTogether([...attempts.keys()], { before, minCount }, (pod) =>
+      this.#place(attemptOf(pod)),
+    );
+    for (const { pod, why } of failed) this.#park(why, attemptOf(pod));
     const said = {
       status: shortage ? 'False' : 'True',
       reason: shortage ? 'Unschedulable' : 'Scheduled',
@@ -288,99 +227,97 @@ class SchedulerLoop implements Scheduler {
     void this.#write(() => reportGang(this.#deps, group, said));
     const barrier = new PermitBarrier(this.#deps.clock, placed.length);
     for (const one of shortage ? placed.toReversed() : placed) {
+      const attempt = attemptOf(one.pod);
       if (!shortage) {
-        this.#startBinding(one, schedules, barrier);
+        this.#startBinding(one, attempt, barrier);
         continue;
       }
       release(profile, one);
       // Comes again with the others: an event that helps one of them brings all.
-      this.#queue.park(one.pod.metadata.uid as string, { rejectedBy: new Set(['GangScheduling']) });
+      this.#pods.queue.park(one.pod.metadata.uid as string, { rejectedBy: new Set(['GangScheduling']) });
+      this.#metrics.attempted('unschedulable', profile.name, attempt.seconds());
       void this.#write(() => reportFailure(this.#deps, one.pod, said, recorder));
     }
     return evaluated;
   }
 
-  #startBinding(placed: Placed, schedules: Schedules, barrier?: PermitBarrier): void {
-    this.#assumed.set(placed.pod.metadata.uid as string, { placed, schedules, barrier });
-    void this.#write(() => this.#bind(placed, schedules, barrier));
+  #startBinding(placed: Placed, attempt: Attempt, barrier?: PermitBarrier): void {
+    const assumed: Assumed = { placed, profile: attempt.profile, barrier };
+    this.#pods.assume(assumed);
+    void this.#write(() => this.#bind(assumed, attempt));
   }
 
-  #park(pod: Pod, why: Unschedulable, schedules: Schedules): void {
+  #park(why: Unschedulable, { queued: { pod }, profile, recorder, seconds }: Attempt): void {
     const { diagnosis } = why;
+    const { nominations } = this.#pods.snapshot;
+    const uid = pod.metadata.uid as string;
     const { plugins } = diagnosis;
-    const rejectedBy = plugins.size > 0 ? plugins : new Set(pluginsOf(schedules.profile).map(({ name }) => name));
+    const rejectedBy = plugins.size > 0 ? plugins : new Set(pluginsOf(profile).map(({ name }) => name));
     const message = unschedulableMessage(why);
     const nominated = why.remedies.find((remedy) => remedy.nominated)?.nominated;
     const isCleared = why.remedies.some((remedy) => remedy.clearsNomination);
-    const had = this.#snapshot.nominations.nodeOf(pod.metadata.uid as string);
-    const promised = nominated?.node ?? (isCleared ? undefined : had);
-    if (promised === undefined) this.#breakPromise(pod);
-    else this.#snapshot.nominations.set(pod, promised);
-    this.#queue.park(pod.metadata.uid as string, { rejectedBy, diagnosis });
+    const promised = nominated?.node ?? (isCleared ? undefined : nominations.nodeOf(uid));
+    if (promised === undefined) this.#pods.breakPromise(pod);
+    else nominations.set(pod, promised);
+    this.#pods.queue.park(uid, { rejectedBy, diagnosis });
+    this.#metrics.preempted(why);
+    this.#metrics.attempted('unschedulable', profile.name, seconds());
     const isNews = promised !== pod.status.nominatedNodeName;
     const nomination = isNews ? { nominatedNodeName: promised ?? null } : {};
-    void this.#write(() =>
-      reportFailure(this.#deps, pod, { reason: 'Unschedulable', message, nomination }, schedules.recorder),
-    );
-    if (nominated) void this.#write(() => this.#makeRoom(pod, nominated, schedules));
+    void this.#write(() => reportFailure(this.#deps, pod, { reason: 'Unschedulable', message, nomination }, recorder));
+    if (nominated) void this.#write(() => this.#makeRoom(pod, nominated, recorder), nominated.victims.length);
   }
 
-  async #makeRoom(pod: Pod, { node, victims }: Nominated, { recorder }: Schedules): Promise<void> {
+  async #makeRoom(pod: Pod, { node, victims }: Nominated, recorder: EventRecorder): Promise<void> {
     const { client, clock, log } = this.#deps;
-    const outbid = [...this.#snapshot.nominations.on(node)].filter((other) => priorityOf(other) < priorityOf(pod));
-    for (const other of outbid) this.#breakPromise(other);
+    const promised = [...this.#pods.snapshot.nominations.on(node)];
+    const outbid = promised.filter((other) => priorityOf(other) < priorityOf(pod));
+    for (const other of outbid) this.#pods.breakPromise(other);
     await makeRoom({ client, recorder, now: clock.now(), pod, node }, victims, outbid).catch((error: unknown) => {
       // Not all are on their way out: the pod looks again.
       log.warn({ err: error, pod: pod.metadata.name }, 'preemption failed');
-      this.#breakPromise(pod);
-      this.#queue.retry(pod.metadata.uid as string);
+      this.#pods.breakPromise(pod);
+      this.#pods.queue.retry(pod.metadata.uid as string);
     });
   }
 
-  async #bind(placed: Placed, schedules: Schedules, barrier?: PermitBarrier): Promise<void> {
+  async #bind(assumed: Assumed, attempt: Attempt): Promise<void> {
+    const { placed, profile, barrier } = assumed;
     const { pod, node } = placed;
     const { client, clock } = this.#deps;
-    const waitUntil = (ready: () => boolean, timeoutMs: number) => this.#waiters.until(ready, timeoutMs);
+    const { timer, recorder, queued, seconds } = attempt;
+    const waitUntil = (ready: () => boolean, timeoutMs: number) => this.#pods.waiters.until(ready, timeoutMs);
     try {
-      await bind(schedules.profile, placed, { client, clock, waitUntil }, barrier);
+      await bind(profile, placed, { client, clock, waitUntil }, { barrier, timer });
       const text = `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${node}`;
-      schedules.recorder.event(referenceOf(pod), 'Normal', 'Scheduled', text);
+      recorder.event(referenceOf(pod), 'Normal', 'Scheduled', text);
+      this.#metrics.attempted('scheduled', profile.name, seconds());
+      this.#metrics.bound(queued.attempts, clock.now() - queued.since);
     } catch (error) {
       barrier?.fail(error instanceof Error ? error : new Error(String(error)));
-      this.#forget(placed, error, schedules);
+      if (this.#isStopped || !this.#pods.forget(assumed)) return;
+      // Gone: the informer will say so. After any other answer (somebody else gave it a node, too) it comes again unless
+      // the informer tells otherwise before its back-off is over.
+      if (!isNotFound(error)) this.#fail(error, attempt);
     }
   }
 
-  async #write(run: () => Promise<void>): Promise<void> {
-    this.#writes++;
+  /** `count`: how many requests it is at a time. */
+  async #write(run: () => Promise<void>, count = 1): Promise<void> {
+    this.#writes += count;
     await run().catch((error: unknown) => this.#deps.log.error({ err: error }, 'write failed'));
-    this.#writes--;
+    this.#writes -= count;
     this.#wake();
   }
 
-  #forget(placed: Placed, error: unknown, schedules: Schedules): void {
-    const { pod } = placed;
-    if (this.#isStopped || !this.#assumed.delete(pod.metadata.uid as string)) return;
-    release(schedules.profile, placed);
-    this.#happened({ kind: 'pod.deleted', slot: placed.slot, pod });
-    // Gone: the informer will say so. After any other answer (somebody else gave it a node, too) it comes again unless
-    // the informer tells otherwise before its back-off is over.
-    if (!isNotFound(error)) this.#fail(pod, error, schedules);
-  }
-
   /** Something other than the nodes was wrong: the pod comes again after a while. */
-  #fail(pod: Pod, error: unknown, schedules: Schedules): void {
+  #fail(error: unknown, { queued: { pod }, profile, recorder, seconds }: Attempt): void {
     this.#deps.log.warn({ err: error, pod: pod.metadata.name }, 'binding failed');
-    this.#queue.retry(pod.metadata.uid as string);
+    this.#metrics.attempted('error', profile.name, seconds());
+    this.#pods.queue.retry(pod.metadata.uid as string);
     if (!(error instanceof BindingFailure)) return;
     void this.#write(() =>
-      reportFailure(this.#deps, pod, { reason: 'SchedulerError', message: error.message }, schedules.recorder),
+      reportFailure(this.#deps, pod, { reason: 'SchedulerError', message: error.message }, recorder),
     );
   }
 }
-
-const hintingPlugin = ({ name, hints = {}, filter }: SchedulerPlugin): HintingPlugin => ({
-  name,
-  hints,
-  isLocal: filter?.local ?? false,
-});

@@ -1,6 +1,7 @@
 import { ApiServer } from '../apiserver/api-server.ts';
 import { allAuthenticated, serviceAccountUser, type UserInfo } from '../apiserver/authn/user-info.ts';
 import type { ServingOptions } from '../api/served-versions.ts';
+import type { Metrics } from '../base/metrics.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
@@ -139,6 +140,11 @@ export class ControlPlane {
     return port;
   }
 
+  /** Of the server as it is now: one that is started again counts anew, and not for those that run on. */
+  get #metrics(): Metrics | undefined {
+    return this.#api?.context.metrics.metrics;
+  }
+
   async startControllers(): Promise<void> {
     const { clock, log, trust } = this.#deps;
     const { controllers, serving } = this.#options;
@@ -149,6 +155,7 @@ export class ControlPlane {
         clock,
         rng: this.#rng('controllers'),
         log: log.child({ component: 'controllers' }),
+        metrics: this.#metrics,
       },
       {
         rootCaPem: trust.ca.cert,
@@ -167,7 +174,8 @@ export class ControlPlane {
     const { scheduler = true, schedulerPlugins } = this.#options;
     if (!scheduler) return;
     const client = this.clientFor(schedulerUser, 'kube-scheduler');
-    const deps = { client, clock, rng: this.#rng('scheduler'), log: log.child({ component: 'scheduler' }) };
+    const rng = this.#rng('scheduler');
+    const deps = { client, clock, rng, log: log.child({ component: 'scheduler' }), metrics: this.#metrics };
     const profiles = schedulerPlugins && [profileOf(schedulerPlugins)];
     this.#scheduler ??= startScheduler(deps, { profiles });
   }

@@ -1,6 +1,7 @@
 import { allAuthenticated, serviceAccountUser, type UserInfo } from '../../apiserver/authn/user-info.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import type { Metrics } from '../../base/metrics.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Client } from '../../client/client.ts';
 import { runLeaderElection } from '../../client/leader-election.ts';
@@ -13,6 +14,7 @@ export interface ControlLoopDeps {
   clock: Clock;
   rng: Rng;
   log: Logger;
+  metrics: Metrics;
 }
 
 interface Loop {
@@ -31,7 +33,7 @@ export function startControlLoops(
   { controllers, scheduler = {} }: { controllers: StartOptions; scheduler?: SchedulerOptions | undefined },
   candidate?: string,
 ): Loop {
-  const { clientFor, clock, rng, log } = deps;
+  const { clientFor, clock, rng, log, metrics } = deps;
   const loops = [
     {
       name: 'kube-controller-manager',
@@ -44,6 +46,7 @@ export function startControlLoops(
             clock,
             rng,
             log,
+            metrics,
           },
           controllers,
         ),
@@ -52,7 +55,7 @@ export function startControlLoops(
       name: 'kube-scheduler',
       user: schedulerUser,
       start: (client: Client) =>
-        startScheduler({ client, clock, rng, log: log.child({ component: 'scheduler' }) }, scheduler),
+        startScheduler({ client, clock, rng, log: log.child({ component: 'scheduler' }), metrics }, scheduler),
     },
   ];
   const running = loops.map(({ name, user, start }) => {

@@ -106,7 +106,7 @@ export async function startServer(
   const stopRenewal = keepCertificatesValid({ clock, log, onRenewed }, layout, pki);
   const signToken = tokenSigner(pki.serviceAccount.key);
   loops = startControlLoops(
-    { clientFor, clock, rng, log },
+    { clientFor, clock, rng, log, metrics: api.context.metrics.metrics },
     {
       controllers: { rootCaPem: pki.ca.cert, podCidr: network.podCIDR, authority: pki.ca, signToken, serving },
       scheduler,
