@@ -9,7 +9,7 @@ export const floors: readonly (readonly string[])[] = [
   ['base'],
   ['cel'],
   ['api', 'host', 'rpc'],
-  ['store', 'client', 'placement', 'streams', 'pki', 'cri'],
+  ['store', 'client', 'placement', 'streams', 'pki', 'cri', 'nft'],
   [
     'apiserver',
     'controllers',

@@ -1,5 +1,5 @@
 import { frontendKey, pickChains, preparedPicks } from './pick-chain.ts';
-import type { Chain, Rule } from './table.ts';
+import type { Chain, Rule } from '../nft/table.ts';
 
 /** What of the cluster's addressing the fixed chains depend on. */
 export interface Addressing {
@@ -17,7 +17,7 @@ function serviceChain(addressing: Addressing): Chain {
     rules: [
       [...fromPods(addressing), { end: 'verdictFrom', key: frontendKey, map: 'shortcuts' }],
       [{ match: 'localSource' }, { end: 'verdictFrom', key: frontendKey, map: 'shortcuts' }],
-      [{ match: 'set', key: frontendKey, set: 'keep-source' }, { set: 'keepSource' }],
+      [{ match: 'set', key: frontendKey, in: 'keep-source' }, { set: 'keepSource' }],
       [{ end: 'verdictFrom', key: frontendKey, map: 'services' }],
     ],
   };
@@ -26,7 +26,7 @@ function serviceChain(addressing: Addressing): Chain {
 function sourceRules({ podCIDR }: Addressing): Rule[] {
   const outsidePods = { match: 'address', block: podCIDR, negate: true } as const;
   return [
-    [{ match: 'translated' }, { match: 'set', key: ['ip saddr', 'ip daddr'], set: 'hairpin' }, { end: 'masquerade' }],
+    [{ match: 'translated' }, { match: 'set', key: ['ip saddr', 'ip daddr'], in: 'hairpin' }, { end: 'masquerade' }],
     [{ match: 'translated' }, { match: 'sourceKept' }, { end: 'verdict', verdict: 'accept' }],
     [{ match: 'translated' }, { ...outsidePods, field: 'ip saddr' }, { end: 'masquerade' }],
     [...fromPods({ podCIDR }), { ...outsidePods, field: 'ip daddr' }, { end: 'masquerade' }],

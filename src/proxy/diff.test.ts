@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { afterDiff, diff } from './diff.ts';
-import { FakeNft } from './nft-fake.ts';
-import { render, type ServiceState } from './ruleset.ts';
+import { FakeNft } from '../nft/fake.ts';
+import { contentOf, render, type ServiceState } from './ruleset.ts';
 import { testNode, testService, testSlice } from './service-fixtures.ts';
-import { ownSets } from './table.ts';
+import { ownSets } from './sets.ts';
 
 const service = fc.record({
   name: fc.constantFrom('a', 'b', 'c'),
@@ -40,7 +40,7 @@ describe('diff', () => {
       fc.asyncProperty(fc.array(state, { minLength: 2, maxLength: 4 }), async ([first, ...rest]) => {
         const nft = new FakeNft();
         let current = render(first ?? expect.fail(), testNode);
-        await nft.replace(current);
+        await nft.replace(contentOf(current));
         for (const next of rest) {
           const to = render(next, testNode, current);
           await nft.apply(diff(current, to));

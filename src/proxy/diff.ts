@@ -1,13 +1,7 @@
+import type { Change, Elements, Transaction } from '../nft/table.ts';
 import { pickChains } from './pick-chain.ts';
-import type { Elements, Ruleset } from './ruleset.ts';
-import { type Chain, ownSets, type SetName } from './table.ts';
-
-export type Change =
-  | { op: 'addChain'; chain: Chain }
-  | { op: 'delete' | 'add'; set: SetName; elements: [key: string, value: string][] };
-
-/** Changes that nft applies together or not at all. */
-export type Transaction = Change[];
+import type { Ruleset } from './ruleset.ts';
+import { ownSets, type SetName } from './sets.ts';
 
 /** Sets where a leftover does no harm: entries are only added, and cleared by the next full replace. */
 const growOnly = new Set<SetName>(['hairpin']);

@@ -1,4 +1,4 @@
-import type { Chain, Field, Rule } from './table.ts';
+import type { Chain, Field, Rule } from '../nft/table.ts';
 
 /** How a packet's endpoint is picked: one of `size` slots from `offset`, and for how long a client then sticks to it. */
 export interface Pick {

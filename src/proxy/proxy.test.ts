@@ -7,7 +7,7 @@ import { VirtualClock } from '../base/virtual-clock.ts';
 import type { Client, WatchEvent, WatchSink } from '../client/client.ts';
 import { informersFor } from '../client/informers.ts';
 import type { StaleFlow } from './flows.ts';
-import { FakeNft } from './nft-fake.ts';
+import { FakeNft } from '../nft/fake.ts';
 import { ServiceProxy } from './proxy.ts';
 import { testNode, testService, testSlice } from './service-fixtures.ts';
 

@@ -5,11 +5,11 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Informer, InformerHandler } from '../client/informer.ts';
 import type { Informers } from '../client/informers.ts';
+import type { Nft } from '../nft/nft.ts';
 import { afterDiff, diff } from './diff.ts';
 import { type RemoveFlows, staleFlows } from './flows.ts';
 import type { ProxyNode } from './frontend.ts';
-import type { Nft } from './nft.ts';
-import { type Ruleset, render } from './ruleset.ts';
+import { contentOf, type Ruleset, render } from './ruleset.ts';
 
 export interface ServiceProxyDeps {
   informers: Informers;
@@ -120,7 +120,7 @@ export class ServiceProxy {
     };
     const to = render(state, this.#node, from);
     if (!from || from.picks.size + from.elements.hairpin.size > maxLeftovers) {
-      await nft.replace(to);
+      await nft.replace(contentOf(to));
       this.#current = to;
       log.info({ frontends: to.slots.size }, 'service table written');
     } else {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { EndpointSlice, Service } from '../api/generated/types.ts';
-import { FakeNft, type FakeTable } from './nft-fake.ts';
-import { tracePacket, type VirtualPacket } from './packet-tracer.ts';
-import { render } from './ruleset.ts';
+import { FakeNft, type FakeTable } from '../nft/fake.ts';
+import { tracePacket, type VirtualPacket } from '../nft/packet-tracer.ts';
+import { contentOf, render } from './ruleset.ts';
 import { testNode, testService, testSlice } from './service-fixtures.ts';
 
 const pod = '10.244.0.50';
@@ -10,13 +10,13 @@ const outsider = '203.0.113.7';
 
 async function tableOf(services: Service[], endpointSlices: EndpointSlice[]): Promise<FakeTable> {
   const nft = new FakeNft();
-  await nft.replace(render({ services, endpointSlices }, testNode));
+  await nft.replace(contentOf(render({ services, endpointSlices }, testNode)));
   return nft.table ?? expect.fail();
 }
 
 const localAddresses = ['172.30.0.11', '10.96.0.10'];
 const trace = (table: FakeTable, packet: Partial<VirtualPacket> & { destination: string }, chance = 0) =>
-  tracePacket(table, { source: pod, port: 80, ...packet }, { localAddresses, chance: () => chance });
+  tracePacket([table], { source: pod, port: 80, ...packet }, { localAddresses, chance: () => chance });
 
 /** Every endpoint that packets like this one reach. */
 function reached(table: FakeTable, packet: Partial<VirtualPacket> & { destination: string }): string[] {
@@ -202,7 +202,7 @@ describe('session affinity', () => {
     const nft = new FakeNft();
     const addresses = ['10.244.0.1', '10.244.0.2', '10.244.0.3', '10.244.0.4'];
     const before = render({ services: [sticky], endpointSlices: [testSlice('web', addresses)] }, testNode);
-    await nft.replace(before);
+    await nft.replace(contentOf(before));
     const table = () => nft.table ?? expect.fail();
     expect(trace(table(), { destination }, 0.99).destination).toBe('10.244.0.4');
     expect(reached(table(), { destination })).toEqual(['10.244.0.4:8080']);

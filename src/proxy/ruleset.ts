@@ -1,21 +1,19 @@
 import type { EndpointSlice, Service } from '../api/generated/types.ts';
 import { keyOf, keyText } from '../api/resource.ts';
 import { parseIPv4 } from '../base/ipv4.ts';
-import type { Addressing } from './base-chains.ts';
+import type { TableContent } from '../nft/table.ts';
+import { type Addressing, baseChains } from './base-chains.ts';
 import { type Frontend, frontendsOf, mayHairpin, type ProxyEndpoint, type ProxyNode } from './frontend.ts';
-import { type Pick, pickName, preparedPicks } from './pick-chain.ts';
+import { type Pick, pickChains, pickName, preparedPicks } from './pick-chain.ts';
 import { assignSlots } from './slots.ts';
-import { ownSets, type SetName } from './table.ts';
-
-/** Elements of a set as nft writes them, key to value; plain sets have empty values. */
-export type Elements = Map<string, string>;
+import { ownSets, type SetName, sets } from './sets.ts';
 
 /** Everything the table holds beyond its fixed chains. */
 export interface Ruleset {
   addressing: Addressing;
   /** Chains beyond the prepared ones, by name. */
   picks: Map<string, Pick>;
-  elements: Record<SetName, Elements>;
+  elements: Record<SetName, Map<string, string>>;
   /** Which endpoint has which slot, per frontend and offset: what the next `render` starts from. */
   slots: Map<string, string[]>;
 }
@@ -32,7 +30,13 @@ export const serviceNameLabel = 'kubernetes.io/service-name';
 
 export function emptyRuleset(addressing: Addressing): Ruleset {
   const elements = Object.fromEntries(ownSets.map((name) => [name, new Map()]));
-  return { addressing, picks: new Map(), elements: elements as Record<SetName, Elements>, slots: new Map() };
+  return { addressing, picks: new Map(), elements: elements as Ruleset['elements'], slots: new Map() };
+}
+
+/** The whole table. The picks come first: nothing names a chain that follows it. */
+export function contentOf({ addressing, picks, elements }: Ruleset): TableContent {
+  const chains = [...[...picks.values()].flatMap(pickChains), ...baseChains(addressing)];
+  return { sets, chains, elements: Object.fromEntries(ownSets.map((set) => [set, elements[set]])) };
 }
 
 /**

@@ -1,5 +1,5 @@
-import { nftContract } from '../../src/proxy/nft.contract.ts';
-import { execNft } from '../../src/proxy/nft-exec.ts';
+import { nftContract } from '../../src/nft/nft.contract.ts';
+import { execNft } from '../../src/nft/exec.ts';
 import { outputOf, runCommand, runInNetworkNamespace } from '../../src/host/command.ts';
 
 const netns = `kn-test-nft-${process.pid}`;

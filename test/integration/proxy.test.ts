@@ -13,8 +13,8 @@ import { execRoutes } from '../../src/overlay/routes.ts';
 import { afterDiff, diff } from '../../src/proxy/diff.ts';
 import { execRemoveFlows, staleFlows } from '../../src/proxy/flows.ts';
 import type { ProxyNode } from '../../src/proxy/frontend.ts';
-import { execNft } from '../../src/proxy/nft-exec.ts';
-import { type Ruleset, render, type ServiceState } from '../../src/proxy/ruleset.ts';
+import { execNft } from '../../src/nft/exec.ts';
+import { contentOf, type Ruleset, render, type ServiceState } from '../../src/proxy/ruleset.ts';
 import { testService, testSlice } from '../../src/proxy/service-fixtures.ts';
 
 // Needs root. Two nodes with three pods, all in network namespaces; one of them plays the host. Real packets, real nft.
@@ -130,7 +130,7 @@ describe('services on a real network', () => {
       const nft = execNft({ run: at(namespace) }, { table: `knarr-${tag}` });
       const from = current.get(name);
       const to = render(state, node, from);
-      if (!from) await nft.replace(to);
+      if (!from) await nft.replace(contentOf(to));
       else {
         await nft.apply(diff(from, to));
         await execRemoveFlows({ run: at(namespace) })(staleFlows(from, to));

@@ -8,11 +8,11 @@ import type { ContainerdPaths } from '../../cri/containerd-config.ts';
 import { type DnsServer, startDns } from '../../dns/dns.ts';
 import { followResolvConf } from '../../dns/resolv-conf.ts';
 import type { RunCommand } from '../../host/command.ts';
+import { execNft } from '../../nft/exec.ts';
 import { Overlay } from '../../overlay/overlay.ts';
 import { execRoutes } from '../../overlay/routes.ts';
 import { tunnelId } from '../../overlay/tunnel-plan.ts';
 import { execRemoveFlows } from '../../proxy/flows.ts';
-import { execNft } from '../../proxy/nft-exec.ts';
 import { ServiceProxy } from '../../proxy/proxy.ts';
 
 interface NetworkDeps {

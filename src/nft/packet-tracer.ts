@@ -1,6 +1,6 @@
-import { blockContains } from '../base/ipv4.ts';
-import type { FakeTable } from './nft-fake.ts';
-import type { Chain, Field, Hook, Statement } from './table.ts';
+import { blockContains, parseIPv4 } from '../base/ipv4.ts';
+import type { FakeTable } from './fake.ts';
+import type { Chain, Field, Hook, Range, Statement } from './table.ts';
 
 /** The first packet of a flow, as a test sends it. */
 export interface VirtualPacket {
@@ -19,7 +19,9 @@ export interface Traced {
 }
 
 interface Walk {
+  /** The one whose chain the packet is in. */
   table: FakeTable;
+  isKnown: boolean;
   packet: Required<VirtualPacket>;
   mark: number;
   translated: boolean;
@@ -36,12 +38,15 @@ export interface TraceOptions {
   /** Addresses of the node itself. */
   localAddresses: readonly string[];
   chance?: () => number;
+  /** A later packet of a flow that was let through. */
+  isKnown?: boolean;
 }
 
-/** Walks a packet through the hooks as the kernel would, interpreting the table's own rules. For tests. */
-export function tracePacket(table: FakeTable, packet: VirtualPacket, options: TraceOptions): Traced {
+/** Walks a packet through the hooks as the kernel would, interpreting the tables' own rules. For tests. */
+export function tracePacket(tables: readonly FakeTable[], packet: VirtualPacket, options: TraceOptions): Traced {
   const walk: Walk = {
-    table,
+    table: tables[0] as FakeTable,
+    isKnown: options.isKnown ?? false,
     packet: { protocol: 'tcp', ...packet },
     mark: 0,
     translated: false,
@@ -55,7 +60,7 @@ export function tracePacket(table: FakeTable, packet: VirtualPacket, options: Tr
   let outcome: Outcome = 'accept';
   const enter = (hook: Hook) => {
     hooks.push(hook);
-    outcome = runHook(walk, hook);
+    outcome = runHook(walk, tables, hook);
     return outcome === 'accept';
   };
   const fromHere = isLocal(packet.source);
@@ -67,10 +72,12 @@ export function tracePacket(table: FakeTable, packet: VirtualPacket, options: Tr
   return { fate, destination: walk.packet.destination, port: walk.packet.port, masqueraded: walk.masqueraded };
 }
 
-function runHook(walk: Walk, hook: Hook): Outcome {
-  const chains = [...walk.table.chains.values()].filter((chain) => chain.base?.hook === hook);
-  chains.sort((a, b) => (a.base?.priority ?? 0) - (b.base?.priority ?? 0));
-  for (const chain of chains) {
+function runHook(walk: Walk, tables: readonly FakeTable[], hook: Hook): Outcome {
+  const entries = tables.flatMap((table) => [...table.chains.values()].map((chain) => ({ table, chain })));
+  const entered = entries.filter(({ chain }) => chain.base?.hook === hook);
+  entered.sort((a, b) => (a.chain.base?.priority ?? 0) - (b.chain.base?.priority ?? 0));
+  for (const { table, chain } of entered) {
+    walk.table = table;
     const outcome = runChain(walk, chain);
     if (outcome === 'drop' || outcome === 'reject') return outcome;
   }
@@ -109,7 +116,7 @@ const keyOf = (walk: Walk, fields: readonly Field[]): string => fields.map((name
 
 function runStatement(walk: Walk, s: Statement): Outcome | 'next rule' {
   if ('match' in s) return matches(walk, s) ? undefined : 'next rule';
-  if ('set' in s) return applySet(walk, s as Extract<Statement, { set: string; match?: never }>);
+  if ('set' in s) return applySet(walk, s);
   switch (s.end) {
     case 'translate': {
       const [address, port] = walk.table.elements.get(s.map)?.get(keyOf(walk, s.key))?.split(' . ') ?? [];
@@ -145,12 +152,18 @@ function matches(walk: Walk, s: Extract<Statement, { match: string }>): boolean 
   switch (s.match) {
     case 'address':
       return blockContains(s.block, field(walk, s.field)) !== (s.negate ?? false);
+    case 'addressIn':
+      return isInRanges(s.ranges, parseIPv4(field(walk, s.field)) ?? Number.NaN);
+    case 'portIn':
+      return walk.packet.protocol === s.protocol && isInRanges(s.ranges, walk.packet.port);
     case 'set':
-      return walk.table.elements.get(s.set)?.has(keyOf(walk, s.key)) ?? false;
+      return holds(walk.table.elements.get(s.in), keyOf(walk, s.key)) !== (s.negate ?? false);
     case 'translated':
       return walk.translated;
     case 'newFlow':
-      return true;
+      return !walk.isKnown;
+    case 'knownFlow':
+      return walk.isKnown;
     case 'localSource':
       return walk.localAddresses.includes(walk.packet.source);
     case 'notLeavingBy':
@@ -162,7 +175,20 @@ function matches(walk: Walk, s: Extract<Statement, { match: string }>): boolean 
   }
 }
 
-function applySet(walk: Walk, s: Extract<Statement, { set: string; match?: never }>): 'next rule' | undefined {
+const isInRanges = (ranges: readonly Range[], value: number): boolean =>
+  ranges.some(([first, last]) => value >= first && value <= last);
+
+/** Parts of an element of a set with intervals may be blocks. */
+function holds(elements: ReadonlyMap<string, string> | undefined, key: string): boolean {
+  if (!elements) return false;
+  if (elements.has(key)) return true;
+  const parts = key.split(' . ');
+  const fits = (element: string) =>
+    element.split(' . ').every((part, i) => part === parts[i] || blockContains(part, parts[i] ?? ''));
+  return [...elements.keys()].some((element) => element.includes('/') && fits(element));
+}
+
+function applySet(walk: Walk, s: Extract<Statement, { set: string }>): 'next rule' | undefined {
   switch (s.set) {
     case 'randomSlot':
       walk.mark = s.offset + Math.floor(walk.chance() * s.size);
@@ -185,7 +211,5 @@ function applySet(walk: Walk, s: Extract<Statement, { set: string; match?: never
     case 'forget':
       walk.table.elements.get(s.map)?.delete(keyOf(walk, s.key));
       return undefined;
-    default:
-      throw new Error(`unknown statement ${JSON.stringify(s)}`);
   }
 }

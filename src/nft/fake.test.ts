@@ -1,4 +1,4 @@
 import { nftContract } from './nft.contract.ts';
-import { FakeNft } from './nft-fake.ts';
+import { FakeNft } from './fake.ts';
 
 nftContract('fake', async () => ({ nft: new FakeNft(), close: async () => {} }));

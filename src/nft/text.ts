@@ -1,22 +1,24 @@
-import { baseChains } from './base-chains.ts';
-import type { Change, Transaction } from './diff.ts';
-import { pickChains } from './pick-chain.ts';
-import type { Ruleset } from './ruleset.ts';
-import {
-  type Chain,
-  type Field,
-  ownSets,
-  type Rule,
-  type SetName,
-  type SetShape,
-  type Statement,
-  sets,
+import { formatIPv4 } from '../base/ipv4.ts';
+import type {
+  Chain,
+  Change,
+  Elements,
+  Field,
+  Range,
+  Rule,
+  SetShape,
+  Statement,
+  TableContent,
+  Transaction,
 } from './table.ts';
 
 /** The bit of the connection mark that says: leave the source address alone. */
 const keepSourceBit = '0x4000';
 
 const concat = (fields: readonly Field[]): string => fields.join(' . ');
+
+const rangeText = ([first, last]: Range, text: (value: number) => string): string =>
+  first === last ? text(first) : `${text(first)}-${text(last)}`;
 
 /** A statement in nft's language; source: nft(8). */
 export function statementText(s: Statement): string {
@@ -40,12 +42,18 @@ function matchText(s: Extract<Statement, { match: string }>): string {
   switch (s.match) {
     case 'address':
       return `${s.field} ${s.negate ? '!= ' : ''}${s.block}`;
+    case 'addressIn':
+      return `${s.field} { ${s.ranges.map((range) => rangeText(range, formatIPv4)).join(', ')} }`;
+    case 'portIn':
+      return `${s.protocol} dport { ${s.ranges.map((range) => rangeText(range, String)).join(', ')} }`;
     case 'set':
-      return `${concat(s.key)} @${s.set}`;
+      return `${concat(s.key)} ${s.negate ? '!= ' : ''}@${s.in}`;
     case 'translated':
       return 'ct status dnat';
     case 'newFlow':
       return 'ct state new';
+    case 'knownFlow':
+      return 'ct state established,related';
     case 'localSource':
       return 'fib saddr type local';
     case 'notLeavingBy':
@@ -58,7 +66,6 @@ function matchText(s: Extract<Statement, { match: string }>): string {
 }
 
 function setText(s: Extract<Statement, { set: string }>): string {
-  // `match: 'set'` also has a member of this name; it never comes here.
   switch (s.set) {
     case 'randomSlot':
       return `meta mark set numgen random mod ${s.size}${s.offset > 0 ? ` offset ${s.offset}` : ''}`;
@@ -70,8 +77,6 @@ function setText(s: Extract<Statement, { set: string }>): string {
       return `update @${s.map} { ${concat(s.key)} timeout ${s.timeoutSeconds}s : meta mark }`;
     case 'forget':
       return `delete @${s.map} { ${concat(s.key)} : meta mark }`;
-    default:
-      throw new Error(`not a statement that sets: ${JSON.stringify(s)}`);
   }
 }
 
@@ -84,23 +89,24 @@ export function chainText(chain: Chain): string {
   return `  chain ${chain.name} {\n${lines.join('')}  }\n`;
 }
 
-function declaration(name: SetName, shape: SetShape): string {
-  const value =
-    shape.value === undefined ? '' : ` : ${typeof shape.value === 'string' ? shape.value : shape.value.join(' . ')}`;
-  const dynamic = shape.dynamic
-    ? ` size ${shape.dynamic.size}; flags dynamic,timeout; timeout ${shape.dynamic.timeoutSeconds}s;`
-    : '';
-  return `  ${value ? 'map' : 'set'} ${name} { type ${shape.key.join(' . ')}${value};${dynamic} }\n`;
+function declaration(name: string, { key, value, interval, dynamic }: SetShape): string {
+  const valueText = value === undefined ? '' : ` : ${typeof value === 'string' ? value : value.join(' . ')}`;
+  const flags = [...(interval ? ['interval'] : []), ...(dynamic ? ['dynamic,timeout'] : [])];
+  const parts = [
+    `type ${key.join(' . ')}${valueText};`,
+    ...(dynamic ? [`size ${dynamic.size};`] : []),
+    ...(flags.length > 0 ? [`flags ${flags.join(',')};`] : []),
+    ...(dynamic ? [`timeout ${dynamic.timeoutSeconds}s;`] : []),
+  ];
+  return `  ${valueText ? 'map' : 'set'} ${name} { ${parts.join(' ')} }\n`;
 }
 
 /** A script that makes the table exactly so, in one transaction, whatever was there before. */
-export function replaceText(table: string, ruleset: Ruleset): string {
-  const declarations = (Object.keys(sets) as SetName[]).map((name) => declaration(name, sets[name]));
-  const chains = [...[...ruleset.picks.values()].flatMap(pickChains), ...baseChains(ruleset.addressing)];
-  // The picks come after `refuse`, which names nothing; nothing names a chain that follows it.
+export function replaceText(table: string, { sets, chains, elements }: TableContent): string {
+  const declarations = Object.entries(sets).map(([name, shape]) => declaration(name, shape));
   const body = [...declarations, ...chains.map(chainText)].join('');
-  const elements = ownSets.map((set) => elementsText(table, 'add', { set, elements: [...ruleset.elements[set]] }));
-  return `table ip ${table}\ndelete table ip ${table}\ntable ip ${table} {\n${body}}\n${elements.join('')}`;
+  const filled = Object.entries(elements).map(([set, of]) => elementsText(table, 'add', { set, elements: of }));
+  return `table ip ${table}\ndelete table ip ${table}\ntable ip ${table} {\n${body}}\n${filled.join('')}`;
 }
 
 /** A script that applies the transaction. */
@@ -108,16 +114,25 @@ export const transactionText = (table: string, transaction: Transaction): string
   transaction.map((change) => changeText(table, change)).join('');
 
 function changeText(table: string, change: Change): string {
-  if (change.op === 'addChain') return `table ip ${table} {\n${chainText(change.chain)}}\n`;
-  return elementsText(table, change.op, change);
+  switch (change.op) {
+    case 'addSet':
+      return `table ip ${table} {\n${declaration(change.set, change.shape)}}\n`;
+    case 'addChain':
+      return `table ip ${table} {\n${chainText(change.chain)}}\n`;
+    case 'deleteChain':
+      return `delete chain ip ${table} ${change.name}\n`;
+    case 'deleteSet':
+      return `delete set ip ${table} ${change.name}\n`;
+    default:
+      return elementsText(table, change.op, change);
+  }
 }
 
 function elementsText(
   table: string,
   op: 'add' | 'delete',
-  { set, elements }: { set: SetName; elements: readonly (readonly [string, string])[] },
+  { set, elements }: { set: string; elements: Elements | readonly (readonly [string, string])[] },
 ): string {
-  if (elements.length === 0) return '';
-  const texts = elements.map(([key, value]) => (op === 'add' && value ? `${key} : ${value}` : key));
-  return `${op} element ip ${table} ${set} { ${texts.join(', ')} }\n`;
+  const texts = Array.from(elements, ([key, value]) => (op === 'add' && value ? `${key} : ${value}` : key));
+  return texts.length === 0 ? '' : `${op} element ip ${table} ${set} { ${texts.join(', ')} }\n`;
 }
