@@ -12,7 +12,7 @@ import { readNodeCertificate } from '../pki/node-certificate.ts';
 import { findCluster } from './cluster-identity.ts';
 import { checkFormat, nodeFormat } from './folder-format.ts';
 import { memberLayout, type MemberLayout, type Membership, memberships, readMembership } from './membership.ts';
-import { tunnelDeviceOf } from './node/node-network.ts';
+import { nodeTablesOf, tunnelDeviceOf } from './node/node-network.ts';
 import { ensurePrerequisites } from './prerequisites.ts';
 import { agentService, nodeServiceName, type Program } from './services.ts';
 import { isReadySince, startMs, untilAnswers } from './start-service.ts';
@@ -143,7 +143,7 @@ export async function leaveCluster(
     for (const [program, ...args] of [
       ['ip', 'link', 'del', tunnelDeviceOf(cluster)],
       ['ip', 'route', 'flush', 'proto', '107'],
-      ['nft', 'delete', 'table', 'ip', `knarr-${cluster}`],
+      ...nodeTablesOf(cluster).map((table) => ['nft', 'delete', 'table', 'ip', table]),
     ] as [string, ...string[]][]) {
       await deps.run({ program, args });
     }

@@ -31,6 +31,8 @@ export interface KubeletDeps {
   log: Logger;
   /** The machine's own unless told. */
   cgroups?: Cgroups;
+  /** Resolves when the node's network is ready for what runs in a pod with these addresses; absent: at once. */
+  admitToNetwork?: (pod: Pod, addresses: readonly string[]) => Promise<void>;
 }
 
 export interface KubeletOptions {

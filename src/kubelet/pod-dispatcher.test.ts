@@ -57,6 +57,8 @@ class World {
     this.#watchForViolations();
   }
 
+  admit = async (_addresses: readonly string[]): Promise<void> => {};
+
   start(): void {
     const { clock, client, cri, rng } = this;
     const deps = { client, clock, log: silentLog };
@@ -71,6 +73,7 @@ class World {
         objects: noObjects,
         files: { lastWords: async () => '', removeContainer: async () => {} },
         logDirOf: () => '/logs',
+        admit: (_, addresses) => this.admit(addresses),
         services: () => [],
       },
       {
@@ -184,6 +187,25 @@ describe('a pod on a node', () => {
     await world.until(async () => (await world.get('p')) === undefined);
     expect(await world.containers()).toEqual([]);
     expect((await world.cri.runtime.ListPodSandbox({})).items ?? []).toEqual([]);
+  });
+
+  it('starts nothing in a pod before its network is ready', async () => {
+    const world = new World(1);
+    const asked: string[] = [];
+    let open = () => {};
+    world.admit = (addresses) =>
+      new Promise((resolve) => {
+        asked.push(...addresses);
+        open = resolve;
+      });
+    world.start();
+    await world.create('p', { containers: [app()] });
+    await world.until(() => asked.length > 0);
+    await world.clock.advance(60_000);
+    expect(asked).toEqual(['10.244.0.2']);
+    expect(await world.containers()).toEqual([]);
+    open();
+    await world.until(async () => isReady(await world.get('p')));
   });
 
   it('kills what ignores SIGTERM after the grace period, not before', async () => {

@@ -29,6 +29,8 @@ export interface OperationDeps {
   files: PodFiles;
   /** Where the runtime is to write the pod's logs. */
   logDirOf(pod: Pod): string;
+  /** Resolves when the node's network is ready for what runs in a pod with these addresses; absent: at once. */
+  admit?: ((pod: Pod, addresses: readonly string[]) => Promise<void>) | undefined;
   /** The services that pods may see in their environment. */
   services(): readonly Service[];
 }
@@ -91,6 +93,7 @@ export class PodOperations {
     if (!container) throw new Error(`container ${name} is not in the spec`);
     const podConfig = this.#sandboxConfig(pod, sandbox.attempt);
     const image = await abortable(signal, this.#deps.images.ensure({ pod, container, sandboxConfig: podConfig, say }));
+    await abortable(signal, this.#deps.admit?.(pod, sandbox.ips) ?? Promise.resolve());
     return this.#deps.limiter.run(() => this.#createAndStart(pod, { ...input, image, podConfig }));
   }
 

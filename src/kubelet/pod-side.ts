@@ -79,6 +79,7 @@ export async function createPodSide(
       objects,
       files: podFiles(paths),
       logDirOf: (pod) => paths.logDir(pod),
+      admit: deps.admitToNetwork,
       // More at once only makes each slower: starting a container is work for the processor.
       limiter: new Limiter(2 * os.availableParallelism()),
       services: () => serviceInformer.list(),

@@ -1,6 +1,7 @@
 import { blockContains, parseIPv4 } from '../base/ipv4.ts';
+import type { Range } from '../base/ranges.ts';
 import type { FakeTable } from './fake.ts';
-import type { Chain, Field, Hook, Range, Statement } from './table.ts';
+import type { Chain, Field, Hook, Statement } from './table.ts';
 
 /** The first packet of a flow, as a test sends it. */
 export interface VirtualPacket {

@@ -1,3 +1,5 @@
+import type { Range } from '../base/ranges.ts';
+
 /**
  * An nftables table as typed objects: what `text.ts` prints and the tests' packet tracer walks. Only the parts of
  * nftables that knarr uses.
@@ -6,9 +8,6 @@
 export type Field = 'ip saddr' | 'ip daddr' | 'meta l4proto' | 'th dport' | 'meta mark';
 
 export type Verdict = 'accept' | 'drop' | 'return' | `goto ${string}` | `jump ${string}`;
-
-/** First and last, both included. */
-export type Range = readonly [number, number];
 
 /** A statement of a rule. A `match` that fails, or a lookup that finds nothing, ends the rule; the next one is tried. */
 export type Statement =

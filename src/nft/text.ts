@@ -1,16 +1,6 @@
 import { formatIPv4 } from '../base/ipv4.ts';
-import type {
-  Chain,
-  Change,
-  Elements,
-  Field,
-  Range,
-  Rule,
-  SetShape,
-  Statement,
-  TableContent,
-  Transaction,
-} from './table.ts';
+import type { Range } from '../base/ranges.ts';
+import type { Chain, Change, Elements, Field, Rule, SetShape, Statement, TableContent, Transaction } from './table.ts';
 
 /** The bit of the connection mark that says: leave the source address alone. */
 const keepSourceBit = '0x4000';

@@ -1,11 +1,11 @@
 import { endpointslices, services } from '../api/generated/resources.ts';
 import type { KubeObject } from '../api/resource.ts';
-import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Informer, InformerHandler } from '../client/informer.ts';
 import type { Informers } from '../client/informers.ts';
 import type { Nft } from '../nft/nft.ts';
+import { TableKeeper } from '../nft/table-keeper.ts';
 import { afterDiff, diff } from './diff.ts';
 import { type RemoveFlows, staleFlows } from './flows.ts';
 import type { ProxyNode } from './frontend.ts';
@@ -23,7 +23,6 @@ export interface ServiceProxyOptions {
   node: ProxyNode;
 }
 
-const retry = { baseMs: 200, maxMs: 30_000 };
 /** With more chains or hairpin entries left over than this, the table is written afresh. */
 const maxLeftovers = 4096;
 
@@ -35,12 +34,9 @@ export class ServiceProxy {
   readonly #deps: ServiceProxyDeps;
   #node: ProxyNode;
   readonly #removeHandlers: (() => void)[] = [];
-  /** What the table holds; undefined when that is not known. */
+  /** What the table holds, unless a write failed. */
   #current: Ruleset | undefined;
-  #cancelNext: (() => void) | undefined;
-  #failures = 0;
-  #isSyncing = false;
-  #isDirty = false;
+  readonly #keeper: TableKeeper;
   #isStopped = false;
   #resolveReady: () => void = () => {};
   /** Resolves when the table was written for the first time. */
@@ -49,6 +45,8 @@ export class ServiceProxy {
   constructor(deps: ServiceProxyDeps, options: ServiceProxyOptions) {
     this.#deps = deps;
     this.#node = options.node;
+    const { clock, log } = deps;
+    this.#keeper = new TableKeeper({ clock, log, write: (whole) => this.#write(whole) });
     this.ready = new Promise((resolve) => {
       this.#resolveReady = resolve;
     });
@@ -58,13 +56,13 @@ export class ServiceProxy {
   start(): void {
     const { informers } = this.#deps;
     const both: Informer[] = [informers.informer(services), informers.informer(endpointslices)] as never[];
-    const touch = () => this.#schedule(0);
+    const touch = () => this.#keeper.touch();
     const handler: InformerHandler<KubeObject> = { added: touch, updated: touch, deleted: touch };
     Promise.all(both.map((informer) => informer.synced)).then(
       () => {
         if (this.#isStopped) return;
         for (const informer of both) this.#removeHandlers.push(informer.addHandler(handler));
-        this.#schedule(0);
+        this.#keeper.written().then(this.#resolveReady, () => {});
       },
       () => {},
     );
@@ -73,45 +71,17 @@ export class ServiceProxy {
   /** Stops following. The table stays: connections of a node whose agent restarts go on. */
   stop(): void {
     this.#isStopped = true;
-    this.#cancelNext?.();
+    this.#keeper.stop();
     for (const remove of this.#removeHandlers.splice(0)) remove();
   }
 
   /** The node's addresses changed: NodePorts move. */
   setAddresses(addresses: readonly string[]): void {
     this.#node = { ...this.#node, addresses };
-    this.#schedule(0);
+    this.#keeper.touch();
   }
 
-  #schedule(delayMs: number): void {
-    if (this.#isStopped) return;
-    this.#isDirty = true;
-    if (this.#isSyncing || this.#cancelNext) return;
-    this.#cancelNext = this.#deps.clock.after(delayMs, () => {
-      this.#cancelNext = undefined;
-      void this.#sync();
-    });
-  }
-
-  async #sync(): Promise<void> {
-    this.#isSyncing = true;
-    this.#isDirty = false;
-    let delayMs = 0;
-    try {
-      await this.#write();
-      this.#failures = 0;
-      this.#resolveReady();
-    } catch (error) {
-      this.#current = undefined;
-      this.#isDirty = true;
-      delayMs = backoffMs(++this.#failures, retry);
-      this.#deps.log.warn({ error: String(error), failures: this.#failures }, 'writing the service table failed');
-    }
-    this.#isSyncing = false;
-    if (this.#isDirty) this.#schedule(delayMs);
-  }
-
-  async #write(): Promise<void> {
+  async #write(whole: boolean): Promise<void> {
     const { informers, nft, removeFlows, log } = this.#deps;
     const from = this.#current;
     const state = {
@@ -119,7 +89,7 @@ export class ServiceProxy {
       endpointSlices: informers.informer(endpointslices).list(),
     };
     const to = render(state, this.#node, from);
-    if (!from || from.picks.size + from.elements.hairpin.size > maxLeftovers) {
+    if (whole || !from || from.picks.size + from.elements.hairpin.size > maxLeftovers) {
       await nft.replace(contentOf(to));
       this.#current = to;
       log.info({ frontends: to.slots.size }, 'service table written');

@@ -1,4 +1,4 @@
-import { clusterrolebindings, configmaps, rolebindings, roles } from '../../api/generated/resources.ts';
+import { clusterrolebindings, clusterroles, configmaps, rolebindings, roles } from '../../api/generated/resources.ts';
 import { type BootstrapObject, bootstrapObject } from './bootstrap-object.ts';
 
 /** What a joining node has to know of the cluster's network, besides the server's address. */
@@ -17,6 +17,7 @@ export interface NetworkFacts {
 
 export const networkConfigName = 'knarr-network';
 const namespace = 'kube-system';
+const policyRole = 'knarr:network-policies';
 const rbac = 'rbac.authorization.k8s.io';
 const nodesGroup = { kind: 'Group', name: 'system:nodes', apiGroup: rbac };
 
@@ -48,6 +49,20 @@ export const networkObjects = ({
   bootstrapObject(clusterrolebindings, 'binding', {
     metadata: { name: 'knarr:node-proxier' },
     roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: 'system:node-proxier' },
+    subjects: [nodesGroup],
+  }),
+  // Whom a policy lets in or out is told by labels and addresses of pods on all nodes: every node that enforces policies
+  // has to know them. A node follows pods of others only while there is a policy.
+  bootstrapObject(clusterroles, 'role', {
+    metadata: { name: policyRole },
+    rules: [
+      { apiGroups: ['networking.k8s.io'], resources: ['networkpolicies'], verbs: ['list', 'watch'] },
+      { apiGroups: [''], resources: ['pods', 'namespaces'], verbs: ['list', 'watch'] },
+    ],
+  }),
+  bootstrapObject(clusterrolebindings, 'binding', {
+    metadata: { name: policyRole },
+    roleRef: { apiGroup: rbac, kind: 'ClusterRole', name: policyRole },
     subjects: [nodesGroup],
   }),
 ];

@@ -1,4 +1,5 @@
 import { configmaps } from '../../api/generated/resources.ts';
+import type { Pod } from '../../api/generated/types.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
@@ -12,6 +13,8 @@ import { execNft } from '../../nft/exec.ts';
 import { Overlay } from '../../overlay/overlay.ts';
 import { execRoutes } from '../../overlay/routes.ts';
 import { tunnelId } from '../../overlay/tunnel-plan.ts';
+import { NetworkPolicies } from '../../policy/network-policies.ts';
+import type { PolicyPod } from '../../policy/policy-pod.ts';
 import { execRemoveFlows } from '../../proxy/flows.ts';
 import { ServiceProxy } from '../../proxy/proxy.ts';
 
@@ -51,15 +54,28 @@ export async function networkFacts(client: Client): Promise<NetworkFacts> {
   return data as unknown as NetworkFacts;
 }
 
-/** Starts overlay, service proxy and DNS of a node: all that its pods need to reach others. Does not start the informers. */
-export async function startNodeNetwork(deps: NetworkDeps, options: NetworkOptions): Promise<{ stop(): Promise<void> }> {
+export interface NodeNetwork {
+  /** Resolves when all that restricts a pod with these addresses is in force. */
+  admit(pod: Pod, addresses: readonly string[]): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts overlay, service proxy, network policies and DNS of a node: all that its pods need to reach others, and what keeps
+ * them from it. Does not start the informers.
+ */
+export async function startNodeNetwork(deps: NetworkDeps, options: NetworkOptions): Promise<NodeNetwork> {
   const overlay = nodeOverlay(deps, options);
   const proxy = nodeProxy(deps, options);
+  const policies = nodePolicies(deps, options);
   const dns = await nodeDns(deps, options.facts);
   overlay.start();
   proxy.start();
+  policies.start();
   return {
+    admit: (pod, addresses) => policies.admit(pod, addresses),
     async stop() {
+      policies.stop();
       proxy.stop();
       overlay.stop();
       await dns.stop();
@@ -69,6 +85,11 @@ export async function startNodeNetwork(deps: NetworkDeps, options: NetworkOption
 
 /** The end of the tunnel to nodes of other links. As long as the name of a link can be for the longest name of a cluster. */
 export const tunnelDeviceOf = (cluster: string): string => `kn-${cluster}`;
+
+const serviceTableOf = (cluster: string): string => `knarr-${cluster}`;
+const policyTableOf = (cluster: string): string => `knarr-${cluster}.policy`;
+/** The nftables tables, of family ip, that a node has. No name of a cluster has a dot. */
+export const nodeTablesOf = (cluster: string): string[] => [serviceTableOf(cluster), policyTableOf(cluster)];
 
 function nodeOverlay({ informers, run, clock, log }: NetworkDeps, options: NetworkOptions): Overlay {
   const { podCidr, nodeCidr, serverMachine } = options.facts;
@@ -86,7 +107,7 @@ function nodeOverlay({ informers, run, clock, log }: NetworkDeps, options: Netwo
 }
 
 function nodeProxy({ informers, run, clock, log }: NetworkDeps, options: NetworkOptions): ServiceProxy {
-  const nft = execNft({ run }, { table: `knarr-${options.cluster}` });
+  const nft = execNft({ run }, { table: serviceTableOf(options.cluster) });
   const { podCidr, serviceCidr, dnsAddress } = options.facts;
   return new ServiceProxy(
     { informers, nft, removeFlows: execRemoveFlows({ run }), clock, log: log.child({ component: 'proxy' }) },
@@ -101,6 +122,27 @@ function nodeProxy({ informers, run, clock, log }: NetworkDeps, options: Network
     },
   );
 }
+
+function nodePolicies({ informers, run, clock, log }: NetworkDeps, options: NetworkOptions): NetworkPolicies {
+  const nft = execNft({ run }, { table: policyTableOf(options.cluster) });
+  return new NetworkPolicies(
+    { informers, nft, clock, log: log.child({ component: 'policy' }) },
+    { nodeName: options.name, nodePrograms: [dnsAsPod(options.facts.dnsAddress)] },
+  );
+}
+
+/** Policies that let pods ask for names say so by the labels that the field's name servers have. */
+const dnsAsPod = (address: string): PolicyPod => ({
+  uid: 'cluster-dns',
+  namespace: 'kube-system',
+  labels: { 'k8s-app': 'kube-dns' },
+  address,
+  nodeName: '',
+  ports: [
+    { name: 'dns', protocol: 'udp', port: 53 },
+    { name: 'dns-tcp', protocol: 'tcp', port: 53 },
+  ],
+});
 
 async function nodeDns({ informers, run, clock, rng, log }: NetworkDeps, facts: NetworkFacts): Promise<DnsServer> {
   return startDns(

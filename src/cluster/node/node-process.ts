@@ -80,7 +80,10 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
   const keeper = keepRuntime({ clock, log, cri }, () => ensureRuntime(deps, options));
   const serving = await certificates.serving([options.address]);
   const kubelet = await startKubelet(
-    { client, cri, clock, rng, log: log.child({ component: 'kubelet' }) },
+    {
+      ...{ client, cri, clock, rng, log: log.child({ component: 'kubelet' }) },
+      admitToNetwork: (pod, addresses) => nodeNetwork.admit(pod, addresses),
+    },
     {
       nodeName: options.name,
       nodeIps: [options.address],
