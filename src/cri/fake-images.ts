@@ -20,6 +20,8 @@ export class FakeImages {
   readonly #clock: Clock;
   readonly #known: Map<string, FakeImage>;
   readonly #present = new Set<string>();
+  /** Those that came from the imaginary registry: they have a digest there. */
+  readonly #pulled = new Set<string>();
 
   constructor(clock: Clock, images: readonly FakeImage[]) {
     this.#clock = clock;
@@ -39,11 +41,11 @@ export class FakeImages {
       ListImages: async ({ filter }) => {
         const one = filter?.image?.image ? this.find(filter.image) : undefined;
         const all = [...this.#present].flatMap((ref) => this.#known.get(ref) ?? []);
-        return { images: (filter?.image?.image ? (one ? [one] : []) : all).map(describe) };
+        return { images: (filter?.image?.image ? (one ? [one] : []) : all).map((found) => this.#describe(found)) };
       },
       ImageStatus: async ({ image }) => {
         const found = this.find(image);
-        return found ? { image: describe(found) } : {};
+        return found ? { image: this.#describe(found) } : {};
       },
       PullImage: async ({ image }) => await this.#pull(image?.image ?? ''),
       RemoveImage: async ({ image }) => {
@@ -59,21 +61,22 @@ export class FakeImages {
     };
   }
 
+  #describe(image: FakeImage): Image {
+    const { ref, sizeBytes = 1_000_000 } = image;
+    const repoDigests = this.#pulled.has(ref) ? [`${ref.replace(/:[^:/]*$/, '')}@${imageId(ref)}`] : [];
+    return { id: imageId(ref), repoTags: [ref], repoDigests, size: sizeBytes };
+  }
+
   async #pull(ref: string): Promise<{ imageRef: string }> {
     const image = this.#known.get(ref);
     if (image?.pullMs) await sleep(this.#clock, image.pullMs);
     if (!image) throw new RpcError('NotFound', `failed to pull image "${ref}": not found`);
     if (image.pullError) throw new RpcError('Unknown', `failed to pull image "${ref}": ${image.pullError}`);
     this.#present.add(ref);
+    this.#pulled.add(ref);
     return { imageRef: imageId(ref) };
   }
 }
 
 /** The same name gives the same id. */
 export const imageId = (ref: string): string => `sha256:${createHash('sha256').update(ref).digest('hex')}`;
-
-const describe = (image: FakeImage): Image => ({
-  id: imageId(image.ref),
-  repoTags: [image.ref],
-  size: image.sizeBytes ?? 1_000_000,
-});

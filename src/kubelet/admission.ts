@@ -1,6 +1,11 @@
 import type { Container, Node, Pod } from '../api/generated/types.ts';
+import { qosClassOf } from './config/resources.ts';
+import { conditionText, evicted } from './eviction/messages.ts';
+import { isCritical } from './eviction/rank.ts';
+import type { Pressure } from './eviction/thresholds.ts';
 import { podRequests } from '../placement/pod-requests.ts';
 import { amountsOf, type ResourceAmounts } from '../placement/resource-amounts.ts';
+import { tolerates } from '../placement/taints.ts';
 
 export interface Rejection {
   reason: string;
@@ -11,12 +16,27 @@ export interface Rejection {
  * Whether this node takes the pod: the scheduler decided from its own view of the node, and a pod may name its node
  * itself. `others` are the pods that already use the node. Answers why not, in the words of the pod's status.
  */
-export function admit(pod: Pod, node: Node, others: readonly Pod[]): Rejection | undefined {
+export function admit(
+  pod: Pod,
+  node: Node,
+  { others, pressures }: { others: readonly Pod[]; pressures?: ReadonlySet<Pressure> },
+): Rejection | undefined {
   const os = pod.spec.os?.name;
   if (os && os !== 'linux') {
     return { reason: 'PodOSNotSupported', message: `Failed to admit pod as the OS field doesn't match node OS` };
   }
-  return selectorMismatch(pod, node) ?? portConflict(pod, others) ?? shortage(pod, node, others);
+  const pressed = underPressure(pod, pressures ?? new Set());
+  return pressed ?? selectorMismatch(pod, node) ?? portConflict(pod, others) ?? shortage(pod, node, others);
+}
+
+/** A node that is short of something takes only critical pods; short of memory, also those that say what they need of it. */
+function underPressure(pod: Pod, pressures: ReadonlySet<Pressure>): Rejection | undefined {
+  if (pressures.size === 0 || isCritical(pod)) return undefined;
+  const isMemoryAlone = pressures.size === 1 && pressures.has('MemoryPressure');
+  const taint = { key: 'node.kubernetes.io/memory-pressure', effect: 'NoSchedule' };
+  const mayCome = qosClassOf(pod) !== 'BestEffort' || tolerates(pod.spec.tolerations ?? [], taint);
+  if (isMemoryAlone && mayCome) return undefined;
+  return { reason: evicted, message: `Pod was rejected: ${conditionText([...pressures])}` };
 }
 
 function selectorMismatch(pod: Pod, node: Node): Rejection | undefined {

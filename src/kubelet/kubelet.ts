@@ -9,18 +9,19 @@ import { Informer } from '../client/informer.ts';
 import type { Cri } from '../cri/cri.ts';
 import { runCommand } from '../host/command.ts';
 import { type Cgroups, detectCgroups } from './cgroup/cgroups.ts';
-import { removeOrphans } from './cleanup.ts';
-import { rotateLogs } from './logs/rotate.ts';
+import { thresholdsOf } from './eviction/thresholds.ts';
 import { readMachine } from './node/machine.ts';
 import { NodeReporter } from './node-status.ts';
 import { PodPaths } from './pod-paths.ts';
 import { createPodSide, type NodeSurroundings } from './pod-side.ts';
 import { DelegatedAccess } from './server/delegated-access.ts';
 import { KubeletServer, type KubeletServerOptions } from './server/server.ts';
+import { type KubeletSettings, reservedOf } from './settings.ts';
 import { streamsHandler } from './server/streams.ts';
 import { podTargets } from './server/streams-targets.ts';
 import { agentMetrics } from './usage/agent-metrics.ts';
 import { usagePages } from './usage/pages.ts';
+import { Upkeep } from './upkeep.ts';
 import { mountMemoryDir } from './volumes/memory-dir.ts';
 
 export interface KubeletDeps {
@@ -49,7 +50,8 @@ export interface KubeletOptions {
   resolvConf?: string;
   maxPods?: number;
   nodeLabels?: Record<string, string>;
-  reserved?: { cpuMillis?: number; memoryBytes?: number };
+  /** What an administrator says of the node; upstream's defaults. */
+  settings?: KubeletSettings;
   /** Absent: no server. */
   server?: KubeletServerOptions;
 }
@@ -64,7 +66,6 @@ export interface Kubelet {
 }
 
 const relistMs = 1000;
-const housekeepingMs = 10_000;
 const defaultPort = 10_250;
 /** What is under way when the agent stops gets this long; the runtime finishes it by itself anyway. */
 const stopMs = 2000;
@@ -78,29 +79,30 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const { nodeName, dataDir, cgroupRoot } = options;
   const node = await prepareNode(deps, options);
   const { paths, cgroups, identity } = node;
+  const pressures = () => upkeep.pressures;
   const reporter = new NodeReporter(
-    { client, cri, clock, rng, log },
+    { client, cri, clock, rng, log, pressures },
     { ...identity, dataDir, labels: options.nodeLabels },
   );
-  const podSide = await createPodSide(deps, options, { ...node, node: () => reporter.node });
+  const podSide = await createPodSide(deps, options, { ...node, pressures, node: () => reporter.node });
   const { dispatcher, recorder } = podSide;
   const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {
     fieldSelector: `spec.nodeName=${nodeName}`,
   });
+
+  const about = { kind: nodes.kind, apiVersion: 'v1', name: nodeName, uid: nodeName };
+  const upkeep: Upkeep = new Upkeep(
+    { cri, clock, log, recorder, cgroups, paths, dispatcher, changed: () => reporter.reportSoon() },
+    { about, dataDir, cgroupRoot, settings: options.settings ?? {} },
+  );
 
   await reporter.start();
   podSide.start();
   podInformer.start();
   await Promise.all([podSide.synced, podInformer.synced]);
   await dispatcher.start(podInformer);
-  const housekeeping = async () => {
-    await removeOrphans({ paths, cgroups, cgroupRoot }, (uid) => dispatcher.mayKnow(uid));
-    await rotateLogs({ runtime: cri.runtime, paths, clock }, dispatcher.runningContainers());
-  };
   const stopRelist = every(clock, relistMs, () => dispatcher.relistSoon());
-  const stopHousekeeping = every(clock, housekeepingMs, () => {
-    housekeeping().catch((error: unknown) => log.warn({ error: String(error) }, 'housekeeping failed'));
-  });
+  upkeep.start();
   const streams = streamsHandler({ runtime: cri.runtime, targets: podTargets(dispatcher), log });
   const served = options.server && { streams, ...options.server };
   const metrics = agentMetrics(dispatcher, { nodeName, startedMs: clock.now() });
@@ -111,7 +113,6 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const access = new DelegatedAccess({ client, clock }, nodeName);
   const server = served ? new KubeletServer({ clock, log, paths, pods: dispatcher, pages, access }, served) : undefined;
   const port = await server?.listen();
-  const about = { kind: nodes.kind, apiVersion: 'v1', name: nodeName, uid: nodeName };
   recorder.event(about, 'Normal', 'Starting', 'Starting kubelet.');
   log.info({ node: nodeName, port }, 'kubelet started');
 
@@ -120,7 +121,7 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
     setCertificate: (tls) => server?.setCertificate(tls),
     async stop() {
       stopRelist();
-      stopHousekeeping();
+      upkeep.stop();
       podInformer.stop();
       reporter.stop();
       await server?.close();
@@ -131,13 +132,19 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
 }
 
 /** The node's folders, cgroups and size. */
-async function prepareNode(deps: KubeletDeps, options: KubeletOptions): Promise<Omit<NodeSurroundings, 'node'>> {
-  const { nodeName, nodeIps, dataDir, reserved, maxPods = 110 } = options;
+async function prepareNode(
+  deps: KubeletDeps,
+  options: KubeletOptions,
+): Promise<Omit<NodeSurroundings, 'node' | 'pressures'>> {
+  const { nodeName, nodeIps, dataDir, settings = {} } = options;
+  const { maxPods = options.maxPods ?? 110 } = settings;
   const paths = new PodPaths(dataDir);
   for (const dir of [paths.podsDir, paths.logsDir]) await mkdir(dir, { recursive: true, mode: 0o750 });
   await mountMemoryDir(paths.memoryDir, runCommand);
   const cgroups = deps.cgroups ?? (await detectCgroups());
   const machine = await readMachine(dataDir);
-  const identity = { nodeName, nodeIps, kubeletPort: options.server?.port ?? defaultPort, maxPods, reserved };
+  const kubeletPort = options.server?.port ?? defaultPort;
+  const limits = { maxPods, reserved: reservedOf(settings), thresholds: thresholdsOf(settings) };
+  const identity = { nodeName, nodeIps, kubeletPort, ...limits };
   return { paths, cgroups, machine, identity };
 }

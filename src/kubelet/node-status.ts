@@ -9,6 +9,7 @@ import { Informer } from '../client/informer.ts';
 import { compareVersions } from '../client/resource-version.ts';
 import type { Cri } from '../cri/cri.ts';
 import { type Machine, readMachine } from './node/machine.ts';
+import type { Pressure } from './eviction/thresholds.ts';
 import { type NodeFacts, type NodeIdentity, nodeLabels, nodeStatus } from './node/node-object.ts';
 import { microTimeText } from './status/time-text.ts';
 
@@ -18,6 +19,8 @@ export interface NodeReporterDeps {
   clock: Clock;
   rng: Rng;
   log: Logger;
+  /** What the node is short of; nothing unless told. */
+  pressures?(): ReadonlySet<Pressure>;
 }
 
 const leaseNamespace = 'kube-node-lease';
@@ -87,6 +90,13 @@ export class NodeReporter {
     this.#stopHeartbeat();
   }
 
+  /** Something that the status says has changed. */
+  reportSoon(): void {
+    if (this.#isStopped || !this.#node) return;
+    this.#cancelReport();
+    this.#cancelReport = this.#deps.clock.after(0, () => this.#reportNow());
+  }
+
   #observe(node: Node): void {
     if (compareVersions(node.metadata.resourceVersion, this.#node?.metadata.resourceVersion) <= 0) return;
     this.#node = node;
@@ -97,12 +107,15 @@ export class NodeReporter {
     if (this.#isStopped) return;
     const isReady = this.#node?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True');
     this.#cancelReport();
-    this.#cancelReport = this.#deps.clock.after(isReady ? checkMs : notReadyCheckMs, async () => {
-      this.#isReporting = true;
-      await this.#report();
-      this.#isReporting = false;
-      this.#scheduleReport();
-    });
+    const delayMs = isReady ? checkMs : notReadyCheckMs;
+    this.#cancelReport = this.#deps.clock.after(delayMs, () => this.#reportNow());
+  }
+
+  async #reportNow(): Promise<void> {
+    this.#isReporting = true;
+    await this.#report();
+    this.#isReporting = false;
+    this.#scheduleReport();
   }
 
   #pause(): Promise<void> {
@@ -162,16 +175,18 @@ export class NodeReporter {
   async #facts(): Promise<NodeFacts> {
     const { runtime, images } = this.#deps.cri;
     const machine: Machine = await readMachine(this.#identity.dataDir);
+    const pressures = this.#deps.pressures?.() ?? new Set();
     try {
       const [version, { status }, listed] = await Promise.all([
         runtime.Version({}),
         runtime.Status({}),
         images.ListImages({}),
       ]);
-      return { machine, version, runtimeConditions: status?.conditions ?? [], images: listed.images ?? [] };
+      const runtimeConditions = status?.conditions ?? [];
+      return { machine, version, runtimeConditions, images: listed.images ?? [], pressures };
     } catch (error) {
       this.#deps.log.warn({ error: String(error) }, 'the container runtime does not answer');
-      return { machine, version: {}, images: [] };
+      return { machine, version: {}, images: [], pressures };
     }
   }
 

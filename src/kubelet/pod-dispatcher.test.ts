@@ -264,6 +264,35 @@ describe('a pod on a node', () => {
     });
   });
 
+  it('ends a pod that the node has to do without, and says so', async () => {
+    const world = await running(
+      { containers: [app()], terminationGracePeriodSeconds: 600 },
+      { app: { onTerm: 'ignore' } },
+    );
+    await world.until(async () => (await world.get('p'))?.status.phase === 'Running');
+    const { uid = '' } = (await world.get('p'))?.metadata ?? {};
+    world.dispatcher?.evict(uid, { reason: 'Evicted', message: 'low', graceSeconds: 1 });
+    await world.until(async () => (await world.get('p'))?.status.phase === 'Failed', 5_000);
+    const status = (await world.get('p'))?.status;
+    expect(status).toMatchObject({ reason: 'Evicted', message: 'low' });
+    expect(status?.conditions).toContainEqual(
+      expect.objectContaining({
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'TerminationByKubelet',
+        message: 'low',
+      }),
+    );
+    await world.until(async () => (await world.containers('p')).every(({ state }) => state === 'CONTAINER_EXITED'));
+  });
+
+  it('keeps only the last container of a name when the disk is short', async () => {
+    const world = await running({ containers: [app()] }, { app: { exit: { afterMs: 100, code: 3 } } });
+    await world.until(async () => (await world.containers('p')).length === 2);
+    world.dispatcher?.collectGarbage();
+    await world.until(async () => (await world.containers('p')).length === 1);
+  });
+
   it('runs init containers in order, sidecars beside, and ends sidecars last', async () => {
     const spec: PodSpec = {
       restartPolicy: 'Never',

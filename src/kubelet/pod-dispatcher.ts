@@ -5,6 +5,8 @@ import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Informer } from '../client/informer.ts';
 import type { Cri, TaskEvent } from '../cri/cri.ts';
 import { admit } from './admission.ts';
+import type { Eviction } from './eviction/evictor.ts';
+import type { Pressure } from './eviction/thresholds.ts';
 import type { VolumesHook } from './hooks/volumes.ts';
 import type { PodOperations } from './pod-operations.ts';
 import { PodRunner } from './pod-runner.ts';
@@ -28,6 +30,8 @@ export interface PodDispatcherDeps {
 export interface PodDispatcherOptions {
   hostIps: readonly string[];
   node(): Node;
+  /** What the node is short of. */
+  pressures?(): ReadonlySet<Pressure>;
 }
 
 /** A broken event stream is opened again after this long. */
@@ -138,6 +142,16 @@ export class PodDispatcher {
     return matches.at(-1);
   }
 
+  /** The node has to do without the pod. */
+  evict(uid: string, eviction: Eviction): void {
+    this.#runners.get(uid)?.feed({ type: 'evicted', ...eviction });
+  }
+
+  /** Containers that ended and were followed by others go: the disk is short. */
+  collectGarbage(): void {
+    for (const runner of this.#runners.values()) runner.feed({ type: 'collectGarbage' });
+  }
+
   runningContainers(): { pod: Pod; container: RuntimeContainer }[] {
     return Array.from(this.#runners.values()).flatMap(({ state: { pod, containers } }) =>
       Object.values(containers).flatMap(({ current }) =>
@@ -163,9 +177,10 @@ export class PodDispatcher {
     for (const { id } of [...runtime.sandboxes, ...runtime.containers]) this.#owners.set(id, uid);
     const isNew =
       runtime.sandboxes.length === 0 && !isTerminalPhase(pod.status?.phase) && !pod.metadata.deletionTimestamp;
+    const { node, pressures } = this.#options;
     const rejection =
       isNew && pod.status?.startTime === undefined
-        ? admit(pod, this.#options.node(), this.#activePods(uid))
+        ? admit(pod, node(), { others: this.#activePods(uid), pressures: pressures?.() })
         : undefined;
     if (rejection) runner.feed({ type: 'rejected', ...rejection });
     runner.feed({ type: 'runtime', runtime });

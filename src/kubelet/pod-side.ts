@@ -8,6 +8,7 @@ import { runCommand } from '../host/command.ts';
 import type { Cgroups } from './cgroup/cgroups.ts';
 import { parseResolvConf } from './config/dns-config.ts';
 import type { FieldContext } from './config/field-ref.ts';
+import type { Pressure } from './eviction/thresholds.ts';
 import { podCgroup } from './hooks/cgroup.ts';
 import { podHooks } from './hooks/hooks.ts';
 import { VolumesHook } from './hooks/volumes.ts';
@@ -34,6 +35,7 @@ export interface NodeSurroundings {
   identity: NodeIdentity;
   /** The node's object, once it is registered. */
   node(): Node | undefined;
+  pressures(): ReadonlySet<Pressure>;
 }
 
 /** Everything that runs pods, put together. */
@@ -75,7 +77,7 @@ export async function createPodSide(
       cri,
       clock,
       images: new Images({ images: cri.images, clock, objects }),
-      hooks: podHooks({ cgroups, cgroupRoot, paths, clusterDomain, volumes }),
+      hooks: podHooks({ cgroups, cgroupRoot, paths, clusterDomain, volumes, maxPids: options.settings?.podPidsLimit }),
       objects,
       files: podFiles(paths),
       logDirOf: (pod) => paths.logDir(pod),
@@ -89,7 +91,7 @@ export async function createPodSide(
   const unregistered = { metadata: { name: nodeName }, spec: {}, status: { allocatable } };
   const dispatcher: PodDispatcher = new PodDispatcher(
     { cri, clock, log, recorder, operations, statusWriter, volumes },
-    { hostIps: nodeIps, node: () => around.node() ?? unregistered },
+    { hostIps: nodeIps, node: () => around.node() ?? unregistered, pressures: around.pressures },
   );
   return {
     dispatcher,

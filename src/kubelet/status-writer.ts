@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Client } from '../client/client.ts';
 import { compareVersions } from '../client/resource-version.ts';
-import { ownConditions } from './status/pod-conditions.ts';
+import { ownConditions, terminatedByKubelet } from './status/pod-conditions.ts';
 
 interface Entry {
   /** The newest state of the object that is known here: the informer's or the answer to a write. */
@@ -165,7 +165,10 @@ const isPod = (value: unknown): value is Pod => typeof value === 'object' && val
 
 /** The fields of the status that differ, as a merge patch; undefined when none does. Other owners' conditions stay. */
 export function statusPatch(old: PodStatus, wanted: PodStatus): Record<string, unknown> | undefined {
-  const own = new Set<string>(ownConditions);
+  const ended = (wanted.conditions ?? [])
+    .filter(({ reason }) => reason === terminatedByKubelet)
+    .map(({ type }) => type);
+  const own = new Set<string>([...ownConditions, ...ended]);
   const conditions = [
     ...(wanted.conditions ?? []).filter(({ type }) => own.has(type)),
     ...(old.conditions ?? []).filter(({ type }) => !own.has(type)),

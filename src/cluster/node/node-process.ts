@@ -8,6 +8,7 @@ import { connectContainerd } from '../../cri/containerd-client.ts';
 import { type Containerd, ensureContainerd } from '../../cri/containerd-process.ts';
 import type { RunCommand } from '../../host/command.ts';
 import { startKubelet } from '../../kubelet/kubelet.ts';
+import { readSettings } from '../../kubelet/settings.ts';
 import type { KeyPair } from '../../pki/issue.ts';
 import { ensureFormat, nodeFormat } from '../folder-format.ts';
 import { ensureBaseImages } from '../images/base-images.ts';
@@ -78,6 +79,8 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
   informers.start();
   const cri = connectContainerd(containerd.socketPath, { clock, log });
   const keeper = keepRuntime({ clock, log, cri }, () => ensureRuntime(deps, options));
+  const { settings, ignored } = await readSettings(join(options.dir, 'kubelet.yaml'));
+  if (ignored.length > 0) log.warn({ fields: ignored }, 'kubelet.yaml says what means nothing here');
   const serving = await certificates.serving([options.address]);
   const kubelet = await startKubelet(
     {
@@ -91,6 +94,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
       cgroupRoot: `/knarr-${options.cluster}/${options.name}`,
       clusterDns: [network.dnsAddress],
       clusterDomain: network.clusterDomain,
+      settings,
       server: {
         host: options.address,
         port: kubeletPort,

@@ -14,11 +14,18 @@ export const kubepodsOf = (cgroupRoot: string): string => `${cgroupRoot}/kubepod
 export const podCgroup = (cgroupRoot: string, pod: Pod): string =>
   `${kubepodsOf(cgroupRoot)}${folders[qosClassOf(pod)]}/pod${pod.metadata.uid}`;
 
+interface CgroupHookDeps {
+  cgroups: Cgroups;
+  cgroupRoot: string;
+  /** Processes that one pod may have; undefined: as many as the machine. */
+  maxPids?: number | undefined;
+}
+
 /** The pod's own cgroup with the limits of the pod as a whole. The runtime leaves it behind, so it is removed here. */
-export function cgroupHook({ cgroups, cgroupRoot }: { cgroups: Cgroups; cgroupRoot: string }): PodHook {
+export function cgroupHook({ cgroups, cgroupRoot, maxPids }: CgroupHookDeps): PodHook {
   return {
     name: 'cgroup',
-    prepare: (pod) => cgroups.apply(podCgroup(cgroupRoot, pod), podLimits(pod)),
+    prepare: (pod) => cgroups.apply(podCgroup(cgroupRoot, pod), podLimits(pod, maxPids)),
     async teardown(pod) {
       // The class may be unknown for a pod whose object is gone: the uid is enough.
       for (const folder of qosFolders)

@@ -11,6 +11,8 @@ import type { VolumesHook } from './volumes.ts';
 export interface HookDeps {
   cgroups: Cgroups;
   cgroupRoot: string;
+  /** Processes that one pod may have. */
+  maxPids?: number | undefined;
   paths: PodPaths;
   clusterDomain: string;
   volumes: VolumesHook;

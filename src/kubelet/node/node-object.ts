@@ -1,5 +1,6 @@
 import type { Image, RuntimeCondition, VersionResponse } from '../../api/generated/cri.ts';
 import type { ContainerImage, NodeCondition, NodeStatus } from '../../api/generated/types.ts';
+import { amountOf, type Pressure, type Signal, type Threshold } from '../eviction/thresholds.ts';
 import { timeText } from '../status/time-text.ts';
 import type { Machine } from './machine.ts';
 
@@ -10,8 +11,10 @@ export interface NodeIdentity {
   nodeIps: readonly string[];
   kubeletPort: number;
   maxPods: number;
-  /** Kept back from pods: quantities by resource name, in bytes or millicores. */
+  /** Kept back from pods. */
   reserved?: { cpuMillis?: number; memoryBytes?: number };
+  /** When the node is short of something: what it must never fall below is not for pods either. */
+  thresholds?: readonly Threshold[];
 }
 
 export interface NodeFacts {
@@ -20,13 +23,8 @@ export interface NodeFacts {
   /** undefined when the runtime does not answer. */
   runtimeConditions?: readonly RuntimeCondition[];
   images: readonly Image[];
+  pressures: ReadonlySet<Pressure>;
 }
-
-/** The hard eviction thresholds of the kubelet: below them a node is under pressure. */
-const minMemoryBytes = 100 * 1024 * 1024;
-const minDiskShare = 0.1;
-const minInodeShare = 0.05;
-const minPidShare = 0.1;
 
 /** How many images the status lists, and names of each. */
 const maxImages = 50;
@@ -54,11 +52,16 @@ export function capacityOf(machine: Machine, { maxPods }: NodeIdentity): Record<
 /** What is left for pods: less what is reserved, and less what the node must never fall below. */
 export function allocatableOf(machine: Machine, identity: NodeIdentity): Record<string, string> {
   const { cpuMillis = 0, memoryBytes = 0 } = identity.reserved ?? {};
-  const memory = Math.max(machine.memoryBytes - memoryBytes - minMemoryBytes, 0);
+  const kept = (signal: Signal, capacity: number): number => {
+    const hard = identity.thresholds?.find((one) => one.signal === signal && one.graceMs === 0);
+    return hard ? amountOf(hard.bound, capacity) : 0;
+  };
+  const memory = Math.max(machine.memoryBytes - memoryBytes - kept('memory.available', machine.memoryBytes), 0);
+  const disk = machine.disk.totalBytes;
   return {
     ...capacityOf(machine, identity),
     ...(cpuMillis ? { cpu: `${machine.cpus * 1000 - cpuMillis}m` } : {}),
-    'ephemeral-storage': String(Math.floor(machine.disk.totalBytes * (1 - minDiskShare))),
+    'ephemeral-storage': String(Math.floor(disk - kept('nodefs.available', disk))),
     memory: `${Math.floor(memory / 1024)}Ki`,
   };
 }
@@ -109,15 +112,15 @@ function imageList(images: readonly Image[]): ContainerImage[] {
 type Verdict = [status: boolean, reason: string, message: string];
 
 function nodeConditions(facts: NodeFacts, { nowMs, old }: { nowMs: number; old?: NodeStatus }): NodeCondition[] {
-  const { memory, disk, pids } = pressures(facts.machine);
+  const { pressures } = facts;
   const verdicts: Record<string, Verdict> = {
-    MemoryPressure: memory
+    MemoryPressure: pressures.has('MemoryPressure')
       ? [true, 'KubeletHasInsufficientMemory', 'kubelet has insufficient memory available']
       : [false, 'KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
-    DiskPressure: disk
+    DiskPressure: pressures.has('DiskPressure')
       ? [true, 'KubeletHasDiskPressure', 'kubelet has disk pressure']
       : [false, 'KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
-    PIDPressure: pids
+    PIDPressure: pressures.has('PIDPressure')
       ? [true, 'KubeletHasInsufficientPID', 'kubelet has insufficient PID available']
       : [false, 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
     Ready: readiness(facts.runtimeConditions),
@@ -131,14 +134,6 @@ function nodeConditions(facts: NodeFacts, { nowMs, old }: { nowMs: number; old?:
   const others = (old?.conditions ?? []).filter(({ type }) => !(type in verdicts));
   return [...others, ...own];
 }
-
-const pressures = ({ availableMemoryBytes, disk, pids }: Machine) => ({
-  memory: availableMemoryBytes < minMemoryBytes,
-  disk:
-    disk.availableBytes < disk.totalBytes * minDiskShare ||
-    (disk.inodes > 0 && disk.freeInodes < disk.inodes * minInodeShare),
-  pids: pids.max - pids.used < pids.max * minPidShare,
-});
 
 function readiness(conditions: readonly RuntimeCondition[] | undefined): Verdict {
   if (!conditions) return [false, 'KubeletNotReady', 'container runtime is down'];

@@ -13,7 +13,7 @@ interface Facts {
   nowMs: number;
 }
 
-type Verdict = { status: 'True' | 'False'; reason?: string; message?: string };
+type Verdict = { status: 'True' | 'False'; reason?: string; message?: string | undefined };
 
 /** All conditions of the pod: ours computed anew, the others as they are. A transition time changes with the status only. */
 export function podConditions(facts: Facts): PodCondition[] {
@@ -26,8 +26,18 @@ export function podConditions(facts: Facts): PodCondition[] {
     ContainersReady: containersReady,
   };
   const own = ownConditions.map((type) => condition(type, verdicts[type], facts));
-  const others = old.filter(({ type }) => !(ownConditions as readonly string[]).includes(type));
-  return [...own, ...others];
+  const disrupted = disruption(facts);
+  const mine = new Set([...own, ...disrupted].map(({ type }) => type));
+  return [...own, ...disrupted, ...old.filter(({ type }) => !mine.has(type))];
+}
+
+/** The reason of the condition DisruptionTarget when it is the node that ends the pod. */
+export const terminatedByKubelet = 'TerminationByKubelet';
+
+function disruption(facts: Facts): PodCondition[] {
+  const { isDisrupted, message } = facts.state.termination ?? {};
+  if (!isDisrupted) return [];
+  return [condition('DisruptionTarget', { status: 'True', reason: terminatedByKubelet, message }, facts)];
 }
 
 function condition(type: string, verdict: Verdict, { state, nowMs }: Facts): PodCondition {

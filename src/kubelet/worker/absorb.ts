@@ -21,6 +21,10 @@ export function absorb(draft: Draft, input: PodInput): void {
       return;
     case 'rejected':
       return absorbRejection(draft, input.reason, input.message);
+    case 'evicted':
+      return absorbEviction(draft, input);
+    case 'collectGarbage':
+      return collectGarbage(draft);
     case 'runtime':
       return absorbRuntime(draft, input.runtime);
     case 'prepared':
@@ -96,6 +100,25 @@ function absorbRejection(draft: Draft, reason: string, message: string): void {
   state.stage = 'terminating';
   state.termination = { isRejected: true, graceSeconds: 1, startedAtMs: nowMs, phase: 'Failed', reason, message };
   draft.event('Warning', reason, message);
+}
+
+function absorbEviction(draft: Draft, input: Extract<PodInput, { type: 'evicted' }>): void {
+  const { state, nowMs } = draft;
+  if (state.stage !== 'syncing') return;
+  const { reason, message, graceSeconds } = input;
+  state.stage = 'terminating';
+  state.termination = { ...{ graceSeconds, startedAtMs: nowMs, phase: 'Failed', reason, message }, isDisrupted: true };
+  draft.event('Warning', reason, message);
+}
+
+/** The disk is short: containers that have ended and are not the last of their name go. */
+function collectGarbage(draft: Draft): void {
+  for (const work of draft.works()) {
+    if (work.previous?.state !== 'exited') continue;
+    const { id, name, attempt } = work.previous;
+    draft.effects.push({ type: 'removeContainer', id, container: name, attempt });
+    work.previous = undefined;
+  }
 }
 
 function absorbPrepareFailure(draft: Draft, message: string): void {

@@ -73,6 +73,8 @@ export interface Termination {
   phase?: 'Succeeded' | 'Failed';
   reason?: string;
   message?: string;
+  /** The node itself ends it: told as the condition DisruptionTarget. */
+  isDisrupted?: boolean;
 }
 
 export interface PodState {
@@ -110,6 +112,8 @@ export type PodInput =
   | { type: 'pod'; pod: Pod }
   | { type: 'deleted'; pod?: Pod }
   | { type: 'rejected'; reason: string; message: string }
+  | { type: 'evicted'; reason: string; message: string; graceSeconds: number }
+  | { type: 'collectGarbage' }
   | { type: 'runtime'; runtime: RuntimePod }
   | { type: 'prepared' }
   | { type: 'prepareFailed'; message: string }
