@@ -100,7 +100,7 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   podSide.start();
   podInformer.start();
   await Promise.all([podSide.synced, podInformer.synced]);
-  await dispatcher.start(podInformer);
+  await dispatcher.start(podInformer, podSide.addStatics);
   const stopRelist = every(clock, relistMs, () => dispatcher.relistSoon());
   upkeep.start();
   const streams = streamsHandler({ runtime: cri.runtime, targets: podTargets(dispatcher), log });

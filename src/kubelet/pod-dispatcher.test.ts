@@ -14,11 +14,13 @@ import { Images } from './images.ts';
 import { Limiter } from './limiter.ts';
 import { PodDispatcher } from './pod-dispatcher.ts';
 import { PodOperations } from './pod-operations.ts';
+import { staticPodOf } from './static-pods/manifest.ts';
+import { MirrorPods } from './static-pods/mirror-pods.ts';
 import { StatusWriter } from './status-writer.ts';
 
 const noObjects = { configMap: async () => undefined, secret: async () => undefined };
 const node = {
-  metadata: { name: 'n' },
+  metadata: { name: 'n', uid: 'node-uid' },
   spec: {},
   status: { allocatable: { cpu: '64', memory: '256Gi', pods: '200' } },
 };
@@ -34,6 +36,9 @@ class World {
   /** Broken promises, in words. */
   readonly violations: string[] = [];
   dispatcher: PodDispatcher | undefined;
+  /** What runs from files. */
+  readonly statics: Pod[] = [];
+  #mirrors: MirrorPods | undefined;
   #informer: Informer<Pod> | undefined;
 
   constructor(seed: number) {
@@ -86,15 +91,29 @@ class World {
       },
     );
     const statusWriter = new StatusWriter(deps);
+    const mirrors = new MirrorPods({ ...deps, node: () => node, statuses: statusWriter });
+    const finished = (uid: string) => {
+      for (const pod of this.statics) if (pod.metadata.uid === uid) mirrors.removed(pod);
+    };
+    const volumes = { refresh: async () => {} };
     this.dispatcher = new PodDispatcher(
-      { cri, clock, log: silentLog, recorder, operations, statusWriter, volumes: { refresh: async () => {} } },
+      { cri, clock, log: silentLog, recorder, operations, statusWriter, volumes, mirrors, finished },
       { hostIps: ['192.0.2.1'], node: () => node },
     );
     const { dispatcher } = this;
+    this.#mirrors = mirrors;
+    mirrors.start();
+    const addStatics = async () => {
+      for (const pod of this.statics) {
+        const status = mirrors.lastStatus(pod) ?? {};
+        mirrors.added(pod);
+        dispatcher.addStatic({ ...pod, status });
+      }
+    };
     const informer = new Informer<Pod>({ ...deps, rng }, pods);
     this.#informer = informer;
     informer.start();
-    void informer.synced.then(() => dispatcher.start(informer));
+    void informer.synced.then(() => dispatcher.start(informer, addStatics));
     const relist = () => {
       if (this.dispatcher !== dispatcher) return;
       dispatcher.relistSoon();
@@ -108,6 +127,7 @@ class World {
     const { dispatcher } = this;
     this.dispatcher = undefined;
     this.#informer?.stop();
+    this.#mirrors?.stop();
     void dispatcher?.stop();
   }
 
@@ -262,6 +282,29 @@ describe('a pod on a node', () => {
       reason: 'OOMKilled',
       exitCode: 137,
     });
+  });
+
+  it('runs a pod from a file whatever becomes of its mirror, and through the death of the agent', async () => {
+    const world = new World(7);
+    const manifest = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web' }, spec: { containers: [app()] } };
+    const pod = staticPodOf(manifest, { file: 'web.yaml', nodeName: 'n', nowMs: world.clock.now() });
+    world.statics.push(pod);
+    world.start();
+    await world.until(async () => (await world.get('web-n'))?.status.phase === 'Running');
+    const [container] = await world.containers('web-n');
+    await world.client.delete(pods, { namespace: 'default', name: 'web-n' });
+    const first = await world.get('web-n');
+    await world.until(async () => {
+      const mirror = await world.get('web-n');
+      return mirror?.metadata.uid !== first?.metadata.uid && mirror?.status.phase === 'Running';
+    });
+    world.kill();
+    world.start();
+    await world.clock.advance(5000);
+    expect(await world.containers('web-n')).toMatchObject([{ id: container?.id, state: 'CONTAINER_RUNNING' }]);
+    expect((await world.get('web-n'))?.status.containerStatuses?.[0]).toMatchObject({ restartCount: 0, ready: true });
+    world.dispatcher?.removeStatic(pod);
+    await world.until(async () => (await world.get('web-n')) === undefined && (await world.containers()).length === 0);
   });
 
   it('ends a pod that the node has to do without, and says so', async () => {

@@ -11,6 +11,8 @@ import type { VolumesHook } from './hooks/volumes.ts';
 import type { PodOperations } from './pod-operations.ts';
 import { PodRunner } from './pod-runner.ts';
 import { type FoundPod, RuntimeView } from './runtime-view.ts';
+import { isMirror } from './static-pods/annotations.ts';
+import type { MirrorPods } from './static-pods/mirror-pods.ts';
 import type { StatusWriter } from './status-writer.ts';
 import type { ProbeCount } from './usage/probe-metrics.ts';
 import { isTerminalPhase } from './worker/pod-spec.ts';
@@ -23,6 +25,10 @@ export interface PodDispatcherDeps {
   recorder: EventRecorder;
   operations: PodOperations;
   statusWriter: StatusWriter;
+  /** What the API sees of pods that are not from it; without, there are none. */
+  mirrors?: MirrorPods | undefined;
+  /** Nothing of the pod is left here. */
+  finished?(uid: string): void;
   /** Brings changed objects into the pod's volumes. */
   volumes: Pick<VolumesHook, 'refresh'>;
 }
@@ -48,6 +54,8 @@ export class PodDispatcher {
   readonly #oomIds = new Set<string>();
   /** What each pod looked like in the runtime when its runner was last told. */
   readonly #signatures = new Map<string, string>();
+  /** What the runtime had of pods when this began; until they are known. */
+  readonly #seen = new Map<string, RuntimePod>();
   readonly #endListeners = new Map<string, Set<() => void>>();
   #found: ReadonlyMap<string, FoundPod> = new Map();
   #relist: Promise<void> | undefined;
@@ -62,20 +70,24 @@ export class PodDispatcher {
     this.#view = new RuntimeView(deps.cri.runtime);
   }
 
-  /** The informer must be synced: pods that it does not have are taken for deleted. */
-  async start(informer: Informer<Pod>): Promise<void> {
+  /**
+   * The informer must be synced: pods that it does not have are taken for deleted, unless `others` adds them: pods that are
+   * not from the API.
+   */
+  async start(informer: Informer<Pod>, others: () => Promise<void> = async () => {}): Promise<void> {
     this.#subscribe();
     while (!this.#isStopped && !(await this.#list())) {
       await new Promise<void>((resolve) => this.#deps.clock.after(resubscribeMs, resolve));
     }
     const inspected = await this.#inspectAll();
-    const seen = new Map(inspected.map(({ uid, runtime }) => [uid, runtime]));
+    for (const { uid, runtime } of inspected) this.#seen.set(uid, runtime);
     informer.addHandler({
-      added: (pod) => this.#added(pod, seen.get(pod.metadata.uid ?? '')),
-      updated: (_, pod) => this.#updated(pod),
-      deleted: (pod) => this.#deleted(pod),
+      added: (pod) => (isMirror(pod) ? this.#deps.mirrors?.observe(pod) : this.#added(pod)),
+      updated: (_, pod) => (isMirror(pod) ? this.#deps.mirrors?.observe(pod) : this.#updated(pod)),
+      deleted: (pod) => (isMirror(pod) ? this.#mirrorGone(pod) : this.#deleted(pod)),
     });
-    seen.clear();
+    await others();
+    this.#seen.clear();
     await this.#adoptOrphans();
     this.#isComplete = true;
   }
@@ -170,10 +182,25 @@ export class PodDispatcher {
     };
   }
 
-  #added(pod: Pod, seen?: RuntimePod): void {
+  /** Runs a pod that is not from the API. */
+  addStatic(pod: Pod): void {
+    this.#added(pod);
+  }
+
+  /** Ends it, gracefully. */
+  removeStatic(pod: Pod): void {
+    this.#deleted(pod);
+  }
+
+  #mirrorGone(mirror: Pod): void {
+    this.#deps.statusWriter.forget(mirror.metadata.uid ?? '');
+    this.#deps.mirrors?.forget(mirror);
+  }
+
+  #added(pod: Pod): void {
     const uid = pod.metadata.uid ?? '';
     const runner = this.#runner(pod);
-    const runtime = seen ?? { sandboxes: [], containers: [] };
+    const runtime = this.#seen.get(uid) ?? { sandboxes: [], containers: [] };
     for (const { id } of [...runtime.sandboxes, ...runtime.containers]) this.#owners.set(id, uid);
     const isNew =
       runtime.sandboxes.length === 0 && !isTerminalPhase(pod.status?.phase) && !pod.metadata.deletionTimestamp;
@@ -219,7 +246,7 @@ export class PodDispatcher {
 
   #runner(pod: Pod, { isGoneFromApi = false } = {}): PodRunner {
     const uid = pod.metadata.uid ?? '';
-    const { cri, clock, log, recorder, operations, statusWriter } = this.#deps;
+    const { cri, clock, log, recorder, operations, statusWriter, mirrors } = this.#deps;
     const runner = new PodRunner(
       {
         cri,
@@ -227,7 +254,7 @@ export class PodDispatcher {
         log,
         recorder,
         operations,
-        statusWriter,
+        statusWriter: mirrors ?? statusWriter,
         hostIps: this.#options.hostIps,
         finished: (finished) => this.#forget(finished),
         owns: (owner, id) => this.#owners.set(id, owner),
@@ -241,6 +268,7 @@ export class PodDispatcher {
   #forget(uid: string): void {
     this.#runners.delete(uid);
     this.#signatures.delete(uid);
+    this.#deps.finished?.(uid);
     for (const [id, owner] of this.#owners) {
       if (owner !== uid) continue;
       this.#owners.delete(id);

@@ -8,7 +8,7 @@ import { ImageError } from './images.ts';
 import { CreateError, type PodOperations, StartError } from './pod-operations.ts';
 import { initialPodState, step } from './pod-worker.ts';
 import { type AttemptCount, Prober } from './probes/prober.ts';
-import type { StatusWriter } from './status-writer.ts';
+import type { StatusSink } from './status-writer.ts';
 import { unhealthyText } from './worker/absorb-probe.ts';
 import { containerOf, fieldPathOf } from './worker/pod-spec.ts';
 import type { PodEffect, PodInput, PodState } from './worker/state.ts';
@@ -19,7 +19,7 @@ export interface PodRunnerDeps {
   log: Logger;
   recorder: EventRecorder;
   operations: PodOperations;
-  statusWriter: StatusWriter;
+  statusWriter: StatusSink;
   hostIps: readonly string[];
   /** The pod is finished and nothing will come of it any more. */
   finished(uid: string): void;

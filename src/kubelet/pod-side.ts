@@ -23,6 +23,8 @@ import { podFiles } from './pod-files.ts';
 import { type OperationOptions, PodOperations } from './pod-operations.ts';
 import type { PodPaths } from './pod-paths.ts';
 import { readText } from './read-text.ts';
+import { MirrorPods } from './static-pods/mirror-pods.ts';
+import { StaticPods } from './static-pods/static-pods.ts';
 import { StatusWriter } from './status-writer.ts';
 import { claimReader } from './volumes/claim-reader.ts';
 import { WatchedObjects } from './volumes/referenced-objects.ts';
@@ -42,6 +44,8 @@ export interface NodeSurroundings {
 export interface PodSide {
   dispatcher: PodDispatcher;
   recorder: BroadcastingRecorder;
+  /** Adds the pods of the folder of manifests, and follows it from then on. */
+  addStatics(): Promise<void>;
   /** Resolves when the services are known that containers see in their environment. */
   synced: Promise<void>;
   start(): void;
@@ -61,6 +65,7 @@ export async function createPodSide(
   const serviceInformer = new Informer<Service>({ client, clock, rng, log }, services);
   const recorder = new BroadcastingRecorder({ client, clock, log }, { component: 'kubelet', host: nodeName });
   const statusWriter = new StatusWriter({ client, clock, log });
+  const mirrors = new MirrorPods({ client, clock, log, node: around.node, statuses: statusWriter });
   const objects = new WatchedObjects({ client, clock, rng, log }, (uids) => dispatcher.referencesChanged(uids));
   const tokens = new TokenSource({ client, clock });
   const fieldsOf = (pod: Pod): FieldContext => ({ podIps: dispatcher.podIpsOf(pod), hostIps: nodeIps, allocatable });
@@ -90,19 +95,28 @@ export async function createPodSide(
   );
   const unregistered = { metadata: { name: nodeName }, spec: {}, status: { allocatable } };
   const dispatcher: PodDispatcher = new PodDispatcher(
-    { cri, clock, log, recorder, operations, statusWriter, volumes },
+    {
+      ...{ cri, clock, log, recorder, operations, statusWriter, volumes, mirrors },
+      finished: (uid) => statics?.finished(uid),
+    },
     { hostIps: nodeIps, node: () => around.node() ?? unregistered, pressures: around.pressures },
   );
+  const folder = options.settings?.staticPodPath;
+  const statics = folder ? new StaticPods({ clock, log, mirrors, pods: dispatcher }, { folder, nodeName }) : undefined;
   return {
     dispatcher,
     recorder,
+    addStatics: async () => statics?.start(),
     synced: serviceInformer.synced,
     start() {
       serviceInformer.start();
       localVolumes.start();
+      mirrors.start();
     },
     stop() {
-      for (const part of [serviceInformer, localVolumes, volumes, objects, statusWriter, recorder]) part.stop();
+      statics?.stop();
+      for (const part of [mirrors, serviceInformer, localVolumes, volumes, objects, statusWriter, recorder])
+        part.stop();
     },
   };
 }

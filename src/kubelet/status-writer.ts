@@ -26,12 +26,20 @@ const retry = { baseMs: 500, maxMs: 10_000 };
 /** What another wrote over our status stands this long: two that disagree must not write without pause. */
 const reassertMs = 1000;
 
+/** Takes what there is to say of pods. */
+export interface StatusSink {
+  observe(pod: Pod): void;
+  write(pod: Pod, status: PodStatus): void;
+  /** The object is to go for good, once its last status is stored. */
+  delete(pod: Pod): void;
+}
+
 /**
  * Writes pod statuses: one write at a time for each pod, the newest wanted status only, and of it what differs. The final
  * deletion comes after the last status is stored. Failures are tried again until the object is gone. What somebody else
  * writes over a status is put right again, as the kubelet's status manager does.
  */
-export class StatusWriter {
+export class StatusWriter implements StatusSink {
   readonly #deps: { client: Client; clock: Clock; log: Logger };
   readonly #entries = new Map<string, Entry>();
   #isStopped = false;

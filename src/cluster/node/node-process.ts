@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
@@ -81,6 +82,8 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
   const keeper = keepRuntime({ clock, log, cri }, () => ensureRuntime(deps, options));
   const { settings, ignored } = await readSettings(join(options.dir, 'kubelet.yaml'));
   if (ignored.length > 0) log.warn({ fields: ignored }, 'kubelet.yaml says what means nothing here');
+  const manifests = join(options.dir, 'manifests');
+  await mkdir(manifests, { recursive: true, mode: 0o755 });
   const serving = await certificates.serving([options.address]);
   const kubelet = await startKubelet(
     {
@@ -94,7 +97,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
       cgroupRoot: `/knarr-${options.cluster}/${options.name}`,
       clusterDns: [network.dnsAddress],
       clusterDomain: network.clusterDomain,
-      settings,
+      settings: { staticPodPath: manifests, ...settings },
       server: {
         host: options.address,
         port: kubeletPort,
