@@ -10,6 +10,8 @@ interface JoinFlags {
   caHash?: string;
   name?: string;
   address?: string;
+  server?: boolean;
+  key?: string;
 }
 
 /** `knarr join URL`: this machine becomes a node of a cluster elsewhere. */
@@ -21,11 +23,14 @@ export function joinCommand(at: Surroundings): Command {
     .option('--ca-hash <hash>', 'sha256:… of the cluster CA')
     .option('--name <name>', "name of the node; the machine's unless told")
     .option('--address <ip>', 'address of the node; the one that the server sees unless told')
-    .action(async (server: string | undefined, { cluster, name, ...flags }: JoinFlags) => {
+    .option('--server', 'a server, too: one more API server, with a member of the etcd that they share')
+    .option('--key <key>', 'from ./knarr token create --server')
+    .action(async (server: string | undefined, { cluster, name, server: asServer, ...flags }: JoinFlags) => {
       requireRoot();
       const steps = stepsFor(at, 'text');
       const program = await programOf(at);
-      const options = { ...flags, server, cluster, program, home: homeOf(at), name: name ?? hostname().toLowerCase() };
+      const names = { cluster, name: name ?? hostname().toLowerCase() };
+      const options = { ...flags, ...names, server, asServer, program, home: homeOf(at) };
       const joined = await joinCluster({ ...at, log: at.log.child({ cluster }), steps }, options);
       at.stdout.write(`\nThis machine is node ${joined.node} of ${joined.server}.\n`);
     });

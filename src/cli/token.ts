@@ -1,4 +1,5 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { hasEtcd } from '../cluster/etcd/etcd-service.ts';
 import { createToken } from '../cluster/token.ts';
 import { documented, type OutputFormat, withCluster, withOutput } from './options.ts';
 import { CommandFailure, existingCluster, printJson, type Surroundings } from './surroundings.ts';
@@ -6,6 +7,7 @@ import { CommandFailure, existingCluster, printJson, type Surroundings } from '.
 interface Flags {
   cluster: string;
   ttl: number;
+  server?: boolean;
   output: OutputFormat;
 }
 
@@ -19,16 +21,23 @@ function createCommand(at: Surroundings): Command {
   const command = new Command('create')
     .description('print the command that makes another machine a node')
     .addOption(ttl)
-    .action(async ({ cluster, ttl: hours, output }: Flags) => {
+    .option('--server', 'a node and one more server: what it prints gives away the keys of the cluster')
+    .action(async ({ cluster, ttl: hours, server: forServers, output }: Flags) => {
       const layout = await existingCluster(at, cluster);
       const { advertisedUrl: server } = layout;
       if (!server) {
         const how = `./knarr up --cluster ${cluster} --advertise ADDRESS`;
         throw new CommandFailure(`no other machine reaches this cluster: ${how} lets them`);
       }
-      const made = { server, ...(await createToken(at, layout, hours)) };
+      if (forServers && !hasEtcd(layout)) {
+        throw new CommandFailure(
+          `cluster ${cluster} has one server: several share an etcd, which ./knarr up --etcd --advertise ADDRESS gives a new cluster`,
+        );
+      }
+      const servers = forServers && hasEtcd(layout) ? layout : undefined;
+      const made = { server, ...(await createToken(at, layout, { hours, servers })) };
       const name = cluster === 'knarr' ? '' : ` --cluster ${cluster}`;
-      const words = `./knarr join ${server}${name} --token ${made.token} --ca-hash ${made.caHash}`;
+      const words = `./knarr join ${server}${name} --token ${made.token} --ca-hash ${made.caHash}${made.serverKey ? ` --server --key ${made.serverKey}` : ''}`;
       if (output === 'json') printJson(at, { ...made, command: words });
       else at.stdout.write(`${words}\n`);
     });

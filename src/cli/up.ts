@@ -21,6 +21,7 @@ interface Flags extends ServingFlags {
   nodes?: number;
   advertise?: string;
   registry?: boolean;
+  etcd?: boolean;
   demo?: boolean;
   kubeconfig: boolean;
   output: OutputFormat;
@@ -34,6 +35,7 @@ export function upCommand(at: Surroundings): Command {
     .addOption(
       new Option('--advertise <ip>', 'let other machines join, by this address of this machine').argParser(addressOf),
     )
+    .option('--etcd', 'keep the state of a new cluster in an etcd, so that other servers can join (with --advertise)')
     .option('--registry', 'run a registry that takes pushes, and pull from it; from then on the cluster has it')
     .option('--demo', 'run the demo workload; a new cluster has it unless told')
     .option('--no-demo', 'do not run the demo workload')
@@ -54,6 +56,7 @@ export function upCommand(at: Surroundings): Command {
       './knarr up',
       './knarr up --nodes 3',
       './knarr up --cluster two --no-demo     a second one beside it',
+      './knarr up --etcd --advertise 10.0.0.5     the first of several servers',
       './knarr up --serve-removed             for manifests of extensions/v1beta1 and the like',
       './knarr up --output json | jq -r .kubeconfig',
     ],

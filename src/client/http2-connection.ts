@@ -1,6 +1,7 @@
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type OutgoingHttpHeaders } from 'node:http2';
 import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
+import type { ServerList } from './server-list.ts';
 import { lost, unavailable } from './wire-error.ts';
 
 export interface Http2Credentials {
@@ -10,25 +11,29 @@ export interface Http2Credentials {
 }
 
 export interface Http2ConnectionOptions {
-  server: string;
+  servers: ServerList;
   ca?: string;
   credentials: Http2Credentials;
 }
 
 const reconnect = { baseMs: 50, maxMs: 2_000 };
-/** As client-go: a silent peer is asked after this time and given up after that. */
-const pingEveryMs = 30_000;
-const pingTimeoutMs = 15_000;
+/** A silent peer is asked after this time and given up after that: as client-go, and sooner where another can be asked. */
+const patience = { everyMs: 30_000, timeoutMs: 15_000 };
+const impatience = { everyMs: 5_000, timeoutMs: 5_000 };
+/** A machine that is gone does not refuse: without an answer in this time the next server is tried. */
+const connectTimeoutMs = 5_000;
 /** The default of 64 KiB makes large lists wait for window updates. */
 const windowBytes = 1 << 20;
 
-/** One HTTP/2 session to one server, made when needed, given up when the peer falls silent. */
+/**
+ * One HTTP/2 session to one of the servers, made when needed, given up when the peer falls silent. A server that cannot be
+ * reached is left for the next at once; when all have failed, there is a pause.
+ */
 export class Http2Connection {
   readonly #clock: Clock;
   readonly #options: Http2ConnectionOptions;
   #credentials: Http2Credentials;
   #session: ClientHttp2Session | undefined;
-  #failures = 0;
   #notBefore = 0;
   #isClosed = false;
 
@@ -65,24 +70,38 @@ export class Http2Connection {
   #open(): ClientHttp2Session {
     if (this.#session && !this.#session.closed && !this.#session.destroyed) return this.#session;
     if (this.#isClosed) throw unavailable('the transport is closed');
-    if (this.#clock.now() < this.#notBefore) throw unavailable(`no connection to ${this.#options.server}`);
-    const { server, ca } = this.#options;
+    if (this.#clock.now() < this.#notBefore) throw unavailable(`no connection to ${this.#options.servers.current}`);
+    const { servers, ca } = this.#options;
     const { cert, key } = this.#credentials;
-    const session = connect(server, { ca, cert, key, settings: { initialWindowSize: windowBytes } });
+    const url = servers.current;
+    const session = connect(url, { ca, cert, key, settings: { initialWindowSize: windowBytes } });
     this.#session = session;
-    this.#follow(session);
+    this.#follow(session, url);
     return session;
   }
 
-  #follow(session: ClientHttp2Session): void {
-    let hasConnected = false;
-    let stopPings = () => {};
+  #follow(session: ClientHttp2Session, url: string): void {
+    const { servers } = this.#options;
+    /** It was reached, or has been given up. */
+    let isSettled = false;
+    const failed = () => {
+      const rounds = servers.failed(url);
+      if (rounds > 0) this.#notBefore = this.#clock.now() + backoffMs(rounds, reconnect);
+    };
+    // Counted at once: a session says that it has closed later than its requests know it.
+    const silent = () => {
+      isSettled = true;
+      failed();
+      session.destroy(unavailable('the server does not answer'));
+    };
+    let stopPings = this.#clock.after(connectTimeoutMs, silent);
     session.on('connect', () => {
-      hasConnected = true;
-      this.#failures = 0;
+      isSettled = true;
+      servers.reached();
       this.#notBefore = 0;
+      stopPings();
       session.setLocalWindowSize(16 * windowBytes);
-      stopPings = this.#pingWhileOpen(session);
+      stopPings = this.#pingWhileOpen(session, silent);
     });
     // Every stream gets the error too; without a listener it would end the process.
     session.on('error', () => {});
@@ -90,7 +109,7 @@ export class Http2Connection {
     session.on('close', () => {
       stopPings();
       this.#drop(session);
-      if (!hasConnected) this.#notBefore = this.#clock.now() + backoffMs(++this.#failures, reconnect);
+      if (!isSettled && !this.#isClosed) failed();
     });
   }
 
@@ -98,13 +117,14 @@ export class Http2Connection {
     if (this.#session === session) this.#session = undefined;
   }
 
-  #pingWhileOpen(session: ClientHttp2Session): () => void {
+  #pingWhileOpen(session: ClientHttp2Session, silent: () => void): () => void {
     let cancel = () => {};
+    const times = () => (this.#options.servers.hasOthers ? impatience : patience);
     const wait = () => {
-      cancel = this.#clock.after(pingEveryMs, ask);
+      cancel = this.#clock.after(times().everyMs, ask);
     };
     const ask = () => {
-      cancel = this.#clock.after(pingTimeoutMs, () => session.destroy(unavailable('the server does not answer')));
+      cancel = this.#clock.after(times().timeoutMs, silent);
       session.ping((error) => {
         cancel();
         if (!error) wait();

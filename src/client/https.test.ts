@@ -1,13 +1,17 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { configmaps } from '../api/generated/resources.ts';
 import type { StatusError } from '../api/meta/status-error.ts';
 import { realClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import { seededRng } from '../base/rng.ts';
+import { VirtualClock } from '../base/virtual-clock.ts';
 import { FakeTransport } from './fake.ts';
 import { HttpsTransport } from './https.ts';
 import { serveTransport, type TestServer } from './https-test-server.ts';
 import { Informer } from './informer.ts';
+import { ServerList } from './server-list.ts';
 import { transportContract } from './transport.contract.ts';
 import { createClient } from './typed-client.ts';
 
@@ -87,5 +91,45 @@ describe('HttpsTransport', () => {
     await serve(behind, first);
     await informer.waitUntil(() => informer.get('default/later') !== undefined);
     expect(informer.list().map((o) => o.metadata.name)).toEqual(['later']);
+  });
+
+  it('goes to another server when the one it has is gone, and its watches too', async () => {
+    const behind = fake();
+    const first = await serve(behind);
+    const second = await serveTransport(behind, { identity: first.identity });
+    closing.push(() => second.close());
+    const servers = new ServerList([first.url, second.url]);
+    const transport = new HttpsTransport({ clock: realClock }, { server: servers, ca: first.ca });
+    closing.push(() => transport.close());
+    const client = createClient(transport);
+    const informer = new Informer({ client, clock: realClock, rng: seededRng(2), log: silentLog }, configmaps);
+    closing.push(() => informer.stop());
+    informer.start();
+    await informer.synced;
+    expect(second.sessions.size).toBe(0);
+    await first.close();
+    await createClient(behind).create(configmaps, { metadata: { name: 'later', namespace: 'default' } });
+    await informer.waitUntil(() => informer.get('default/later') !== undefined);
+    expect([servers.current, second.sessions.size]).toEqual([second.url, 1]);
+  });
+
+  it('leaves a server that takes connections and says nothing', async () => {
+    const silent = createServer();
+    silent.listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    closing.push(() => silent.close());
+    const other = await serve();
+    const clock = new VirtualClock();
+    const url = `https://127.0.0.1:${(silent.address() as AddressInfo).port}`;
+    const servers = new ServerList([url, other.url]);
+    const transport = new HttpsTransport({ clock }, { server: servers, ca: other.ca });
+    closing.push(() => transport.close());
+    const lost = expect(createClient(transport).list(configmaps)).rejects.toMatchObject({
+      reason: 'ServiceUnavailable',
+    });
+    await clock.advance(5_000);
+    await lost;
+    expect(servers.current).toBe(other.url);
+    expect((await createClient(transport).list(configmaps)).items).toEqual([]);
   });
 });

@@ -6,12 +6,13 @@ import type { WatchHandle, WatchSink } from './client.ts';
 import { type Http2Credentials, Http2Connection } from './http2-connection.ts';
 import type { ApiCall, Transport } from './transport.ts';
 import { methodOf, patchContentTypes, pathOf } from './url.ts';
+import { ServerList } from './server-list.ts';
 import { errorFromBody, lost, unavailable } from './wire-error.ts';
 import { WatchDecoder } from './watch-decoder.ts';
 
 export interface HttpsOptions {
-  /** `https://host:port` of the API server. */
-  server: string;
+  /** `https://host:port` of the API server, or of several that are the same. */
+  server: string | ServerList;
   /** PEM of the authority that signed the server's certificate; the system's authorities when absent. */
   ca?: string;
   credentials?: Credentials;
@@ -58,7 +59,9 @@ export class HttpsTransport implements Transport {
     this.#clock = clock;
     this.#options = options;
     this.#token = options.credentials?.token;
-    this.#connection = new Http2Connection({ clock }, { ...options, credentials: options.credentials ?? {} });
+    const { server, ca, credentials = {} } = options;
+    const servers = typeof server === 'string' ? new ServerList([server]) : server;
+    this.#connection = new Http2Connection({ clock }, { servers, ca, credentials });
   }
 
   /** From now on requests carry these. Open watches end with ServiceUnavailable, so that they come back with them. */

@@ -4,7 +4,15 @@ import type { ServingOptions } from '../api/served-versions.ts';
 import { FolderGoneError, withFolderLock } from '../host/folder-lock.ts';
 import { readText, writePublic } from '../pki/files.ts';
 import { NewerFormatError } from './folder-format.ts';
-import { type ClusterLayout, clusterNamePattern, layoutOf, maxClusters } from './layout.ts';
+import { StepFailure } from './step-failure.ts';
+import {
+  type ClusterIdentity,
+  type ClusterLayout,
+  clusterNamePattern,
+  type Joined,
+  layoutOf,
+  maxClusters,
+} from './layout.ts';
 
 /** Raised when the layout of a cluster's folder changes; older ones are converted, newer ones refused. */
 const formatVersion = 1;
@@ -15,6 +23,8 @@ interface IdentityFile {
   index: number;
   advertise?: string | undefined;
   serving?: ServingOptions | undefined;
+  hasEtcd?: boolean | undefined;
+  joined?: Joined | undefined;
 }
 
 async function readIdentity(home: string, name: string): Promise<IdentityFile | undefined> {
@@ -29,8 +39,8 @@ export async function findCluster(home: string, name: string): Promise<ClusterLa
   if (file.format > formatVersion) {
     throw new NewerFormatError(`cluster ${name}`, { format: file.format, known: formatVersion });
   }
-  const { index, advertise, serving } = file;
-  return layoutOf({ name, index, home, advertise, serving });
+  const { index, advertise, serving, hasEtcd, joined } = file;
+  return layoutOf({ name, index, home, advertise, serving, hasEtcd, joined });
 }
 
 /** Names and indexes of all clusters of this machine, also of those that a newer knarr has made. */
@@ -75,6 +85,22 @@ export async function ensureCluster(home: string, name: string): Promise<Cluster
   });
 }
 
+/** A cluster whose server here joins those of other machines: its networks, and with them its index, are theirs. */
+export async function placeJoined(identity: ClusterIdentity): Promise<ClusterLayout> {
+  refuseName(identity.name);
+  return withHome(identity.home, async () => {
+    const other = (await listClusters(identity.home)).find(({ index }) => index === identity.index);
+    if (other && other.name !== identity.name) {
+      throw new StepFailure(`cluster ${other.name} of this machine has the networks that the other servers have`, {
+        next: `./knarr down --purge --cluster ${other.name} makes room, or join from another machine`,
+      });
+    }
+    const layout = layoutOf(identity);
+    await writeIdentity(layout.dir, layout);
+    return layout;
+  });
+}
+
 interface PlaceOptions {
   home: string;
   name: string;
@@ -112,7 +138,7 @@ async function freeIndex(home: string, wanted?: number): Promise<number> {
 }
 
 /** What can be changed of a cluster that there is. */
-export type ClusterChange = Partial<Pick<ClusterLayout, 'advertise' | 'serving'>>;
+export type ClusterChange = Partial<Pick<ClusterLayout, 'advertise' | 'serving' | 'hasEtcd'>>;
 
 /** The cluster as it is from now on. */
 export async function changeCluster(layout: ClusterLayout, change: ClusterChange): Promise<ClusterLayout> {
@@ -121,8 +147,9 @@ export async function changeCluster(layout: ClusterLayout, change: ClusterChange
   return changed;
 }
 
-const writeIdentity = (dir: string, { name, index, advertise, serving }: ClusterLayout): Promise<void> => {
-  const file: IdentityFile = { format: formatVersion, name, index, advertise, serving };
+const writeIdentity = (dir: string, layout: ClusterLayout): Promise<void> => {
+  const { name, index, advertise, serving, hasEtcd, joined } = layout;
+  const file: IdentityFile = { format: formatVersion, name, index, advertise, serving, hasEtcd, joined };
   return writePublic(join(dir, 'cluster.json'), `${JSON.stringify(file, undefined, 2)}\n`);
 };
 

@@ -8,7 +8,8 @@ import { removeContexts } from './kubeconfig/cluster-contexts.ts';
 import type { ClusterLayout } from './layout.ts';
 import { endContainers, localNodes, virtualNetwork } from './local-nodes.ts';
 import { memberships } from './membership.ts';
-import { hasRegistry, nodeServiceName, registryServiceName, serverServiceName } from './services.ts';
+import { controlPlaneServices, nodeServiceName } from './services.ts';
+import { StepFailure } from './step-failure.ts';
 import type { Steps } from './steps.ts';
 import { supervisionOf } from './supervision.ts';
 
@@ -28,6 +29,11 @@ interface DownOptions {
 
 /** Ends everything of a cluster that runs; its state stays, unless purged, and `up` brings the same cluster back. */
 export async function down(deps: DownDeps, layout: ClusterLayout, options: DownOptions): Promise<void> {
+  if (layout.joined) {
+    throw new StepFailure(`this machine is one of several servers of cluster ${layout.name}`, {
+      next: `./knarr leave --cluster ${layout.name} takes it out, and removes all of it`,
+    });
+  }
   const onWait = () => deps.steps.note(`another command is at work on cluster ${layout.name}: waiting for it`);
   try {
     await withFolderLock(layout.dir, { onWait }, async () => {
@@ -53,8 +59,8 @@ async function stopAll(
       await endContainers(deps, { layout, node, how: isPurged ? 'purge' : 'clear' });
     });
   await Promise.all((await localNodes(layout)).map(stopNode));
-  if (hasRegistry(layout)) await steps.run('registry: stopped', () => supervision.stop(registryServiceName));
-  await steps.run('server: stopped', () => supervision.stop(serverServiceName));
+  for (const name of controlPlaneServices(layout).reverse())
+    await steps.run(`${name}: stopped`, () => supervision.stop(name));
   await steps.run('network: removed', () => virtualNetwork(deps, layout).down());
   await supervision.finish({ forget: isPurged || forgetUnits === true });
 }

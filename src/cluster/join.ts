@@ -11,6 +11,7 @@ import { writePublic, writeSecret } from '../pki/files.ts';
 import { readNodeCertificate } from '../pki/node-certificate.ts';
 import { findCluster } from './cluster-identity.ts';
 import { checkFormat, nodeFormat } from './folder-format.ts';
+import { joinServers, leaveServers } from './join-servers.ts';
 import { memberLayout, type MemberLayout, type Membership, memberships, readMembership } from './membership.ts';
 import { nodeTablesOf, tunnelDeviceOf } from './node/node-network.ts';
 import { ensurePrerequisites } from './prerequisites.ts';
@@ -34,6 +35,9 @@ export interface JoinOptions {
   name: string;
   /** The address by which this machine reaches the server, unless told. */
   address?: string;
+  /** It becomes a server, too; needs the key that came with the token. A machine that is one stays one. */
+  asServer?: boolean;
+  key?: string;
 }
 
 /** Makes this machine a node, in the network namespace that it is called in; again, it starts the node that it is. */
@@ -46,8 +50,9 @@ export async function joinCluster(deps: UpDeps, options: JoinOptions): Promise<S
   const member = await ensureMembership(deps, layout, options);
   const supervision = shellSupervision(deps, layout);
   const { home, program } = options;
+  const own = await ownServer(deps, options, member);
   const told = { cluster: layout.cluster, name: member.node, dir: layout.nodeDir, tokenFile: layout.tokenFile };
-  const service = agentService({ ...told, ...member }, { program, home });
+  const service = agentService({ ...told, ...member, server: own ?? member.server }, { program, home });
   const start = await steps.run(`node ${member.node} ${member.address} of ${member.server}`, async () => {
     const beganMs = deps.clock.now();
     const started = await supervision.start(service);
@@ -63,9 +68,18 @@ export async function joinCluster(deps: UpDeps, options: JoinOptions): Promise<S
   return { ...start, ...member };
 }
 
+/** The URL of the server that this machine is, if it is one; it is started when it does not run. */
+async function ownServer(deps: UpDeps, options: JoinOptions, member: Membership): Promise<string | undefined> {
+  const { home, cluster, program, token, key } = options;
+  if (!options.asServer && !(await findCluster(home, cluster))) return undefined;
+  const { server, caHash, address } = member;
+  return (await joinServers(deps, { home, cluster, program, address, server, caHash, token, key })).advertisedUrl;
+}
+
 /** A kubelet's port, routes and DNS are there once in a network namespace. */
 async function refuseOthers({ home, cluster }: JoinOptions): Promise<void> {
-  if (await findCluster(home, cluster)) {
+  const present = await findCluster(home, cluster);
+  if (present && !present.joined) {
     throw new StepFailure(`this machine has a cluster ${cluster} of its own`, {
       next: 'join with --cluster and another name',
     });
@@ -138,6 +152,8 @@ export async function leaveCluster(
     await purgeContainerd(runtime, deps);
     await unmountBelow(layout.nodeDir);
   });
+  const servers = await findCluster(home, cluster);
+  if (servers) await leaveServers(deps, servers);
   await deps.steps.run('network: removed', async () => {
     // What is not there need not go.
     for (const [program, ...args] of [

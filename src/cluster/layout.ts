@@ -1,9 +1,18 @@
 import { join } from 'node:path';
 import type { ServingOptions } from '../api/served-versions.ts';
+import { type EtcdPlace, etcdPlaceOf } from './etcd/etcd-place.ts';
 import { layoutOf as networkLayoutOf, type NetworkLayout } from './network/layout.ts';
 
 /** Names end in names of links and namespaces, so they are short. */
 export const clusterNamePattern = /^[a-z]([-a-z0-9]{0,10}[a-z0-9])?$/;
+
+/** What a machine whose server has joined remembers of the others. */
+export interface Joined {
+  /** The address of the machine on which the first nodes are, in networks of their own. */
+  machine: string;
+  /** Client URLs of the members of etcd that it has met. */
+  members: string[];
+}
 
 /** What a cluster is called, where it lives and which addresses it has; everything else follows from these. */
 export interface ClusterIdentity {
@@ -16,6 +25,10 @@ export interface ClusterIdentity {
   advertise?: string | undefined;
   /** Which versions of the built-in kinds it serves, where that is not what it does by itself. */
   serving?: ServingOptions | undefined;
+  /** Its state is in an etcd of which this machine runs a member, so that servers on other machines can join. */
+  hasEtcd?: boolean | undefined;
+  /** Its server here has joined those of other machines. */
+  joined?: Joined | undefined;
 }
 
 /** Files and addresses of one cluster on this machine. Nothing of it is anywhere else. */
@@ -45,6 +58,8 @@ export interface ClusterLayout extends ClusterIdentity {
   apiUrl: string;
   /** As other machines reach it. */
   advertisedUrl?: string;
+  /** This machine's member of the etcd that holds the state. */
+  etcd?: EtcdPlace;
 }
 
 export const clusterDomain = 'cluster.local';
@@ -57,9 +72,11 @@ export const maxClusters = 16;
 
 /** Everything about a cluster that follows from its identity. */
 export function layoutOf(identity: ClusterIdentity): ClusterLayout {
-  const { name, index, home, advertise } = identity;
+  const { name, index, home, advertise, joined } = identity;
   const dir = join(home, name);
-  const network = networkLayoutOf({ name, index, nodes: [] });
+  const virtual = networkLayoutOf({ name, index, nodes: [] });
+  // A machine that has joined has no nodes in namespaces: it is reached by the address that it has anyway.
+  const network = joined && advertise ? { ...virtual, hostAddress: advertise } : virtual;
   const apiPort = 6443 + index;
   return {
     ...identity,
@@ -77,10 +94,11 @@ export function layoutOf(identity: ClusterIdentity): ClusterLayout {
     network,
     registryDir: join(dir, 'registry'),
     // 5000 is what the service of Debian's package listens on, where systemd runs it.
-    registry: { host: network.hostAddress, port: 5001 + index },
+    registry: { host: virtual.hostAddress, port: 5001 + index },
     apiPort,
     apiUrl: `https://${network.hostAddress}:${apiPort}`,
     advertisedUrl: advertise ? `https://${advertise}:${apiPort}` : undefined,
+    etcd: identity.hasEtcd && advertise ? etcdPlaceOf({ dir, index, address: advertise }) : undefined,
   };
 }
 

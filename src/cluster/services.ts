@@ -19,18 +19,38 @@ export interface Program {
 
 export const serverServiceName = 'server';
 export const registryServiceName = 'registry';
+export const etcdServiceName = 'etcd';
 export const nodeServiceName = (node: string): string => `node-${node}`;
 
 /** A cluster that has had a registry has it until it is purged. */
 export const hasRegistry = ({ registryDir }: ClusterLayout): boolean => existsSync(registryDir);
 
-/** `knarr server`, as it is supervised. */
-export function serverService(layout: ClusterLayout, program: Program): Service {
+/** What runs of a cluster besides the nodes of this machine, in the order in which it starts. */
+export const controlPlaneServices = (layout: ClusterLayout): string[] => [
+  ...(layout.etcd ? [etcdServiceName] : []),
+  serverServiceName,
+  ...(hasRegistry(layout) ? [registryServiceName] : []),
+];
+
+/** `knarr server`, as it is supervised; `members`: URLs of the members of etcd on other machines. */
+export function serverService(layout: ClusterLayout, program: Program, members: readonly string[] = []): Service {
   const advertise = layout.advertise ? ['--advertise', layout.advertise] : [];
   const registry = hasRegistry(layout) ? ['--registry'] : [];
-  const flags = [...advertise, ...registry, ...servingFlags(layout.serving)];
+  const flags = [...advertise, ...registry, ...etcdFlags(layout, members), ...servingFlags(layout.serving)];
   const command = [...program.command, 'server', '--cluster', layout.name, ...flags];
   return { name: serverServiceName, command, build: program.build, env: serviceEnvironment(layout, program) };
+}
+
+/** The member of this machine comes first: it is the one that is asked while it answers. */
+function etcdFlags({ etcd, pkiDir }: ClusterLayout, members: readonly string[]): string[] {
+  if (!etcd) return [];
+  const [ca, cert, key] = ['etcd-ca.crt', 'etcd.crt', 'etcd.key'].map((file) => join(pkiDir, file)) as [
+    string,
+    string,
+    string,
+  ];
+  const urls = [etcd.localUrl, ...members].join(',');
+  return ['--etcd', urls, '--etcd-ca', ca, '--etcd-cert', cert, '--etcd-key', key];
 }
 
 function servingFlags({ runtimeConfig = {}, removed }: ServingOptions = {}): string[] {

@@ -11,7 +11,8 @@ import { readText } from '../pki/files.ts';
 import { type AdminClient, adminClient } from './admin-client.ts';
 import { type ClusterLayout, nodeDir } from './layout.ts';
 import { localNodes, virtualNetwork } from './local-nodes.ts';
-import { hasRegistry, nodeServiceName, registryServiceName, serverServiceName } from './services.ts';
+import { memberLayout, readMembership } from './membership.ts';
+import { controlPlaneServices, nodeServiceName } from './services.ts';
 import { type Supervision, supervisionOf } from './supervision.ts';
 
 /** Everything `status` knows of a cluster; the JSON of `--output json`. */
@@ -78,10 +79,12 @@ export interface StatusDeps {
 /** Looks at processes, files and, when it answers, the API. Never throws for what is broken: it says so. */
 export async function clusterStatus(deps: StatusDeps, layout: ClusterLayout): Promise<ClusterStatus> {
   const names = await localNodes(layout);
+  const member = await readMembership(memberLayout(layout.home, layout.name));
   const supervision = await supervisionOf(deps, layout);
-  const registry = hasRegistry(layout) ? [registryServiceName] : [];
   const services = await Promise.all(
-    [serverServiceName, ...registry, ...names.map(nodeServiceName)].map((name) => serviceReport(supervision, name)),
+    [...controlPlaneServices(layout), ...names.concat(member?.node ?? []).map(nodeServiceName)].map((name) =>
+      serviceReport(supervision, name),
+    ),
   );
   const certificates = await certificateReports(layout, names, deps.clock);
   const api = await askServer(deps, layout);

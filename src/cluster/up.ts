@@ -15,6 +15,8 @@ import { addContext } from './kubeconfig/cluster-contexts.ts';
 import { type ClusterLayout, contextNameOf, nodeDir } from './layout.ts';
 import { localNodes, virtualNetwork } from './local-nodes.ts';
 import { memberships } from './membership.ts';
+import { etcdPrerequisites, hasEtcd, isConfigured } from './etcd/etcd-service.ts';
+import { startEtcd } from './etcd/start-etcd.ts';
 import { ensurePrerequisites, prerequisites } from './prerequisites.ts';
 import { registryPrerequisite, registryService } from './registry.ts';
 import { hasRegistry, type Program, serverService } from './services.ts';
@@ -42,6 +44,8 @@ export interface UpOptions {
   registry?: boolean;
   /** From now on other machines reach the server by this address of this machine. */
   advertise?: string;
+  /** The state of a new cluster is in an etcd, so that servers on other machines can join. Needs `advertise`. */
+  etcd?: boolean;
   /** Before a node's agent is replaced its pods are moved to the others. */
   drain?: boolean;
   /** Absent: the demo is run in a new cluster, and looked at again where it is still there. */
@@ -71,12 +75,18 @@ export async function up(deps: UpDeps, options: UpOptions): Promise<UpResult> {
       next: `name another with --cluster, or ./knarr leave --cluster ${options.cluster} first`,
     });
   }
-  await ensurePrerequisites(deps, options.registry ? [...prerequisites, registryPrerequisite] : prerequisites);
+  await ensurePrerequisites(deps, [
+    ...prerequisites,
+    ...(options.registry ? [registryPrerequisite] : []),
+    ...(options.etcd ? etcdPrerequisites : []),
+  ]);
   const onWait = () => steps.note(`another command is at work on cluster ${options.cluster}: waiting for it`);
   return withCluster({ home: options.home, name: options.cluster, onWait }, async (layout) => {
-    const { advertise, serving } = options;
+    const { advertise, serving, etcd } = options;
+    refuseEtcdChange(layout, options);
     const change: ClusterChange = {
       ...(advertise ? { advertise } : {}),
+      ...(etcd ? { hasEtcd: true } : {}),
       ...(serving ? { serving: { ...layout.serving, ...serving } } : {}),
     };
     const changes = Object.keys(change).length > 0;
@@ -88,16 +98,17 @@ async function bringUp(deps: UpDeps, layout: ClusterLayout, options: UpOptions):
   const { steps } = deps;
   const { program } = options;
   const names = atLeast(options.nodes ?? 1, await localNodes(layout));
-  const isNew = !existsSync(join(layout.stateDir, 'data.mdb'));
+  const isNew = !hasState(layout);
   const supervision = await supervisionOf(deps, layout);
   if (options.registry) await mkdir(layout.registryDir, { recursive: true, mode: 0o700 });
-  const server = serverService(layout, program);
-  if (!(await supervision.isCurrent(server))) await refuseNewerState(layout, names);
+  await refuseNewerState(layout, names);
   // From now on the cluster has these nodes, whatever happens to this command.
   for (const name of names) await mkdir(nodeDir(layout, name), { recursive: true });
   const network = await steps.run('network', () =>
     virtualNetwork(deps, layout).up({ index: layout.index, nodes: names, cutOff: [] }),
   );
+  const members = hasEtcd(layout) ? await startEtcd(deps, { layout, supervision }) : [];
+  const server = serverService(layout, program, members);
   const start = await steps.run(
     `server ${layout.apiUrl}`,
     () => startServer(deps, { layout, supervision, service: server }),
@@ -120,6 +131,30 @@ async function bringUp(deps: UpDeps, layout: ClusterLayout, options: UpOptions):
     return { layout, was: was ?? 'running', nodes, demo, context };
   } finally {
     admin.close();
+  }
+}
+
+const hasState = (layout: ClusterLayout): boolean =>
+  hasEtcd(layout) ? isConfigured(layout) : existsSync(join(layout.stateDir, 'data.mdb'));
+
+/** Where the state is, and by which address the members of etcd know each other, is settled when a cluster is made. */
+function refuseEtcdChange(layout: ClusterLayout, { etcd, advertise }: UpOptions): void {
+  const { name } = layout;
+  if (layout.hasEtcd && advertise && advertise !== layout.advertise) {
+    throw new StepFailure(`other servers know this machine as ${layout.advertise}`, {
+      next: `give the machine that address, or make a new cluster`,
+    });
+  }
+  if (!etcd || layout.hasEtcd) return;
+  if (hasState(layout)) {
+    throw new StepFailure(`cluster ${name} keeps its state without etcd, and that is settled when a cluster is made`, {
+      next: `make one of another name: ./knarr up --cluster NAME --etcd --advertise ADDRESS`,
+    });
+  }
+  if (!advertise && !layout.advertise) {
+    throw new StepFailure('servers of other machines have to reach this one', {
+      next: `./knarr up --cluster ${name} --etcd --advertise ADDRESS, an address of this machine`,
+    });
   }
 }
 

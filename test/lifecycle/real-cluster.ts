@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { ClusterStatus } from '../../src/cluster/status.ts';
 import { containerdPaths } from '../../src/cri/containerd-config.ts';
@@ -36,6 +36,8 @@ export interface RealClusterOptions {
   /** Runs the rest of its arguments somewhere: `nsenter …`. */
   enter?: string[];
   env?: Record<string, string>;
+  /** The folder of all clusters; that of this machine unless told. */
+  home?: string;
 }
 
 /** A cluster as a person has it: commands in, text out. Its kubeconfigs and caches are in a home of its own. */
@@ -48,7 +50,7 @@ export class RealCluster {
 
   constructor(name: string, options: RealClusterOptions = {}, before?: Snapshot) {
     this.name = name;
-    this.dir = join(home, name);
+    this.dir = join(options.home ?? home, name);
     this.userHome = mkdtempSync(join(tmpdir(), `knarr-${name}-`));
     this.#options = options;
     this.#before = before;
@@ -67,9 +69,9 @@ export class RealCluster {
 
   /** Runs `knarr COMMAND --cluster NAME …`, whatever comes of it; a command may be two words. */
   run(command: string, ...args: string[]): Promise<CommandOutcome> {
-    const { enter = [], program = [join(root, 'knarr')], env } = this.#options;
+    const { enter = [], program = [join(root, 'knarr')], env, home: ofClusters = home } = this.#options;
     const words = [...enter, ...program, ...command.split(' '), '--cluster', this.name, ...args];
-    return runToEnd(words, { HOME: this.userHome, KUBECONFIG: '', ...env });
+    return runToEnd(words, { HOME: this.userHome, KUBECONFIG: '', KNARR_HOME: ofClusters, ...env });
   }
 
   /** Like `run`, but rejects unless the exit code is 0; resolves with standard output. */
@@ -108,7 +110,7 @@ export class RealCluster {
   }
 
   async layout(): Promise<ClusterLayout> {
-    const layout = await findCluster(home, this.name);
+    const layout = await findCluster(dirname(this.dir), this.name);
     if (!layout) throw new Error(`there is no cluster ${this.name}`);
     return layout;
   }

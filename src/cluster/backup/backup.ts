@@ -25,6 +25,12 @@ const kept = ['cluster.json', 'network.json', 'join-token', 'pki', 'config'];
  * not at all. The cluster may run and be written to: all objects are of one revision. Resolves with the manifest.
  */
 export async function backup(deps: BackupDeps, layout: ClusterLayout, file: string): Promise<BackupManifest> {
+  if (layout.etcd) {
+    const { localUrl } = layout.etcd;
+    throw new Error(
+      `the state is in etcd: etcdctl snapshot save FILE --endpoints ${localUrl} saves it (its certificates: ${layout.pkiDir})`,
+    );
+  }
   const target = resolve(file);
   // Beside the target: the space is needed there anyway.
   const work = await mkdtemp(join(dirname(target), '.knarr-backup-'));

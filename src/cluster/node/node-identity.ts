@@ -2,11 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sleep } from '../../base/clock.ts';
 import { HttpsTransport } from '../../client/https.ts';
+import { ServerList } from '../../client/server-list.ts';
 import { createClient } from '../../client/typed-client.ts';
 import { readText, writePublic } from '../../pki/files.ts';
 import type { KeyPair } from '../../pki/issue.ts';
 import { NodeCertificates } from '../../pki/node-bootstrap.ts';
 import { discoverCa } from './discover-ca.ts';
+import { rememberedServers } from './follow-servers.ts';
 import type { NodeDeps, NodeOptions } from './node-process.ts';
 
 /** Who a node is to the server, and how it reaches it. */
@@ -15,6 +17,8 @@ export interface NodeIdentity {
   /** Speaks as the node itself, also after its certificate was renewed. */
   transport: HttpsTransport;
   certificates: NodeCertificates;
+  /** Those that it has been told of; `follow-servers.ts` keeps them. */
+  servers: ServerList;
 }
 
 /** The server may start later than the node: it is asked again this often, at first. */
@@ -34,7 +38,8 @@ export async function obtainIdentity(
   const dir = join(options.dir, 'pki');
   const ca = await knownCa(deps, options, join(dir, 'ca.crt'));
   const token = options.token ?? (options.tokenFile ? (await readFile(options.tokenFile, 'utf8')).trim() : undefined);
-  const base = { server: options.server, ca, userAgent: 'knarr-node' };
+  const servers = new ServerList(await rememberedServers(options));
+  const base = { server: servers, ca, userAgent: 'knarr-node' };
   let transport: HttpsTransport | undefined;
   const certificates = new NodeCertificates(
     {
@@ -54,7 +59,7 @@ export async function obtainIdentity(
   );
   const own = await certificates.client();
   transport = new HttpsTransport(deps, { ...base, credentials: own });
-  return { ca, transport, certificates };
+  return { ca, transport, certificates, servers };
 }
 
 /** The CA that this node has met before, else the one that the server shows and the hash confirms. */

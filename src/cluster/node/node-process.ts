@@ -14,6 +14,7 @@ import type { KeyPair } from '../../pki/issue.ts';
 import { ensureFormat, nodeFormat } from '../folder-format.ts';
 import { ensureBaseImages } from '../images/base-images.ts';
 import { startLogRotation } from '../log-rotation.ts';
+import { followServers } from './follow-servers.ts';
 import { obtainIdentity, persistently } from './node-identity.ts';
 import { keepRuntime } from './runtime-keeper.ts';
 import { writeRegistryHosts } from './registry-hosts.ts';
@@ -62,7 +63,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
     obtainIdentity(deps, options, (pair) => useServing(pair)),
   ]);
   const stopRotation = startLogRotation({ clock, log }, [containerd.paths.log]);
-  const { transport, certificates, ca } = identity;
+  const { transport, certificates, ca, servers } = identity;
   const client = createClient(transport);
   const network = await persistently(deps, () => networkFacts(client));
   if (network.registry) await writeRegistryHosts(containerd.paths.certsDir, network.registry);
@@ -77,6 +78,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
       containerd: containerd.paths,
     },
   );
+  followServers({ informers, log }, servers, options);
   informers.start();
   const cri = connectContainerd(containerd.socketPath, { clock, log });
   const keeper = keepRuntime({ clock, log, cri }, () => ensureRuntime(deps, options));

@@ -8,8 +8,9 @@ import { refreshContexts } from '../kubeconfig/cluster-contexts.ts';
 import { type ClusterLayout, contextNameOf } from '../layout.ts';
 
 /** Where the server listens besides 127.0.0.1. */
-export const addressesOf = ({ network, advertise }: ClusterLayout): string[] =>
-  advertise ? [network.hostAddress, advertise] : [network.hostAddress];
+export const addressesOf = ({ network, advertise }: ClusterLayout): string[] => [
+  ...new Set([network.hostAddress, ...(advertise ? [advertise] : [])]),
+];
 
 /** The control plane's certificates as they should be now: what is missing is made, what is near its end renewed. */
 export const serverPki = (layout: ClusterLayout, clock: Clock): Promise<ClusterPki> =>

@@ -128,7 +128,10 @@ export async function startServer(
 
 const factsOf = (layout: ClusterLayout, caPem: string): ClusterFacts => ({
   caPem,
-  serverUrl: layout.advertisedUrl ?? layout.apiUrl,
+  // All servers say the same: that of the machine which has been there from the start.
+  serverUrl: layout.joined
+    ? `https://${layout.joined.machine}:${layout.apiPort}`
+    : (layout.advertisedUrl ?? layout.apiUrl),
   endpointAddress: layout.network.hostAddress,
   endpointPort: layout.apiPort,
   serviceAddress: layout.network.kubernetesAddress,
@@ -137,7 +140,7 @@ const factsOf = (layout: ClusterLayout, caPem: string): ClusterFacts => ({
   dnsAddress: layout.network.dnsAddress,
   clusterDomain,
   nodeCidr: layout.network.fabricCIDR,
-  serverMachine: layout.advertise,
+  serverMachine: layout.joined?.machine ?? layout.advertise,
   registry: `${layout.registry.host}:${layout.registry.port}`,
 });
 

@@ -4,13 +4,7 @@ import { outputOf, type RunCommand } from '../../host/command.ts';
 import { withCluster } from '../cluster-identity.ts';
 import type { ClusterLayout } from '../layout.ts';
 import { localNodes } from '../local-nodes.ts';
-import {
-  nodeServiceName,
-  type Program,
-  registryServiceName,
-  serverServiceName,
-  serviceEnvironment,
-} from '../services.ts';
+import { controlPlaneServices, nodeServiceName, type Program, serviceEnvironment } from '../services.ts';
 import { StepFailure } from '../step-failure.ts';
 import type { Steps } from '../steps.ts';
 import { shellSupervision } from '../supervision.ts';
@@ -55,8 +49,7 @@ async function refuseWithoutSystemd(): Promise<void> {
 async function stopOwnServices(deps: InstallDeps, layout: ClusterLayout): Promise<void> {
   const own = shellSupervision(deps, layout);
   for (const name of await localNodes(layout)) await own.stop(nodeServiceName(name));
-  await own.stop(registryServiceName);
-  await own.stop(serverServiceName);
+  for (const name of controlPlaneServices(layout).reverse()) await own.stop(name);
 }
 
 async function writeBaseUnit({ run }: InstallDeps, layout: ClusterLayout, program: Program): Promise<void> {

@@ -2,7 +2,7 @@ import { readdir, rm, writeFile } from 'node:fs/promises';
 import { outputOf, type RunCommand } from '../../host/command.ts';
 import { readText } from '../../pki/files.ts';
 import { parseBuildLabel } from '../build.ts';
-import { serverServiceName } from '../services.ts';
+import { etcdServiceName, serverServiceName } from '../services.ts';
 import type { Supervision } from '../supervision.ts';
 import type { Service, ServiceStart, ServiceStatus } from '../supervisor.ts';
 import { baseUnit, buildLabelIn, renderServiceUnit, serviceUnit, unitDir, unitPath } from './units.ts';
@@ -96,7 +96,8 @@ export class SystemdSupervision implements Supervision {
   }
 
   #unitOf(service: Service): { unit: string; text: string } {
-    const after = service.name === serverServiceName ? [] : [serviceUnit(this.#cluster, serverServiceName)];
+    const isFirst = [serverServiceName, etcdServiceName].includes(service.name);
+    const after = isFirst ? [] : [serviceUnit(this.#cluster, serverServiceName)];
     return {
       unit: serviceUnit(this.#cluster, service.name),
       text: renderServiceUnit({ cluster: this.#cluster, service, after }),

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { buildLabel } from '../build.ts';
-import { nodeServiceName, type Program, registryServiceName } from '../services.ts';
+import { etcdServiceName, nodeServiceName, type Program, registryServiceName } from '../services.ts';
 import type { Service } from '../supervisor.ts';
 
 /** Where an administrator's units live: those of packages are elsewhere. */
@@ -76,8 +76,8 @@ export interface ServiceUnit {
  */
 export function renderServiceUnit({ cluster, service, after }: ServiceUnit): string {
   const base = baseUnit(cluster);
-  // Debian's registry does not tell.
-  const isOurs = service.name !== registryServiceName;
+  // Debian's registry does not tell; its etcd may have to wait for other members first.
+  const isOurs = service.name !== registryServiceName && service.name !== etcdServiceName;
   return `[Unit]
 Description=knarr ${service.name.replace('-', ' ')} of cluster ${cluster}
 After=${[base, ...after].join(' ')}

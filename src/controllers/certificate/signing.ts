@@ -2,7 +2,7 @@ import { certificatesigningrequests } from '../../api/generated/resources.ts';
 import type { CertificateSigningRequest } from '../../api/generated/types.ts';
 import { inspectCertificate } from '../../pki/certificate.ts';
 import { parseCertificateRequest, signCertificateRequest } from '../../pki/certificate-request.ts';
-import { backdateMs } from '../../pki/cluster-pki.ts';
+import { backdateMs } from '../../pki/kept-certificate.ts';
 import type { KeyPair, Validity } from '../../pki/issue.ts';
 import { type ControllerDefinition, defineController, done, type Result, watch } from '../runtime.ts';
 import { isApproved, isRefused, requestPem, signerProblem, signers } from './request-rules.ts';
