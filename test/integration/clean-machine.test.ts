@@ -12,7 +12,8 @@ const panicBefore = readFileSync(setting, 'utf8');
 /** Each thing that must not be left behind: how it gets there, and how it goes. */
 const planted: Record<keyof Snapshot, { plant(): unknown; pull(): unknown }> = {
   process: {
-    plant: () => spawn('/bin/sh', ['-c', 'sleep 1000', `knarr-${mark}`], { stdio: 'ignore', detached: true }),
+    // By its own name: a shell would be replaced by what it runs, and its arguments with it.
+    plant: () => spawn('/bin/sleep', ['1000'], { argv0: `knarr-${mark}`, stdio: 'ignore', detached: true }),
     pull: () => {},
   },
   mount: {
