@@ -1,4 +1,7 @@
 import { Command } from 'commander';
+import { joinCluster } from '../cluster/join.ts';
+import { memberLayout, readMembership } from '../cluster/membership.ts';
+import { nodeServiceName } from '../cluster/services.ts';
 import { install } from '../cluster/systemd/install.ts';
 import { baseUnit } from '../cluster/systemd/units.ts';
 import { up } from '../cluster/up.ts';
@@ -17,14 +20,18 @@ export function installCommand(at: Surroundings): Command {
       const program = await programOf(at);
       const options = { home: homeOf(at), cluster, program };
       await install({ ...at, steps }, options);
-      const log = at.log.child({ cluster });
-      const { layout } = await up({ ...at, log, steps }, { ...options, demo, userKubeconfig: undefined });
+      const deps = { ...at, log: at.log.child({ cluster }), steps };
+      const member = await readMembership(memberLayout(options.home, cluster));
+      const server = member
+        ? (await joinCluster(deps, { ...options, name: member.node })).server
+        : (await up(deps, { ...options, demo, userKubeconfig: undefined })).layout.apiUrl;
       const unit = baseUnit(cluster);
-      if (output === 'json') return printJson(at, { cluster, unit, server: layout.apiUrl, seconds: steps.seconds });
+      if (output === 'json') return printJson(at, { cluster, unit, server, seconds: steps.seconds });
       const flag = cluster === 'knarr' ? '' : ` --cluster ${cluster}`;
-      at.stdout.write(`\nCluster ${cluster} is systemd's now. Three things to try:\n`);
+      const of = member ? `What this machine is to ${server}` : `Cluster ${cluster}`;
+      at.stdout.write(`\n${of} is systemd's now. Three things to try:\n`);
       at.stdout.write(`  systemctl status '*@${cluster}.service'\n`);
-      at.stdout.write(`  journalctl -f -u knarr-server@${cluster}\n`);
+      at.stdout.write(`  journalctl -f -u knarr-${member ? nodeServiceName(member.node) : 'server'}@${cluster}\n`);
       at.stdout.write(`  ./knarr uninstall${flag}      stops it and takes the units away; its state stays\n`);
     });
   return documented(withOutput(withCluster(command)), {

@@ -108,5 +108,4 @@ export async function leaveServers(deps: UpDeps, layout: ClusterLayout): Promise
     });
     await supervision.stop(etcdServiceName);
   });
-  await supervision.finish({ forget: true });
 }

@@ -12,13 +12,20 @@ import { readNodeCertificate } from '../pki/node-certificate.ts';
 import { findCluster } from './cluster-identity.ts';
 import { checkFormat, nodeFormat } from './folder-format.ts';
 import { joinServers, leaveServers } from './join-servers.ts';
-import { memberLayout, type MemberLayout, type Membership, memberships, readMembership } from './membership.ts';
+import {
+  memberLayout,
+  type MemberLayout,
+  memberRuntime,
+  type Membership,
+  memberships,
+  readMembership,
+} from './membership.ts';
 import { nodeTablesOf, tunnelDeviceOf } from './node/node-network.ts';
 import { ensurePrerequisites } from './prerequisites.ts';
 import { agentService, nodeServiceName, type Program } from './services.ts';
 import { isReadySince, startMs, untilAnswers } from './start-service.ts';
 import { StepFailure } from './step-failure.ts';
-import { shellSupervision } from './supervision.ts';
+import { supervisionOf } from './supervision.ts';
 import type { ServiceStart } from './supervisor.ts';
 import type { UpDeps } from './up.ts';
 
@@ -48,17 +55,17 @@ export async function joinCluster(deps: UpDeps, options: JoinOptions): Promise<S
   await checkFormat(layout.nodeDir, nodeFormat);
   await ensurePrerequisites(deps);
   const member = await ensureMembership(deps, layout, options);
-  const supervision = shellSupervision(deps, layout);
+  const supervision = await supervisionOf(deps, layout);
   const { home, program } = options;
   const own = await ownServer(deps, options, member);
-  const told = { cluster: layout.cluster, name: member.node, dir: layout.nodeDir, tokenFile: layout.tokenFile };
+  const told = { cluster: layout.name, name: member.node, dir: layout.nodeDir, tokenFile: layout.tokenFile };
   const service = agentService({ ...told, ...member, server: own ?? member.server }, { program, home });
   const start = await steps.run(`node ${member.node} ${member.address} of ${member.server}`, async () => {
     const beganMs = deps.clock.now();
     const started = await supervision.start(service);
     const sinceMs = started.was === 'running' ? 0 : beganMs;
-    const again = `./knarr join --cluster ${layout.cluster} tries again`;
-    const next = `${again}; ./knarr leave --cluster ${layout.cluster} undoes it`;
+    const again = `./knarr join --cluster ${layout.name} tries again`;
+    const next = `${again}; ./knarr leave --cluster ${layout.name} undoes it`;
     const what = `node ${member.node} to be Ready`;
     await untilAnswers(deps, { supervision, service, next, what, timeoutMs: startMs }, async () =>
       isReadySince(await ownNode(deps, layout, member), sinceMs),
@@ -146,10 +153,10 @@ export async function leaveCluster(
   const layout = memberLayout(home, cluster);
   const member = await readMembership(layout);
   if (!member) return undefined;
+  const supervision = await supervisionOf(deps, layout);
   await deps.steps.run(`node ${member.node}: stopped`, async () => {
-    await shellSupervision(deps, layout).stop(nodeServiceName(member.node));
-    const runtime = { dir: `${layout.nodeDir}/containerd`, cgroup: `/knarr-${cluster}/${member.node}` };
-    await purgeContainerd(runtime, deps);
+    await supervision.stop(nodeServiceName(member.node));
+    await purgeContainerd(memberRuntime(layout, member), deps);
     await unmountBelow(layout.nodeDir);
   });
   const servers = await findCluster(home, cluster);
@@ -164,6 +171,7 @@ export async function leaveCluster(
       await deps.run({ program, args });
     }
   });
+  await supervision.finish({ forget: true });
   await rm(layout.dir, { recursive: true, force: true });
   return member.node;
 }

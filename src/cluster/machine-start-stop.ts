@@ -1,8 +1,11 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { haltContainerd } from '../cri/containerd-halt.ts';
+import { unmountBelow } from '../cri/mounts.ts';
 import type { RunCommand } from '../host/command.ts';
 import type { ClusterLayout } from './layout.ts';
 import { endContainers, localNodes, virtualNetwork } from './local-nodes.ts';
+import { type MemberLayout, memberRuntime, type Membership } from './membership.ts';
 
 interface Deps {
   clock: Clock;
@@ -20,4 +23,10 @@ export async function halt(deps: Deps, layout: ClusterLayout): Promise<void> {
   const names = await localNodes(layout);
   await Promise.all(names.map((node) => endContainers(deps, { layout, node, how: 'halt' })));
   await virtualNetwork(deps, layout).down();
+}
+
+/** The same for a machine that is a node: its network is the machine's own. */
+export async function haltMember(deps: Deps, layout: MemberLayout, member: Membership): Promise<void> {
+  await haltContainerd(memberRuntime(layout, member), deps);
+  await unmountBelow(layout.nodeDir);
 }

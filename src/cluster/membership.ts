@@ -14,7 +14,8 @@ export interface Membership {
 
 /** Of a machine that is a node: below the folder of all clusters, by the name that the cluster has here. */
 export interface MemberLayout {
-  cluster: string;
+  name: string;
+  home: string;
   dir: string;
   file: string;
   tokenFile: string;
@@ -23,10 +24,20 @@ export interface MemberLayout {
   nodeDir: string;
 }
 
-export function memberLayout(home: string, cluster: string): MemberLayout {
-  const dir = join(home, cluster);
+/** Where the containers of the node are, and their cgroup. */
+export const memberRuntime = (
+  { name, nodeDir }: MemberLayout,
+  { node }: Membership,
+): { dir: string; cgroup: string } => ({
+  dir: join(nodeDir, 'containerd'),
+  cgroup: `/knarr-${name}/${node}`,
+});
+
+export function memberLayout(home: string, name: string): MemberLayout {
+  const dir = join(home, name);
   return {
-    cluster,
+    name,
+    home,
     dir,
     file: join(dir, 'member.json'),
     tokenFile: join(dir, 'join-token'),

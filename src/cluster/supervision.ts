@@ -40,13 +40,16 @@ export interface SupervisionDeps {
   run: RunCommand;
 }
 
+/** What a cluster, or the part of one that is on this machine, has for its services. */
+export type ServicePlace = Pick<ClusterLayout, 'name' | 'home' | 'runDir' | 'logDir'>;
+
 /** systemd for an installed cluster, else a shell loop of ours. */
-export async function supervisionOf(deps: SupervisionDeps, layout: ClusterLayout): Promise<Supervision> {
-  const isInstalled = await access(unitPath(unitDir, baseUnit(layout.name))).then(
+export async function supervisionOf(deps: SupervisionDeps, place: ServicePlace): Promise<Supervision> {
+  const isInstalled = await access(unitPath(unitDir, baseUnit(place.name))).then(
     () => true,
     () => false,
   );
-  return isInstalled ? new SystemdSupervision(deps, layout) : shellSupervision(deps, layout);
+  return isInstalled ? new SystemdSupervision(deps, place) : shellSupervision(deps, place);
 }
 
 /** Our own: needs nothing, ends with the machine. */

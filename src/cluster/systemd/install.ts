@@ -1,13 +1,15 @@
 import { access, writeFile } from 'node:fs/promises';
 import type { Clock } from '../../base/clock.ts';
 import { outputOf, type RunCommand } from '../../host/command.ts';
-import { withCluster } from '../cluster-identity.ts';
-import type { ClusterLayout } from '../layout.ts';
+import { findCluster, withCluster } from '../cluster-identity.ts';
 import { localNodes } from '../local-nodes.ts';
+import { haltMember } from '../machine-start-stop.ts';
+import { memberLayout, type MemberLayout, type Membership, readMembership } from '../membership.ts';
 import { controlPlaneServices, nodeServiceName, type Program, serviceEnvironment } from '../services.ts';
 import { StepFailure } from '../step-failure.ts';
 import type { Steps } from '../steps.ts';
-import { shellSupervision } from '../supervision.ts';
+import { type ServicePlace, shellSupervision, supervisionOf } from '../supervision.ts';
+import type { UpDeps } from '../up.ts';
 import { baseUnit, renderBaseUnit, unitDir, unitPath } from './units.ts';
 
 interface InstallDeps {
@@ -29,13 +31,36 @@ interface InstallOptions {
 export async function install(deps: InstallDeps, { home, cluster, program }: InstallOptions): Promise<void> {
   const { steps } = deps;
   await refuseWithoutSystemd();
+  const member = memberLayout(home, cluster);
+  const membership = await readMembership(member);
+  if (membership) {
+    return handOver(deps, member, { services: await servicesOf(member, membership), program });
+  }
   const onWait = () => steps.note(`another command is at work on cluster ${cluster}: waiting for it`);
-  await withCluster({ home, name: cluster, onWait }, (layout) =>
-    steps.run(`systemd: unit ${baseUnit(cluster)}`, async () => {
-      await stopOwnServices(deps, layout);
-      await writeBaseUnit(deps, layout, program);
-    }),
-  );
+  await withCluster({ home, name: cluster, onWait }, async (layout) => {
+    const services = [...controlPlaneServices(layout), ...(await localNodes(layout)).map(nodeServiceName)];
+    await handOver(deps, layout, { services, program });
+  });
+}
+
+/** Of a machine that has joined, in the order in which they start. */
+async function servicesOf({ home, name }: MemberLayout, { node }: Membership): Promise<string[]> {
+  const servers = await findCluster(home, name);
+  return [...(servers ? controlPlaneServices(servers) : []), nodeServiceName(node)];
+}
+
+interface HandOver {
+  /** In the order in which they start. */
+  services: string[];
+  program: Program;
+}
+
+async function handOver(deps: InstallDeps, place: ServicePlace, { services, program }: HandOver): Promise<void> {
+  await deps.steps.run(`systemd: unit ${baseUnit(place.name)}`, async () => {
+    const own = shellSupervision(deps, place);
+    for (const name of services.toReversed()) await own.stop(name);
+    await writeBaseUnit(deps, place, program);
+  });
 }
 
 async function refuseWithoutSystemd(): Promise<void> {
@@ -46,13 +71,7 @@ async function refuseWithoutSystemd(): Promise<void> {
   });
 }
 
-async function stopOwnServices(deps: InstallDeps, layout: ClusterLayout): Promise<void> {
-  const own = shellSupervision(deps, layout);
-  for (const name of await localNodes(layout)) await own.stop(nodeServiceName(name));
-  for (const name of controlPlaneServices(layout).reverse()) await own.stop(name);
-}
-
-async function writeBaseUnit({ run }: InstallDeps, layout: ClusterLayout, program: Program): Promise<void> {
+async function writeBaseUnit({ run }: InstallDeps, layout: ServicePlace, program: Program): Promise<void> {
   const unit = baseUnit(layout.name);
   const env = serviceEnvironment(layout, program);
   const text = renderBaseUnit({ cluster: layout.name, home: layout.home, program, env });
@@ -60,4 +79,14 @@ async function writeBaseUnit({ run }: InstallDeps, layout: ClusterLayout, progra
   const systemctl = (...args: string[]) => outputOf(run, { program: 'systemctl', args });
   await systemctl('daemon-reload');
   await systemctl('--quiet', 'enable', unit);
+}
+
+/** The way back for a machine that is a node: its services and containers end, and nothing starts them but `join`. */
+export async function takeFromSystemd(deps: UpDeps, place: MemberLayout, member: Membership): Promise<void> {
+  const supervision = await supervisionOf(deps, place);
+  await deps.steps.run(`node ${member.node}: stopped`, async () => {
+    for (const name of (await servicesOf(place, member)).toReversed()) await supervision.stop(name);
+    await haltMember(deps, place, member);
+    await supervision.finish({ forget: true });
+  });
 }
