@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { realClock } from '../../base/clock.ts';
 import type { Command } from '../../host/command.ts';
 import { EtcdMembers, parseMembers } from './etcd-members.ts';
 
@@ -14,7 +15,10 @@ function members() {
     commands.push(args.slice(args.indexOf('member')).join(' '));
     return { exitCode: 0, stdout: args.includes('list') ? listed : '', stderr: '' };
   };
-  return { commands, etcd: new EtcdMembers({ run }, { pkiDir: '/pki' }, ['https://127.0.0.1:12379']) };
+  return {
+    commands,
+    etcd: new EtcdMembers({ run, clock: realClock }, { pkiDir: '/pki' }, ['https://127.0.0.1:12379']),
+  };
 }
 
 describe('the members of an etcd', () => {

@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import type { Clock } from '../../base/clock.ts';
 import { outputOf, type RunCommand } from '../../host/command.ts';
+import { eventually } from '../admin-client.ts';
 import type { EtcdLayout } from './etcd-service.ts';
 
 export interface Member {
@@ -13,14 +15,19 @@ export interface Member {
   isLearner: boolean;
 }
 
+interface Deps {
+  clock: Clock;
+  run: RunCommand;
+}
+
 /** The members of an etcd, asked through `etcdctl` with the certificate of this machine's member. */
 export class EtcdMembers {
-  readonly #run: RunCommand;
+  readonly #deps: Deps;
   readonly #flags: string[];
 
   /** `urls`: of members that answer. */
-  constructor({ run }: { run: RunCommand }, { pkiDir }: Pick<EtcdLayout, 'pkiDir'>, urls: readonly string[]) {
-    this.#run = run;
+  constructor(deps: Deps, { pkiDir }: Pick<EtcdLayout, 'pkiDir'>, urls: readonly string[]) {
+    this.#deps = deps;
     const file = (name: string) => join(pkiDir, name);
     this.#flags = [
       ...['--endpoints', urls.join(','), '--command-timeout', '15s'],
@@ -34,7 +41,7 @@ export class EtcdMembers {
 
   /** It counts for nothing until it is promoted: an etcd of one must not wait for a member that never comes. */
   async addLearner({ name, peerUrl }: { name: string; peerUrl: string }): Promise<void> {
-    await this.#etcdctl('add', name, '--learner', '--peer-urls', peerUrl);
+    await this.#reconfigure('add', name, '--learner', '--peer-urls', peerUrl);
   }
 
   /** Lets a member vote from now on. Rejects while it has not caught up. */
@@ -45,7 +52,8 @@ export class EtcdMembers {
 
   /** The others do not wait for it any more; its program ends. */
   async remove(peerUrl: string): Promise<void> {
-    await this.#etcdctl('remove', (await this.#member(peerUrl)).id);
+    const { id } = await this.#member(peerUrl);
+    await this.#reconfigure('remove', id);
   }
 
   async #member(peerUrl: string): Promise<Member> {
@@ -54,9 +62,17 @@ export class EtcdMembers {
     return member;
   }
 
+  /** For the first seconds after a member has come or gone etcd calls itself unhealthy and takes no other change. */
+  async #reconfigure(...words: [verb: string, ...args: string[]]): Promise<void> {
+    await eventually(this.#deps.clock, { what: 'etcd to be healthy', timeoutMs: 30_000 }, async () => {
+      await this.#etcdctl(...words);
+      return true;
+    });
+  }
+
   #etcdctl(verb: string, ...args: string[]): Promise<string> {
     const command = ['ETCDCTL_API=3', 'etcdctl', ...this.#flags, 'member', verb, ...args];
-    return outputOf(this.#run, { program: 'env', args: command });
+    return outputOf(this.#deps.run, { program: 'env', args: command });
   }
 }
 
