@@ -5,11 +5,10 @@ import { ensureEtcdPki } from '../pki/etcd-pki.ts';
 import { parseJoinToken } from '../pki/join-token.ts';
 import { findCluster, placeJoined } from './cluster-identity.ts';
 import { EtcdMembers } from './etcd/etcd-members.ts';
-import { configureMember, type EtcdLayout, etcdPrerequisites, hasEtcd, isConfigured } from './etcd/etcd-service.ts';
+import { configureMember, type EtcdLayout, hasEtcd, isConfigured } from './etcd/etcd-service.ts';
 import { startEtcd } from './etcd/start-etcd.ts';
 import type { ClusterLayout } from './layout.ts';
 import { discoverCa } from './node/discover-ca.ts';
-import { ensurePrerequisites } from './prerequisites.ts';
 import { fetchServerKeys, type ServerKeys, writeServerKeys } from './server-keys.ts';
 import { etcdServiceName, type Program, serverServiceName, serverService } from './services.ts';
 import { startServer } from './start-service.ts';
@@ -36,7 +35,6 @@ export interface ServerJoin {
  */
 export async function joinServers(deps: UpDeps, options: ServerJoin): Promise<EtcdLayout> {
   const { steps } = deps;
-  await ensurePrerequisites(deps, etcdPrerequisites);
   const layout = await steps.run('keys of the other servers', () => placeOf(deps, options));
   const supervision = await supervisionOf(deps, layout);
   const members = await startEtcd(deps, { layout, supervision });

@@ -11,6 +11,7 @@ import { writePublic, writeSecret } from '../pki/files.ts';
 import { readNodeCertificate } from '../pki/node-certificate.ts';
 import { findCluster } from './cluster-identity.ts';
 import { checkFormat, nodeFormat } from './folder-format.ts';
+import { etcdPrerequisites } from './etcd/etcd-service.ts';
 import { joinServers, leaveServers } from './join-servers.ts';
 import {
   memberLayout,
@@ -21,7 +22,7 @@ import {
   readMembership,
 } from './membership.ts';
 import { nodeTablesOf, tunnelDeviceOf } from './node/node-network.ts';
-import { ensurePrerequisites } from './prerequisites.ts';
+import { ensurePrerequisites, prerequisites } from './prerequisites.ts';
 import { agentService, nodeServiceName, type Program } from './services.ts';
 import { isReadySince, startMs, untilAnswers } from './start-service.ts';
 import { StepFailure } from './step-failure.ts';
@@ -53,7 +54,7 @@ export async function joinCluster(deps: UpDeps, options: JoinOptions): Promise<S
   const layout = memberLayout(options.home, options.cluster);
   await refuseOthers(options);
   await checkFormat(layout.nodeDir, nodeFormat);
-  await ensurePrerequisites(deps);
+  await ensurePrerequisites(deps, options.asServer ? [...prerequisites, ...etcdPrerequisites] : prerequisites);
   const member = await ensureMembership(deps, layout, options);
   const supervision = await supervisionOf(deps, layout);
   const { home, program } = options;

@@ -69,11 +69,16 @@ describe('planRoutes', () => {
       'neigh replace 10.244.9.0 lladdr 0a:58:0a:f4:09:00 dev kn-test nud permanent',
     ];
     const add =
-      'link add kn-test address 0a:58:0a:f4:01:00 type vxlan id 717824 local 172.30.0.11 dstport 8472 nolearning';
+      'link add kn-test address 0a:58:0a:f4:01:00 type vxlan id 717824 local 172.30.0.11 dstport 8472 nolearning noudpcsum';
     const device = 'kn-test';
     expect(tunnelLines(undefined, { device, wanted })).toEqual([add, ...set]);
     expect(tunnelLines(wanted, { device, wanted })).toEqual(set);
     expect(tunnelLines({ ...wanted, local: '172.30.0.99' }, { device, wanted })).toEqual([
+      'link del kn-test',
+      add,
+      ...set,
+    ]);
+    expect(tunnelLines({ ...wanted, hasChecksum: true }, { device, wanted })).toEqual([
       'link del kn-test',
       add,
       ...set,

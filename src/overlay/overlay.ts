@@ -111,11 +111,10 @@ export class Overlay {
     const { device } = tunnel;
     const links = await routes.links();
     const plan = planRoutes(this.#wanted, { name: nodeName, links, tunnel, serverMachine });
-    const lines = [
-      ...tunnelLines(await routes.tunnel(device), { device, wanted: plan.tunnel }),
-      ...routeLines(await routes.listOwn(), plan.routes),
-    ];
-    if (lines.length > 0) await routes.apply(lines);
+    const apply = async (lines: string[]) => lines.length > 0 && (await routes.apply(lines));
+    await apply(tunnelLines(await routes.tunnel(device), { device, wanted: plan.tunnel }));
+    // Only now: the routes through a tunnel that was made anew went with it.
+    await apply(routeLines(await routes.listOwn(), plan.routes));
     if (plan.tunnel) await routes.forward(forwardingLines(plan.tunnel));
     const self = this.#wanted.find((node) => node.name === nodeName);
     if (!self) return;

@@ -1,6 +1,6 @@
 import { outputOf, type RunCommand } from '../host/command.ts';
 import { type LinkAddress, type Route, routeProtocol } from './route-plan.ts';
-import type { TunnelEnd } from './tunnel-plan.ts';
+import type { PresentEnd } from './tunnel-plan.ts';
 
 /** The routing table and links of the network namespace that `run` works in. Everything rejects with `CommandError`. */
 export interface Routes {
@@ -10,14 +10,14 @@ export interface Routes {
   apply(lines: readonly string[]): Promise<void>;
   links(): Promise<LinkAddress[]>;
   /** Our end of the tunnel, if there is one. */
-  tunnel(device: string): Promise<TunnelEnd | undefined>;
+  tunnel(device: string): Promise<PresentEnd | undefined>;
   /** Lines of `bridge -batch`. */
   forward(lines: readonly string[]): Promise<void>;
   enableForwarding(): Promise<void>;
 }
 
 interface ShownTunnel {
-  linkinfo?: { info_data?: { id?: number; local?: string } };
+  linkinfo?: { info_data?: { id?: number; local?: string; udp_csum?: boolean } };
 }
 
 interface ShownLink {
@@ -48,8 +48,8 @@ export function execRoutes({ run }: { run: RunCommand }): Routes {
       const { stdout } = await run({ program: 'ip', args: ['-j', '-d', 'link', 'show', 'dev', device] });
       // Without the device `ip` prints nothing.
       const [found] = stdout.trim() === '' ? [] : (JSON.parse(stdout) as ShownTunnel[]);
-      const { id, local } = found?.linkinfo?.info_data ?? {};
-      return id === undefined || local === undefined ? undefined : { device, id, local };
+      const { id, local, udp_csum: hasChecksum } = found?.linkinfo?.info_data ?? {};
+      return id === undefined || local === undefined ? undefined : { device, id, local, hasChecksum };
     },
     async forward(lines) {
       await outputOf(run, { program: 'bridge', args: ['-batch', '-'], input: `${lines.join('\n')}\n` });

@@ -36,16 +36,27 @@ export function tunnelAddress(podCIDR: string): { mac: string; gateway: string }
   return { mac: ['0a', '58', ...bytes].join(':'), gateway };
 }
 
-/** Lines of `ip -batch` that make the tunnel, or take it away where it leads nowhere. */
+/** An end that is there. */
+export interface PresentEnd extends TunnelEnd {
+  /** Of the outer UDP packets, which is not as we make them any more. */
+  hasChecksum?: boolean | undefined;
+}
+
+/**
+ * Lines of `ip -batch` that make the tunnel, or take it away where it leads nowhere. Without a checksum around the packet
+ * (RFC 7348, section 4.3: zero): one whose sum is left to the network card and whose outer address is translated on the way,
+ * as that of a node in a namespace is, would arrive with a wrong one.
+ */
 export function tunnelLines(
-  current: TunnelEnd | undefined,
+  current: PresentEnd | undefined,
   { device, wanted }: { device: string; wanted: Tunnel | undefined },
 ): string[] {
-  const isSame = current && wanted && current.id === wanted.id && current.local === wanted.local;
+  const isSame =
+    current && wanted && current.id === wanted.id && current.local === wanted.local && !current.hasChecksum;
   const remove = current && !isSame ? [`link del ${device}`] : [];
   if (!wanted) return remove;
   const { mac, id, local, mtu, gateway, peers } = wanted;
-  const add = `link add ${device} address ${mac} type vxlan id ${id} local ${local} dstport ${port} nolearning`;
+  const add = `link add ${device} address ${mac} type vxlan id ${id} local ${local} dstport ${port} nolearning noudpcsum`;
   return [
     ...remove,
     ...(isSame ? [] : [add]),
