@@ -9,6 +9,7 @@ import { informersFor } from '../client/informers.ts';
 import { WorkQueueMetrics } from '../client/work-queue-metrics.ts';
 import type { KeyPair } from '../pki/issue.ts';
 import { bootstrapTokenCleanup } from './bootstraptoken/cleanup.ts';
+import { bootstrapTokenSigner } from './bootstraptoken/signer.ts';
 import { certificateApproving } from './certificate/approving.ts';
 import { certificateCleanup } from './certificate/cleanup.ts';
 import { certificateSigning } from './certificate/signing.ts';
@@ -45,6 +46,7 @@ import { podTerminatedGarbage } from './pod/terminated-garbage.ts';
 import { podUnscheduledGarbage } from './pod/unscheduled-garbage.ts';
 import { replicaSetReplicas } from './replicaset/replicas.ts';
 import { replicationControllerReplicas } from './replicationcontroller/replicas.ts';
+import { deviceTaintEviction } from './resourceclaim/device-taint-eviction.ts';
 import { resourceClaimPodClaims } from './resourceclaim/pod-claims.ts';
 import { resourceClaimRelease } from './resourceclaim/release.ts';
 import { resourceQuotaUsage } from './resourcequota/usage.ts';
@@ -89,6 +91,7 @@ export const controllers = ({
   nodeTaintEviction,
   nodeTtl,
   bootstrapTokenCleanup,
+  bootstrapTokenSigner,
   serviceCidrStatus,
   certificateApproving,
   ...(authority === undefined ? [] : [certificateSigning(authority)]),
@@ -120,6 +123,7 @@ export const controllers = ({
   volumeAttributesClassProtection,
   resourceClaimPodClaims,
   resourceClaimRelease,
+  deviceTaintEviction,
   resourceQuotaUsage,
   horizontalPodAutoscalerScaling(metrics),
   podGarbage,

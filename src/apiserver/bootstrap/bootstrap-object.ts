@@ -4,10 +4,10 @@ import type { KubeObject, Resource } from '../../api/resource.ts';
 /**
  * How an object is kept once it is there.
  * `create`: made when missing, then the user's. `role`, `binding`: what the policy says is restored, what users added stays.
- * `own`: the server's; written whenever it differs from what it should say. `suggested`: the same, until somebody says
- * otherwise in its annotation.
+ * `own`: the server's; written whenever it differs from what it should say. `data`: the same, of single data; others add
+ * theirs. `suggested`: as `own`, until somebody says otherwise in its annotation.
  */
-export type Upkeep = 'create' | 'role' | 'binding' | 'own' | 'suggested';
+export type Upkeep = 'create' | 'role' | 'binding' | 'own' | 'data' | 'suggested';
 
 export interface BootstrapObject {
   resource: Resource;

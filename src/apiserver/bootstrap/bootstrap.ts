@@ -1,4 +1,4 @@
-import type { ClusterRole, ClusterRoleBinding, PolicyRule, RbacSubject } from '../../api/generated/types.ts';
+import type { ClusterRole, ClusterRoleBinding, ConfigMap, PolicyRule, RbacSubject } from '../../api/generated/types.ts';
 import type { GroupVersions } from '../../api/kind.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
 import { servedVersions } from '../../api/served-versions.ts';
@@ -67,7 +67,7 @@ const isKeptUp = ({ metadata: { annotations, generation } }: KubeObject): boolea
 /** The stored object with what the wanted one has more (roles, bindings), or with the wanted one's content (own). */
 function merged(stored: KubeObject, wanted: KubeObject, upkeep: BootstrapObject['upkeep']): KubeObject {
   // What users put on an object stays, save on what is the server's own.
-  const prefer = upkeep === 'own' ? [stored, wanted] : [wanted, stored];
+  const prefer = upkeep === 'own' || upkeep === 'data' ? [stored, wanted] : [wanted, stored];
   const labels = { ...prefer[0]?.metadata.labels, ...prefer[1]?.metadata.labels };
   const annotations = { ...prefer[0]?.metadata.annotations, ...prefer[1]?.metadata.annotations };
   const metadata = {
@@ -77,8 +77,13 @@ function merged(stored: KubeObject, wanted: KubeObject, upkeep: BootstrapObject[
   };
   if (upkeep === 'role') return { ...stored, metadata, ...mergedRole(stored as ClusterRole, wanted as ClusterRole) };
   if (upkeep === 'binding') return { ...stored, metadata, ...mergedSubjects(stored, wanted) };
+  if (upkeep === 'data') return { ...stored, metadata, ...mergedData(stored, wanted) };
   return { ...stored, ...wanted, metadata };
 }
+
+const mergedData = (stored: ConfigMap, wanted: ConfigMap): Pick<ConfigMap, 'data'> => ({
+  data: { ...stored.data, ...wanted.data },
+});
 
 function mergedRole(stored: ClusterRole, wanted: ClusterRole): Partial<ClusterRole> {
   if (wanted.aggregationRule) {

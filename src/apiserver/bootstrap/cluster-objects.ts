@@ -84,7 +84,8 @@ export const trustObjects = (facts: ClusterFacts): BootstrapObject[] => [
     metadata: { name: 'extension-apiserver-authentication', namespace: 'kube-system' },
     data: { 'client-ca-file': facts.caPem, ...requestHeaders(facts) },
   }),
-  bootstrapObject(configmaps, 'own', {
+  // Tokens for joining sign it there.
+  bootstrapObject(configmaps, 'data', {
     metadata: { name: 'cluster-info', namespace: 'kube-public' },
     data: { kubeconfig: clusterInfo(facts) },
   }),

@@ -1,17 +1,16 @@
 import { secrets } from '../../api/generated/resources.ts';
-import type { Secret } from '../../api/generated/types.ts';
 import { isNotFound } from '../../api/meta/status-error.ts';
 import { keyOf, keyText } from '../../api/resource.ts';
+import { joinTokenSecretType } from '../../pki/join-token.ts';
 import { defineController, done, requeueAfter, watch } from '../runtime.ts';
-
-const tokenType = 'bootstrap.kubernetes.io/token';
+import { expiryOf } from './signatures.ts';
 
 /** Deletes tokens for joining when their time is over. */
 export const bootstrapTokenCleanup = defineController({
   name: 'bootstraptoken.cleanup',
   serviceAccount: 'token-cleaner',
   setup(context) {
-    const all = context.informer(secrets, { namespace: 'kube-system', fieldSelector: `type=${tokenType}` });
+    const all = context.informer(secrets, { namespace: 'kube-system', fieldSelector: `type=${joinTokenSecretType}` });
     return {
       watches: [watch(all, (secret) => [keyText(keyOf(secret))])],
       async reconcile(key, client) {
@@ -30,11 +29,3 @@ export const bootstrapTokenCleanup = defineController({
     };
   },
 });
-
-/** Undefined for a token that does not end. A text that is no time ends it at once. */
-function expiryOf({ data }: Secret): number | undefined {
-  const text = data?.['expiration'];
-  if (text === undefined) return undefined;
-  const ms = Date.parse(Buffer.from(text, 'base64').toString());
-  return Number.isNaN(ms) ? 0 : ms;
-}

@@ -1,11 +1,14 @@
 import { nodes, pods } from '../../api/generated/resources.ts';
 import type { Node, Pod, Taint, Toleration } from '../../api/generated/types.ts';
-import { isNotFound } from '../../api/meta/status-error.ts';
 import { groupVersion, keyOf, keyText } from '../../api/resource.ts';
-import type { Client } from '../../client/client.ts';
+import { type DisruptionReason, evictPod } from '../pod-eviction.ts';
 import { defineController, done, requeueAfter, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
-import { timeText } from '../time-text.ts';
+
+const why: DisruptionReason = {
+  reason: 'DeletionByTaintManager',
+  message: 'Taint manager: deleting due to NoExecute taint',
+};
 
 /** Deletes pods from nodes with NoExecute taints that they do not tolerate, or no longer. */
 export const nodeTaintEviction = defineController({
@@ -32,7 +35,7 @@ export const nodeTaintEviction = defineController({
         if (dueMs > clock.now()) return requeueAfter(dueMs - clock.now());
         const about = { ...pod, kind: 'Pod', apiVersion: groupVersion(pods) };
         recorder.event(about, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
-        await evict(client, pod, clock.now());
+        await evictPod(client, pod, why, clock.now());
         return done;
       },
     };
@@ -62,23 +65,4 @@ function tolerates(t: Toleration, taint: Taint): boolean {
   if (t.key && t.key !== taint.key) return false;
   if (t.operator === 'Exists') return true;
   return !!t.key && (t.value ?? '') === (taint.value ?? '');
-}
-
-async function evict(client: Client, pod: Pod, nowMs: number): Promise<void> {
-  const { uid } = pod.metadata;
-  const condition = {
-    type: 'DisruptionTarget',
-    status: 'True',
-    reason: 'DeletionByTaintManager',
-    message: 'Taint manager: deleting due to NoExecute taint',
-    lastTransitionTime: timeText(nowMs),
-  };
-  const others = pod.status?.conditions?.filter((c) => c.type !== condition.type) ?? [];
-  const body = { metadata: { uid }, status: { conditions: [...others, condition] } };
-  try {
-    await client.patch(pods, keyOf(pod), { type: 'merge', body }, { subresource: 'status' });
-    await client.delete(pods, keyOf(pod), { preconditions: { uid } });
-  } catch (error) {
-    if (!isNotFound(error)) throw error;
-  }
 }

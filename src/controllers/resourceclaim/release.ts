@@ -7,7 +7,7 @@ import { hasFinalizer, withoutFinalizer } from '../finalizers.ts';
 import { controllerOf } from '../ownership.ts';
 import { defineController, done, watch } from '../runtime.ts';
 import { isMadeForPod } from './pod-claims.ts';
-import { deleteProtection, isOver, reservedStill } from './reservation.ts';
+import { deleteProtection, isOver, reservedKeysOf, reservedStill } from './reservation.ts';
 
 /** Gives devices back: a claim that nobody needs any more loses its allocation, and goes when it was made for one pod. */
 export const resourceClaimRelease = defineController({
@@ -65,8 +65,3 @@ async function remove(client: Client, claim: ResourceResourceClaim): Promise<voi
     if (!isNotFound(error)) throw error;
   }
 }
-
-const reservedKeysOf = ({ metadata, status }: ResourceResourceClaim): string[] =>
-  (status?.reservedFor ?? [])
-    .filter((consumer) => consumer.resource === 'pods')
-    .map(({ name }) => keyText({ namespace: metadata.namespace, name }));

@@ -1,4 +1,5 @@
 import type { Pod, ResourceResourceClaim, ResourceClaimConsumerReference } from '../../api/generated/types.ts';
+import { keyText } from '../../api/resource.ts';
 import { isPodTerminal } from '../pod-state.ts';
 
 /** Keeps an allocated claim from going before its devices are given back. */
@@ -20,3 +21,9 @@ export function reservedStill(
 /** It runs no more, or was deleted before it came to a node and never will. */
 export const isOver = (pod: Pod): boolean =>
   isPodTerminal(pod) || (pod.metadata.deletionTimestamp !== undefined && !pod.spec.nodeName);
+
+/** `namespace/name` of the pods that a claim is reserved for. */
+export const reservedKeysOf = ({ metadata, status }: ResourceResourceClaim): string[] =>
+  (status?.reservedFor ?? [])
+    .filter((consumer) => consumer.resource === 'pods')
+    .map(({ name }) => keyText({ namespace: metadata.namespace, name }));
