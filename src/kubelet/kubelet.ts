@@ -9,6 +9,8 @@ import { Informer } from '../client/informer.ts';
 import type { Cri } from '../cri/cri.ts';
 import { runCommand } from '../host/command.ts';
 import { type Cgroups, detectCgroups } from './cgroup/cgroups.ts';
+import { DeviceManager } from './devices/device-manager.ts';
+import { servePodResources } from './devices/pod-resources.ts';
 import { thresholdsOf } from './eviction/thresholds.ts';
 import { readMachine } from './node/machine.ts';
 import { NodeReporter } from './node-status.ts';
@@ -82,9 +84,10 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const pressures = () => upkeep.pressures;
   const reporter = new NodeReporter(
     { client, cri, clock, rng, log, pressures },
-    { ...identity, dataDir, labels: options.nodeLabels },
+    { ...identity, dataDir, labels: options.nodeLabels, devices: () => devices.counts() },
   );
-  const podSide = await createPodSide(deps, options, { ...node, pressures, node: () => reporter.node });
+  const devices = new DeviceManager({ clock, log, changed: () => reporter.reportSoon() }, paths.devicePluginsDir);
+  const podSide = await createPodSide(deps, options, { ...node, pressures, devices, node: () => reporter.node });
   const { dispatcher, recorder } = podSide;
   const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {
     fieldSelector: `spec.nodeName=${nodeName}`,
@@ -96,6 +99,8 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
     { about, dataDir, cgroupRoot, settings: options.settings ?? {} },
   );
 
+  // A node without devices runs pods all the same.
+  await devices.start().catch((error: unknown) => log.warn({ error: String(error) }, 'no devices are served'));
   await reporter.start();
   podSide.start();
   podInformer.start();
@@ -103,6 +108,8 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   await dispatcher.start(podInformer, podSide.addStatics);
   const stopRelist = every(clock, relistMs, () => dispatcher.relistSoon());
   upkeep.start();
+  await devices.keepOnly((uid) => dispatcher.mayKnow(uid));
+  const podResources = await servePodResources({ devices, pods: () => dispatcher.list() }, paths.podResourcesSocket);
   const streams = streamsHandler({ runtime: cri.runtime, targets: podTargets(dispatcher), log });
   const served = options.server && { streams, ...options.server };
   const metrics = agentMetrics(dispatcher, { nodeName, startedMs: clock.now() });
@@ -122,6 +129,8 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
     async stop() {
       stopRelist();
       upkeep.stop();
+      podResources.close();
+      devices.stop();
       podInformer.stop();
       reporter.stop();
       await server?.close();
@@ -135,7 +144,7 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
 async function prepareNode(
   deps: KubeletDeps,
   options: KubeletOptions,
-): Promise<Omit<NodeSurroundings, 'node' | 'pressures'>> {
+): Promise<Omit<NodeSurroundings, 'node' | 'pressures' | 'devices'>> {
   const { nodeName, nodeIps, dataDir, settings = {} } = options;
   const { maxPods = options.maxPods ?? 110 } = settings;
   const paths = new PodPaths(dataDir);

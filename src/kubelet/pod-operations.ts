@@ -9,7 +9,7 @@ import { type ClusterDns, dnsConfigOf } from './config/dns-config.ts';
 import type { ReferencedObjects } from './config/env.ts';
 import { containerEnv } from './config/env.ts';
 import { sandboxConfig } from './config/sandbox-config.ts';
-import type { PodHook } from './hooks/hook.ts';
+import type { ContainerExtras, PodHook } from './hooks/hook.ts';
 import type { EnsuredImage, Images } from './images.ts';
 import { runHandler } from './lifecycle-handler.ts';
 import type { Limiter } from './limiter.ts';
@@ -198,8 +198,11 @@ export class PodOperations {
     const { hostIps, allocatable, memoryCapacityBytes } = this.#options;
     const podIps = pod.spec.hostNetwork ? hostIps : sandbox.ips;
     const { objects, services, hooks } = this.#deps;
-    const env = await containerEnv(pod, container, { podIps, hostIps, allocatable, objects, services: services() });
-    const lists = [];
+    const extras: ContainerExtras[] = [];
+    for (const hook of hooks) extras.push(...((await hook.extras?.({ pod, container })) ?? []));
+    const own = await containerEnv(pod, container, { podIps, hostIps, allocatable, objects, services: services() });
+    const env = new Map([...extras.flatMap((extra) => Object.entries(extra.env)), ...own]);
+    const lists = extras.map(({ mounts }) => mounts);
     for (const hook of hooks) lists.push((await hook.mounts?.({ pod, container, attempt, podIps, env })) ?? []);
     const { id: imageId, user } = image;
     return containerConfig(pod, container, {
@@ -208,6 +211,7 @@ export class PodOperations {
       image: user,
       env,
       mounts: lists.flat(),
+      extras,
       memoryCapacityBytes,
       targetId,
     });

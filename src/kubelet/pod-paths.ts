@@ -44,6 +44,21 @@ export class PodPaths {
     return join(this.#dataDir, 'local-path', name);
   }
 
+  /** Where device plugins register, and whose sockets lie there. */
+  get devicePluginsDir(): string {
+    return join(this.#dataDir, 'device-plugins');
+  }
+
+  get podResourcesSocket(): string {
+    return join(this.#dataDir, 'pod-resources', 'kubelet.sock');
+  }
+
+  /** Where a path below /var/lib/kubelet is on this node: what programs in pods look for there. */
+  ofKubelet(path: string): string {
+    const [, below] = /^\/var\/lib\/kubelet\/((?:device-plugins|pod-resources)(?:\/.*)?)$/.exec(path) ?? [];
+    return below === undefined ? path : join(this.#dataDir, below);
+  }
+
   hostsFile(uid: string): string {
     return join(this.podDir(uid), 'etc-hosts');
   }

@@ -8,6 +8,7 @@ import { runCommand } from '../host/command.ts';
 import type { Cgroups } from './cgroup/cgroups.ts';
 import { parseResolvConf } from './config/dns-config.ts';
 import type { FieldContext } from './config/field-ref.ts';
+import type { DeviceManager } from './devices/device-manager.ts';
 import type { Pressure } from './eviction/thresholds.ts';
 import { podCgroup } from './hooks/cgroup.ts';
 import { podHooks } from './hooks/hooks.ts';
@@ -38,6 +39,7 @@ export interface NodeSurroundings {
   /** The node's object, once it is registered. */
   node(): Node | undefined;
   pressures(): ReadonlySet<Pressure>;
+  devices: DeviceManager;
 }
 
 /** Everything that runs pods, put together. */
@@ -73,6 +75,7 @@ export async function createPodSide(
   const localVolumeDir = (name: string) => paths.localVolumeDir(name);
   const volumes = new VolumesHook({
     ...{ clock, rng, log, paths, objects, tokens, fieldsOf, claims, localVolumeDir, nodeName },
+    nodePath: (path) => paths.ofKubelet(path),
     run: runCommand,
   });
   const removeData = ({ spec }: PersistentVolume) => removeTree(localVolumeDir(spec.csi?.volumeHandle ?? ''));
@@ -82,7 +85,15 @@ export async function createPodSide(
       cri,
       clock,
       images: new Images({ images: cri.images, clock, objects }),
-      hooks: podHooks({ cgroups, cgroupRoot, paths, clusterDomain, volumes, maxPids: options.settings?.podPidsLimit }),
+      hooks: podHooks({
+        cgroups,
+        cgroupRoot,
+        paths,
+        clusterDomain,
+        volumes,
+        devices: around.devices,
+        maxPids: options.settings?.podPidsLimit,
+      }),
       objects,
       files: podFiles(paths),
       logDirOf: (pod) => paths.logDir(pod),

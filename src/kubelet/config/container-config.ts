@@ -1,5 +1,6 @@
 import type { ContainerConfig, Mount } from '../../api/generated/cri.ts';
 import type { Pod } from '../../api/generated/types.ts';
+import type { ContainerExtras } from '../hooks/hook.ts';
 import { type AnyContainer, specHash } from '../worker/pod-spec.ts';
 import { expand } from './expansion.ts';
 import {
@@ -23,6 +24,7 @@ export interface ContainerSurroundings {
   image: ImageUser;
   env: Map<string, string>;
   mounts: Mount[];
+  extras: readonly Pick<ContainerExtras, 'devices' | 'annotations' | 'cdiDevices'>[];
   memoryCapacityBytes: number;
   /** The container whose processes an ephemeral one may see. */
   targetId?: string;
@@ -40,6 +42,8 @@ export function containerConfig(pod: Pod, container: AnyContainer, around: Conta
     workingDir: container.workingDir ?? '',
     envs: [...around.env].map(([key, value]) => ({ key, value: Buffer.from(value) })),
     mounts: around.mounts,
+    devices: around.extras.flatMap(({ devices }) => devices),
+    CDIDevices: around.extras.flatMap(({ cdiDevices }) => cdiDevices),
     labels: {
       [podNameLabel]: name,
       [podNamespaceLabel]: namespace,
@@ -47,6 +51,7 @@ export function containerConfig(pod: Pod, container: AnyContainer, around: Conta
       [containerNameLabel]: container.name,
     },
     annotations: {
+      ...Object.assign({}, ...around.extras.map(({ annotations }) => annotations)),
       [hashAnnotation]: specHash(container),
       [imageAnnotation]: container.image ?? '',
       [restartCountAnnotation]: String(around.attempt),

@@ -1,4 +1,4 @@
-import type { Mount } from '../../api/generated/cri.ts';
+import type { CDIDevice, Device, Mount } from '../../api/generated/cri.ts';
 import type { Pod } from '../../api/generated/types.ts';
 import type { AnyContainer } from '../worker/pod-spec.ts';
 
@@ -11,6 +11,16 @@ export interface ContainerInput {
   env: ReadonlyMap<string, string>;
 }
 
+/** What a container gets besides mounts. */
+export interface ContainerExtras {
+  /** The container's own environment goes before it. */
+  env: Record<string, string>;
+  mounts: Mount[];
+  devices: Device[];
+  annotations: Record<string, string>;
+  cdiDevices: CDIDevice[];
+}
+
 /**
  * One concern of running a pod on a machine. Every phase may run twice, and again after a restart of the agent while the
  * pod's containers run; each must then leave what is there alone. A phase that rejects is tried again later.
@@ -21,6 +31,8 @@ export interface PodHook {
   prepare?(pod: Pod): Promise<void>;
   /** Before each creation of a container, after `prepare`: what to mount into it. */
   mounts?(input: ContainerInput): Promise<Mount[]>;
+  /** Before each creation of a container, before its environment is made. */
+  extras?(input: Pick<ContainerInput, 'pod' | 'container'>): Promise<ContainerExtras[]>;
   /** When nothing of the pod runs any more, in reverse order; may come without `prepare` (a pod of an earlier agent). */
   teardown?(pod: Pod): Promise<void>;
   /** When the pod is deleted; after `teardown`. */

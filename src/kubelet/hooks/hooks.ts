@@ -1,7 +1,9 @@
 import type { Cgroups } from '../cgroup/cgroups.ts';
 import type { PodPaths } from '../pod-paths.ts';
 import { cgroupHook } from './cgroup.ts';
+import type { DeviceManager } from '../devices/device-manager.ts';
 import { dataDirectoryHook } from './data-directory.ts';
+import { devicesHook } from './devices.ts';
 import type { PodHook } from './hook.ts';
 import { hostsFileHook } from './hosts-file.ts';
 import { logDirectoryHook } from './log-directory.ts';
@@ -16,6 +18,7 @@ export interface HookDeps {
   paths: PodPaths;
   clusterDomain: string;
   volumes: VolumesHook;
+  devices: DeviceManager;
 }
 
 /** Every concern of a pod on this machine, in the order of preparation; taken down in reverse. */
@@ -25,6 +28,7 @@ export const podHooks = (deps: HookDeps): PodHook[] => [
   logDirectoryHook(deps),
   cgroupHook(deps),
   deps.volumes,
+  devicesHook(deps),
   hostsFileHook(deps),
   terminationLogHook(deps),
 ];

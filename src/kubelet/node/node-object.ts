@@ -1,5 +1,6 @@
 import type { Image, RuntimeCondition, VersionResponse } from '../../api/generated/cri.ts';
 import type { ContainerImage, NodeCondition, NodeStatus } from '../../api/generated/types.ts';
+import type { DeviceCount } from '../devices/device-manager.ts';
 import { amountOf, type Pressure, type Signal, type Threshold } from '../eviction/thresholds.ts';
 import { timeText } from '../status/time-text.ts';
 import type { Machine } from './machine.ts';
@@ -15,6 +16,8 @@ export interface NodeIdentity {
   reserved?: { cpuMillis?: number; memoryBytes?: number };
   /** When the node is short of something: what it must never fall below is not for pods either. */
   thresholds?: readonly Threshold[];
+  /** What device plugins offer, by resource name. */
+  devices?(): ReadonlyMap<string, DeviceCount>;
 }
 
 export interface NodeFacts {
@@ -38,14 +41,18 @@ export const nodeLabels = ({ nodeName }: NodeIdentity, { architecture }: Machine
   'beta.kubernetes.io/arch': architecture,
 });
 
-export function capacityOf(machine: Machine, { maxPods }: NodeIdentity): Record<string, string> {
+const devicesOf = ({ devices }: NodeIdentity, read: (count: DeviceCount) => number): Record<string, string> =>
+  Object.fromEntries([...(devices?.() ?? [])].map(([name, count]) => [name, String(read(count))]));
+
+export function capacityOf(machine: Machine, identity: NodeIdentity): Record<string, string> {
   return {
+    ...devicesOf(identity, ({ capacity }) => capacity),
     cpu: String(machine.cpus),
     'ephemeral-storage': `${Math.floor(machine.disk.totalBytes / 1024)}Ki`,
     'hugepages-1Gi': '0',
     'hugepages-2Mi': '0',
     memory: `${Math.floor(machine.memoryBytes / 1024)}Ki`,
-    pods: String(maxPods),
+    pods: String(identity.maxPods),
   };
 }
 
@@ -60,6 +67,7 @@ export function allocatableOf(machine: Machine, identity: NodeIdentity): Record<
   const disk = machine.disk.totalBytes;
   return {
     ...capacityOf(machine, identity),
+    ...devicesOf(identity, ({ allocatable }) => allocatable),
     ...(cpuMillis ? { cpu: `${machine.cpus * 1000 - cpuMillis}m` } : {}),
     'ephemeral-storage': String(Math.floor(disk - kept('nodefs.available', disk))),
     memory: `${Math.floor(memory / 1024)}Ki`,
@@ -74,8 +82,9 @@ export function nodeStatus(
 ): NodeStatus {
   const { machine, version } = facts;
   return {
-    capacity: capacityOf(machine, identity),
-    allocatable: allocatableOf(machine, identity),
+    // What others say that the node has (extended resources) stays.
+    capacity: { ...context.old?.capacity, ...capacityOf(machine, identity) },
+    allocatable: { ...context.old?.allocatable, ...allocatableOf(machine, identity) },
     conditions: nodeConditions(facts, context),
     addresses: [
       ...identity.nodeIps.map((address) => ({ type: 'InternalIP', address })),

@@ -15,8 +15,9 @@ const checks: Record<Exclude<HostPathType, '' | 'DirectoryOrCreate' | 'FileOrCre
 export const hostPath: VolumeKind = {
   name: 'hostPath',
   handles: (volume) => volume.hostPath !== undefined,
-  async prepare({ volume }) {
-    const { path, type = '' } = volume.hostPath ?? { path: '' };
+  async prepare({ volume }, { nodePath }) {
+    const { path: given, type = '' } = volume.hostPath ?? { path: '' };
+    const path = nodePath(given);
     if (type === '') return path;
     if (type === 'DirectoryOrCreate') await mkdir(path, { recursive: true, mode: 0o755 });
     if (type === 'FileOrCreate') await (await open(path, 'a', 0o644)).close();

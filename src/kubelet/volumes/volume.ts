@@ -21,6 +21,8 @@ export interface VolumeDeps {
   claims: ClaimReader;
   /** Where the data of a volume of the built-in storage lie. */
   localVolumeDir(name: string): string;
+  /** Where a path of the node is on this machine: several nodes may share it. */
+  nodePath(path: string): string;
   nodeName: string;
   /** What the pod's object does not say of itself. */
   fieldsOf(pod: Pod): FieldContext;

@@ -66,7 +66,11 @@ async function prepare(
   };
   const fieldsOf = () => ({ podIps: ['10.0.0.1'], hostIps: [], allocatable: {} });
   const claims = { claim: async () => undefined, volume: async () => undefined, ...of };
-  const around = { nodeName: 'n1', localVolumeDir: (name: string) => join(dir, 'local-path', name) };
+  const around = {
+    nodeName: 'n1',
+    nodePath: (path: string) => path,
+    localVolumeDir: (name: string) => join(dir, 'local-path', name),
+  };
   return (
     (await kind?.prepare(input, { clock, rng, run: runCommand, objects, tokens, fieldsOf, claims, ...around })) ?? ''
   );
