@@ -61,7 +61,8 @@ export async function createPodSide(
 ): Promise<PodSide> {
   const { client, cri, clock, rng, log } = deps;
   const { nodeIps, nodeName, cgroupRoot, clusterDomain } = options;
-  const { paths, cgroups } = around;
+  const { paths, cgroups, devices, pressures } = around;
+  const { staticPodPath, podPidsLimit: maxPids } = options.settings ?? {};
   const operationOptions = await operationOptionsOf(options, around);
   const { allocatable } = operationOptions;
   const serviceInformer = new Informer<Service>({ client, clock, rng, log }, services);
@@ -71,12 +72,10 @@ export async function createPodSide(
   const objects = new WatchedObjects({ client, clock, rng, log }, (uids) => dispatcher.referencesChanged(uids));
   const tokens = new TokenSource({ client, clock });
   const fieldsOf = (pod: Pod): FieldContext => ({ podIps: dispatcher.podIpsOf(pod), hostIps: nodeIps, allocatable });
-  const claims = claimReader(client);
   const localVolumeDir = (name: string) => paths.localVolumeDir(name);
   const volumes = new VolumesHook({
-    ...{ clock, rng, log, paths, objects, tokens, fieldsOf, claims, localVolumeDir, nodeName },
-    nodePath: (path) => paths.ofKubelet(path),
-    run: runCommand,
+    ...{ clock, rng, log, paths, objects, tokens, fieldsOf, localVolumeDir, nodeName },
+    ...{ claims: claimReader(client), nodePath: (path) => paths.ofKubelet(path), run: runCommand },
   });
   const removeData = ({ spec }: PersistentVolume) => removeTree(localVolumeDir(spec.csi?.volumeHandle ?? ''));
   const localVolumes = new LocalVolumes({ client, clock, rng, log, removeData }, nodeName);
@@ -85,15 +84,7 @@ export async function createPodSide(
       cri,
       clock,
       images: new Images({ images: cri.images, clock, objects }),
-      hooks: podHooks({
-        cgroups,
-        cgroupRoot,
-        paths,
-        clusterDomain,
-        volumes,
-        devices: around.devices,
-        maxPids: options.settings?.podPidsLimit,
-      }),
+      hooks: podHooks({ cgroups, cgroupRoot, paths, clusterDomain, volumes, devices, maxPids }),
       objects,
       files: podFiles(paths),
       logDirOf: (pod) => paths.logDir(pod),
@@ -110,10 +101,12 @@ export async function createPodSide(
       ...{ cri, clock, log, recorder, operations, statusWriter, volumes, mirrors },
       finished: (uid) => statics?.finished(uid),
     },
-    { hostIps: nodeIps, node: () => around.node() ?? unregistered, pressures: around.pressures },
+    { hostIps: nodeIps, node: () => around.node() ?? unregistered, pressures },
   );
-  const folder = options.settings?.staticPodPath;
-  const statics = folder ? new StaticPods({ clock, log, mirrors, pods: dispatcher }, { folder, nodeName }) : undefined;
+  const statics = staticPodPath
+    ? new StaticPods({ clock, log, mirrors, pods: dispatcher }, { folder: staticPodPath, nodeName })
+    : undefined;
+  const parts = [mirrors, serviceInformer, localVolumes, volumes, objects, statusWriter, recorder];
   return {
     dispatcher,
     recorder,
@@ -126,8 +119,7 @@ export async function createPodSide(
     },
     stop() {
       statics?.stop();
-      for (const part of [mirrors, serviceInformer, localVolumes, volumes, objects, statusWriter, recorder])
-        part.stop();
+      for (const part of parts) part.stop();
     },
   };
 }
