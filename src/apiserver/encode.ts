@@ -39,19 +39,20 @@ function includeOf(request: ApiRequest, encoding: Encoding): IncludeObject {
 }
 
 /** The body of an answer. Objects in their own form are sent as the bytes that are stored, in JSON. */
-export async function encodeAnswer(
+export function encodeAnswer(
   context: ApiContext,
   request: ApiRequest,
   answer: Answer,
   encoding: Encoding,
-): Promise<Encoded> {
+): Encoded | Promise<Encoded> {
   checkTransform(request, answer, encoding);
   if (encoding.format === 'protobuf') {
     return { type: mediaTypes.protobuf, chunks: [protobufBody(context, request, answer, encoding)] };
   }
   const chunks = jsonBody(context, request, answer, encoding);
   if (encoding.format === 'json') return { type: mediaTypes.json, chunks };
-  return { type: mediaTypes.yaml, chunks: [await yamlOf(parseJson(Buffer.concat(chunks).toString('utf8')))] };
+  const text = Buffer.concat(chunks).toString('utf8');
+  return yamlOf(parseJson(text)).then((yaml) => ({ type: mediaTypes.yaml, chunks: [yaml] }));
 }
 
 /** A value as Kubernetes' YAML encoder writes it: sorted keys. */
@@ -64,6 +65,7 @@ export async function yamlOf(value: unknown): Promise<Buffer> {
 
 /** One object is asked for as one, a list as a list. */
 function checkTransform({ endpoint }: ApiRequest, answer: Answer, { as }: Encoding): void {
+  if (!as) return;
   const type = `*${endpoint.kind.group.split('.')[0] || 'core'}.${endpoint.kind.kind}`;
   if (as === 'PartialObjectMetadata' && answer.type === 'list') {
     throw notAcceptable(`you requested PartialObjectMetadata, but the requested object is a list (${type}List)`);
@@ -95,12 +97,10 @@ const isStatus = (object: object): boolean => (object as KubeObject).kind === 'S
 
 function jsonBody(context: ApiContext, request: ApiRequest, answer: Answer, encoding: Encoding): Buffer[] {
   if (answer.type === 'watch') throw new Error('a watch has no body of its own');
+  if (answer.type === 'version' && !encoding.as) return [answer.version.bytes, newline];
   const view = viewOf(context, request, encoding);
   if (answer.type === 'list') return encodeList(context, request, answer, view);
-  if (answer.type === 'version') {
-    if (!encoding.as) return [answer.version.bytes, newline];
-    return [json(viewed(view, context.objects.read(answer.version)))];
-  }
+  if (answer.type === 'version') return [json(viewed(view, context.objects.read(answer.version)))];
   const object = answer.object as KubeObject;
   const ownView = object.kind === 'Scale' ? { ...view, ...scaleView } : view;
   return [json(encoding.as && !isStatus(object) ? viewed(ownView, object) : object)];

@@ -5,12 +5,12 @@ import { hasProtobuf } from '../api/schema/protobuf-encode.ts';
 import type { Authentication } from './authn/authentication.ts';
 import type { AuditEntry } from './audit/auditor.ts';
 import { auditedRequest, shownAnswer, told } from './audit/http.ts';
-import { headerLists } from './authn/authenticator.ts';
+import { type HeaderLists, headerLists } from './authn/authenticator.ts';
 import { impersonate } from './authn/impersonation.ts';
-import { PeerCertificates } from './authn/peer-certificates.ts';
+import { Peers } from './authn/peers.ts';
 import type { UserInfo } from './authn/user-info.ts';
 import type { Attributes } from './authz/attributes.ts';
-import { type HttpRequest, parseBody, readBody } from './body.ts';
+import { type HttpRequest, type ParsedBody, parseBody, readBody } from './body.ts';
 import { noSuchResource } from './built-in-endpoints.ts';
 import type { ApiContext } from './context.ts';
 import { admitConnection } from './connection.ts';
@@ -21,11 +21,11 @@ import type { Aggregator } from './aggregation/aggregator.ts';
 import type { FlowControl } from './flowcontrol/flow-control.ts';
 import { takeSeat } from './flowcontrol/take-seat.ts';
 import type { BackendProxy } from './backend-proxy.ts';
-import { type Encoding, negotiate, type Offer } from './negotiate.ts';
+import { type Encoding, Negotiator, type Offer } from './negotiate.ts';
 import type { NodeConnector } from './node-connector.ts';
 import { notFoundPage, type PlainPaths } from './plain-paths.ts';
 import { attributesOf, authorize, handle, methodNotAllowed } from './pipeline.ts';
-import { attributesOfPath, connectVerbs, urlOf } from './path-attributes.ts';
+import { attributesOfPath, connectVerbs, type Url, urlOf } from './path-attributes.ts';
 import { type Answer, type ApiRequest, flag, type Verb } from './request.ts';
 import { type HttpResponse, send, sendError } from './respond.ts';
 import { isStored } from './registry.ts';
@@ -42,8 +42,10 @@ export interface FrontDeps {
   aggregator: Aggregator;
 }
 
-/** Who asks: known once authentication is over. */
+/** Who asks, and for what. */
 interface Caller {
+  url: Url;
+  /** Nobody until authentication is over. */
   user: UserInfo;
   entry: AuditEntry | undefined;
   /** Counts the request when it has been answered. */
@@ -61,7 +63,8 @@ export const connecting: ReadonlySet<string> = new Set(['exec', 'attach', 'portf
 /** From an HTTP request to its answer: who, what, may he, do it, write it. */
 export class Front {
   readonly #deps: FrontDeps;
-  readonly #peers = new PeerCertificates();
+  readonly #peers = new Peers();
+  readonly #negotiator = new Negotiator();
   #ids: Rng | undefined;
   readonly #events: SharedEvents = { json: new WeakMap(), protobuf: new WeakMap() };
 
@@ -72,9 +75,10 @@ export class Front {
   async serve(request: HttpRequest, response: HttpResponse): Promise<void> {
     const auditId = this.#auditId(request);
     response.setHeader('audit-id', auditId);
-    const caller: Caller = { user: nobody, entry: undefined };
+    const caller: Caller = { url: urlOf(request), user: nobody, entry: undefined };
     try {
-      await this.#identify(request, caller, { auditId, response });
+      const identifying = this.#identify(request, caller, { auditId, response });
+      if (identifying) await identifying;
       await this.#serve(request, response, caller);
     } catch (error) {
       if (!(error instanceof StatusError))
@@ -93,19 +97,30 @@ export class Front {
   }
 
   /** Who asks, and in whose name. From here on the request is audited. */
-  async #identify(
+  #identify(
     request: HttpRequest,
     caller: Caller,
-    { auditId, response }: { auditId: string; response?: HttpResponse },
-  ): Promise<void> {
-    const { authentication, context } = this.#deps;
+    exchange: { auditId: string; response?: HttpResponse },
+  ): void | Promise<void> {
     const headers = headerLists(request);
-    const sender = await authentication.authenticate({
+    const sender = this.#deps.authentication.authenticate({
       peerCertificate: this.#peers.certificateOf(request),
-      authorization: request.headers.authorization,
+      bearer: this.#peers.bearerOf(request),
       headers,
-      path: urlOf(request).path,
+      path: caller.url.path,
     });
+    const identified = (user: UserInfo | undefined) =>
+      this.#identified(request, caller, { ...exchange, user, headers });
+    return sender instanceof Promise ? sender.then(identified) : identified(sender);
+  }
+
+  #identified(
+    request: HttpRequest,
+    caller: Caller,
+    found: { auditId: string; response?: HttpResponse; user: UserInfo | undefined; headers: HeaderLists },
+  ): void {
+    const { context } = this.#deps;
+    const { auditId, response, user: sender, headers } = found;
     if (context.audit) {
       const { audit } = context;
       caller.entry = audit.begin(auditedRequest(context, request, { auditId, user: sender ?? nobody }));
@@ -118,7 +133,7 @@ export class Front {
 
   /** An HTTP/1.1 upgrade: exec, attach and port-forward. Throws like a handler; the caller writes the error. */
   async upgrade(request: HttpRequest, socket: TLSSocket, head: Buffer): Promise<void> {
-    const caller: Caller = { user: nobody, entry: undefined };
+    const caller: Caller = { url: urlOf(request), user: nobody, entry: undefined };
     try {
       await this.#identify(request, caller, { auditId: this.#auditId(request) });
       await this.#upgrade(request, caller, { socket, head });
@@ -132,7 +147,7 @@ export class Front {
 
   async #upgrade(
     request: HttpRequest,
-    { user, entry }: Caller,
+    { url, user, entry }: Caller,
     { socket, head }: { socket: TLSSocket; head: Buffer },
   ): Promise<void> {
     const { context, nodes, proxy, aggregator } = this.#deps;
@@ -140,7 +155,7 @@ export class Front {
       entry?.started(101);
       socket.on('close', () => entry?.completed(101));
     };
-    const { path, query } = urlOf(request);
+    const { path, query } = url;
     const service = aggregator.find(path);
     if (service) {
       authorize(context, user, attributesOfPath(context, request), told(entry));
@@ -160,7 +175,7 @@ export class Front {
   async #serve(request: HttpRequest, response: HttpResponse, caller: Caller): Promise<void> {
     const { context, plainPaths, nodes, proxy, aggregator } = this.#deps;
     const { user, entry } = caller;
-    const { path, query } = urlOf(request);
+    const { path, query } = caller.url;
     const service = aggregator.find(path);
     if (service) {
       authorize(context, user, attributesOfPath(context, request), told(entry));
@@ -185,7 +200,7 @@ export class Front {
     try {
       if (!at) await plainPaths.serve(request, response, { path, user, ...told(entry) });
       else if (!at.endpoint) await this.#unknown(request, response, { at, caller });
-      else await this.#resource(request, response, { at, query, caller, verb: attributes.verb as Verb });
+      else await this.#resource(request, response, { at, caller, verb: attributes.verb as Verb });
     } finally {
       // A watch gives its seat back as soon as it has begun.
       ticket.done();
@@ -195,21 +210,20 @@ export class Front {
   async #resource(
     request: HttpRequest,
     response: HttpResponse,
-    ask: { at: ResourcePath; query: URLSearchParams; caller: Caller; verb: Verb },
+    ask: { at: ResourcePath; caller: Caller; verb: Verb },
   ): Promise<void> {
     const { context } = this.#deps;
-    const { at, query, caller, verb } = ask;
+    const { at, caller, verb } = ask;
     const { user, entry } = caller;
     const endpoint = at.endpoint as NonNullable<ResourcePath['endpoint']>;
-    const encoding = negotiate(request.headers.accept, offerOf(endpoint, at.subresource, verb));
+    const encoding = this.#negotiator.negotiate(request.headers.accept, offerOf(endpoint, at.subresource, verb));
     const warnings: string[] = [];
-    const body = hasBody(request) ? await readBody(request) : Buffer.alloc(0);
-    const parsed = await parseBody(request, body, endpoint);
+    const parsed = hasBody(request) ? await parseBody(request, await readBody(request), endpoint) : noBody;
     const apiRequest: ApiRequest = {
       verb,
       endpoint,
       user,
-      query,
+      query: caller.url.query,
       subresource: at.subresource,
       namespace: at.namespace,
       name: at.name,
@@ -236,7 +250,8 @@ export class Front {
     response: HttpResponse,
     { apiRequest, answer, encoding }: { apiRequest: ApiRequest; answer: Answer; encoding: Encoding },
   ): Promise<void> {
-    const { type, chunks } = await encodeAnswer(this.#deps.context, apiRequest, answer, encoding);
+    const encoded = encodeAnswer(this.#deps.context, apiRequest, answer, encoding);
+    const { type, chunks } = encoded instanceof Promise ? await encoded : encoded;
     return send(request, response, { code: 'code' in answer ? answer.code : 200, type, chunks });
   }
 
@@ -248,7 +263,7 @@ export class Front {
   ): Promise<void> {
     const { group, version, resource, subresource, namespace, name } = at;
     const { context } = this.#deps;
-    const verb = verbOf(request, at, urlOf(request).query);
+    const verb = verbOf(request, at, caller.url.query);
     const attributes = { verb, group, version, resource, subresource, namespace, name };
     authorize(context, caller.user, attributes, told(caller.entry));
     if (context.registry.isBuiltIn(group)) throw noSuchResource();
@@ -298,6 +313,8 @@ function verbOf(request: HttpRequest, at: ResourcePath, query: URLSearchParams):
       throw methodNotAllowed();
   }
 }
+
+const noBody: ParsedBody = { value: undefined };
 
 const hasBody = (request: HttpRequest): boolean => request.method !== 'GET';
 

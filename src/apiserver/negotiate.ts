@@ -5,10 +5,10 @@ export type Format = 'json' | 'yaml' | 'protobuf';
 
 /** How an answer is to be written. */
 export interface Encoding {
-  format: Format;
+  readonly format: Format;
   /** `Table` or `PartialObjectMetadata(List)` of meta.k8s.io instead of the objects themselves. */
-  as?: 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList';
-  version: 'v1' | 'v1beta1';
+  readonly as?: 'Table' | 'PartialObjectMetadata' | 'PartialObjectMetadataList';
+  readonly version: 'v1' | 'v1beta1';
 }
 
 /** What can be asked for, where. */
@@ -41,8 +41,30 @@ function offered(offer: Offer): Format[] {
   );
 }
 
-/** The first encoding of an `Accept` header that is spoken here. Throws 406 when there is none. */
-export function negotiate(accept: string | undefined, offer: Offer): Encoding {
+/** How many headers are remembered for an offer, and up to which length: those of real clients are few and short. */
+const remembered = { headers: 256, length: 512 };
+
+/** Negotiates, and remembers what came of it: a client sends the same header with every request. */
+export class Negotiator {
+  /** By offer, then by header. */
+  readonly #known = new Map<number, Map<string, Encoding>>();
+
+  /** The first encoding of an `Accept` header that is spoken here. Throws 406 when there is none. */
+  negotiate(accept: string | undefined, offer: Offer): Encoding {
+    const header = accept ?? '';
+    const key = (offer.watch ? 1 : 0) | (offer.table ? 2 : 0) | (offer.protobuf ? 4 : 0);
+    const known = this.#known.get(key);
+    const found = known?.get(header);
+    if (found) return found;
+    const encoding = negotiate(accept, offer);
+    if (header.length > remembered.length) return encoding;
+    if (known && known.size < remembered.headers) known.set(header, encoding);
+    else this.#known.set(key, new Map([[header, encoding]]));
+    return encoding;
+  }
+}
+
+function negotiate(accept: string | undefined, offer: Offer): Encoding {
   const ranges = parseAccept(accept);
   const available = offered(offer);
   for (const { type, parameters } of ranges) {

@@ -13,7 +13,13 @@ export const connectVerbs: Record<string, Verb> = {
   DELETE: 'delete',
 };
 
-export function urlOf(request: HttpRequest): { path: string; query: URLSearchParams } {
+/** What a request asks for, taken apart. */
+export interface Url {
+  path: string;
+  query: URLSearchParams;
+}
+
+export function urlOf(request: HttpRequest): Url {
   const url = request.url ?? '/';
   const mark = url.indexOf('?');
   return mark < 0

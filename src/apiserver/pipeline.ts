@@ -79,7 +79,8 @@ export async function handle(context: ApiContext, request: ApiRequest): Promise<
   if (fresh) await fresh;
   for (let attempt = 1; ; attempt++) {
     try {
-      return await handler(context, request);
+      const answer = handler(context, request);
+      return answer instanceof Promise ? await answer : answer;
     } catch (error) {
       if (!(error instanceof StaleError)) throw error;
       // Another server was first; this one has seen by what, and decides anew.

@@ -18,16 +18,34 @@ const writeChunk = 512 * 1024;
 
 const commonHeaders = { 'cache-control': 'no-cache, private' };
 
+export interface Body {
+  code: number;
+  type: string;
+  chunks: Buffer[];
+  headers?: Record<string, string>;
+}
+
 /** Sends a body of known parts; large ones in pieces, each when the one before has been taken. */
-export async function send(
-  request: HttpRequest,
-  response: HttpResponse,
-  answer: { code: number; type: string; chunks: Buffer[]; headers?: Record<string, string> },
-): Promise<void> {
+export function send(request: HttpRequest, response: HttpResponse, answer: Body): Promise<void> {
   const { code, type, chunks } = answer;
-  const headers = { ...commonHeaders, 'content-type': type, ...answer.headers };
   const size = byteLength(chunks);
-  if (size > gzipFrom && acceptsGzip(request)) {
+  const headers: Record<string, string> = { ...commonHeaders, 'content-type': type, ...answer.headers };
+  const isZipped = size > gzipFrom && acceptsGzip(request);
+  if (isZipped || size > writeChunk) return sendPieces(response, { code, chunks, headers, size, isZipped });
+  headers['content-length'] = String(size);
+  write(response, code, headers);
+  (response as ServerResponse).end(Buffer.concat(chunks, size));
+  return sent;
+}
+
+const sent = Promise.resolve();
+
+async function sendPieces(
+  response: HttpResponse,
+  answer: { code: number; chunks: Buffer[]; headers: Record<string, string>; size: number; isZipped: boolean },
+): Promise<void> {
+  const { code, chunks, headers, size, isZipped } = answer;
+  if (isZipped) {
     write(response, code, { ...headers, 'content-encoding': 'gzip', vary: 'Accept-Encoding' });
     const gzip = createGzip({ level: constants.Z_BEST_SPEED });
     gzip.pipe(response as NodeJS.WritableStream);
@@ -36,10 +54,6 @@ export async function send(
     return;
   }
   write(response, code, { ...headers, 'content-length': String(size) });
-  if (size <= writeChunk) {
-    (response as ServerResponse).end(Buffer.concat(chunks, size));
-    return;
-  }
   for (const piece of pieces(chunks)) await written(response, piece, response);
   (response as ServerResponse).end();
 }

@@ -21,29 +21,34 @@ const namespaceSubresources = new Set(['status', 'finalize']);
 
 /** Undefined: not the path of a resource (discovery, health, …). See the API concepts page, "Resource URIs". */
 export function parseResourcePath(registry: Registry, path: string): ResourcePath | undefined {
-  const parts = path
-    .split('/')
-    .filter((part) => part !== '')
-    .map(decode);
-  const [root, ...below] = parts;
+  const parts = partsOf(path);
+  const [root] = parts;
   if (root !== 'api' && root !== 'apis') return undefined;
-  const group = root === 'api' ? '' : (below.shift() ?? '');
-  const version = below.shift() ?? '';
-  const watch = below[0] === 'watch' && below.length > 1;
-  if (watch) below.shift();
-  if (below.length === 0) return undefined;
+  let at = 1;
+  const group = root === 'api' ? '' : (parts[at++] ?? '');
+  const version = parts[at++] ?? '';
+  const watch = parts[at] === 'watch' && parts.length > at + 1;
+  if (watch) at++;
+  if (parts.length <= at) return undefined;
   let namespace = '';
-  let inside = below;
-  if (below[0] === 'namespaces' && below.length > 2 && !namespaceSubresources.has(below[2] as string)) {
-    namespace = below[1] as string;
-    inside = below.slice(2);
+  if (parts[at] === 'namespaces' && parts.length > at + 2 && !namespaceSubresources.has(parts[at + 2] as string)) {
+    namespace = parts[at + 1] as string;
+    at += 2;
   }
-  const [resource = '', name = '', subresource = '', ...rest] = inside;
+  const [resource = '', name = '', subresource = ''] = [parts[at], parts[at + 1], parts[at + 2]];
+  const rest = parts.length > at + 3 ? parts.slice(at + 3).join('/') : '';
   const found = registry.find(group, version, resource);
   // A namespaced path of a cluster-wide resource, or an object of a namespaced one without its namespace, is nothing.
   const misplaced = found && (namespace ? !found.kind.namespaced : found.kind.namespaced && name !== '');
   const endpoint = misplaced ? undefined : found;
-  return { group, version, resource, namespace, name, subresource, rest: rest.join('/'), watch, endpoint };
+  return { group, version, resource, namespace, name, subresource, rest, watch, endpoint };
+}
+
+/** What stands between the slashes, decoded. */
+function partsOf(path: string): string[] {
+  const parts: string[] = [];
+  for (const part of path.split('/')) if (part !== '') parts.push(part.includes('%') ? decode(part) : part);
+  return parts;
 }
 
 function decode(part: string): string {

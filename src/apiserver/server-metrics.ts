@@ -13,6 +13,14 @@ const durationBounds = [
 ];
 
 const verbs: Record<string, string> = { create: 'POST', update: 'PUT' };
+/** Series of requests that are found by one look. */
+const maxRemembered = 2048;
+
+interface RequestSeries {
+  count(by: number): void;
+  observe(seconds: number): void;
+}
+
 const mutating = new Set(['create', 'update', 'patch', 'delete', 'deletecollection', 'post', 'put']);
 
 /** Figures of an API server under upstream's names (k8s.io/apiserver/pkg/endpoints/metrics and its neighbours). */
@@ -22,6 +30,7 @@ export class ServerMetrics {
   readonly #requests: Counter;
   readonly #durations: Histogram;
   readonly #watchEvents: Counter;
+  readonly #series = new Map<string, RequestSeries>();
   readonly #inflight = { mutating: 0, readOnly: 0 };
 
   constructor(deps: { store: Store; clock: Clock; longRunning: ReadonlyMap<unknown, ApiRequest> }) {
@@ -64,11 +73,23 @@ export class ServerMetrics {
     this.#inflight[kind]++;
     return (code, endMs) => {
       this.#inflight[kind]--;
-      const labels = labelsOf(attributes, dryRun);
-      this.#requests.add([...labels, String(code)]);
+      const { count, observe } = this.#seriesOf(attributes, dryRun, code);
+      count(1);
       // How long a watch stands says nothing of how long it took.
-      if (attributes.verb !== 'watch') this.#durations.observe(labels, (endMs - nowMs) / 1000);
+      if (attributes.verb !== 'watch') observe((endMs - nowMs) / 1000);
     };
+  }
+
+  /** What counts such a request, found once. */
+  #seriesOf(attributes: Attributes, dryRun: string, code: number): RequestSeries {
+    const key = seriesKey(attributes, dryRun, code);
+    let known = this.#series.get(key);
+    if (!known) {
+      const labels = labelsOf(attributes, dryRun);
+      known = { count: this.#requests.of([...labels, String(code)]), observe: this.#durations.of(labels) };
+      if (this.#series.size < maxRemembered) this.#series.set(key, known);
+    }
+    return known;
   }
 
   /** Counts the events of one watch. */
@@ -92,6 +113,14 @@ export class ServerMetrics {
     gauge('current_executing_requests', '[BETA] Requests that run.', ({ queue }) => queue?.executing);
     gauge('current_inqueue_requests', '[BETA] Requests that wait.', ({ queue }) => queue?.waiting);
   }
+}
+
+/** Tells apart what has different labels; shorter than these. */
+function seriesKey(attributes: Attributes, dryRun: string, code: number): string {
+  const { verb } = attributes;
+  if (!isResource(attributes)) return `${verb} ${code} ${dryRun}`;
+  const { group, version = '', resource, subresource = '' } = attributes;
+  return `${verb} ${code} ${scopeOf(attributes)} ${resource}/${subresource}/${version}/${group} ${dryRun}`;
 }
 
 function labelsOf(attributes: Attributes, dryRun: string): string[] {

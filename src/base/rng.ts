@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 
 /** Chance as an argument. Simulations pass a seeded one, a real cluster the machine's. */
 export interface Rng {
@@ -8,11 +8,33 @@ export interface Rng {
   bytes(count: number): Uint8Array;
 }
 
+/** Bytes asked of the system at a time: a call costs as much as some hundred bytes. */
+const poolSize = 4096;
+
 /** Cryptographically strong randomness from the operating system. */
-export const machineRng: Rng = {
-  next: () => randomBytes(4).readUInt32BE() / 2 ** 32,
-  bytes: (count) => randomBytes(count),
-};
+export const machineRng: Rng = pooledRng();
+
+/** Every byte is handed out once, and forgotten here. */
+function pooledRng(): Rng {
+  let pool = new Uint8Array(0);
+  let used = 0;
+  const bytes = (count: number): Uint8Array => {
+    if (count > poolSize) return randomBytes(count);
+    if (used + count > pool.length) {
+      pool = randomFillSync(new Uint8Array(poolSize));
+      used = 0;
+    }
+    const taken = pool.slice(used, used + count);
+    pool.fill(0, used, used + count);
+    used += count;
+    return taken;
+  };
+  const next = () => {
+    const [a = 0, b = 0, c = 0, d = 0] = bytes(4);
+    return (((a << 24) | (b << 16) | (c << 8) | d) >>> 0) / 2 ** 32;
+  };
+  return { next, bytes };
+}
 
 /** The same seed gives the same sequence (mulberry32). Never for secrets. */
 export function seededRng(seed: number): Rng {
@@ -23,7 +45,12 @@ export function seededRng(seed: number): Rng {
     t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
-  return { next, bytes: (count) => Uint8Array.from({ length: count }, () => Math.floor(next() * 256)) };
+  const bytes = (count: number) => {
+    const drawn = new Uint8Array(count);
+    for (let i = 0; i < count; i++) drawn[i] = Math.floor(next() * 256);
+    return drawn;
+  };
+  return { next, bytes };
 }
 
 /** A stream of its own, begun by one draw: what is drawn from either afterwards does not change the other. Never for secrets. */

@@ -9,6 +9,7 @@ import { joinTokenSecret } from '../../pki/join-token.ts';
 import { generateKeyPem } from '../../pki/key.ts';
 import { FakeObjectReader } from '../object-reader.fake.ts';
 import { Authentication } from './authentication.ts';
+import { bearerCredential } from './authenticator.ts';
 import { TokenIssuer } from './token-issuer.ts';
 import { createToken } from './token-request.ts';
 
@@ -59,8 +60,10 @@ describe('no credential and wrong ones', () => {
       name: 'system:anonymous',
       groups: ['system:unauthenticated'],
     });
-    expect(await authentication.authenticate({ authorization: 'Basic x' })).toMatchObject({ name: 'system:anonymous' });
-    expect(await authentication.authenticate({ authorization: 'Bearer nope' })).toBeUndefined();
+    expect(await authentication.authenticate({ bearer: bearerCredential('Basic x') })).toMatchObject({
+      name: 'system:anonymous',
+    });
+    expect(await authentication.authenticate({ bearer: bearerCredential('Bearer nope') })).toBeUndefined();
     const closed = new Authentication({ caPem: ca.cert, issuer, read, clock }, { anonymous: { enabled: false } });
     expect(await closed.authenticate({})).toBeUndefined();
   });
@@ -69,7 +72,8 @@ describe('no credential and wrong ones', () => {
 describe('service account tokens', () => {
   const account = { namespace: 'apps', name: 'web' };
   const request = (spec: object): TokenRequest => ({ metadata: { name: '' }, spec, status: {} });
-  const bearer = (token: string | undefined) => authentication.authenticate({ authorization: `Bearer ${token}` });
+  const bearer = (token: string | undefined) =>
+    authentication.authenticate({ bearer: bearerCredential(`Bearer ${token}`) });
   const ask = async (spec: object = {}) =>
     (await createToken({ issuer, read, clock }, account, request(spec))).status.token;
   beforeEach(() => {
@@ -168,7 +172,7 @@ describe('service account tokens', () => {
 
 describe('join tokens', () => {
   const token = { id: 'abcdef', secret: '0123456789abcdef' };
-  const bearer = (text: string) => authentication.authenticate({ authorization: `Bearer ${text}` });
+  const bearer = (text: string) => authentication.authenticate({ bearer: bearerCredential(`Bearer ${text}`) });
 
   it('let in as long as their Secret says', async () => {
     read.put(secrets, joinTokenSecret(token, { expiresAtMs: startMs + 60_000 }));

@@ -3,13 +3,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import { anonymous } from './anonymous.ts';
 import type { AnonymousConfig } from './authentication-config.ts';
-import {
-  type AuthRequest,
-  bearerToken,
-  type HeaderLists,
-  type TokenAuthenticator,
-  type TokenIdentity,
-} from './authenticator.ts';
+import type { AuthRequest, BearerCredential, HeaderLists, TokenAuthenticator, TokenIdentity } from './authenticator.ts';
 import { frontProxyName } from '../../pki/cluster-pki.ts';
 import { BootstrapTokenAuthenticator } from './bootstrap-token.ts';
 import { ClientCertificateAuthenticator } from './client-certificate.ts';
@@ -36,6 +30,12 @@ export interface AuthenticationOptions {
   after?: readonly TokenAuthenticator[];
 }
 
+interface Asked {
+  token: string;
+  audiences: readonly string[];
+  credential?: BearerCredential;
+}
+
 /** Finds out who sends a request: another server's word first, the certificate, then the bearer token, then nobody. */
 export class Authentication {
   readonly #headers: RequestHeaderAuthenticator | undefined;
@@ -57,13 +57,17 @@ export class Authentication {
     this.#anonymous = allowed;
   }
 
-  /** The user; undefined (401 Unauthorized) when there is a credential and it is not valid. */
-  async authenticate(request: AuthRequest): Promise<UserInfo | undefined> {
+  /**
+   * The user; undefined (401 Unauthorized) when there is a credential and it is not valid. At once where nobody has to be
+   * asked: what is remembered of a user can be kept by its object.
+   */
+  authenticate(request: AuthRequest): UserInfo | undefined | Promise<UserInfo | undefined> {
     const byCertificate = request.peerCertificate && this.#byCertificate(request.peerCertificate, request.headers);
     if (byCertificate) return byCertificate;
-    const token = bearerToken(request.authorization);
-    if (token) return (await this.authenticateToken(token, this.#apiAudiences))?.user;
-    return this.#isOpen(request) ? anonymous : undefined;
+    const { bearer } = request;
+    if (!bearer?.token) return this.#isOpen(request) ? anonymous : undefined;
+    const found = this.#ask({ token: bearer.token, audiences: this.#apiAudiences, credential: bearer }, 0);
+    return found instanceof Promise ? found.then((identity) => identity?.user) : found?.user;
   }
 
   /** Whether nobody in particular may come, and to this path. */
@@ -77,14 +81,28 @@ export class Authentication {
     token: string,
     audiences: readonly string[] = this.#apiAudiences,
   ): Promise<TokenIdentity | undefined> {
-    for (const authenticator of this.#tokens) {
-      const identity = await authenticator.authenticateToken(token, audiences);
-      if (!identity) continue;
-      // Tokens without audiences of their own are for the API server.
-      const matching = identity.audiences ?? this.#apiAudiences.filter((audience) => audiences.includes(audience));
-      if (matching.length > 0) return { user: withAuthenticated(identity.user), audiences: matching };
+    return this.#ask({ token, audiences }, 0);
+  }
+
+  /** The authenticators from `first` on, in their order. */
+  #ask(asked: Asked, first: number): TokenIdentity | undefined | Promise<TokenIdentity | undefined> {
+    const { token, audiences, credential } = asked;
+    for (let i = first; i < this.#tokens.length; i++) {
+      const found = this.#tokens[i]?.authenticateToken(token, audiences, credential);
+      if (found instanceof Promise) {
+        return found.then((identity) => this.#accepted(identity, audiences) ?? this.#ask(asked, i + 1));
+      }
+      const accepted = this.#accepted(found, audiences);
+      if (accepted) return accepted;
     }
     return undefined;
+  }
+
+  /** Tokens without audiences of their own are for the API server. */
+  #accepted(identity: TokenIdentity | undefined, audiences: readonly string[]): TokenIdentity | undefined {
+    if (!identity) return undefined;
+    const matching = identity.audiences ?? this.#apiAudiences.filter((audience) => audiences.includes(audience));
+    return matching.length > 0 ? { user: withAuthenticated(identity.user), audiences: matching } : undefined;
   }
 
   #byCertificate(certificate: X509Certificate, headers: HeaderLists = {}): UserInfo | undefined {

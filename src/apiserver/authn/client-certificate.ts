@@ -1,7 +1,7 @@
 import { createHash, X509Certificate } from 'node:crypto';
 import type { Clock } from '../../base/clock.ts';
 import { extendedUsageOids, inspectCertificate, isSignedBy, splitPem } from '../../pki/certificate.ts';
-import { credentialIdKey, type UserInfo } from './user-info.ts';
+import { credentialIdKey, type UserInfo, withAuthenticated } from './user-info.ts';
 
 interface Identity {
   user: UserInfo;
@@ -41,11 +41,11 @@ export class ClientCertificateAuthenticator {
     if (!info.extendedUsages.includes(extendedUsageOids['client auth']) || !info.commonName) return undefined;
     const fingerprint = createHash('sha256').update(certificate.raw).digest('hex');
     return {
-      user: {
+      user: withAuthenticated({
         name: info.commonName,
         groups: info.organizations,
         extra: { [credentialIdKey]: [`X509SHA256=${fingerprint}`] },
-      },
+      }),
       notBeforeMs: info.notBeforeMs,
       notAfterMs: info.notAfterMs,
     };

@@ -4,9 +4,9 @@ import { invalidSinceKey, lastUsedKey, type LegacyToken } from '../../api/core/l
 import type { KubeObject, ObjectKey } from '../../api/resource.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { ObjectReader } from '../object-reader.ts';
-import type { TokenAuthenticator, TokenIdentity } from './authenticator.ts';
+import type { BearerCredential, TokenAuthenticator, TokenIdentity } from './authenticator.ts';
 import type { KubernetesClaim, NamedUid, ServiceAccountClaims, TokenIssuer } from './token-issuer.ts';
-import { credentialIdKey, serviceAccountGroups, type UserInfo } from './user-info.ts';
+import { allAuthenticated, credentialIdKey, serviceAccountGroups, type UserInfo } from './user-info.ts';
 
 /** Writes down on which day (2026-01-31) the token of a Secret was used. */
 export type NoteTokenUse = (secret: ObjectKey, day: string) => void;
@@ -16,9 +16,16 @@ const maxRemembered = 10_000;
 /** An object being deleted keeps its tokens valid this long, so that its last requests get through. */
 const deletionLeewayMs = 60_000;
 
+/** What a token says, its signature checked. */
+interface Verified {
+  claims: ServiceAccountClaims;
+  user: UserInfo;
+}
+
 /**
- * Tokens of service accounts. The signature is checked once per token (the hash of the text is remembered until it expires);
- * that account, pod, secret or node still exist is looked up every time, in the replica.
+ * Tokens of service accounts. The signature is checked once per token (the hash of the text is remembered until it expires,
+ * and the credential of a connection, which need not be hashed again); that account, pod, secret or node still exist is
+ * looked up every time, in the replica.
  */
 export class ServiceAccountAuthenticator implements TokenAuthenticator {
   readonly name = 'service-account';
@@ -26,7 +33,8 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
   readonly #read: ObjectReader;
   readonly #clock: Clock;
   readonly #noteUse: NoteTokenUse | undefined;
-  readonly #verified = new Map<string, ServiceAccountClaims>();
+  readonly #verified = new Map<string, Verified>();
+  readonly #byCredential = new WeakMap<BearerCredential, Verified>();
   /** Secrets, and the day for which the use of their token has been noted. */
   readonly #noted = new Map<string, string>();
 
@@ -42,23 +50,35 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
     this.#noteUse = deps.noteTokenUse;
   }
 
-  async authenticateToken(token: string, audiences: readonly string[]): Promise<TokenIdentity | undefined> {
+  authenticateToken(
+    token: string,
+    audiences: readonly string[],
+    credential?: BearerCredential,
+  ): TokenIdentity | undefined | Promise<TokenIdentity | undefined> {
+    const known = credential && this.#byCredential.get(credential);
+    if (known) return this.#identity(known, token, audiences);
     // Three base64url parts: nothing else can be a signed token.
     if (!/^[\w-]+\.[\w-]+\.[\w-]+$/.test(token)) return undefined;
-    const claims = await this.#claims(token);
-    if (!claims) return undefined;
+    return this.#verify(token).then((verified) => {
+      if (verified && credential) this.#byCredential.set(credential, verified);
+      return verified && this.#identity(verified, token, audiences);
+    });
+  }
+
+  /** What is checked each time. */
+  #identity({ claims, user }: Verified, token: string, audiences: readonly string[]): TokenIdentity | undefined {
     const now = this.#clock.now() / 1000;
     const matching = claims.aud.filter((audience) => audiences.includes(audience));
     if (now >= claims.exp || now < claims.nbf || matching.length === 0) return undefined;
     if (!this.#boundObjectsExist(claims['kubernetes.io'])) return undefined;
     if (claims.legacy && !this.#isInSecret(claims.legacy, token)) return undefined;
-    return { user: userOf(claims), audiences: matching };
+    return { user, audiences: matching };
   }
 
-  async #claims(token: string): Promise<ServiceAccountClaims | undefined> {
+  async #verify(token: string): Promise<Verified | undefined> {
     const hash = createHash('sha256').update(token).digest('base64');
     const known = this.#verified.get(hash);
-    if (known && known.exp > this.#clock.now() / 1000) return known;
+    if (known && known.claims.exp > this.#clock.now() / 1000) return known;
     this.#verified.delete(hash);
     const claims = await this.#issuer.verify(token);
     if (!claims) return undefined;
@@ -68,8 +88,9 @@ export class ServiceAccountAuthenticator implements TokenAuthenticator {
         break;
       }
     }
-    this.#verified.set(hash, claims);
-    return claims;
+    const verified = { claims, user: userOf(claims) };
+    this.#verified.set(hash, verified);
+    return verified;
   }
 
   /** Its Secret still has the token, and nobody has said that it is out of use. The day of its use is noted there. */
@@ -119,7 +140,7 @@ function userOf(claims: ServiceAccountClaims): UserInfo {
   return {
     name: claims.sub,
     uid: serviceaccount.uid,
-    groups: serviceAccountGroups(namespace),
+    groups: [...serviceAccountGroups(namespace), allAuthenticated],
     ...(hasExtra ? { extra } : {}),
   };
 }

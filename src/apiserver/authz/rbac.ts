@@ -19,13 +19,15 @@ export const rbacResources = ['roles', 'rolebindings', 'clusterroles', 'clusterr
 
 /** One subject of one binding: what a request's user or group leads to. */
 interface Grant {
-  /** Name of the binding; `name/namespace` for a RoleBinding, as reasons print it. */
-  binding: string;
-  kind: 'ClusterRoleBinding' | 'RoleBinding';
+  /** Of a RoleBinding; empty for a ClusterRoleBinding. */
   namespace: string;
   roleRef: RoleRef;
-  subject: RbacSubject;
+  /** Why a request is allowed by it. */
+  reason: string;
 }
+
+/** Namespaces for which the grants of one user are remembered. */
+const rememberedNamespaces = 1024;
 
 /**
  * Roles and bindings, indexed by subject: a request looks only at bindings of its own user and groups. Kept by events.
@@ -38,6 +40,8 @@ export class RbacIndex {
   readonly #grants = new Map<string, Map<string, Grant[]>>();
   /** The index keys of a binding, to take it out again. */
   readonly #keysOfBinding = new Map<string, string[]>();
+  /** What was gathered for a user, by namespace, until a binding changes: who has come once asks again. */
+  #gathered = new WeakMap<UserInfo, Map<string, readonly Grant[]>>();
 
   /** Takes in a role or binding as it now is. */
   set(resource: string, object: KubeObject): void {
@@ -58,7 +62,7 @@ export class RbacIndex {
     for (const grant of this.#grantsOf(user, namespaceOf(attributes))) {
       const rules = this.rulesOfRef(grant.roleRef, grant.namespace);
       if (!rules) missing.push(missingRole(grant.roleRef));
-      else if (rules.some((rule) => ruleAllows(rule, attributes))) return { allowed: true, reason: allowedBy(grant) };
+      else if (rules.some((rule) => ruleAllows(rule, attributes))) return { allowed: true, reason: grant.reason };
     }
     return { allowed: false, reason: missing.length ? `RBAC: ${listText([...new Set(missing)])}` : '' };
   }
@@ -81,15 +85,21 @@ export class RbacIndex {
     return namespace ? this.#rules.get(`${namespace}/${ref.name}`) : undefined;
   }
 
-  *#grantsOf(user: UserInfo, namespace: string): Iterable<Grant> {
-    for (const scope of namespace ? ['', namespace] : ['']) {
-      yield* this.#grantsIn(scope, `User:${user.name}`);
-      for (const group of user.groups) yield* this.#grantsIn(scope, `Group:${group}`);
-    }
+  #grantsOf(user: UserInfo, namespace: string): readonly Grant[] {
+    const known = this.#gathered.get(user);
+    const found = known?.get(namespace);
+    if (found) return found;
+    const grants = (namespace ? ['', namespace] : ['']).flatMap((scope) => [
+      ...this.#grantsIn(scope, `User:${user.name}`),
+      ...user.groups.flatMap((group) => this.#grantsIn(scope, `Group:${group}`)),
+    ]);
+    if (known && known.size < rememberedNamespaces) known.set(namespace, grants);
+    else this.#gathered.set(user, new Map([[namespace, grants]]));
+    return grants;
   }
 
-  *#grantsIn(scope: string, subject: string): Iterable<Grant> {
-    for (const grants of this.#grants.get(`${scope}\0${subject}`)?.values() ?? []) yield* grants;
+  #grantsIn(scope: string, subject: string): Grant[] {
+    return [...(this.#grants.get(`${scope}\0${subject}`)?.values() ?? [])].flat();
   }
 
   #setBinding(resource: string, object: RoleBinding | ClusterRoleBinding): void {
@@ -109,6 +119,7 @@ export class RbacIndex {
   }
 
   #removeBinding(key: string): void {
+    this.#gathered = new WeakMap();
     for (const indexKey of this.#keysOfBinding.get(key) ?? []) {
       const byBinding = this.#grants.get(indexKey);
       byBinding?.delete(key);
@@ -129,18 +140,24 @@ function subjectText(subject: RbacSubject, bindingNamespace: string): string {
 }
 
 const grantOf = (object: RoleBinding | ClusterRoleBinding, subject: RbacSubject, namespace: string): Grant => ({
-  binding: namespace ? `${object.metadata.name}/${namespace}` : object.metadata.name,
-  kind: namespace ? 'RoleBinding' : 'ClusterRoleBinding',
   namespace,
   roleRef: object.roleRef,
-  subject,
+  reason: allowedBy(object, subject, namespace),
 });
 
-function allowedBy(grant: Grant): string {
-  const { kind, name, namespace } = grant.subject;
-  const who = kind === 'ServiceAccount' ? `${name}/${namespace || grant.namespace}` : name;
-  const role = `${grant.roleRef.kind} ${JSON.stringify(grant.roleRef.name)}`;
-  return `RBAC: allowed by ${grant.kind} ${JSON.stringify(grant.binding)} of ${role} to ${kind} ${JSON.stringify(who)}`;
+/** The name of a RoleBinding is printed as `name/namespace`. */
+function allowedBy(
+  { metadata, roleRef }: RoleBinding | ClusterRoleBinding,
+  subject: RbacSubject,
+  scope: string,
+): string {
+  const { kind, name, namespace } = subject;
+  const who = kind === 'ServiceAccount' ? `${name}/${namespace || scope}` : name;
+  const role = `${roleRef.kind} ${JSON.stringify(roleRef.name)}`;
+  const binding = scope
+    ? `RoleBinding ${JSON.stringify(`${metadata.name}/${scope}`)}`
+    : `ClusterRoleBinding ${JSON.stringify(metadata.name)}`;
+  return `RBAC: allowed by ${binding} of ${role} to ${kind} ${JSON.stringify(who)}`;
 }
 
 const missingRole = (ref: RoleRef): string =>

@@ -8,7 +8,7 @@ import type { UserInfo } from '../authn/user-info.ts';
 import { mandatoryObjects } from '../bootstrap/flowcontrol-objects.ts';
 import type { ObjectCodec } from '../object-codec.ts';
 import type { Entry, FairQueue } from './fair-queue.ts';
-import { flowOf, inOrderOfPrecedence, matcherOf, type Matches } from './flow-matching.ts';
+import { flowOf, inOrderOfPrecedence, type Matcher, matchersOf } from './flow-matching.ts';
 import { PriorityLevel } from './priority-level.ts';
 import { boundsOf, seatsByDemand } from './seats.ts';
 import { TooManyRequests } from './too-many-requests.ts';
@@ -33,7 +33,13 @@ const rebalanceMs = 1000;
 export interface Flow {
   schema: FlowSchema;
   level: PriorityLevel;
-  matches: Matches;
+  matchers: readonly Matcher[];
+}
+
+/** A flow that a user may come into, and the rules that are about him. */
+interface OwnFlow {
+  flow: Flow;
+  rules: readonly Matcher[];
 }
 
 /** Leave to run: `done` gives the seats back, once. */
@@ -75,6 +81,8 @@ export class FlowControl {
   readonly #waitMs: number;
   #levels = new Map<string, PriorityLevel>();
   #flows: Flow[] = [];
+  /** The flows of each user who has come, until the schemas change. */
+  #ownFlows = new WeakMap<UserInfo, readonly OwnFlow[]>();
   #rebalancedMs = Number.NEGATIVE_INFINITY;
   #isRebalanceDue = false;
 
@@ -98,8 +106,20 @@ export class FlowControl {
 
   /** The mandatory catch-all schema takes what no other does. */
   classify(user: UserInfo, attributes: Attributes): Flow {
-    for (const flow of this.#flows) if (flow.matches(user, attributes)) return flow;
+    for (const { flow, rules } of this.#flowsOf(user))
+      for (const rule of rules) if (rule.covers(attributes)) return flow;
     return this.#flows.at(-1) as Flow;
+  }
+
+  #flowsOf(user: UserInfo): readonly OwnFlow[] {
+    let own = this.#ownFlows.get(user);
+    if (!own) {
+      own = this.#flows
+        .map((flow) => ({ flow, rules: flow.matchers.filter((matcher) => matcher.isOf(user)) }))
+        .filter(({ rules }) => rules.length > 0);
+      this.#ownFlows.set(user, own);
+    }
+    return own;
   }
 
   /**
@@ -186,8 +206,9 @@ export class FlowControl {
     });
     this.#flows = inOrderOfPrecedence(this.#stored(flowschemas)).flatMap((schema) => {
       const level = levels.get(schema.spec.priorityLevelConfiguration.name);
-      return level ? [{ schema, level, matches: matcherOf(schema) }] : [];
+      return level ? [{ schema, level, matchers: matchersOf(schema) }] : [];
     });
+    this.#ownFlows = new WeakMap();
   }
 
   #stored<T extends FlowSchema | PriorityLevelConfiguration>(resource: Resource<T>): T[] {

@@ -11,24 +11,18 @@ const all = '*';
 const valuesOf = (values: readonly string[] | null | undefined): Values =>
   values?.includes(all) ? undefined : new Set(values);
 
-interface Matcher {
+/**
+ * One rule of a schema (flowcontrol.apiserver.k8s.io/v1 PolicyRulesWithSubjects): a request is one of the schema's when a
+ * rule is about its user and covers what it asks.
+ */
+export interface Matcher {
   isOf(user: UserInfo): boolean;
   covers(attributes: Attributes): boolean;
 }
 
-/** Whether a request is one of a schema's (flowcontrol.apiserver.k8s.io/v1 PolicyRulesWithSubjects). */
-export type Matches = (user: UserInfo, attributes: Attributes) => boolean;
-
 /** Compiled once per schema: every request is held against many of them. */
-export function matcherOf({ spec }: FlowSchema): Matches {
-  const rules = (spec.rules ?? []).map(
-    (rule): Matcher => ({ isOf: subjectsOf(rule.subjects), covers: coverageOf(rule) }),
-  );
-  return (user, attributes) => {
-    for (const rule of rules) if (rule.isOf(user) && rule.covers(attributes)) return true;
-    return false;
-  };
-}
+export const matchersOf = ({ spec }: FlowSchema): readonly Matcher[] =>
+  (spec.rules ?? []).map((rule) => ({ isOf: subjectsOf(rule.subjects), covers: coverageOf(rule) }));
 
 function subjectsOf(subjects: readonly Subject[]): Matcher['isOf'] {
   const users = valuesOf(subjects.flatMap(({ user }) => user?.name ?? []));

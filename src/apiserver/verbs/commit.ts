@@ -58,5 +58,6 @@ export async function commitObject(
   if (dryRun) return { type: 'object', code, object: canonical(endpoint, object, object.metadata.resourceVersion) };
   const put: Write = { put: context.objects.put(endpoint, key, stored) };
   const versions = await context.store.commit([...(commit.also ?? []), put]);
-  return { type: 'version', code, version: await served(endpoint, versions.at(-1) as Version) };
+  const view = served(endpoint, versions.at(-1) as Version);
+  return { type: 'version', code, version: view instanceof Promise ? await view : view };
 }

@@ -4,10 +4,13 @@ import { asStored } from '../representation.ts';
 import type { AnswerWatchSink } from '../request.ts';
 
 /** A stored version as the endpoint serves it. */
-export async function served({ representation }: Endpoint, version: Version): Promise<Version> {
-  const [view] = await representation.serve([version]);
-  return view as Version;
+export function served({ representation }: Endpoint, version: Version): Version | Promise<Version> {
+  if (representation === asStored) return version;
+  const views = representation.serve([version]);
+  return views instanceof Promise ? views.then(only) : only(views);
 }
+
+const only = ([view]: Version[]): Version => view as Version;
 
 /** Hands events on as the endpoint serves their objects, in their order also where that takes time. */
 export function servingSink({ representation }: Endpoint, sink: AnswerWatchSink): AnswerWatchSink {
