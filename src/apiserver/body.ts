@@ -5,6 +5,7 @@ import { badRequest, StatusError } from '../api/meta/status-error.ts';
 import { duplicateFields } from '../api/schema/duplicates.ts';
 import { jsonKind } from '../api/schema/cursor.ts';
 import { jsonSyntaxError } from '../api/schema/json-syntax.ts';
+import { endOfJsonString } from '../api/schema/json-text.ts';
 import { decodeProtobuf } from '../api/schema/protobuf-decode.ts';
 import type { PatchType } from '../client/client.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -178,16 +179,10 @@ const maxDepth = 250;
 function checkDepth(json: string): void {
   let depth = 0;
   for (let at = 0; at < json.length; at++) {
-    const c = json[at];
-    if (c === '"') at = endOfString(json, at);
-    else if (c === '{' || c === '[') depth++;
-    else if (c === '}' || c === ']') depth--;
+    const c = json.charCodeAt(at);
+    if (c === 0x22) at = endOfJsonString(json, at);
+    else if (c === 0x7b || c === 0x5b) depth++;
+    else if (c === 0x7d || c === 0x5d) depth--;
     if (depth > maxDepth) throw badRequest(`exceeded max depth of ${maxDepth}`);
   }
-}
-
-function endOfString(json: string, start: number): number {
-  let at = start + 1;
-  while (at < json.length && json[at] !== '"') at += json[at] === '\\' ? 2 : 1;
-  return at;
 }

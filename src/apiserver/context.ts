@@ -41,5 +41,18 @@ export interface ApiContext {
   readonly log: Logger;
 }
 
-/** RFC 3339 in UTC with whole seconds: metav1.Time. */
-export const timestamp = (ms: number): string => `${new Date(ms).toISOString().slice(0, -5)}Z`;
+/** RFC 3339 in UTC with whole seconds: metav1.Time. Every write asks twice, mostly for the second that was asked for last. */
+export const timestamp = remembered();
+
+function remembered(): (ms: number) => string {
+  let last = Number.NaN;
+  let text = '';
+  return (ms) => {
+    const second = Math.floor(ms / 1000);
+    if (second !== last) {
+      text = `${new Date(second * 1000).toISOString().slice(0, -5)}Z`;
+      last = second;
+    }
+    return text;
+  };
+}

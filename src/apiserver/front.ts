@@ -109,15 +109,16 @@ export class Front {
       headers,
       path: caller.url.path,
     });
+    const { auditId, response } = exchange;
     const identified = (user: UserInfo | undefined) =>
-      this.#identified(request, caller, { ...exchange, user, headers });
+      this.#identified(request, caller, { auditId, response, user, headers });
     return sender instanceof Promise ? sender.then(identified) : identified(sender);
   }
 
   #identified(
     request: HttpRequest,
     caller: Caller,
-    found: { auditId: string; response?: HttpResponse; user: UserInfo | undefined; headers: HeaderLists },
+    found: { auditId: string; response: HttpResponse | undefined; user: UserInfo | undefined; headers: HeaderLists },
   ): void {
     const { context } = this.#deps;
     const { auditId, response, user: sender, headers } = found;

@@ -16,7 +16,7 @@ export type HttpResponse = ServerResponse | Http2ServerResponse;
 const gzipFrom = 128 * 1024;
 const writeChunk = 512 * 1024;
 
-const commonHeaders = { 'cache-control': 'no-cache, private' };
+const cacheControl = 'no-cache, private';
 
 export interface Body {
   code: number;
@@ -29,12 +29,14 @@ export interface Body {
 export function send(request: HttpRequest, response: HttpResponse, answer: Body): Promise<void> {
   const { code, type, chunks } = answer;
   const size = byteLength(chunks);
-  const headers: Record<string, string> = { ...commonHeaders, 'content-type': type, ...answer.headers };
   const isZipped = size > gzipFrom && acceptsGzip(request);
-  if (isZipped || size > writeChunk) return sendPieces(response, { code, chunks, headers, size, isZipped });
-  headers['content-length'] = String(size);
-  write(response, code, headers);
-  (response as ServerResponse).end(Buffer.concat(chunks, size));
+  if (isZipped || size > writeChunk) {
+    const headers = { 'cache-control': cacheControl, 'content-type': type, ...answer.headers };
+    return sendPieces(response, { code, chunks, headers, size, isZipped });
+  }
+  const headers = { 'cache-control': cacheControl, 'content-type': type, 'content-length': String(size) };
+  write(response, code, answer.headers ? { ...headers, ...answer.headers } : headers);
+  (response as ServerResponse).end(chunks.length === 1 ? chunks[0] : Buffer.concat(chunks, size));
   return sent;
 }
 

@@ -12,8 +12,8 @@ import { atRevision, type Version } from './version.ts';
 export class LocalStore extends ReplicaReads implements Store {
   readonly #journal: Journal;
   readonly #options: StoreOptions;
-  /** Newest changes that are not on disk yet. */
-  readonly #head = new Map<string, Change>();
+  /** Newest changes that are not on disk yet, by resource and key. */
+  readonly #head = new Map<string, Map<string, Change>>();
   #headRevision: number;
   #queue: { changes: Change[]; done: () => void }[] = [];
   #flushing = false;
@@ -35,7 +35,7 @@ export class LocalStore extends ReplicaReads implements Store {
 
   /** Durable or not. */
   head(resource: string, key: string): Version | undefined {
-    const change = this.#head.get(`${resource} ${key}`);
+    const change = this.#head.get(resource)?.get(key);
     if (change) return change.deleted ? undefined : change.version;
     return this.replica.get(resource, key);
   }
@@ -76,7 +76,10 @@ export class LocalStore extends ReplicaReads implements Store {
   }
 
   #propose(change: Change): Change {
-    this.#head.set(`${change.version.resource} ${change.version.key}`, change);
+    const { resource, key } = change.version;
+    const heads = this.#head.get(resource);
+    if (heads) heads.set(key, change);
+    else this.#head.set(resource, new Map([[key, change]]));
     return change;
   }
 
@@ -105,8 +108,9 @@ export class LocalStore extends ReplicaReads implements Store {
   #publish(changes: Change[]): void {
     const events = changes.map((change) => this.replica.apply(change.version, change.deleted));
     for (const change of changes) {
-      const id = `${change.version.resource} ${change.version.key}`;
-      if (this.#head.get(id) === change) this.#head.delete(id);
+      const { resource, key } = change.version;
+      const heads = this.#head.get(resource);
+      if (heads?.get(key) === change) heads.delete(key);
     }
     this.#dropped = this.replica.trim();
     this.watchers.publish(events);

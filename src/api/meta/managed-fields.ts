@@ -139,7 +139,7 @@ function afterUpdate(owners: Owner[], update: ManagedUpdate, changes: Changes): 
   const change = changes(update.apiVersion);
   const taken = owned(change.changed);
   if (!change.changed && !change.removed) return undefined;
-  const writer: Owner = { ...identity(update), time: update.time, set: taken };
+  const writer = writerOf(update, taken);
   let changed = false;
   const after = owners.map((owner) => {
     const own = isSame(owner, writer);
@@ -153,11 +153,13 @@ function afterUpdate(owners: Owner[], update: ManagedUpdate, changes: Changes): 
   return changed ? after : undefined;
 }
 
-const identity = (update: ManagedUpdate): Omit<Owner, 'set'> => ({
+const writerOf = (update: ManagedUpdate, set: FieldSet | undefined): Owner => ({
   manager: update.manager || 'unknown',
   operation: 'Update',
   apiVersion: update.apiVersion,
   subresource: update.subresource,
+  time: update.time,
+  set,
 });
 
 /** What is left to an owner after a change by itself or by another. */

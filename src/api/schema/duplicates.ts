@@ -1,3 +1,5 @@
+import { endOfJsonString } from './json-text.ts';
+
 /** Never more than this many are named. */
 const maxFindings = 100;
 
@@ -19,7 +21,6 @@ interface Level {
 }
 
 const quote = 0x22;
-const backslash = 0x5c;
 
 class DuplicateScan {
   readonly #text: string;
@@ -62,13 +63,13 @@ class DuplicateScan {
   /** A string is a member's name when a colon follows it. */
   #string(level: Level | undefined): void {
     const start = this.#at - 1;
-    while (this.#at < this.#text.length && this.#text.charCodeAt(this.#at) !== quote)
-      this.#at += this.#text.charCodeAt(this.#at) === backslash ? 2 : 1;
-    const end = ++this.#at;
+    const end = endOfJsonString(this.#text, start) + 1;
+    this.#at = end;
     if (!level?.seen) return;
     while (this.#text.charCodeAt(this.#at) <= 0x20) this.#at++;
     if (this.#text[this.#at] !== ':') return;
-    const name = JSON.parse(this.#text.slice(start, end)) as string;
+    const plain = this.#text.slice(start + 1, end - 1);
+    const name = plain.includes('\\') ? (JSON.parse(`"${plain}"`) as string) : plain;
     level.step = name;
     if (level.seen.has(name)) this.#found.add(this.#path());
     level.seen.add(name);
