@@ -183,6 +183,10 @@ export class AddressAllocator {
     const taken = new Set<number>();
     if (wants) for (const port of spec.ports ?? []) this.#claimPort(service, { port, before, taken });
     else if (spec.type === 'ClusterIP') for (const port of spec.ports ?? []) port.nodePort = undefined;
+    if (spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local') {
+      spec.healthCheckNodePort ||= before?.spec.healthCheckNodePort || this.#freePort(service, taken);
+      this.#checkPort(service, spec.healthCheckNodePort, 'spec.healthCheckNodePort');
+    }
     if (dryRun) return [];
     const now = new Set(portsOf(service));
     const dropped = held.filter((port) => !now.has(port));
@@ -195,24 +199,22 @@ export class AddressAllocator {
     service: Service,
     { port, before, taken }: { port: ServicePort; before: Service | undefined; taken: Set<number> },
   ): void {
-    const key = keyText(keyOf(service));
     port.nodePort ||= before?.spec.ports?.find((p) => p.port === port.port && p.protocol === port.protocol)?.nodePort;
     if (!port.nodePort) port.nodePort = this.#freePort(service, taken);
-    const index = service.spec.ports?.indexOf(port);
+    this.#checkPort(service, port.nodePort, `spec.ports[${service.spec.ports?.indexOf(port)}].nodePort`);
+    taken.add(port.nodePort);
+  }
+
+  #checkPort(service: Service, port: number, field: string): void {
     const refuse = (why: string) =>
-      refuseService(service, {
-        type: 'FieldValueInvalid',
-        field: `spec.ports[${index}].nodePort`,
-        message: `Invalid value: ${port.nodePort}: ${why}`,
-      });
-    if (port.nodePort < nodePortRange.first || port.nodePort > nodePortRange.last) {
+      refuseService(service, { type: 'FieldValueInvalid', field, message: `Invalid value: ${port}: ${why}` });
+    if (port < nodePortRange.first || port > nodePortRange.last) {
       throw refuse(
         `provided port is not in the valid range. The range of valid ports is ${nodePortRange.first}-${nodePortRange.last}`,
       );
     }
-    const holder = this.#portHolder(port.nodePort);
-    if (holder !== undefined && holder !== key) throw refuse('provided port is already allocated');
-    taken.add(port.nodePort);
+    const holder = this.#portHolder(port);
+    if (holder !== undefined && holder !== keyText(keyOf(service))) throw refuse('provided port is already allocated');
   }
 
   #freePort(service: Service, taken: Set<number>): number {
@@ -246,8 +248,8 @@ const portWrite = (port: number, holder: string): Write => ({
   },
 });
 
-const portsOf = (service: Service): number[] =>
-  (service.spec.ports ?? []).flatMap((port) => (port.nodePort ? [port.nodePort] : []));
+const portsOf = ({ spec }: Service): number[] =>
+  [...(spec.ports ?? []).map(({ nodePort }) => nodePort), spec.healthCheckNodePort].flatMap((port) => port || []);
 
 const hasAddress = (service: Service | undefined): boolean =>
   service?.spec.clusterIP !== undefined && service.spec.clusterIP !== 'None' && service.spec.clusterIP !== '';

@@ -51,6 +51,7 @@ import { resourceClaimPodClaims } from './resourceclaim/pod-claims.ts';
 import { resourceClaimRelease } from './resourceclaim/release.ts';
 import { resourceQuotaUsage } from './resourcequota/usage.ts';
 import { type ControllerDefinition, ControllerLoop, type ReconcileReport } from './runtime.ts';
+import { serviceLoadBalancer } from './service/load-balancer.ts';
 import { serviceCidrStatus } from './servicecidr/status.ts';
 import { serviceAccountDefault } from './serviceaccount/default.ts';
 import { serviceAccountTokenSecrets } from './serviceaccount/token-secrets.ts';
@@ -65,6 +66,8 @@ export interface ControllerOptions {
   rootCaPem?: string;
   /** The network pods are in, IPv4; without it nodes get no `podCIDR`. */
   podCidr?: string;
+  /** Addresses for services of type LoadBalancer, IPv4; without it they stay without one. */
+  loadBalancerCidr?: string;
   /** The cluster's authority; without it no certificate is signed. */
   authority?: KeyPair;
   /** Signs tokens of service accounts that live in Secrets; without it none are made. */
@@ -77,6 +80,7 @@ export interface ControllerOptions {
 export const controllers = ({
   rootCaPem,
   podCidr,
+  loadBalancerCidr,
   authority,
   signToken,
   metrics,
@@ -93,6 +97,7 @@ export const controllers = ({
   bootstrapTokenCleanup,
   bootstrapTokenSigner,
   serviceCidrStatus,
+  ...(loadBalancerCidr === undefined ? [] : [serviceLoadBalancer(loadBalancerCidr)]),
   certificateApproving,
   ...(authority === undefined ? [] : [certificateSigning(authority)]),
   certificateCleanup,

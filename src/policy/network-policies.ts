@@ -3,9 +3,9 @@ import type { Namespace, NetworkPolicy, Pod } from '../api/generated/types.ts';
 import { keyOf } from '../api/resource.ts';
 import { type Clock, sleep } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { TurnWriter } from '../base/turn-writer.ts';
 import type { Informers } from '../client/informers.ts';
 import type { Nft } from '../nft/nft.ts';
-import { TableKeeper } from '../nft/table-keeper.ts';
 import { PolicyBook } from './policy-book.ts';
 import { type PolicyPod, policyPodOf } from './policy-pod.ts';
 
@@ -32,7 +32,7 @@ const firstListMs = 5000;
 export class NetworkPolicies {
   readonly #deps: NetworkPoliciesDeps;
   readonly #options: NetworkPoliciesOptions;
-  readonly #keeper: TableKeeper;
+  readonly #writer: TurnWriter;
   #book: PolicyBook;
   /** What pods of this node got from the runtime, by uid: the API hears of it later than their first packet. */
   readonly #ownAddresses = new Map<string, string>();
@@ -49,7 +49,7 @@ export class NetworkPolicies {
     this.#options = options;
     this.#book = this.#newBook();
     const { clock, log } = deps;
-    this.#keeper = new TableKeeper({ clock, log, write: (whole) => this.#write(whole) });
+    this.#writer = new TurnWriter({ clock, log, what: 'the table of policies', write: (whole) => this.#write(whole) });
   }
 
   /** Asks for its informer; does not start it. */
@@ -61,13 +61,13 @@ export class NetworkPolicies {
       deleted: (policy) => this.#removePolicy(policy),
     });
     // A table of an earlier agent may hold what is no policy any more.
-    void informer.synced.then(() => this.#keeper.touch());
+    void informer.synced.then(() => this.#writer.touch());
   }
 
   /** Stops following. The table stays: a pod is as restricted while the agent restarts. */
   stop(): void {
     this.#isStopped = true;
-    this.#keeper.stop();
+    this.#writer.stop();
     this.#removeHandler();
     this.#stopFollowing?.();
   }
@@ -87,7 +87,7 @@ export class NetworkPolicies {
     const newest = informers.informer(pods).get(keyOf(pod));
     this.#setPod(newest?.metadata.uid === uid ? newest : pod);
     this.#book.settle();
-    if (this.#book.isRestricted(uid)) await this.#keeper.written();
+    if (this.#book.isRestricted(uid)) await this.#writer.written();
   }
 
   #newBook(): PolicyBook {
@@ -99,20 +99,20 @@ export class NetworkPolicies {
   #setPolicy(policy: NetworkPolicy): void {
     this.#stopFollowing ??= this.#follow();
     this.#book.setPolicy(policy);
-    this.#keeper.touch();
+    this.#writer.touch();
   }
 
   #removePolicy(policy: NetworkPolicy): void {
     this.#book.removePolicy(keyOf(policy));
     if (this.#book.policyCount === 0) this.#unfollow();
-    this.#keeper.touch();
+    this.#writer.touch();
   }
 
   #follow(): () => void {
     const { informers } = this.#deps;
     const allPods = informers.informer(pods);
     const allNamespaces = informers.informer(namespaces);
-    const touch = () => this.#keeper.touch();
+    const touch = () => this.#writer.touch();
     const setNamespace = ({ metadata }: Namespace) => {
       this.#book.setNamespace(metadata.name, metadata.labels ?? {});
       touch();
@@ -159,13 +159,13 @@ export class NetworkPolicies {
     const known = policyPodOf(pod, this.#ownAddresses.get(uid) ?? pod.status.podIP);
     if (known) this.#book.setPod(known);
     else this.#book.removePod(uid);
-    this.#keeper.touch();
+    this.#writer.touch();
   }
 
   #removePod({ metadata: { uid = '' } }: Pod): void {
     this.#ownAddresses.delete(uid);
     this.#book.removePod(uid);
-    this.#keeper.touch();
+    this.#writer.touch();
   }
 
   async #write(whole: boolean): Promise<void> {

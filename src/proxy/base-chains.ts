@@ -47,11 +47,19 @@ export function baseChains(addressing: Addressing): Chain[] {
         ],
       ]
     : [];
+  // Every packet of a flow, and before it is translated: who was cut off is cut off at once.
+  const guard: Rule = [
+    { match: 'set', key: frontendKey, in: 'guarded' },
+    { match: 'set', key: [...frontendKey, 'ip saddr'], in: 'sources', negate: true },
+    { end: 'verdict', verdict: 'drop' },
+  ];
   const picks = Array.from({ length: preparedPicks }, (_, i) => pickChains({ size: i + 1, offset: 0 })).flat();
   return [
     { name: 'refuse', rules: [[{ end: 'reject' }]] },
     ...picks,
     serviceChain(addressing),
+    { name: 'guard-prerouting', base: { type: 'filter', hook: 'prerouting', priority: -110 }, rules: [guard] },
+    { name: 'guard-output', base: { type: 'filter', hook: 'output', priority: -110 }, rules: [guard] },
     // nft 1.0.6 refuses the name `dstnat` for the output hook, hence numbers.
     { name: 'nat-prerouting', base: { type: 'nat', hook: 'prerouting', priority: -100 }, rules: toServices },
     { name: 'nat-output', base: { type: 'nat', hook: 'output', priority: -100 }, rules: toServices },

@@ -1,9 +1,11 @@
-import type { EndpointSlice, Service, ServicePort } from '../api/generated/types.ts';
-import { blockContains, isIPv4 } from '../base/ipv4.ts';
+import type { EndpointHints, EndpointSlice, Service, ServicePort } from '../api/generated/types.ts';
+import { blockContains, formatBlock, formatIPv4, isIPv4, parseBlock } from '../base/ipv4.ts';
 
 /** What the proxy must know of the node it runs on. */
 export interface ProxyNode {
   name: string;
+  /** The zone it is in, where nodes have zones. */
+  zone?: string | undefined;
   /** Where NodePorts are reachable. */
   addresses: readonly string[];
   /** All pods of the cluster. */
@@ -32,6 +34,8 @@ export interface Frontend {
   keepSource?: boolean;
   /** With `keepSource`: who answers pods and this node itself. */
   shortcut?: readonly ProxyEndpoint[];
+  /** Who may come, as blocks that do not overlap; everybody when absent. */
+  sources?: readonly string[];
   /** Without endpoints here: other nodes have some (drop), or nobody has (refuse). */
   othersHaveEndpoints?: boolean;
 }
@@ -47,6 +51,7 @@ export function isProxied(service: Service): boolean {
 }
 
 interface Candidate extends ProxyEndpoint {
+  hints: EndpointHints | undefined;
   ready: boolean;
   /** Shutting down, but still answering. */
   lastResort: boolean;
@@ -58,7 +63,7 @@ function candidatesOf(slices: readonly EndpointSlice[], port: ServicePort, node:
     if (String(slice.addressType) !== 'IPv4') continue;
     const number = slice.ports?.find((p) => (p.name ?? '') === (port.name ?? ''))?.port;
     if (number === undefined) continue;
-    for (const { addresses, conditions, nodeName } of slice.endpoints ?? []) {
+    for (const { addresses, conditions, nodeName, hints } of slice.endpoints ?? []) {
       const address = addresses[0];
       if (!address || !isIPv4(address)) continue;
       const ready = conditions?.ready ?? true;
@@ -66,22 +71,62 @@ function candidatesOf(slices: readonly EndpointSlice[], port: ServicePort, node:
       const key = `${address} . ${number}`;
       // The same endpoint may stand in two slices while it moves: one ready entry is enough.
       if (candidates.get(key)?.ready) continue;
-      candidates.set(key, { address, port: number, local: nodeName === node.name, ready, lastResort });
+      candidates.set(key, { address, port: number, local: nodeName === node.name, hints, ready, lastResort });
     }
   }
   return [...candidates.values()];
 }
 
+/** How many addresses of ready endpoints are on the node. */
+export function endpointsHere(slices: readonly EndpointSlice[], nodeName: string): number {
+  const here = slices
+    .flatMap(({ endpoints }) => endpoints ?? [])
+    .filter(({ nodeName: name, conditions }) => name === nodeName && conditions?.ready !== false);
+  return new Set(here.map(({ addresses }) => addresses[0])).size;
+}
+
 /** The ready ones; when there is none, those that end but still serve (KEP-1669). */
-function usable(candidates: readonly Candidate[]): ProxyEndpoint[] {
+function usable(candidates: readonly Candidate[]): Candidate[] {
   const ready = candidates.filter((c) => c.ready);
   return ready.length > 0 ? ready : candidates.filter((c) => c.lastResort);
 }
 
-function externalAddresses(service: Service): string[] {
-  const ingress = service.spec.type === 'LoadBalancer' ? (service.status?.loadBalancer?.ingress ?? []) : [];
-  const balancers = ingress.flatMap((i) => (i.ip && i.ipMode !== 'Proxy' ? [i.ip] : []));
-  return [...(service.spec.externalIPs ?? []), ...balancers].filter(isIPv4);
+/**
+ * Those that hints send this node to: its own, else those of its zone. All of them as soon as one is without a hint, or when
+ * none is meant for this node (KEP-4444, KEP-3015).
+ */
+function preferred(endpoints: readonly Candidate[], node: ProxyNode): readonly Candidate[] {
+  const sameNode = hinted(endpoints, ({ hints }) => hints?.forNodes, node.name);
+  return sameNode ?? hinted(endpoints, ({ hints }) => hints?.forZones, node.zone) ?? endpoints;
+}
+
+function hinted(
+  endpoints: readonly Candidate[],
+  hintsOf: (endpoint: Candidate) => readonly { name: string }[] | undefined,
+  place: string | undefined,
+): Candidate[] | undefined {
+  if (!endpoints.every((endpoint) => hintsOf(endpoint)?.length)) return undefined;
+  const meant = endpoints.filter((endpoint) => hintsOf(endpoint)?.some(({ name }) => name === place));
+  return meant.length > 0 ? meant : undefined;
+}
+
+/** Addresses of load balancers at which packets come to nodes as they are. */
+export function balancerAddresses({ spec, status }: Service): string[] {
+  const ingress = spec.type === 'LoadBalancer' ? (status?.loadBalancer?.ingress ?? []) : [];
+  return ingress.flatMap(({ ip, ipMode }) => (ip && isIPv4(ip) && ipMode !== 'Proxy' ? [ip] : []));
+}
+
+/** Blocks either lie in one another or apart. Undefined: everybody. */
+function sourcesOf({ spec }: Service): string[] | undefined {
+  const ranges = spec.loadBalancerSourceRanges ?? [];
+  if (ranges.length === 0) return undefined;
+  const blocks = ranges.flatMap((range) => parseBlock(range.trim()) ?? []);
+  if (blocks.some(({ prefixLength }) => prefixLength === 0)) return undefined;
+  const widestFirst = blocks.sort((a, b) => a.prefixLength - b.prefixLength);
+  const apart = widestFirst.filter(
+    (block, i) => !widestFirst.slice(0, i).some((wide) => blockContains(formatBlock(wide), formatIPv4(block.first))),
+  );
+  return apart.map((block) => (block.prefixLength === 32 ? formatIPv4(block.first) : formatBlock(block)));
 }
 
 /** Every address and port of a service, as Kubernetes' virtual IP reference describes them. IPv4 only. */
@@ -97,7 +142,7 @@ function portFrontends(
 ): Frontend[] {
   const { spec } = service;
   const candidates = candidatesOf(slices, port, node);
-  const everywhere = usable(candidates);
+  const everywhere = preferred(usable(candidates), node);
   const here = usable(candidates.filter((c) => c.local));
   const othersHaveEndpoints = everywhere.length > 0;
   const sticky = spec.sessionAffinity === 'ClientIP';
@@ -113,10 +158,13 @@ function portFrontends(
       : { ...common, endpoints: everywhere };
   const clusterIPs = spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : []);
   const nodePort = port.nodePort;
+  const sources = sourcesOf(service);
+  const guard = sources ? { sources } : {};
   const isOwn = (address: string) => node.ownAddresses?.includes(address) ?? false;
   return [
     ...clusterIPs.filter(isIPv4).map((address) => ({ ...inside, address, port: port.port })),
-    ...externalAddresses(service).map((address) => ({ ...outside, address, port: port.port })),
+    ...(spec.externalIPs ?? []).filter(isIPv4).map((address) => ({ ...outside, address, port: port.port })),
+    ...balancerAddresses(service).map((address) => ({ ...outside, ...guard, address, port: port.port })),
     ...(nodePort ? node.addresses.map((address) => ({ ...outside, address, port: nodePort })) : []),
   ].filter(({ address }) => !isOwn(address));
 }

@@ -1,11 +1,12 @@
-import { endpointslices, services } from '../api/generated/resources.ts';
+import { endpointslices, nodes, services } from '../api/generated/resources.ts';
+import type { Node } from '../api/generated/types.ts';
 import type { KubeObject } from '../api/resource.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { TurnWriter } from '../base/turn-writer.ts';
 import type { Informer, InformerHandler } from '../client/informer.ts';
 import type { Informers } from '../client/informers.ts';
 import type { Nft } from '../nft/nft.ts';
-import { TableKeeper } from '../nft/table-keeper.ts';
 import { afterDiff, diff } from './diff.ts';
 import { type RemoveFlows, staleFlows } from './flows.ts';
 import type { ProxyNode } from './frontend.ts';
@@ -36,7 +37,7 @@ export class ServiceProxy {
   readonly #removeHandlers: (() => void)[] = [];
   /** What the table holds, unless a write failed. */
   #current: Ruleset | undefined;
-  readonly #keeper: TableKeeper;
+  readonly #writer: TurnWriter;
   #isStopped = false;
   #resolveReady: () => void = () => {};
   /** Resolves when the table was written for the first time. */
@@ -46,7 +47,7 @@ export class ServiceProxy {
     this.#deps = deps;
     this.#node = options.node;
     const { clock, log } = deps;
-    this.#keeper = new TableKeeper({ clock, log, write: (whole) => this.#write(whole) });
+    this.#writer = new TurnWriter({ clock, log, what: 'the table of services', write: (whole) => this.#write(whole) });
     this.ready = new Promise((resolve) => {
       this.#resolveReady = resolve;
     });
@@ -55,14 +56,17 @@ export class ServiceProxy {
   /** Asks for its informers and begins once both have their first list; does not start them. */
   start(): void {
     const { informers } = this.#deps;
+    // Asked for before the informers start: a zone that is known from the beginning costs no second write.
+    informers.informer(nodes);
     const both: Informer[] = [informers.informer(services), informers.informer(endpointslices)] as never[];
-    const touch = () => this.#keeper.touch();
+    const touch = () => this.#writer.touch();
     const handler: InformerHandler<KubeObject> = { added: touch, updated: touch, deleted: touch };
     Promise.all(both.map((informer) => informer.synced)).then(
       () => {
         if (this.#isStopped) return;
         for (const informer of both) this.#removeHandlers.push(informer.addHandler(handler));
-        this.#keeper.written().then(this.#resolveReady, () => {});
+        this.#removeHandlers.push(informers.informer(nodes).addHandler(this.#zoneHandler()));
+        this.#writer.written().then(this.#resolveReady, () => {});
       },
       () => {},
     );
@@ -71,14 +75,25 @@ export class ServiceProxy {
   /** Stops following. The table stays: connections of a node whose agent restarts go on. */
   stop(): void {
     this.#isStopped = true;
-    this.#keeper.stop();
+    this.#writer.stop();
     for (const remove of this.#removeHandlers.splice(0)) remove();
   }
 
   /** The node's addresses changed: NodePorts move. */
   setAddresses(addresses: readonly string[]): void {
     this.#node = { ...this.#node, addresses };
-    this.#keeper.touch();
+    this.#writer.touch();
+  }
+
+  /** Only the zone of this node matters of all that happens to nodes. */
+  #zoneHandler(): InformerHandler<Node> {
+    const follow = ({ metadata: { name, labels } }: Node) => {
+      const zone = labels?.['topology.kubernetes.io/zone'];
+      if (name !== this.#node.name || zone === this.#node.zone) return;
+      this.#node = { ...this.#node, zone };
+      this.#writer.touch();
+    };
+    return { added: follow, updated: (_, node) => follow(node) };
   }
 
   async #write(whole: boolean): Promise<void> {

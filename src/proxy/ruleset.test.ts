@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { EndpointSlice, Service } from '../api/generated/types.ts';
+import type { Endpoint, EndpointSlice, Service } from '../api/generated/types.ts';
 import { FakeNft, type FakeTable } from '../nft/fake.ts';
 import { tracePacket, type VirtualPacket } from '../nft/packet-tracer.ts';
 import { contentOf, render } from './ruleset.ts';
@@ -136,6 +136,50 @@ describe('readiness', () => {
   });
 });
 
+describe('traffic distribution', () => {
+  const web = testService('web', { clusterIP: '10.96.0.20' });
+  const at = (address: string, node: string, zone: string, hints: Endpoint['hints']) => ({
+    ...{ address, nodeName: node, zone, hints },
+  });
+  const inZone = (name: string) => ({ forZones: [{ name }] });
+  const onNode = (node: string, zone: string) => ({ ...inZone(zone), forNodes: [{ name: node }] });
+  const reachedFrom = async (place: { name?: string; zone?: string }, endpoints: ReturnType<typeof at>[]) => {
+    const nft = new FakeNft();
+    const state = { services: [web], endpointSlices: [testSlice('web', endpoints)] };
+    await nft.replace(contentOf(render(state, { ...testNode, ...place })));
+    return reached(nft.table ?? expect.fail(), { destination: '10.96.0.20' });
+  };
+  const [a, b, c] = ['10.244.0.1:8080', '10.244.1.2:8080', '10.244.2.3:8080'] as const;
+
+  it('stays in the zone where that has endpoints, and goes everywhere where not', async () => {
+    const endpoints = [
+      at('10.244.0.1', 'node-1', 'x', inZone('x')),
+      at('10.244.1.2', 'node-2', 'x', inZone('x')),
+      at('10.244.2.3', 'node-3', 'y', inZone('y')),
+    ];
+    expect(await reachedFrom({ zone: 'x' }, endpoints)).toEqual([a, b]);
+    expect(await reachedFrom({ zone: 'y' }, endpoints)).toEqual([c]);
+    expect(await reachedFrom({ zone: 'z' }, endpoints)).toEqual([a, b, c]);
+    expect(await reachedFrom({}, endpoints)).toEqual([a, b, c]);
+  });
+
+  it('stays on the node, then in the zone', async () => {
+    const endpoints = [
+      at('10.244.0.1', 'node-1', 'x', onNode('node-1', 'x')),
+      at('10.244.1.2', 'node-2', 'x', onNode('node-2', 'x')),
+      at('10.244.2.3', 'node-3', 'y', onNode('node-3', 'y')),
+    ];
+    expect(await reachedFrom({ zone: 'x' }, endpoints)).toEqual([a]);
+    expect(await reachedFrom({ name: 'node-9', zone: 'x' }, endpoints)).toEqual([a, b]);
+    expect(await reachedFrom({ name: 'node-9' }, endpoints)).toEqual([a, b, c]);
+  });
+
+  it('goes everywhere as soon as one endpoint is without a hint', async () => {
+    const endpoints = [at('10.244.0.1', 'node-1', 'x', inZone('x')), at('10.244.2.3', 'node-3', 'y', undefined)];
+    expect(await reachedFrom({ zone: 'x' }, endpoints)).toEqual([a, c]);
+  });
+});
+
 describe('from outside', () => {
   const spec = { clusterIP: '10.96.0.20', ports: [{ port: 80, nodePort: 30080 }] };
   const slice = testSlice('web', ['10.244.0.1', { address: '10.244.1.2', nodeName: 'node-2' }]);
@@ -157,6 +201,23 @@ describe('from outside', () => {
       expect(trace(table, { source: outsider, destination, port }).masqueraded).toBe(true);
     }
     expect(reached(table, { source: outsider, destination: '192.0.2.91' })).toEqual(['192.0.2.91:80']);
+  });
+
+  it('lets only its source ranges come to a load balancer', async () => {
+    const status = { loadBalancer: { ingress: [{ ip: '192.0.2.90' }] } };
+    const loadBalancerSourceRanges = ['203.0.113.0/24', '203.0.113.7/32', ' 198.51.100.1/32 '];
+    const web = testService('web', { ...spec, type: 'LoadBalancer', loadBalancerSourceRanges }, { status });
+    const table = await tableOf([web], [slice]);
+    const balancer = { destination: '192.0.2.90' };
+    for (const source of [outsider, '198.51.100.1'])
+      expect(trace(table, { ...balancer, source }).fate).toBe('delivered');
+    for (const source of ['198.51.100.2', pod, '172.30.0.11'])
+      expect(trace(table, { ...balancer, source }).fate).toBe('dropped');
+    expect(trace(table, { destination: '172.30.0.11', port: 30080, source: '198.51.100.2' }).fate).toBe('delivered');
+    const everybody = { ...web, spec: { ...web.spec, loadBalancerSourceRanges: ['198.51.100.1/32', '0.0.0.0/0'] } };
+    expect(trace(await tableOf([everybody], [slice]), { ...balancer, source: pod }).fate).toBe('delivered');
+    const ofOtherFamily = { ...web, spec: { ...web.spec, loadBalancerSourceRanges: ['fd00::/8'] } };
+    expect(trace(await tableOf([ofOtherFamily], [slice]), { ...balancer, source: pod }).fate).toBe('dropped');
   });
 
   it('refuses a NodePort without endpoints', async () => {

@@ -74,6 +74,10 @@ function addFrontend(rendering: Rendering, frontend: Frontend): void {
   const { elements } = rendering.ruleset;
   const key = `${frontend.address} . ${frontend.protocol} . ${frontend.port}`;
   if (elements.services.has(key) || elements['no-endpoints'].has(key)) return;
+  if (frontend.sources) {
+    elements.guarded.set(key, '');
+    for (const source of frontend.sources) elements.sources.set(`${key} . ${source}`, '');
+  }
   if (frontend.endpoints.length === 0) {
     elements['no-endpoints'].set(key, frontend.othersHaveEndpoints ? 'drop' : 'goto refuse');
   } else {

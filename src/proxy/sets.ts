@@ -16,6 +16,9 @@ export const sets = {
   tokens: { key: [...frontend, 'mark'], value: ['mark'] },
   /** Frontends whose endpoints must see the client's address. */
   'keep-source': { key: frontend },
+  /** Frontends that not everybody may come to, and who may. */
+  guarded: { key: frontend },
+  sources: { key: [...frontend, 'ipv4_addr'], interval: true },
   /** Endpoints of this node, twice: a pod that reached itself through a service needs another source address. */
   hairpin: { key: ['ipv4_addr', 'ipv4_addr'] },
   /** Client and frontend to the token of the endpoint it sticks to. */

@@ -45,6 +45,7 @@ const network = {
   serviceCidr: '10.96.0.0/16',
   serviceAddress: '10.96.0.1',
   podCidr: '10.128.0.0/9',
+  loadBalancerCidr: '192.0.2.0/24',
   dnsAddress: '10.96.0.10',
   endpointAddress: '172.31.255.254',
 };
@@ -160,6 +161,7 @@ export class ControlPlane {
       {
         rootCaPem: trust.ca.cert,
         podCidr: network.podCidr,
+        loadBalancerCidr: network.loadBalancerCidr,
         authority: trust.ca,
         signToken: tokenSigner(trust.tokenKey),
         only: controllers,

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Service } from '../../src/api/generated/types.ts';
+import { execAnnounce } from '../../src/proxy/announcer.ts';
 import type { ServiceState } from '../../src/proxy/ruleset.ts';
 import { testService, testSlice } from '../../src/proxy/service-fixtures.ts';
 import { type TestPod, TwoNodes, tcp, udp } from './two-nodes.ts';
@@ -96,5 +98,62 @@ describe('services on a real network', () => {
     expect(namesOf(await udp(client, '10.103.0.22', 53))).toEqual(['a']);
     await net.settle(state({ dns: [b] }));
     expect(namesOf(await udp(client, '10.103.0.22', 53))).toEqual(['b']);
+  });
+
+  describe('an address of a load balancer', () => {
+    const address = () => net.layout.loadBalancerCIDR.replace('.0/24', '.5');
+    const balanced = (spec: Partial<Service['spec']> = {}) =>
+      testService(
+        'balanced',
+        { type: 'LoadBalancer', clusterIP: '10.103.0.24', ...spec },
+        { status: { loadBalancer: { ingress: [{ ip: address(), ipMode: 'VIP' }] } } },
+      );
+    const announceAt = async (chosen: Node | undefined) => {
+      const pool = net.layout.loadBalancerCIDR;
+      for (const node of net.nodes) {
+        const announce = execAnnounce({ run: node.run }, { nodeAddress: node.address, pool });
+        await announce(new Set(node.name === chosen?.name ? [address()] : []));
+      }
+    };
+
+    it('is answered by one node on the link, and by another at once when that takes it over', async () => {
+      const [one, two] = net.nodes as [Node, Node];
+      const local = balanced({ externalTrafficPolicy: 'Local' });
+      await net.settle(state({ balanced: [a] }, [local]));
+      await announceAt(one);
+      const own = [`a ${net.layout.hostAddress}`];
+      expect(await tcp(host, address(), { times: 1 })).toEqual(own);
+      await net.settle(state({ balanced: [c] }, [local]));
+      await announceAt(two);
+      expect(await tcp(host, address(), { times: 1 })).toEqual([`c ${net.layout.hostAddress}`]);
+      await announceAt(undefined);
+      for (const { run } of [one, two])
+        expect((await run({ program: 'ip', args: ['addr', 'show'] })).stdout).not.toContain(address());
+    });
+
+    it('is reached by pods and nodes, whoever answers for it, and only from its source ranges', async () => {
+      const [one, two] = net.nodes as [Node, Node];
+      await announceAt(one);
+      await net.settle(state({ balanced: [a, c] }, [balanced()]));
+      for (const run of [b.run, c.run, one.run, two.run, host]) {
+        expect(namesOf(await tcp(run, address()))).toEqual(['a', 'c']);
+      }
+      const onlyHost = balanced({ loadBalancerSourceRanges: [`${net.layout.hostAddress}/32`, '10.237.1.0/24'] });
+      await net.settle(state({ balanced: [a, c] }, [onlyHost]));
+      const heard = await Promise.all([host, b.run, c.run].map((run) => tcp(run, address(), { times: 1 })));
+      expect(heard.map(([reply]) => reply?.split(' ')[0])).toEqual([
+        expect.stringMatching(/^[ac]$/),
+        expect.stringMatching(/^[ac]$/),
+        'TIMEOUT',
+      ]);
+      await announceAt(undefined);
+    });
+
+    it('is refused at once without endpoints', async () => {
+      await announceAt(net.nodes[0]);
+      await net.settle(state({}, [balanced()]));
+      for (const run of [host, a.run]) expect(await tcp(run, address(), { times: 1 })).toEqual(['ECONNREFUSED']);
+      await announceAt(undefined);
+    });
   });
 });

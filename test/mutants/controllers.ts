@@ -47,4 +47,11 @@ export const controllers: Mutant[] = [
     replace: 'r.uid === uid && r.blockOwnerDeletion) === undefined;',
     test: { file: garbageTest, name: 'foreground: the owner waits' },
   },
+  {
+    bug: 'two services of one wish get one address',
+    file: 'src/controllers/service/address-plan.ts',
+    find: 'else if (holder) plan.set(key',
+    replace: "else if (holder === '') plan.set(key",
+    test: { file: 'src/controllers/service/address-plan.test.ts', name: 'refuses what is taken' },
+  },
 ];

@@ -148,6 +148,27 @@ export const node: Mutant[] = [
     test: { file: 'src/policy/rules.test.ts', name: 'is what a policy without types means' },
   },
   {
+    bug: 'source ranges are not asked for',
+    file: 'src/proxy/ruleset.ts',
+    find: 'if (frontend.sources)',
+    replace: 'if (!frontend)',
+    test: { file: rulesetTest, name: 'lets only its source ranges come' },
+  },
+  {
+    bug: 'hints of some endpoints are followed while others have none',
+    file: 'src/proxy/frontend.ts',
+    find: 'if (!endpoints.every((endpoint)',
+    replace: 'if (!endpoints.some((endpoint)',
+    test: { file: rulesetTest, name: 'goes everywhere as soon as one endpoint is without a hint' },
+  },
+  {
+    bug: 'every node answers for every address of a load balancer',
+    file: 'src/proxy/announced.ts',
+    find: 'if (chosen(willing, address) === self.name)',
+    replace: 'if (willing.includes(self.name))',
+    test: { file: 'src/proxy/announced.test.ts', name: 'gives every address to one node' },
+  },
+  {
     bug: 'names are answered only in lower case',
     file: 'src/dns/answer.ts',
     find: 'question.name.toLowerCase()',

@@ -15,6 +15,9 @@ const portText = ({ port, nodePort, protocol }: ServicePort): string =>
 
 const hasClusterIp = ({ spec }: Readonly<Service>): boolean =>
   spec.type !== 'ExternalName' && spec.clusterIP !== 'None';
+function hasClusterIpField({ spec }: Readonly<Service>): boolean {
+  return spec.type !== 'ExternalName';
+}
 const hasNodePorts = ({ spec }: Readonly<Service>): boolean =>
   spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && spec.allocateLoadBalancerNodePorts !== false);
 
@@ -36,6 +39,37 @@ function keepAllocated(service: Service, old: Readonly<Service>): void {
   }
 }
 
+const isBalanced = ({ spec }: Readonly<Service>): boolean => spec.type === 'LoadBalancer';
+const hasHealthCheck = (service: Readonly<Service>): boolean =>
+  isBalanced(service) && service.spec.externalTrafficPolicy === 'Local';
+const isFromOutside = ({ spec }: Readonly<Service>): boolean =>
+  spec.type === 'LoadBalancer' || spec.type === 'NodePort' || (spec.externalIPs ?? []).length > 0;
+
+/** Fields that go with a type, each with the services that may have it. */
+const fieldsOfType: [keyof Service['spec'], (service: Readonly<Service>) => boolean][] = [
+  ['clusterIP', hasClusterIpField],
+  ['clusterIPs', hasClusterIpField],
+  ['ipFamilies', hasClusterIpField],
+  ['ipFamilyPolicy', hasClusterIpField],
+  ['internalTrafficPolicy', hasClusterIpField],
+  ['healthCheckNodePort', hasHealthCheck],
+  ['allocateLoadBalancerNodePorts', isBalanced],
+  ['loadBalancerClass', isBalanced],
+  ['externalTrafficPolicy', isFromOutside],
+];
+
+/** A writer who changes the type need not know what was filled in for the old one: what he leaves alone goes. */
+function dropOfOldType({ spec, ...rest }: Service, old: Readonly<Service>): void {
+  const service = { spec, ...rest };
+  for (const [name, mayHave] of fieldsOfType) {
+    const isUnchanged = JSON.stringify(spec[name]) === JSON.stringify(old.spec[name]);
+    if (mayHave(old) && !mayHave(service) && isUnchanged) delete spec[name];
+  }
+  if (!hasNodePorts(old) || hasNodePorts(service)) return;
+  const portsOf = (ports: readonly ServicePort[] = []) => JSON.stringify(ports.map(({ nodePort }) => nodePort));
+  if (portsOf(spec.ports) === portsOf(old.spec.ports)) for (const port of spec.ports ?? []) delete port.nodePort;
+}
+
 function keepNodePorts(ports: ServicePort[], old: readonly ServicePort[]): void {
   const taken = new Set(ports.map(({ nodePort }) => nodePort));
   for (const port of ports) {
@@ -46,7 +80,10 @@ function keepNodePorts(ports: ServicePort[], old: readonly ServicePort[]): void 
 }
 
 export const service = defineStrategy<Service>({
-  prepareForUpdate: keepAllocated,
+  prepareForUpdate(service, old) {
+    keepAllocated(service, old);
+    dropOfOldType(service, old);
+  },
   cells: columns<Service>({
     Name: name,
     Type: field('spec.type'),

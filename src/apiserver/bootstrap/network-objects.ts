@@ -9,6 +9,8 @@ export interface NetworkFacts {
   clusterDomain: string;
   /** The network of the nodes on the server's machine, inside of it. Absent: other machines do not join. */
   nodeCidr?: string;
+  /** Addresses of load balancers, which nodes in `nodeCidr` answer for. Absent: nobody does. */
+  loadBalancerCidr?: string;
   /** An address of the server's machine; its neighbours reach `nodeCidr` through it. */
   serverMachine?: string;
   /** `host:port` at which nodes find the cluster's registry, if there is one. */
@@ -28,13 +30,14 @@ export const networkObjects = ({
   dnsAddress,
   clusterDomain,
   nodeCidr = '',
+  loadBalancerCidr = '',
   serverMachine = '',
   registry = '',
 }: NetworkFacts): BootstrapObject[] => [
   bootstrapObject(configmaps, 'own', {
     metadata: { namespace, name: networkConfigName },
     // Named one by one: callers hand in more facts than these, and not all of them are text.
-    data: { podCidr, serviceCidr, dnsAddress, clusterDomain, nodeCidr, serverMachine, registry },
+    data: { podCidr, serviceCidr, dnsAddress, clusterDomain, nodeCidr, loadBalancerCidr, serverMachine, registry },
   }),
   bootstrapObject(roles, 'role', {
     metadata: { namespace, name: 'knarr:network' },

@@ -28,6 +28,8 @@ export interface NetworkLayout {
   table: string;
   serviceCIDR: string;
   podCIDR: string;
+  /** Addresses of load balancers: on the link between host and nodes, but of nobody there until a node says so. */
+  loadBalancerCIDR: string;
   /** `kubernetes.default.svc`, and the cluster DNS. */
   kubernetesAddress: string;
   dnsAddress: string;
@@ -74,6 +76,7 @@ export function layoutOf(cluster: VirtualCluster): NetworkLayout {
     table: `knarr-${name}`,
     serviceCIDR: `${services}.0.0/16`,
     podCIDR: `10.${244 - index}.0.0/16`,
+    loadBalancerCIDR: `172.29.${index}.0/24`,
     kubernetesAddress: `${services}.0.1`,
     dnsAddress: `${services}.0.10`,
     nodes: cluster.nodes.map((node) => nodeLayout(name, fabric, node)),

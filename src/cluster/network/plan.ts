@@ -81,6 +81,7 @@ function hostSteps(cluster: string, layout: NetworkLayout, observed: ObservedNet
     `addr replace ${layout.hostAddress}/24 dev ${hostLink}`,
     `link set ${hostLink} up`,
     ...(gateway ? routes : []),
+    `route replace ${layout.loadBalancerCIDR} dev ${hostLink} src ${layout.hostAddress}`,
   ];
   return { do: 'ip', lines };
 }
@@ -105,7 +106,12 @@ function nodeSteps(cluster: string, { layout, node, observed }: NodePlanning): S
     `route replace default via ${layout.hostAddress}`,
   ];
   // Host to pod goes through one node: it must not tell the host of a shorter way that the host has no route for.
-  const values = { 'net.ipv4.conf.all.send_redirects': '0', 'net.ipv4.conf.default.send_redirects': '0' };
+  const values = {
+    'net.ipv4.conf.all.send_redirects': '0',
+    'net.ipv4.conf.default.send_redirects': '0',
+    // Neighbours hear of an address of a load balancer that moves here.
+    'net.ipv4.conf.all.arp_notify': '1',
+  };
   return [
     { do: 'sysctl', namespace, values },
     { do: 'ip', namespace, lines },

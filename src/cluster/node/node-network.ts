@@ -15,7 +15,10 @@ import { execRoutes } from '../../overlay/routes.ts';
 import { tunnelId } from '../../overlay/tunnel-plan.ts';
 import { NetworkPolicies } from '../../policy/network-policies.ts';
 import type { PolicyPod } from '../../policy/policy-pod.ts';
+import { execAnnounce } from '../../proxy/announcer.ts';
+import { Balancing } from '../../proxy/balancing.ts';
 import { execRemoveFlows } from '../../proxy/flows.ts';
+import { HealthCheckServers } from '../../proxy/health-checks.ts';
 import { ServiceProxy } from '../../proxy/proxy.ts';
 
 interface NetworkDeps {
@@ -42,6 +45,8 @@ export interface NetworkFacts {
   dnsAddress: string;
   clusterDomain: string;
   nodeCidr: string;
+  /** Empty or absent: nobody answers for addresses of load balancers. */
+  loadBalancerCidr?: string;
   /** Empty: the server's machine is reached by nobody else. */
   serverMachine: string;
   /** `host:port` of the cluster's registry, if it has one. */
@@ -67,15 +72,18 @@ export interface NodeNetwork {
 export async function startNodeNetwork(deps: NetworkDeps, options: NetworkOptions): Promise<NodeNetwork> {
   const overlay = nodeOverlay(deps, options);
   const proxy = nodeProxy(deps, options);
+  const balancing = nodeBalancing(deps, options);
   const policies = nodePolicies(deps, options);
   const dns = await nodeDns(deps, options.facts);
   overlay.start();
   proxy.start();
+  balancing.start();
   policies.start();
   return {
     admit: (pod, addresses) => policies.admit(pod, addresses),
     async stop() {
       policies.stop();
+      balancing.stop();
       proxy.stop();
       overlay.stop();
       await dns.stop();
@@ -120,6 +128,16 @@ function nodeProxy({ informers, run, clock, log }: NetworkDeps, options: Network
         ownAddresses: [dnsAddress],
       },
     },
+  );
+}
+
+function nodeBalancing({ informers, run, clock, log: parent }: NetworkDeps, options: NetworkOptions): Balancing {
+  const log = parent.child({ component: 'balancing' });
+  const { loadBalancerCidr: pool = '', nodeCidr } = options.facts;
+  const announce = execAnnounce({ run }, { nodeAddress: options.address, pool });
+  return new Balancing(
+    { informers, healthChecks: new HealthCheckServers({ log }), announce, clock, log },
+    { name: options.name, pool, linkCIDR: nodeCidr },
   );
 }
 

@@ -108,7 +108,7 @@ export async function startServer(
   loops = startControlLoops(
     { clientFor, clock, rng, log, metrics: api.context.metrics.metrics },
     {
-      controllers: { rootCaPem: pki.ca.cert, podCidr: network.podCIDR, authority: pki.ca, signToken, serving },
+      controllers: { ...blocksOf(network), rootCaPem: pki.ca.cert, authority: pki.ca, signToken, serving },
       scheduler,
     },
     etcd && `${hostname()}_${uuid(rng)}`,
@@ -126,6 +126,12 @@ export async function startServer(
   };
 }
 
+/** What controllers give addresses from. */
+const blocksOf = ({ podCIDR, loadBalancerCIDR }: ClusterLayout['network']) => ({
+  podCidr: podCIDR,
+  loadBalancerCidr: loadBalancerCIDR,
+});
+
 const factsOf = (layout: ClusterLayout, caPem: string): ClusterFacts => ({
   caPem,
   // All servers say the same: that of the machine which has been there from the start.
@@ -140,6 +146,7 @@ const factsOf = (layout: ClusterLayout, caPem: string): ClusterFacts => ({
   dnsAddress: layout.network.dnsAddress,
   clusterDomain,
   nodeCidr: layout.network.fabricCIDR,
+  loadBalancerCidr: layout.network.loadBalancerCIDR,
   serverMachine: layout.joined?.machine ?? layout.advertise,
   registry: `${layout.registry.host}:${layout.registry.port}`,
 });

@@ -1,4 +1,4 @@
-import type { DiscoveryEndpointPort, Endpoint, Node, Pod, Service } from '../../api/generated/types.ts';
+import type { DiscoveryEndpointPort, Endpoint, EndpointHints, Node, Pod, Service } from '../../api/generated/types.ts';
 import { matchesLabels } from '../label-match.ts';
 import { isPodReady, isPodTerminal } from '../pod-state.ts';
 
@@ -54,6 +54,7 @@ function endpointOf(
   const { namespace, name, uid } = pod.metadata;
   const zone = node?.metadata.labels?.['topology.kubernetes.io/zone'];
   const { hostname, subdomain, nodeName } = pod.spec;
+  const hints = ready ? hintsOf(service, { zone, nodeName }) : undefined;
   return {
     addresses: [address],
     conditions: { ready, serving, terminating },
@@ -61,7 +62,25 @@ function endpointOf(
     targetRef: { kind: 'Pod', namespace, name, uid },
     ...(nodeName ? { nodeName } : {}),
     ...(zone ? { zone } : {}),
+    ...(hints ? { hints } : {}),
   };
+}
+
+/** Who should prefer the endpoint (KEP-4444, KEP-3015). Who goes by zones alone is told of them, too. */
+function hintsOf(
+  { spec }: Service,
+  { zone, nodeName }: { zone: string | undefined; nodeName: string | undefined },
+): EndpointHints | undefined {
+  const forZones = zone ? { forZones: [{ name: zone }] } : {};
+  switch (spec.trafficDistribution) {
+    case 'PreferClose':
+    case 'PreferSameZone':
+      return zone ? forZones : undefined;
+    case 'PreferSameNode':
+      return nodeName ? { ...forZones, forNodes: [{ name: nodeName }] } : undefined;
+    default:
+      return undefined;
+  }
 }
 
 /** A port that a pod does not have by name is left out for that pod. */

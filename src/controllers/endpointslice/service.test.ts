@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { endpointslices, endpoints, pods, services } from '../../api/generated/resources.ts';
+import { endpointslices, endpoints, nodes, pods, services } from '../../api/generated/resources.ts';
 import type { Pod } from '../../api/generated/types.ts';
 import { keyOf } from '../../api/resource.ts';
 import { podManifest, testCluster } from '../test-cluster.ts';
@@ -56,6 +56,36 @@ describe('endpointslice.service and endpoints.service', () => {
       },
     ]);
     expect(await cluster.writesOfRestart()).toEqual([]);
+    cluster.stop();
+  });
+
+  it('say whom ready endpoints are for, where the service prefers those that are near', async () => {
+    const cluster = setUp();
+    const zoned = { metadata: { name: 'node-1', labels: { 'topology.kubernetes.io/zone': 'x' } }, spec: {} };
+    await cluster.client.create(nodes, zoned);
+    await makeService(cluster, { trafficDistribution: 'PreferSameNode' });
+    for (const [name, isReady] of [
+      ['up', true],
+      ['down', false],
+    ] as const) {
+      const manifest = podManifest(name, { app: 'web' });
+      await cluster.client.create(pods, { ...manifest, spec: { ...manifest.spec, nodeName: 'node-1' } });
+      await cluster.setPodReady(await cluster.client.get(pods, { namespace: 'default', name }), isReady);
+    }
+    await cluster.settle();
+    const hints = async () => {
+      const [slice] = await slices(cluster);
+      return Object.fromEntries(slice?.endpoints?.map((e) => [e.targetRef?.name, e.hints]) ?? []);
+    };
+    expect(await hints()).toEqual({ up: { forZones: [{ name: 'x' }], forNodes: [{ name: 'node-1' }] } });
+    for (const trafficDistribution of ['PreferClose', 'PreferSameZone']) {
+      await cluster.client.patch(services, key, { type: 'merge', body: { spec: { trafficDistribution } } });
+      await cluster.settle();
+      expect(await hints()).toEqual({ up: { forZones: [{ name: 'x' }] } });
+    }
+    await cluster.client.patch(services, key, { type: 'merge', body: { spec: { trafficDistribution: null } } });
+    await cluster.settle();
+    expect(await hints()).toEqual({});
     cluster.stop();
   });
 

@@ -1,10 +1,12 @@
-import { backoffMs } from '../base/backoff.ts';
-import type { Clock } from '../base/clock.ts';
-import type { Logger } from '../base/log.ts';
+import { backoffMs } from './backoff.ts';
+import type { Clock } from './clock.ts';
+import type { Logger } from './log.ts';
 
-export interface TableKeeperDeps {
+export interface TurnWriterDeps {
   clock: Clock;
   log: Logger;
+  /** For the log. */
+  what: string;
   /** Writes what is wanted by now: all of it when `whole`, else what has changed since the last call. */
   write(whole: boolean): Promise<void>;
 }
@@ -17,11 +19,11 @@ interface Waiter {
 const retry = { baseMs: 200, maxMs: 30_000 };
 
 /**
- * Writes a table whenever it was touched: all that happens in a turn of the event loop together, one write after another. The
+ * Writes whenever it was touched: all that happens in a turn of the event loop together, one write after another. The
  * first write is whole, and so is the one after a failure, which comes with back-off.
  */
-export class TableKeeper {
-  readonly #deps: TableKeeperDeps;
+export class TurnWriter {
+  readonly #deps: TurnWriterDeps;
   #waiters: Waiter[] = [];
   #cancelNext: (() => void) | undefined;
   #failures = 0;
@@ -30,7 +32,7 @@ export class TableKeeper {
   #isTouched = false;
   #isStopped = false;
 
-  constructor(deps: TableKeeperDeps) {
+  constructor(deps: TurnWriterDeps) {
     this.#deps = deps;
   }
 
@@ -38,7 +40,7 @@ export class TableKeeper {
     this.#schedule(0);
   }
 
-  /** Touches, and resolves when everything known now is written. Rejects when the keeper stops before. */
+  /** Touches, and resolves when everything known now is written. Rejects when the writer stops before. */
   written(): Promise<void> {
     if (this.#isStopped) return Promise.reject(new Error('stopped'));
     return new Promise((resolve, reject) => {
@@ -47,7 +49,7 @@ export class TableKeeper {
     });
   }
 
-  /** The table stays as it is. */
+  /** What was written stays. */
   stop(): void {
     this.#isStopped = true;
     this.#cancelNext?.();
@@ -79,7 +81,7 @@ export class TableKeeper {
       this.#isWhole = true;
       this.#isTouched = true;
       delayMs = backoffMs(++this.#failures, retry);
-      this.#deps.log.warn({ error: String(error), failures: this.#failures }, 'writing the table failed');
+      this.#deps.log.warn({ error: String(error), failures: this.#failures }, `writing ${this.#deps.what} failed`);
       if (this.#isStopped) for (const waiter of waiters) waiter.reject(new Error('stopped'));
       else this.#waiters.unshift(...waiters);
     }

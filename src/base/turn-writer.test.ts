@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { silentLog } from '../base/log.ts';
-import { VirtualClock } from '../base/virtual-clock.ts';
-import { TableKeeper } from './table-keeper.ts';
+import { silentLog } from './log.ts';
+import { VirtualClock } from './virtual-clock.ts';
+import { TurnWriter } from './turn-writer.ts';
 
-describe('TableKeeper', () => {
+describe('TurnWriter', () => {
   let clock: VirtualClock;
   let writes: boolean[];
   let fails: number;
-  let keeper: TableKeeper;
+  let writer: TurnWriter;
   beforeEach(() => {
     clock = new VirtualClock();
     writes = [];
@@ -16,22 +16,22 @@ describe('TableKeeper', () => {
       writes.push(whole);
       if (fails-- > 0) throw new Error('planted');
     };
-    keeper = new TableKeeper({ clock, log: silentLog, write });
+    writer = new TurnWriter({ clock, log: silentLog, what: 'it', write });
   });
 
   it('joins what happens in a turn, and writes all of it only once', async () => {
-    keeper.touch();
-    keeper.touch();
+    writer.touch();
+    writer.touch();
     await clock.advance(1);
-    keeper.touch();
+    writer.touch();
     await clock.advance(1);
     expect(writes).toEqual([true, false]);
   });
 
   it('writes all of it again after a failure, later', async () => {
-    await Promise.all([keeper.written(), clock.advance(1)]);
+    await Promise.all([writer.written(), clock.advance(1)]);
     fails = 2;
-    const written = keeper.written();
+    const written = writer.written();
     await clock.advance(1);
     expect(writes).toEqual([true, false]);
     await Promise.all([written, clock.advance(5000)]);
@@ -39,11 +39,11 @@ describe('TableKeeper', () => {
   });
 
   it('tells who waits when it stops, and writes no more', async () => {
-    const written = keeper.written();
-    keeper.stop();
+    const written = writer.written();
+    writer.stop();
     await expect(written).rejects.toThrow('stopped');
-    await expect(keeper.written()).rejects.toThrow('stopped');
-    keeper.touch();
+    await expect(writer.written()).rejects.toThrow('stopped');
+    writer.touch();
     await clock.advance(1);
     expect(writes).toEqual([]);
   });
