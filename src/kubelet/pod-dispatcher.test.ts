@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ContainerConfig } from '../api/generated/cri.ts';
 import { pods } from '../api/generated/resources.ts';
-import type { Pod, PodSpec } from '../api/generated/types.ts';
+import type { Container, Pod, PodSpec } from '../api/generated/types.ts';
 import { silentLog } from '../base/log.ts';
 import { type Rng, seededRng } from '../base/rng.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
@@ -305,6 +305,96 @@ describe('a pod on a node', () => {
     expect((await world.get('web-n'))?.status.containerStatuses?.[0]).toMatchObject({ restartCount: 0, ready: true });
     world.dispatcher?.removeStatic(pod);
     await world.until(async () => (await world.get('web-n')) === undefined && (await world.containers()).length === 0);
+  });
+
+  describe('resources that change while a pod runs', () => {
+    const asks = (cpu: string, more: Partial<Container> = {}) =>
+      app('app', { resources: { requests: { cpu } }, ...more });
+    const begin = async (container: Container) => {
+      const world = await running({ containers: [container] });
+      const updates: number[] = [];
+      const { UpdateContainerResources } = world.cri.runtime;
+      world.cri.runtime.UpdateContainerResources = (request) => {
+        updates.push(request.linux?.cpuShares ?? 0);
+        return UpdateContainerResources(request);
+      };
+      await world.until(async () => (await world.get('p'))?.status.phase === 'Running');
+      const ask = (cpu: string, name = 'p') =>
+        world.client.patch(
+          pods,
+          { namespace: 'default', name },
+          {
+            ...{ type: 'merge', body: { spec: { containers: [{ ...container, resources: { requests: { cpu } } }] } } },
+          },
+        );
+      const status = async () => (await world.get('p'))?.status;
+      const has = async () => (await status())?.containerStatuses?.[0]?.resources?.requests?.['cpu'];
+      const condition = async (type: string) => (await status())?.conditions?.find((one) => one.type === type);
+      return { world, updates, ask, status, has, condition };
+    };
+
+    it('change in place', async () => {
+      const { world, updates, ask, status, has, condition } = await begin(asks('1'));
+      expect(await has()).toBe('1');
+      await ask('2');
+      await world.until(async () => (await has()) === '2');
+      expect(updates).toEqual([2048]);
+      expect((await status())?.containerStatuses?.[0]).toMatchObject({
+        restartCount: 0,
+        allocatedResources: { cpu: '2' },
+      });
+      await world.until(async () => (await condition('PodResizeInProgress')) === undefined);
+    });
+
+    it('change with a restart where the container wants it so', async () => {
+      const resizePolicy = [{ resourceName: 'cpu', restartPolicy: 'RestartContainer' as const }];
+      const { world, updates, ask, status, has } = await begin(asks('1', { resizePolicy }));
+      await ask('2');
+      await world.until(
+        async () => (await has()) === '2' && (await status())?.containerStatuses?.[0]?.restartCount === 1,
+      );
+      expect(updates).toEqual([]);
+      await world.until(async () => (await status())?.containerStatuses?.[0]?.ready === true);
+    });
+
+    it('wait until there is room, through the death of the agent', async () => {
+      const { world, ask, has, condition } = await begin(asks('1'));
+      await world.create('other', { containers: [asks('60')] });
+      await world.until(async () => (await world.get('other'))?.status.phase === 'Running');
+      await ask('32');
+      await world.until(async () => (await condition('PodResizePending'))?.reason === 'Deferred');
+      expect((await condition('PodResizePending'))?.message).toContain(
+        "Node didn't have enough resource: cpu, requested: 32000",
+      );
+      world.kill();
+      world.start();
+      await world.clock.advance(5000);
+      expect([await has(), (await condition('PodResizePending'))?.reason]).toEqual(['1', 'Deferred']);
+      await world.client.delete(pods, { namespace: 'default', name: 'other' });
+      await world.until(async () => (await has()) === '32');
+      await world.until(async () => (await condition('PodResizePending')) === undefined);
+    });
+
+    it('stay as they are when the node never has as much', async () => {
+      const { world, updates, ask, has, condition } = await begin(asks('1'));
+      await ask('100');
+      await world.until(async () => (await condition('PodResizePending'))?.reason === 'Infeasible');
+      expect([await has(), updates]).toEqual(['1', []]);
+      await ask('1');
+      await world.until(async () => (await condition('PodResizePending')) === undefined);
+    });
+
+    it('are tried again when the runtime refuses', async () => {
+      const { world, ask, has, condition } = await begin(asks('1'));
+      const { UpdateContainerResources } = world.cri.runtime;
+      world.cri.runtime.UpdateContainerResources = async () => {
+        throw new Error('device or resource busy');
+      };
+      await ask('2');
+      await world.until(async () => (await condition('PodResizeInProgress'))?.reason === 'Error');
+      world.cri.runtime.UpdateContainerResources = UpdateContainerResources;
+      await world.until(async () => (await has()) === '2');
+    });
   });
 
   it('ends a pod that the node has to do without, and says so', async () => {

@@ -10,6 +10,7 @@ import type { Pressure } from './eviction/thresholds.ts';
 import type { VolumesHook } from './hooks/volumes.ts';
 import type { PodOperations } from './pod-operations.ts';
 import { PodRunner } from './pod-runner.ts';
+import { askedFor, resizeProblem, sameAllocated, withAllocated } from './resize/allocation.ts';
 import { type FoundPod, RuntimeView } from './runtime-view.ts';
 import { isMirror } from './static-pods/annotations.ts';
 import type { MirrorPods } from './static-pods/mirror-pods.ts';
@@ -90,6 +91,7 @@ export class PodDispatcher {
     this.#seen.clear();
     await this.#adoptOrphans();
     this.#isComplete = true;
+    for (const runner of this.#runners.values()) this.#considerResize(runner);
   }
 
   async stop(): Promise<void> {
@@ -211,12 +213,35 @@ export class PodDispatcher {
         : undefined;
     if (rejection) runner.feed({ type: 'rejected', ...rejection });
     runner.feed({ type: 'runtime', runtime });
+    this.#considerResize(runner);
+  }
+
+  /** What the pod asks for now may be more or less than it was promised: decided here, where all pods are known. */
+  #considerResize(runner: PodRunner): void {
+    const { state } = runner;
+    const { pod } = state;
+    if (state.stage !== 'syncing' || !this.#isComplete) return;
+    const resources = askedFor(pod);
+    if (sameAllocated(state.allocated, resources)) {
+      if (state.pendingResize) runner.feed({ type: 'allocated', resources });
+      return;
+    }
+    const problem = resizeProblem(pod, this.#options.node(), this.#activePods(pod.metadata.uid ?? ''));
+    if (!problem) {
+      runner.feed({ type: 'allocated', resources });
+      this.#reconsiderResizes();
+    } else if (problem.message !== state.pendingResize?.message) runner.feed({ type: 'resizePending', ...problem });
+  }
+
+  /** There may be room now for what was put off. */
+  #reconsiderResizes(): void {
+    for (const runner of this.#runners.values()) if (runner.state.pendingResize) this.#considerResize(runner);
   }
 
   #activePods(exceptUid: string): Pod[] {
     return Array.from(this.#runners.values(), ({ state }) => state)
       .filter(({ stage, pod }) => (stage === 'syncing' || stage === 'terminating') && pod.metadata.uid !== exceptUid)
-      .map(({ pod }) => pod);
+      .map(({ pod, allocated }) => withAllocated(pod, allocated));
   }
 
   #updated(pod: Pod): void {
@@ -229,6 +254,7 @@ export class PodDispatcher {
       JSON.stringify([metadata.labels, metadata.annotations]) !==
       JSON.stringify([pod.metadata.labels, pod.metadata.annotations]);
     runner.feed({ type: 'pod', pod });
+    this.#considerResize(runner);
     if (isRelabelled && runner.state.prepared === 'yes' && runner.state.stage === 'syncing') this.#refreshVolumes(pod);
   }
 
@@ -269,6 +295,7 @@ export class PodDispatcher {
     this.#runners.delete(uid);
     this.#signatures.delete(uid);
     this.#deps.finished?.(uid);
+    this.#reconsiderResizes();
     for (const [id, owner] of this.#owners) {
       if (owner !== uid) continue;
       this.#owners.delete(id);

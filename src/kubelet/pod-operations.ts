@@ -8,6 +8,7 @@ import { containerConfig } from './config/container-config.ts';
 import { type ClusterDns, dnsConfigOf } from './config/dns-config.ts';
 import type { ReferencedObjects } from './config/env.ts';
 import { containerEnv } from './config/env.ts';
+import { containerResources } from './config/resources.ts';
 import { sandboxConfig } from './config/sandbox-config.ts';
 import type { ContainerExtras, PodHook } from './hooks/hook.ts';
 import type { EnsuredImage, Images } from './images.ts';
@@ -95,6 +96,22 @@ export class PodOperations {
     const image = await abortable(signal, this.#deps.images.ensure({ pod, container, sandboxConfig: podConfig, say }));
     await abortable(signal, this.#deps.admit?.(pod, sandbox.ips) ?? Promise.resolve());
     return this.#deps.limiter.run(() => this.#createAndStart(pod, { ...input, image, podConfig }));
+  }
+
+  /** The pod's own control group and its containers, from what they have to what they are to have. */
+  async resize(before: Pod, after: Pod, containers: readonly { name: string; id: string }[]): Promise<void> {
+    const { hooks, cri } = this.#deps;
+    const { memoryCapacityBytes } = this.#options;
+    const update = async () => {
+      for (const { name, id: containerId } of containers) {
+        const container = containerOf(after, name);
+        if (!container) continue;
+        const linux = containerResources(after, container, memoryCapacityBytes);
+        await cri.runtime.UpdateContainerResources({ containerId, linux });
+      }
+    };
+    const around = hooks.reduce((inner, { resize }) => (resize ? () => resize(before, after, inner) : inner), update);
+    await around();
   }
 
   async postStart(pod: Pod, name: string, target: { id: string; podIp: string }): Promise<void> {

@@ -6,6 +6,7 @@ import type { Cri } from '../cri/cri.ts';
 import { ConfigError } from './config/config-error.ts';
 import { ImageError } from './images.ts';
 import { CreateError, type PodOperations, StartError } from './pod-operations.ts';
+import { withAllocated } from './resize/allocation.ts';
 import { initialPodState, step } from './pod-worker.ts';
 import { type AttemptCount, Prober } from './probes/prober.ts';
 import type { StatusSink } from './status-writer.ts';
@@ -135,7 +136,7 @@ export class PodRunner {
       case 'prepare':
         return this.#do(
           async () => {
-            await operations.prepare(pod);
+            await operations.prepare(this.#promised());
             return { type: 'prepared' };
           },
           (message) => ({ type: 'prepareFailed', message }),
@@ -150,6 +151,8 @@ export class PodRunner {
         return this.#postStart(effect.container, effect.id);
       case 'stopContainer':
         return this.#stopContainer(effect);
+      case 'resize':
+        return this.#resize(effect);
       case 'stopSandbox':
         return this.#do(
           async () => {
@@ -216,9 +219,27 @@ export class PodRunner {
       );
   }
 
+  /** The pod with what the node has promised it, which may be less than it asks for. */
+  #promised(): Pod {
+    return withAllocated(this.#state.pod, this.#state.applied);
+  }
+
+  #resize({ containers, from, to }: Extract<PodEffect, { type: 'resize' }>): void {
+    const { operations } = this.#deps;
+    const { pod } = this.#state;
+    const done = { type: 'resized' as const, containers, resources: to };
+    this.#do(
+      async () => {
+        await operations.resize(withAllocated(pod, from), withAllocated(pod, to), containers);
+        return done;
+      },
+      (error) => ({ ...done, error }),
+    );
+  }
+
   #runSandbox(attempt: number): void {
     const { operations, owns } = this.#deps;
-    const { pod } = this.#state;
+    const pod = this.#promised();
     this.#do(
       async () => {
         const sandbox = await operations.runSandbox(pod, attempt);
@@ -231,7 +252,8 @@ export class PodRunner {
 
   #startContainer(name: string, attempt: number): void {
     const { operations, clock, owns } = this.#deps;
-    const { pod, sandbox, containers } = this.#state;
+    const { sandbox, containers } = this.#state;
+    const pod = this.#promised();
     if (!sandbox)
       return this.feed({ type: 'startFailed', container: name, reason: 'CreatePodSandboxError', message: '' });
     const abort = new AbortController();

@@ -1,4 +1,5 @@
 import type { Pod } from '../api/generated/types.ts';
+import { firstAllocated } from './resize/allocation.ts';
 import { absorb } from './worker/absorb.ts';
 import { Draft } from './worker/draft.ts';
 import { containersOf, isTerminalPhase } from './worker/pod-spec.ts';
@@ -19,8 +20,10 @@ export function initialPodState(pod: Pod, nowMs: number): PodState {
   const containers = Object.fromEntries(
     containersOf(pod).map(({ container, role }) => [container.name, workFor(container.name, role)]),
   );
+  const allocated = firstAllocated(pod);
   return {
     pod,
+    ...{ allocated, applied: allocated, isResizing: false, resizeRetryAtMs: 0 },
     stage: 'syncing',
     isGoneFromApi: false,
     startTimeMs: pod.status?.startTime ? Date.parse(pod.status.startTime) : nowMs,

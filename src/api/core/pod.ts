@@ -2,6 +2,7 @@ import type { LabelSelector, Pod } from '../generated/types.ts';
 import { defineStrategy } from '../strategy.ts';
 import { podCells } from './pod-cells.ts';
 import { podWarnings } from './pod-warnings.ts';
+import { keepAllButResources, validateResize } from './pod-resize.ts';
 import { qosClassOf } from './qos.ts';
 
 /** Adds one requirement per label key that the pod has: `matchLabelKeys` become part of the selector itself. */
@@ -58,6 +59,8 @@ export const pod = defineStrategy<Pod>({
     pod.status.qosClass ||= old.status.qosClass;
     pod.status.observedGeneration ||= old.status.observedGeneration;
   },
+  prepareForResize: keepAllButResources,
+  validateResize,
   warnings: (pod) => podWarnings(pod),
   cells: podCells,
   rowConditions({ status }) {

@@ -33,6 +33,8 @@ export interface PodHook {
   mounts?(input: ContainerInput): Promise<Mount[]>;
   /** Before each creation of a container, before its environment is made. */
   extras?(input: Pick<ContainerInput, 'pod' | 'container'>): Promise<ContainerExtras[]>;
+  /** Around the change of what containers may use; `change` changes the containers themselves. */
+  resize?(before: Pod, after: Pod, change: () => Promise<void>): Promise<void>;
   /** When nothing of the pod runs any more, in reverse order; may come without `prepare` (a pod of an earlier agent). */
   teardown?(pod: Pod): Promise<void>;
   /** When the pod is deleted; after `teardown`. */

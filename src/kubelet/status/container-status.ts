@@ -1,4 +1,4 @@
-import type { ContainerState, ContainerStatus } from '../../api/generated/types.ts';
+import type { ContainerState, ContainerStatus, ResourceRequirements } from '../../api/generated/types.ts';
 import type { AnyContainer } from '../worker/pod-spec.ts';
 import type { ContainerWork, RuntimeContainer } from '../worker/state.ts';
 import { timeText } from './time-text.ts';
@@ -15,6 +15,8 @@ export interface ContainerStatusInput {
   defaultReason: 'ContainerCreating' | 'PodInitializing';
   /** Whether it will ever run again: an ended one that will is shown as waiting. */
   willRestart: boolean;
+  /** What the node has promised the container. */
+  allocated?: ResourceRequirements | undefined;
 }
 
 /** One entry of containerStatuses, in Kubernetes' words. */
@@ -35,7 +37,17 @@ export function containerStatus(input: ContainerStatusInput): ContainerStatus {
     imageID: current?.imageId ?? '',
     // One that was made but not started may still be called off.
     ...(current && current.state !== 'created' ? { containerID: containerIdText(current.id) } : {}),
+    ...(current ? resourcesOf(input) : {}),
     started: work.role === 'ephemeral' ? undefined : isStarted,
+  };
+}
+
+/** Containers that ask for nothing have nothing to tell. */
+function resourcesOf({ work: { resources }, allocated }: ContainerStatusInput): Partial<ContainerStatus> {
+  const isSome = (amounts: object | undefined) => amounts !== undefined && Object.keys(amounts).length > 0;
+  return {
+    ...(isSome(allocated?.requests) ? { allocatedResources: allocated?.requests } : {}),
+    ...(isSome(resources?.requests) || isSome(resources?.limits) ? { resources } : {}),
   };
 }
 

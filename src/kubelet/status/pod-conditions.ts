@@ -1,4 +1,5 @@
 import type { ContainerStatus, PodCondition, PodPhase } from '../../api/generated/types.ts';
+import { sameAllocated } from '../resize/allocation.ts';
 import type { PodState } from '../worker/state.ts';
 import { timeText } from './time-text.ts';
 
@@ -26,9 +27,23 @@ export function podConditions(facts: Facts): PodCondition[] {
     ContainersReady: containersReady,
   };
   const own = ownConditions.map((type) => condition(type, verdicts[type], facts));
-  const disrupted = disruption(facts);
-  const mine = new Set([...own, ...disrupted].map(({ type }) => type));
-  return [...own, ...disrupted, ...old.filter(({ type }) => !mine.has(type))];
+  const passing = [...disruption(facts), ...resizing(facts)];
+  const mine = new Set([...[...own, ...passing].map(({ type }) => type), ...resizeConditions]);
+  return [...own, ...passing, ...old.filter(({ type }) => !mine.has(type))];
+}
+
+/** The kubelet's too, but only there while it is so. */
+export const resizeConditions: readonly string[] = ['PodResizePending', 'PodResizeInProgress'];
+
+function resizing(facts: Facts): PodCondition[] {
+  const { pendingResize, resizeError: message, applied, allocated, isResizing, stage } = facts.state;
+  if (stage !== 'syncing') return [];
+  const isUnderWay = isResizing || !sameAllocated(applied, allocated);
+  const error = message === undefined ? {} : { reason: 'Error', message };
+  return [
+    ...(pendingResize ? [condition('PodResizePending', { status: 'True', ...pendingResize }, facts)] : []),
+    ...(isUnderWay ? [condition('PodResizeInProgress', { status: 'True', ...error }, facts)] : []),
+  ];
 }
 
 /** The reason of the condition DisruptionTarget when it is the node that ends the pod. */

@@ -32,7 +32,8 @@ function stateOf(restartPolicy: Pod['spec']['restartPolicy'], works: Partial<Con
   );
   const spec = { restartPolicy, containers: Object.keys(containers).map((name) => ({ name })) };
   const pod: Pod = { metadata: { name: 'p' }, spec, status: {} };
-  return { pod, containers, stage: 'syncing', isInitialized: true, startTimeMs: 0, status: {} } as unknown as PodState;
+  const known = { pod, containers, stage: 'syncing', isInitialized: true, startTimeMs: 0, status: {} };
+  return { ...known, allocated: {}, applied: {} } as unknown as PodState;
 }
 
 describe('the phase', () => {

@@ -75,6 +75,7 @@ function statuses(state: PodState, roles: ContainerRole[]): ContainerStatus[] {
       const { current } = work;
       const willRestart = state.stage === 'syncing' && current?.state === 'exited' && shouldRestart(pod, role, current);
       const defaultReason = hasInit ? 'PodInitializing' : 'ContainerCreating';
-      return [containerStatus({ container, work, defaultReason, willRestart })];
+      const allocated = state.allocated[container.name];
+      return [containerStatus({ container, work, defaultReason, willRestart, allocated })];
     });
 }

@@ -58,6 +58,7 @@ function absorbRecords(draft: Draft, work: ContainerWork, found: RuntimeContaine
   if (isKnown && work.current?.state === 'exited')
     work.current = { ...newest, ...endOf(work.current), ...lateOom(work.current, newest) };
   else work.current = newest;
+  work.resources ??= draft.state.applied[work.name];
   if (!isKnown) {
     recallEnd(draft, work);
     work.postStart = newest.state === 'running' ? 'done' : 'none';

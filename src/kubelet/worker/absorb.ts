@@ -1,6 +1,7 @@
 import { absorbRuntime } from './absorb-runtime.ts';
 import type { Draft } from './draft.ts';
 import { absorbProbe } from './absorb-probe.ts';
+import { absorbAllocation, absorbResized } from './plan-resize.ts';
 import { containersOf } from './pod-spec.ts';
 import { workFor } from './records.ts';
 import type { PodInput, RuntimeContainer } from './state.ts';
@@ -23,6 +24,11 @@ export function absorb(draft: Draft, input: PodInput): void {
       return absorbRejection(draft, input.reason, input.message);
     case 'evicted':
       return absorbEviction(draft, input);
+    case 'allocated':
+    case 'resizePending':
+      return absorbAllocation(draft, input);
+    case 'resized':
+      return absorbResized(draft, input);
     case 'collectGarbage':
       return collectGarbage(draft);
     case 'runtime':
@@ -176,6 +182,7 @@ function absorbCreated(draft: Draft, container: RuntimeContainer): void {
   }
   work.previous = work.current;
   work.current = container;
+  work.resources = draft.state.applied[work.name];
   work.restarts = Math.max(work.restarts, container.attempt);
   work.postStart = 'none';
   work.startupPassed = false;

@@ -1,3 +1,4 @@
+import { planResize } from './plan-resize.ts';
 import { delayText, raised, restartAtMs } from './back-off.ts';
 import type { Draft } from './draft.ts';
 import { containerOf, podText, specHash } from './pod-spec.ts';
@@ -21,6 +22,7 @@ export function planStart(draft: Draft): void {
     planPostStart(draft, work);
     planReplacement(draft, work);
   }
+  if (planResize(draft)) return;
   // One start at a time, as Kubernetes does: a postStart hook holds back the next container.
   if (draft.works().some((work) => work.isStarting || work.postStart === 'running')) return;
   const next = nextToStart(draft);

@@ -25,7 +25,7 @@ function planTermination(draft: Draft): void {
   for (const work of toStopNow(works)) stop(draft, work);
   if (works.some((work) => work.isStarting || isAlive(work) || work.stopping)) return;
   // A preparation or a sandbox under way is waited for: what it makes must not be left behind.
-  if (state.sandboxBusy || state.prepared === 'busy') return;
+  if (state.sandboxBusy || state.prepared === 'busy' || state.isResizing) return;
   if (state.sandbox) {
     if (!draft.isDue(state.retryAtMs)) return;
     state.sandboxBusy = true;

@@ -1,4 +1,5 @@
-import type { Pod, PodStatus } from '../../api/generated/types.ts';
+import type { Pod, PodStatus, ResourceRequirements } from '../../api/generated/types.ts';
+import type { Allocated, PendingResize } from '../resize/allocation.ts';
 
 /** A container as the runtime knows it; times are epoch milliseconds, 0 when they have not come yet. */
 export interface RuntimeContainer {
@@ -58,6 +59,8 @@ export interface ContainerWork {
   backOff?: { delayMs: number; updatedAtMs: number };
   startupPassed: boolean;
   readinessPassed: boolean;
+  /** What the current container runs with. */
+  resources?: ResourceRequirements;
 }
 
 /** syncing: bring it up and keep it up. terminating: stop everything. terminated: nothing runs. finished: nothing is left. */
@@ -103,6 +106,14 @@ export interface PodState {
   failures: number;
   status: PodStatus;
   timerAtMs: number;
+  /** What the node has promised the containers, and what the pod's control group was made for. */
+  allocated: Allocated;
+  applied: Allocated;
+  /** Why the pod does not get what it asks for now. */
+  pendingResize?: PendingResize;
+  isResizing: boolean;
+  resizeError?: string;
+  resizeRetryAtMs: number;
 }
 
 export type ProbeKind = 'startup' | 'liveness' | 'readiness';
@@ -114,6 +125,9 @@ export type PodInput =
   | { type: 'rejected'; reason: string; message: string }
   | { type: 'evicted'; reason: string; message: string; graceSeconds: number }
   | { type: 'collectGarbage' }
+  | { type: 'allocated'; resources: Allocated }
+  | ({ type: 'resizePending' } & PendingResize)
+  | { type: 'resized'; containers: { name: string; id: string }[]; resources: Allocated; error?: string }
   | { type: 'runtime'; runtime: RuntimePod }
   | { type: 'prepared' }
   | { type: 'prepareFailed'; message: string }
@@ -142,6 +156,7 @@ export type PodEffect =
   | { type: 'cancelStart'; container: string }
   | { type: 'postStart'; container: string; id: string }
   | { type: 'stopContainer'; container: string; id: string; graceSeconds: number; runPreStop: boolean }
+  | { type: 'resize'; containers: { name: string; id: string }[]; from: Allocated; to: Allocated }
   | { type: 'stopSandbox'; id: string }
   | { type: 'removeSandbox'; id: string }
   | { type: 'teardown' }
