@@ -2,8 +2,9 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { type Rng, streamOf } from '../base/rng.ts';
 import { lastUsedKey } from '../api/core/legacy-token.ts';
-import { secrets } from '../api/generated/resources.ts';
-import type { KubeObject, ObjectKey } from '../api/resource.ts';
+import { pods, secrets } from '../api/generated/resources.ts';
+import type { Pod } from '../api/generated/types.ts';
+import { groupResource, type KubeObject, type ObjectKey } from '../api/resource.ts';
 import { type ServingOptions, servedVersions } from '../api/served-versions.ts';
 import type { Transport } from '../client/transport.ts';
 import { createClient } from '../client/typed-client.ts';
@@ -12,6 +13,7 @@ import type { Journal } from '../store/journal.ts';
 import { openStore } from '../store/open-store.ts';
 import type { SharedJournal } from '../store/shared-journal.ts';
 import type { Store } from '../store/store.ts';
+import type { Version } from '../store/version.ts';
 import { Admission } from './admission/admission.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { ApiServices } from './aggregation/api-services.ts';
@@ -270,9 +272,20 @@ async function deleteAll(context: ApiContext, resource: string): Promise<void> {
   });
 }
 
+const podsResource = groupResource(pods);
+
 /** The authorizer decides from what is durable: it follows the store like any watcher. */
 function observingAuthorizer(store: Store, objects: ObjectCodec): Authorizer {
-  const authorizer = new Authorizer();
+  const podOf = (key: string) => {
+    const version = store.get(podsResource, key);
+    return version && objects.read<Pod>(version);
+  };
+  const authorizer = new Authorizer(podOf);
+  const seen = ({ key, fields }: Version) => ({ key, node: fields?.['spec.nodeName'] ?? '' });
+  for (const version of store.all(podsResource)) authorizer.observePod('ADDED', seen(version));
+  store.watch({ resource: podsResource }, store.revision, (events) => {
+    for (const { type, version } of events) authorizer.observePod(type, seen(version));
+  });
   for (const resource of observedResources) {
     for (const version of store.all(resource)) authorizer.observe(resource, 'ADDED', objects.read<KubeObject>(version));
     store.watch({ resource }, store.revision, (events) => {

@@ -40,7 +40,7 @@ let admission: Admission;
 
 beforeEach(() => {
   read = new FakeObjectReader();
-  authorizer = new Authorizer();
+  authorizer = new Authorizer(() => undefined);
   admission = new Admission({ read, authorizer, clock: new VirtualClock(), rng: seededRng(1) });
   read.put(namespaces, { metadata: { name: 'err' }, status: { phase: 'Active' } });
   read.put(serviceaccounts, { metadata: { namespace: 'err', name: 'default' }, imagePullSecrets: [{ name: 'pull' }] });

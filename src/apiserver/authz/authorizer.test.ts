@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bootstrapPolicy } from '../../api/generated/rbac.ts';
+import type { Pod } from '../../api/generated/types.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { impersonate } from '../authn/impersonation.ts';
 import type { UserInfo } from '../authn/user-info.ts';
@@ -14,12 +15,36 @@ const jane: UserInfo = { name: 'jane', groups: ['system:authenticated'] };
 const object = (value: unknown) => value as KubeObject;
 
 function authorizer(...objects: [string, unknown][]): Authorizer {
-  const result = new Authorizer();
+  const result = new Authorizer(() => undefined);
   for (const [resource, value] of objects) {
     const full = resource.includes('role') ? `${resource}.${group}` : resource;
     result.observe(full, 'ADDED', object(value));
   }
   return result;
+}
+
+/** An authorizer, and pods that come and change. */
+function withPods(...objects: [string, unknown][]) {
+  const pods = new Map<string, Pod>();
+  const looked: string[] = [];
+  const a = new Authorizer((key) => {
+    looked.push(key);
+    return pods.get(key);
+  });
+  for (const [resource, value] of objects) a.observe(resource, 'ADDED', object(value));
+  const keyed = (pod: Pod) => ({
+    key: `${pod.metadata.namespace}/${pod.metadata.name}`,
+    node: pod.spec.nodeName ?? '',
+  });
+  const put = (pod: Pod) => {
+    pods.set(keyed(pod).key, pod);
+    a.observePod('MODIFIED', keyed(pod));
+  };
+  const remove = (pod: Pod) => {
+    pods.delete(keyed(pod).key);
+    a.observePod('DELETED', { key: keyed(pod).key, node: '' });
+  };
+  return { a, looked, put, remove };
 }
 
 const role = (namespace: string, name: string, rules: object[]): [string, object] => [
@@ -176,31 +201,30 @@ describe('escalation', () => {
 
 describe('nodes', () => {
   const n1: UserInfo = { name: 'system:node:n1', groups: ['system:nodes', 'system:authenticated'] };
-  const pod = (name: string, nodeName: string) => ({
-    metadata: { namespace: 'apps', name, uid: name },
-    spec: {
-      nodeName,
-      serviceAccountName: 'web',
-      containers: [{ name: 'c', envFrom: [{ secretRef: { name: 'env' } }] }],
-      volumes: [
-        { name: 'v', projected: { sources: [{ configMap: { name: 'kube-root-ca.crt' } }] } },
-        { name: 'd', persistentVolumeClaim: { claimName: 'data' } },
-      ],
-    },
-  });
-  const a = authorizer(
-    ['pods', pod('p1', 'n1')],
-    [
-      'persistentvolumes',
-      {
-        metadata: { name: 'pv' },
-        spec: {
-          claimRef: { namespace: 'apps', name: 'data' },
-          csi: { nodeStageSecretRef: { name: 'stage', namespace: 'kube-system' } },
-        },
+  const pod = (name: string, nodeName: string) =>
+    ({
+      metadata: { namespace: 'apps', name, uid: name },
+      spec: {
+        nodeName,
+        serviceAccountName: 'web',
+        containers: [{ name: 'c', envFrom: [{ secretRef: { name: 'env' } }] }],
+        volumes: [
+          { name: 'v', projected: { sources: [{ configMap: { name: 'kube-root-ca.crt' } }] } },
+          { name: 'd', persistentVolumeClaim: { claimName: 'data' } },
+        ],
       },
-    ],
-  );
+    }) as unknown as Pod;
+  const { a, put } = withPods([
+    'persistentvolumes',
+    {
+      metadata: { name: 'pv' },
+      spec: {
+        claimRef: { namespace: 'apps', name: 'data' },
+        csi: { nodeStageSecretRef: { name: 'stage', namespace: 'kube-system' } },
+      },
+    },
+  ]);
+  put(pod('p1', 'n1'));
   const can = (attributes: object) => a.authorize(n1, { verb: 'get', group: '', ...attributes } as Attributes);
 
   it('read only what their pods name', () => {
@@ -237,13 +261,39 @@ describe('nodes', () => {
     expect(can({ resource: 'services', verb: 'create', namespace: 'apps' }).allowed).toBe(false);
   });
 
-  it('lose what the last pod named when it goes', () => {
-    const b = authorizer(['pods', pod('p1', 'n1')], ['pods', pod('p2', 'n1')]);
-    const secret = get('secrets', { namespace: 'apps', name: 'env' });
-    b.observe('pods', 'DELETED', object(pod('p1', 'n1')));
+  const secret = get('secrets', { namespace: 'apps', name: 'env' });
+
+  it('lose what the last pod named when it goes, or is bound elsewhere', () => {
+    const { a: b, put: has, remove } = withPods();
+    has(pod('p1', 'n1'));
+    has(pod('p2', 'n1'));
+    remove(pod('p1', 'n1'));
     expect(b.authorize(n1, secret).allowed).toBe(true);
-    b.observe('pods', 'DELETED', object(pod('p2', 'n1')));
+    remove(pod('p2', 'n1'));
     expect(b.authorize(n1, secret).allowed).toBe(false);
+    has(pod('p2', 'n1'));
+    expect(b.authorize(n1, secret).allowed).toBe(true);
+    has(pod('p2', 'n2'));
+    expect(b.authorize(n1, secret).allowed).toBe(false);
+    expect(b.authorize(n1, get('pods', { namespace: 'apps', name: 'p2' })).allowed).toBe(false);
+  });
+
+  it('see what a pod names since it changed', () => {
+    const { a: b, put: has } = withPods();
+    const bare = pod('p1', 'n1');
+    has({ ...bare, spec: { ...bare.spec, containers: [] } });
+    expect(b.authorize(n1, secret).allowed).toBe(false);
+    has(bare);
+    expect(b.authorize(n1, secret).allowed).toBe(true);
+  });
+
+  it('have no pods looked at but their own, and each once', () => {
+    const { a: b, looked, put: has } = withPods();
+    has(pod('p1', 'n1'));
+    has(pod('p2', 'n2'));
+    expect(looked).toEqual([]);
+    for (let i = 0; i < 3; i++) b.authorize(n1, secret);
+    expect(looked).toEqual(['apps/p1']);
   });
 });
 

@@ -1,12 +1,12 @@
-import type { PolicyRule } from '../../api/generated/types.ts';
+import type { Pod, PolicyRule } from '../../api/generated/types.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { mastersGroup, type UserInfo } from '../authn/user-info.ts';
 import type { Attributes, Decision } from './attributes.ts';
 import { NodeAuthorizer } from './node-authorizer.ts';
-import { graphResources, NodeGraph } from './node-graph.ts';
+import { graphResources, NodeGraph, type SeenPod } from './node-graph.ts';
 import { listText, RbacIndex, rbacResources } from './rbac.ts';
 
-/** The resources whose events `observe` wants, as `resource.group`. */
+/** The resources whose events `observe` wants, as `resource.group`; those of pods go to `observePod`. */
 export const observedResources: readonly string[] = [...rbacResources, ...graphResources];
 
 /**
@@ -15,8 +15,14 @@ export const observedResources: readonly string[] = [...rbacResources, ...graphR
  */
 export class Authorizer {
   readonly #rbac = new RbacIndex();
-  readonly #graph = new NodeGraph();
-  readonly #node = new NodeAuthorizer(this.#graph);
+  readonly #graph: NodeGraph;
+  readonly #node: NodeAuthorizer;
+
+  /** `podOf` gives a pod by `namespace/name`, as it was last observed. */
+  constructor(podOf: (key: string) => Pod | undefined) {
+    this.#graph = new NodeGraph(podOf);
+    this.#node = new NodeAuthorizer(this.#graph);
+  }
 
   /** Takes in a change of one of `observedResources`; `object` is the deleted one for DELETED. */
   observe(resource: string, type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject): void {
@@ -27,6 +33,11 @@ export class Authorizer {
         : undefined;
     if (type === 'DELETED') index?.remove(resource, object);
     else index?.set(resource, object);
+  }
+
+  observePod(type: 'ADDED' | 'MODIFIED' | 'DELETED', pod: SeenPod): void {
+    if (type === 'DELETED') this.#graph.removePod(pod.key);
+    else this.#graph.setPod(pod);
   }
 
   authorize(user: UserInfo, attributes: Attributes): Decision {

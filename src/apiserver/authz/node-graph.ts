@@ -4,85 +4,104 @@ import type { KubeObject } from '../../api/resource.ts';
 /** Resources whose objects a node may only see when one of its pods refers to them. */
 export type GraphResource = 'secrets' | 'configmaps' | 'persistentvolumeclaims' | 'serviceaccounts' | 'resourceclaims';
 
-export const graphResources = ['pods', 'persistentvolumes', 'volumeattachments.storage.k8s.io'];
+/** The resources whose objects are taken in whole; pods come as `SeenPod`. */
+export const graphResources = ['persistentvolumes', 'volumeattachments.storage.k8s.io'];
 
-interface PodEdges {
+/** What a pod's header says of it. */
+export interface SeenPod {
+  /** `namespace/name`. */
+  key: string;
+  /** Empty while it is bound to none. */
   node: string;
-  references: string[];
 }
 
 /**
- * Which node may see which object: an edge from every object that a pod names to the node it is bound to. Kept by events;
- * a question costs one or two map lookups.
+ * Which node may see which object: an edge from every object that a pod names to the node it is bound to. What a pod names is
+ * looked up when a question comes to it for the first time: no pod is decoded because a server starts, nor for a node that
+ * never asks.
  */
 export class NodeGraph {
-  readonly #pods = new Map<string, PodEdges>();
-  /** Reference → node → how many of its pods name it. */
-  readonly #nodes = new Map<string, Map<string, number>>();
+  readonly #podOf: (key: string) => Pod | undefined;
+  readonly #nodeOf = new Map<string, string>();
+  /** Node → its pods → what they name; undefined: nobody has asked since the pod changed. */
+  readonly #pods = new Map<string, Map<string, readonly string[] | undefined>>();
   /** Volume → the claim bound to it, and the Secrets its driver names. */
   readonly #volumes = new Map<string, { claim: string; secrets: string[] }>();
   /** Secret → volumes that name it. */
   readonly #volumesOfSecret = new Map<string, Set<string>>();
   readonly #attachments = new Map<string, string>();
 
+  /** `podOf` gives the newest of a pod that was seen. */
+  constructor(podOf: (key: string) => Pod | undefined) {
+    this.#podOf = podOf;
+  }
+
+  setPod({ key, node }: SeenPod): void {
+    if (this.#nodeOf.get(key) !== node) this.removePod(key);
+    if (!node) return;
+    this.#nodeOf.set(key, node);
+    const pods = this.#pods.get(node) ?? new Map<string, undefined>();
+    this.#pods.set(node, pods.set(key, undefined));
+  }
+
+  removePod(key: string): void {
+    const node = this.#nodeOf.get(key);
+    if (node === undefined) return;
+    this.#nodeOf.delete(key);
+    const pods = this.#pods.get(node);
+    pods?.delete(key);
+    if (pods?.size === 0) this.#pods.delete(node);
+  }
+
   set(resource: string, object: KubeObject): void {
     this.remove(resource, object);
-    if (resource === 'pods') this.#setPod(object as Pod);
-    else if (resource === 'persistentvolumes') this.#setVolume(object as PersistentVolume);
+    if (resource === 'persistentvolumes') this.#setVolume(object as PersistentVolume);
     else this.#attachments.set(object.metadata.name, (object as VolumeAttachment).spec.nodeName);
   }
 
   remove(resource: string, object: KubeObject): void {
-    if (resource === 'pods') this.#removePod(podKey(object));
-    else if (resource === 'persistentvolumes') this.#removeVolume(object.metadata.name);
+    if (resource === 'persistentvolumes') this.#removeVolume(object.metadata.name);
     else this.#attachments.delete(object.metadata.name);
   }
 
   /** True when a pod on the node refers to the object, directly or through a volume. */
   refersTo(node: string, resource: GraphResource, key: { namespace: string; name: string }): boolean {
     const reference = referenceText(resource, key.namespace, key.name);
-    if (this.#nodes.get(reference)?.has(node)) return true;
+    if (this.#isNamed(node, reference)) return true;
     if (resource !== 'secrets') return false;
     return [...(this.#volumesOfSecret.get(reference) ?? [])].some((volume) => this.usesVolume(node, volume));
   }
 
   usesVolume(node: string, volume: string): boolean {
     const claim = this.#volumes.get(volume)?.claim;
-    return claim !== undefined && (this.#nodes.get(claim)?.has(node) ?? false);
+    return claim !== undefined && this.#isNamed(node, claim);
   }
 
   hasPod(node: string, namespace: string, name: string): boolean {
-    return this.#pods.get(`${namespace}/${name}`)?.node === node;
+    return this.#nodeOf.get(`${namespace}/${name}`) === node;
   }
 
   hasAttachment(node: string, name: string): boolean {
     return this.#attachments.get(name) === node;
   }
 
-  #setPod(pod: Pod): void {
-    const node = pod.spec?.nodeName;
-    if (!node) return;
-    // A mirror pod is the node's own claim: it may not open anything.
-    const isMirror = pod.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined;
-    const references = isMirror ? [] : [...podReferences(pod)];
-    this.#pods.set(podKey(pod), { node, references });
-    for (const reference of references) {
-      const nodes = this.#nodes.get(reference) ?? new Map<string, number>();
-      this.#nodes.set(reference, nodes.set(node, (nodes.get(node) ?? 0) + 1));
+  /** True when a pod on the node names it; costs a look at the node's pods. */
+  #isNamed(node: string, reference: string): boolean {
+    const pods = this.#pods.get(node) ?? [];
+    for (const [key, known] of pods) {
+      const references = known ?? this.#look(node, key);
+      if (references.includes(reference)) return true;
     }
+    return false;
   }
 
-  #removePod(key: string): void {
-    const edges = this.#pods.get(key);
-    if (!edges) return;
-    this.#pods.delete(key);
-    for (const reference of edges.references) {
-      const nodes = this.#nodes.get(reference);
-      const left = (nodes?.get(edges.node) ?? 0) - 1;
-      if (left > 0) nodes?.set(edges.node, left);
-      else nodes?.delete(edges.node);
-      if (nodes?.size === 0) this.#nodes.delete(reference);
-    }
+  #look(node: string, key: string): readonly string[] {
+    const pod = this.#podOf(key);
+    // A mirror pod is the node's own claim: it may not open anything.
+    const isMirror = pod?.metadata.annotations?.['kubernetes.io/config.mirror'] !== undefined;
+    const references = pod && !isMirror ? [...podReferences(pod)] : [];
+    this.#pods.get(node)?.set(key, references);
+    return references;
   }
 
   #setVolume(volume: PersistentVolume): void {
@@ -108,8 +127,6 @@ export class NodeGraph {
     this.#volumes.delete(name);
   }
 }
-
-const podKey = (object: KubeObject): string => `${object.metadata.namespace ?? ''}/${object.metadata.name}`;
 
 const referenceText = (resource: GraphResource, namespace: string, name: string): string =>
   `${resource} ${namespace}/${name}`;

@@ -91,7 +91,7 @@ describe('bootstrap', () => {
   });
 
   it('lets a joining node in, and nobody else', () => {
-    const authorizer = new Authorizer();
+    const authorizer = new Authorizer(() => undefined);
     for (const { resource, object } of bootstrapObjects(facts)) {
       authorizer.observe(`${resource.resource}.${resource.group}`, 'ADDED', object);
     }

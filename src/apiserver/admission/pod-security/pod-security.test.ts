@@ -232,7 +232,7 @@ describe('the plugin', () => {
 
   function plugin(options?: PodSecurityOptions) {
     const read = new FakeObjectReader();
-    const deps = { read, authorizer: new Authorizer(), clock: new VirtualClock(), rng: seededRng(1) };
+    const deps = { read, authorizer: new Authorizer(() => undefined), clock: new VirtualClock(), rng: seededRng(1) };
     const admission = new Admission(deps, { plugins: [podSecurity(options)] });
     const write = async (resource: Resource, object: unknown, old?: unknown) => {
       const warnings: string[] = [];
