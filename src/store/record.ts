@@ -1,4 +1,5 @@
 import type { Change } from './journal.ts';
+import { type Copy, ownCopy } from './slabs.ts';
 import type { Version } from './version.ts';
 
 interface Header {
@@ -20,8 +21,8 @@ export interface RecordCodec {
   /** Some of what is there may have to be written once more, in another form. */
   readonly seals: boolean;
   encode(change: Change): Buffer;
-  /** Throws where the record cannot be read. */
-  decode(revision: number, record: Buffer): Change;
+  /** Throws where the record cannot be read. The change has a copy of the object, by default one of its own. */
+  decode(revision: number, record: Buffer, copy?: Copy): Change;
 }
 
 /** A log record: length of the header (uint32, big endian), the header as JSON, the object's bytes. */
@@ -56,11 +57,9 @@ function framed(header: Header, bytes: Buffer): Buffer {
 export const plainRecords: RecordCodec = { seals: false, encode: encodeRecord, decode: decodeRecord };
 
 /** `sealed`: the version's bytes are a record that has been sealed. */
-export function decodeRecord(revision: number, record: Buffer): Change & { sealed: boolean } {
+export function decodeRecord(revision: number, record: Buffer, copy = ownCopy): Change & { sealed: boolean } {
   const end = 4 + record.readUInt32BE();
   const header: Header = JSON.parse(record.toString('utf8', 4, end));
-  const bytes = Buffer.allocUnsafeSlow(record.length - end);
-  record.copy(bytes, 0, end);
   const version: Version = {
     resource: header.r,
     key: header.k,
@@ -68,7 +67,7 @@ export function decodeRecord(revision: number, record: Buffer): Change & { seale
     uid: header.u,
     labels: header.l,
     fields: header.f,
-    bytes,
+    bytes: copy(record.subarray(end)),
   };
   return { version, deleted: header.d === 1, previous: header.p, sealed: header.e === 1 };
 }

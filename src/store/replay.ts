@@ -7,7 +7,7 @@ import type { StoreEvent, Version } from './version.ts';
  * `compacted`, and the versions that those events replaced.
  */
 export function replay(log: Iterable<Change>, compacted: number): Loaded {
-  const current = new Map<string, Version>();
+  const resources = new Map<string, Map<string, Version>>();
   const events: StoreEvent[] = [];
   // A revision that is no longer in the log was dropped at a compaction, so it is not newer than that.
   let revision = compacted;
@@ -15,14 +15,16 @@ export function replay(log: Iterable<Change>, compacted: number): Loaded {
   for (const { version: read, deleted } of log) {
     // Objects of one template have the same labels: a header a hundred thousand times takes room.
     const version = { ...read, labels: parts.share(read.labels), fields: parts.share(read.fields) };
-    const id = `${version.resource} ${version.key}`;
-    const previous = current.get(id);
-    if (deleted) current.delete(id);
-    else current.set(id, version);
+    const current = resources.get(version.resource) ?? new Map<string, Version>();
+    resources.set(version.resource, current);
+    const previous = current.get(version.key);
+    if (deleted) current.delete(version.key);
+    else current.set(version.key, version);
     if (version.revision > compacted) {
       events.push({ type: deleted ? 'DELETED' : previous ? 'MODIFIED' : 'ADDED', version, previous });
     }
     revision = Math.max(revision, version.revision);
   }
-  return { revision, compacted, current: [...current.values()], events };
+  const current = [...resources.values()].flatMap((versions) => [...versions.values()]);
+  return { revision, compacted, current, events };
 }

@@ -6,6 +6,7 @@ import { nextTurn } from '../../base/clock.ts';
 import type { Change, Journal, Loaded, Trim } from '../journal.ts';
 import { replay } from '../replay.ts';
 import { plainRecords, type RecordCodec } from '../record.ts';
+import { slabCopies } from '../slabs.ts';
 import { stateFormat } from './state-format.ts';
 
 const stateFile = 'data.mdb';
@@ -36,7 +37,8 @@ export class LmdbJournal implements Journal {
     // Written once: with a full disk an old state can still be read.
     if (format !== stateFormat) await flushed([this.#env.meta.put('format', stateFormat)]);
     await this.#sealAnew();
-    const log = this.#env.log.getRange({}).map(({ key, value }) => this.#records.decode(key, value));
+    const copy = slabCopies();
+    const log = this.#env.log.getRange({}).map(({ key, value }) => this.#records.decode(key, value, copy));
     const loaded = replay(log, this.#env.meta.get('compacted') ?? 0);
     // Nothing is read any more, and the whole file has been: opened anew it is not kept in memory beside the replica.
     await this.#env.root.close();
@@ -95,11 +97,20 @@ interface Environment {
   meta: Database<number, string>;
 }
 
+/** Records are read where LMDB has them: what it gives is good until it gives the next. */
+const logOptions = {
+  name: 'log',
+  encoder: {
+    encode: (record: Buffer): Buffer => record,
+    decode: (bytes: Uint8Array, size: number): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, size),
+  },
+};
+
 function opened(folder: string): Environment {
   const root = open<Buffer, number>({ path: folder, overlappingSync: false, encoding: 'binary', maxDbs: 4 });
   return {
     root,
-    log: root.openDB<Buffer, number>({ name: 'log', encoding: 'binary' }),
+    log: root.openDB<Buffer, number>(logOptions),
     meta: root.openDB<number, string>({ name: 'meta', encoding: 'ordered-binary' }),
   };
 }

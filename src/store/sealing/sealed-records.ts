@@ -16,8 +16,8 @@ export const sealedRecords = (rules: readonly SealingRule[], rng: Rng): RecordCo
     const sealed = provider.seal(encodeRecord(change), contextOf(change), rng);
     return recordOfSealed(change, Buffer.concat([Buffer.from(provider.prefix), sealed]));
   },
-  decode(revision, record) {
-    const outer = decodeRecord(revision, record);
+  decode(revision, record, copy) {
+    const outer = decodeRecord(revision, record, copy);
     if (!outer.sealed && rules.length === 0) return outer;
     const { resource, key } = outer.version;
     const providers = ruleFor(rules, resource)?.providers ?? [];
@@ -32,7 +32,7 @@ export const sealedRecords = (rules: readonly SealingRule[], rng: Rng): RecordCo
     const provider = providers[at];
     if (!provider)
       throw new Error(`unable to transform key ${JSON.stringify(`${resource}/${key}`)}: no matching prefix found`);
-    const inner = decodeRecord(revision, opened(bytes.subarray(provider.prefix.length), { provider, outer }));
+    const inner = decodeRecord(revision, opened(bytes.subarray(provider.prefix.length), { provider, outer }), copy);
     return at === 0 ? inner : { ...inner, version: { ...inner.version, stale: true } };
   },
 });
