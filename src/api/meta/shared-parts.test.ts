@@ -32,6 +32,15 @@ it('shares below what is too large to be shared', () => {
   expect(a.spec.list[0]?.rules[7]).toBe(b.spec.list[0]?.rules[7]);
 });
 
+it('shares the rest of a part that differs in one place', () => {
+  const volume = (name: string) => ({ spec: { volumes: [{ name, projected: { sources: [{ path: 'token' }] } }] } });
+  const parts = new SharedParts();
+  const [a, b] = [parts.freeze(volume('a')), parts.freeze(volume('b'))];
+  expect(a.spec.volumes[0]?.name).toBe('a');
+  expect(b.spec.volumes[0]?.name).toBe('b');
+  expect(a.spec.volumes[0]?.projected).toBe(b.spec.volumes[0]?.projected);
+});
+
 it('takes numbers that have all 64 bits', () => {
   const { spec } = new SharedParts().freeze({ spec: { a: { large: 9007199254740993n } } });
   expect(spec.a.large).toBe(9007199254740993n);

@@ -6,7 +6,7 @@ type Json = Record<string, unknown>;
 /** Parts of up to so many values are shared as a whole; of larger ones, their parts. */
 const maxPartSize = 40;
 /** How much text of parts is remembered, in characters. */
-const maxText = 4 * 2 ** 20;
+const maxText = 8 * 2 ** 20;
 
 /**
  * Makes shared, frozen objects of decoded ones. Objects made from one template differ in a few places: their equal parts
@@ -46,7 +46,8 @@ export class SharedParts {
     if (Object.isFrozen(value)) return value;
     const text = toJson(value);
     const known = this.#young.get(text) ?? this.#old.get(text);
-    const part = known ?? frozenWhole(value);
+    // What differs in one place (a volume with a name of its own) has parts that do not.
+    const part = known ?? frozen(value, (member) => this.#part(member));
     if (!this.#young.has(text)) this.#remember(text, part);
     return part;
   }
