@@ -3,7 +3,7 @@ import type { KubeObject } from '../api/resource.ts';
 import type { ApiCall, Transport } from '../client/transport.ts';
 import type { WatchEvent, WatchHandle, WatchSink } from '../client/client.ts';
 import { uuid } from '../base/rng.ts';
-import type { StoreEvent } from '../store/version.ts';
+import type { StoreEvent, Version } from '../store/version.ts';
 import type { UserInfo } from './authn/user-info.ts';
 import { noSuchResource } from './built-in-endpoints.ts';
 import type { ApiContext } from './context.ts';
@@ -92,14 +92,34 @@ function resultOf(context: ApiContext, answer: Answer): unknown {
   if (answer.type === 'version') return context.objects.read(answer.version);
   if (answer.type === 'object') return answer.object;
   if (answer.type === 'watch') throw StatusError.of('BadRequest', 'a watch was asked for as a call');
-  return {
-    metadata: {
-      resourceVersion: String(answer.revision),
-      ...(answer.continueToken ? { continue: answer.continueToken } : {}),
-      ...(answer.remaining ? { remainingItemCount: answer.remaining } : {}),
-    },
-    items: answer.versions.map((version) => context.objects.read(version)),
+  const metadata = {
+    resourceVersion: String(answer.revision),
+    ...(answer.continueToken ? { continue: answer.continueToken } : {}),
+    ...(answer.remaining ? { remainingItemCount: answer.remaining } : {}),
   };
+  const items = objectsOf(context, answer.versions);
+  return Array.isArray(items) ? { metadata, items } : items.then((all) => ({ metadata, items: all }));
+}
+
+/** At once where they are few; between the parts of many others have their turn. */
+function objectsOf(context: ApiContext, versions: readonly Version[]): KubeObject[] | Promise<KubeObject[]> {
+  const items: KubeObject[] = [];
+  const pause = readSome(context, versions, items);
+  if (!pause) return items;
+  return (async () => {
+    for (let next: Promise<void> | undefined = pause; next; next = readSome(context, versions, items)) await next;
+    return items;
+  })();
+}
+
+/** Reads on until the turn has become long; undefined: all are read. */
+function readSome({ objects, clock }: ApiContext, versions: readonly Version[], into: KubeObject[]) {
+  while (into.length < versions.length) {
+    const pause = clock.giveWay?.();
+    if (pause) return pause;
+    into.push(objects.read(versions[into.length] as Version));
+  }
+  return undefined;
 }
 
 function watchInProcess(context: ApiContext, request: () => ApiRequest, sink: WatchSink): WatchHandle {

@@ -1,3 +1,5 @@
+import { Turns } from './turns.ts';
+
 export interface TimerOptions {
   /** Comes again for ever (a heartbeat) or only guards (a deadline): nobody waits for it, so a settled world may have it. */
   background?: boolean;
@@ -9,7 +11,14 @@ export interface Clock {
   now(): number;
   /** Runs `run` once after `delayMs`; the returned function cancels it. */
   after(delayMs: number, run: () => void, options?: TimerOptions): () => void;
+  /**
+   * For long work, between two pieces of it: undefined while its turn of the event loop is young, otherwise resolves when
+   * everything else has had its turn. A clock that is driven has none: what is at work there is done before time goes on.
+   */
+  readonly giveWay?: () => Promise<void> | undefined;
 }
+
+const turns = new Turns();
 
 /** The machine's clock. A pending `after` keeps the process alive unless the caller ends it. */
 export const realClock: Clock = {
@@ -19,6 +28,7 @@ export const realClock: Clock = {
     const timer = setTimeout(run, Math.min(Math.max(delayMs, 0), 2_147_483_647));
     return () => clearTimeout(timer);
   },
+  giveWay: () => turns.giveWay(),
 };
 
 /** Seconds since the call, finer than a clock's: for figures only, nothing may depend on them. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { configmaps } from '../api/generated/resources.ts';
 import type { ConfigMap } from '../api/generated/types.ts';
 import { StatusError } from '../api/meta/status-error.ts';
+import { nextTurn } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import { seededRng } from '../base/rng.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
@@ -54,6 +55,47 @@ describe('Informer', () => {
     await clock.advance(50);
     await seen;
     expect(informer.get('ns/mine')?.metadata.uid).toBe(metadata.uid);
+  });
+
+  it('takes a long list in with pauses, and misses nothing of what happens meanwhile', async () => {
+    const { clock, client, rng, make } = setUp();
+    const slow = Array.from({ length: 1200 }, (_, i) => make(`old-${i}`));
+    await Promise.all(slow);
+    let [asked, pauses] = [0, 0];
+    const giveWay = () => (++asked % 500 === 0 ? pause() : undefined);
+    const pause = async () => {
+      if (pauses++ === 0)
+        await Promise.all([make('new'), client.delete(configmaps, { namespace: 'ns', name: 'old-9' })]);
+      await nextTurn();
+    };
+    const after = clock.after.bind(clock);
+    const patient = { now: () => clock.now(), after, giveWay };
+    const informer = new Informer({ client, clock: patient, rng, log: silentLog }, configmaps);
+    const sizes: number[] = [];
+    informer.addHandler({ added: () => void sizes.push(informer.size) });
+    informer.start();
+    await informer.synced;
+    expect(pauses).toBe(2);
+    expect(informer.size).toBe(1200);
+    await informer.waitUntil(() => informer.get('ns/new') !== undefined && !informer.get('ns/old-9'));
+    expect(informer.size).toBe(1200);
+    expect(sizes).toHaveLength(1201);
+  });
+
+  it('stops in the middle of a long list', async () => {
+    const { clock, client, rng, make } = setUp();
+    await Promise.all(Array.from({ length: 600 }, (_, i) => make(`old-${i}`)));
+    const after = clock.after.bind(clock);
+    let asked = 0;
+    const stop = async (): Promise<void> => informer.stop();
+    const giveWay = () => (++asked === 500 ? stop() : undefined);
+    const patient = { now: () => clock.now(), after, giveWay };
+    const informer: Informer = new Informer({ client, clock: patient, rng, log: silentLog }, configmaps);
+    informer.start();
+    await informer.waitUntil(() => informer.isSynced);
+    await nextTurn();
+    expect(informer.isSynced).toBe(false);
+    expect(informer.size).toBe(500);
   });
 
   it('keeps its cache when an index or a handler fails', async () => {

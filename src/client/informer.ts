@@ -155,7 +155,7 @@ export class Informer<T extends KubeObject = KubeObject> {
         return;
       }
       case 'replace':
-        return this.#replace(effect.items, effect.version);
+        return this.#replace({ ...effect, from: 0, present: new Set() });
       case 'apply':
         return this.#apply(effect.events, effect.version);
       case 'failed':
@@ -189,18 +189,24 @@ export class Informer<T extends KubeObject = KubeObject> {
     else this.#deps.log.debug(fields, 'list or watch failed');
   }
 
-  #replace(items: T[], version: string): void {
-    const present = new Set<string>();
-    for (const object of items) {
+  /** Takes a list in, with pauses where it is long: what handlers do with each object adds up. */
+  #replace(list: { items: T[]; version: string; from: number; present: Set<string> }): void {
+    const { items, version, from, present } = list;
+    if (this.#state.phase === 'stopped') return;
+    for (let i = from; i < items.length; i++) {
+      const object = items[i] as T;
       const key = keyText(keyOf(object));
       present.add(key);
       this.#set(key, object);
+      const pause = this.#deps.clock.giveWay?.();
+      if (pause) return void pause.then(() => this.#replace({ ...list, from: i + 1 }));
     }
     for (const key of this.#objects.keys()) if (!present.has(key)) this.#remove(key);
     this.#version = version;
     this.#isSynced = true;
     this.#resolveSynced();
     this.#wake();
+    this.#feed({ type: 'replaced' });
   }
 
   #apply(events: WatchEvent<T>[], version: string): void {

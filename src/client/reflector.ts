@@ -11,6 +11,8 @@ import type { WatchEvent } from './client.ts';
 export type ReflectorState =
   | { phase: 'idle' }
   | { phase: 'listing'; failures: number }
+  /** The list is being taken in; the watch follows from its version. */
+  | { phase: 'replacing'; version: string; failures: number }
   | { phase: 'watching'; version: string; failures: number }
   /** Backing off. With a version the watch is resumed after it, without one the list comes first. */
   | { phase: 'waiting'; version?: string; failures: number }
@@ -20,6 +22,8 @@ export type ReflectorInput<T> =
   | { type: 'start' }
   | { type: 'listed'; list: List<T> }
   | { type: 'listFailed'; error: unknown }
+  /** The content of the list has been taken in. */
+  | { type: 'replaced' }
   | { type: 'events'; batch: WatchEvent<T>[] }
   /** `lastedMs`: how long the watch was open. */
   | { type: 'watchEnded'; error?: unknown; lastedMs: number }
@@ -31,7 +35,7 @@ export type ReflectorEffect<T> =
   | { type: 'watch'; version: string }
   /** The shell adds chance: it waits between one and two times `ms`. */
   | { type: 'wait'; ms: number }
-  /** The whole content as of `version`. */
+  /** The whole content as of `version`; `replaced` says when it has been taken in. */
   | { type: 'replace'; items: T[]; version: string }
   | { type: 'apply'; events: WatchEvent<T>[]; version: string }
   | { type: 'failed'; error: unknown; failures: number };
@@ -55,6 +59,8 @@ export function step<T extends KubeObject>(state: ReflectorState, input: Reflect
       return input.type === 'start' ? list(0) : stay(state);
     case 'listing':
       return whileListing(state, input);
+    case 'replacing':
+      return input.type === 'replaced' ? watch(state.version, state.failures) : stay(state);
     case 'watching':
       return whileWatching(state, input);
     case 'waiting':
@@ -88,8 +94,10 @@ function whileListing<T>(
   if (input.type === 'listFailed') return wait(state.failures + 1, input.error);
   if (input.type !== 'listed') return stay(state);
   const version = input.list.metadata.resourceVersion;
-  const next = watch<T>(version, state.failures);
-  return { state: next.state, effects: [{ type: 'replace', items: input.list.items, version }, ...next.effects] };
+  return {
+    state: { phase: 'replacing', version, failures: state.failures },
+    effects: [{ type: 'replace', items: input.list.items, version }],
+  };
 }
 
 function whileWatching<T extends KubeObject>(

@@ -170,6 +170,9 @@ export class ControllerLoop {
 
   async #work(): Promise<void> {
     for (let key = await this.#queue.take(); key !== undefined; key = await this.#queue.take()) {
+      // A hundred thousand keys come at once when a cache fills.
+      const pause = this.#deps.clock.giveWay?.();
+      if (pause) await pause;
       if (this.#unseen.has(key)) this.#unseen.set(key, true);
       else await this.#reconcile(key);
       this.#queue.done(key);
