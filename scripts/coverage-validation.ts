@@ -111,6 +111,7 @@ const typeOf = (reason: string): string => reason.replace(/^FieldValue/, '').rep
 interface Line {
   of?: string;
   resource?: string;
+  group?: string;
   causes?: (string | [string, string, string])[];
 }
 
@@ -128,8 +129,7 @@ export function shownCauses(root: string): Cause[] {
       .trim()
       .split('\n')
       .flatMap((text) => {
-        const { of, resource, causes = [] } = JSON.parse(text) as Line;
-        const group = groupOf(of ?? resource ?? '');
+        const { of, resource, group = groupOf(of ?? resource ?? ''), causes = [] } = JSON.parse(text) as Line;
         return causes.map((cause) => {
           const [, reason = '', field = ''] =
             typeof cause === 'string' ? (/^(\S+) (.*?): /s.exec(cause) ?? []) : ['', ...cause];

@@ -30,7 +30,7 @@ export function largest(type: Type): number {
     case 'optional':
       return largest(type.of);
     case 'dyn':
-      return unknownSize;
+      return type.max ?? unknownSize;
     default:
       return 1;
   }

@@ -1,8 +1,9 @@
-import { Language } from '../../cel/environment.ts';
-import { dyn, string } from '../../cel/types.ts';
+import { Language, type Program } from '../../cel/environment.ts';
+import { bool, map, type ObjectType, opaque, string, type Type, typeName } from '../../cel/types.ts';
 import { adapt, CelMap, type Value } from '../../cel/values.ts';
 import type { Device, DeviceAttribute } from '../generated/types.ts';
 import { languageDeps } from './language.ts';
+import { compilationFailure } from './rule.ts';
 
 const language = new Language(languageDeps);
 /** What one selector may cost (CELSelectorExpressionMaxCost). */
@@ -15,13 +16,48 @@ const made = (expression: string) => {
 const quantity = made('quantity(text)');
 const version = made('semver(text, true)');
 
+const sized = (type: Type, max: number): Type => ({ ...type, max }) as Type;
+/** Of a value of any type, there is no more than this. */
+const anything: Type = { kind: 'dyn', max: 64 };
+/** Most attributes and capacities of a device, longest domain, longest name. */
+const [mostNamed, domainLength, nameLength] = [32, 63, 32];
+const byDomainType = (value: Type): Type =>
+  sized(map(sized(string, domainLength), sized(map(sized(string, nameLength), value), mostNamed)), mostNamed);
+
+const deviceFields: Record<string, Type> = {
+  driver: sized(string, domainLength),
+  allowMultipleAllocations: bool,
+  attributes: byDomainType(anything),
+  capacity: byDomainType(opaque('kubernetes.Quantity')),
+};
+const device: ObjectType = {
+  kind: 'object',
+  name: 'kubernetes.DRADevice',
+  field: (member) => (deviceFields[member] ? { type: deviceFields[member], member } : undefined),
+};
+const compiled = (expression: string): Program => language.compile(expression, { device });
+
+/** What is wrong with a selector; whether it may cost too much. */
+export function checkDeviceSelector(expression: string): { error?: string; tooCostly: boolean } {
+  let program: Program;
+  try {
+    program = compiled(expression);
+  } catch (error) {
+    return { error: compilationFailure(error), tooCostly: false };
+  }
+  const { kind } = program.type;
+  if (kind !== 'bool' && kind !== 'dyn')
+    return { error: `must evaluate to bool or the unknown type, not ${typeName(program.type)}`, tooCostly: false };
+  return { tooCostly: program.estimate > costLimit };
+}
+
 /** Whether a device of a driver is selected. Throws `EvaluationError`. */
 export type DeviceSelectorTest = (device: Device, driver: string) => boolean;
 
 /** Compiles a CEL selector of a device request or class (KEP-4381). Throws `CompileError`. */
 export function compileDeviceSelector(expression: string): DeviceSelectorTest {
-  const program = language.compile(expression, { device: dyn });
-  return (device, driver) => program.run({ device: deviceValue(device, driver) }, costLimit).value === true;
+  const program = compiled(expression);
+  return (one, driver) => program.run({ device: deviceValue(one, driver) }, costLimit).value === true;
 }
 
 /** Attributes and capacities by domain, then by name; a domain that nothing has is empty. */
@@ -41,7 +77,7 @@ function deviceValue(
 const attributeValue = ({ int, bool, string: text, version: semver, ...lists }: DeviceAttribute): Value => {
   if (semver !== undefined) return version(semver);
   const value = int ?? bool ?? text ?? lists.ints ?? lists.bools ?? lists.strings ?? lists.versions?.map(version);
-  return adapt(value, dyn);
+  return adapt(value, anything);
 };
 
 function byDomain<T>(named: Readonly<Record<string, T>>, driver: string, value: (one: T) => Value): Value {

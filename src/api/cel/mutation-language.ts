@@ -44,7 +44,8 @@ const escapeKey = fn(
 const language = new Language(languageDeps, [...authorizerFunctions, escapeKey], structs);
 
 /** The program of a mutation (KEP-3962); what is wrong with it where there is none. */
-export const compileMutation = (text: string): Program | CompileError => compileWith(language, text);
+export const compileMutation = (text: string, hidden: readonly string[] = []): Program | CompileError =>
+  compileWith(language, text, { hidden });
 
 /** What is wrong with what a mutation comes to: an apply configuration is an object, a JSON patch a list of operations. */
 export function mutationTypeError({ type }: Program, patchType: string): string | undefined {

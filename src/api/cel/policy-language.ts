@@ -17,20 +17,22 @@ const variables: Record<string, Type> = {
   authorizer: opaque('kubernetes.authorization.Authorizer'),
 };
 
-/** The program of an expression; what is wrong with it where there is none. */
-export const compilePolicy = (text: string): Program | CompileError => compileWith(policies, text);
+/** The program of an expression; what is wrong with it where there is none. `hidden`: variables that it cannot use. */
+export const compilePolicy = (text: string, hidden: readonly string[] = []): Program | CompileError =>
+  compileWith(policies, text, { hidden });
 
 /** The same, where more is known of the variables. */
 export const checkPolicy = (text: string, types: Readonly<Record<string, Type>>): Program | CompileError =>
-  compileWith(policies, text, types);
+  compileWith(policies, text, { types });
 
 export function compileWith(
   language: Language,
   text: string,
-  types: Readonly<Record<string, Type>> = {},
+  { types = {}, hidden = [] }: { types?: Readonly<Record<string, Type>>; hidden?: readonly string[] } = {},
 ): Program | CompileError {
+  const known = Object.entries({ ...variables, ...types }).filter(([name]) => !hidden.includes(name));
   try {
-    return language.compile(text, { ...variables, ...types });
+    return language.compile(text, Object.fromEntries(known));
   } catch (error) {
     if (error instanceof CompileError) return error;
     throw error;

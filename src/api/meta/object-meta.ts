@@ -3,6 +3,7 @@ import type { Kind } from '../kind.ts';
 import { groupResource } from '../resource.ts';
 import { child, forbidden, invalidValue, required, tooLong } from './field-error.ts';
 import {
+  dns1035Label,
   dns1123Label,
   dns1123Subdomain,
   labelValue,
@@ -11,6 +12,16 @@ import {
   qualifiedName,
 } from './name-format.ts';
 import type { FieldError } from './status-error.ts';
+
+/** `<group>.<resource>`. */
+const storageVersionName: NameFormat = (name) => {
+  const dot = name.lastIndexOf('.');
+  if (dot < 0) return ['name must be in the form of <group>.<resource>'];
+  return [
+    ...dns1123Subdomain(name.slice(0, dot)).map((text) => `the group segment ${text}`),
+    ...dns1035Label(name.slice(dot + 1)).map((text) => `the resource segment ${text}`),
+  ];
+};
 
 /** Kinds whose names follow another format than a DNS subdomain. Formats that need the spec are the kind's own rules. */
 const nameFormats: Record<string, NameFormat> = {
@@ -28,7 +39,7 @@ const nameFormats: Record<string, NameFormat> = {
   'leasecandidates.coordination.k8s.io': pathSegment,
   'apiservices.apiregistration.k8s.io': pathSegment,
   'customresourcedefinitions.apiextensions.k8s.io': () => [],
-  'storageversions.internal.apiserver.k8s.io': pathSegment,
+  'storageversions.internal.apiserver.k8s.io': storageVersionName,
 };
 
 const maxAnnotationBytes = 262_144;

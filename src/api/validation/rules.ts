@@ -7,11 +7,12 @@ import type { PodTemplate } from '../generated/types.ts';
 import type { Strategy } from '../strategy.ts';
 import {
   validateAdmissionPolicy,
+  validateAdmissionPolicyStatus,
   validateMutatingBinding,
   validateMutatingPolicy,
   validatePolicyBinding,
-  validateWebhookConfiguration,
-} from './admission-rules.ts';
+} from './admission-policies.ts';
+import { validateWebhookConfiguration } from './admission-webhooks.ts';
 import { validateApiService } from './api-service.ts';
 import { validateAutoscaler } from './autoscaling.ts';
 import { validateClaim, validateClaimStatus, validateClaimUpdate } from './claim.ts';
@@ -36,6 +37,15 @@ import {
 } from './signing-request.ts';
 import { validateTrustBundle, validateTrustBundleCreate, validateTrustBundleUpdate } from './trust-bundle.ts';
 import { validateConfigMap, validateConfigMapUpdate, validateSecret, validateSecretUpdate } from './config.ts';
+import { validateDeviceClaimStatus, validateTaintRule, validateTaintRuleStatus } from './device-allocation.ts';
+import {
+  validateClaimTemplate,
+  validateClaimTemplateUpdate,
+  validateDeviceClaim,
+  validateDeviceClaimUpdate,
+  validateDeviceClass,
+} from './device-claim.ts';
+import { validateSlice, validateSliceUpdate } from './resource-slice.ts';
 import { validateEvent, validateNewEvent, validateNewEventCreate, validateNewEventUpdate } from './event.ts';
 import { validateEndpointSlice, validateEndpointSliceCreate, validateEndpointSliceUpdate } from './endpoint-slice.ts';
 import { validateEndpoints } from './endpoints.ts';
@@ -77,6 +87,12 @@ import {
   validateRoleBinding,
 } from './rbac.ts';
 import { validateService, validateServiceStatus, validateServiceUpdate } from './service.ts';
+import {
+  validateMigration,
+  validateMigrationStatus,
+  validateMigrationUpdate,
+  validateStorageVersion,
+} from './storage-versions.ts';
 import {
   validateAttributesClass,
   validateAttributesClassUpdate,
@@ -180,7 +196,10 @@ const table: Record<string, RulesOf> = {
   'mutatingadmissionpolicybindings.admissionregistration.k8s.io': { validate: validateMutatingBinding },
   'mutatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhookConfiguration },
   'validatingwebhookconfigurations.admissionregistration.k8s.io': { validate: validateWebhookConfiguration },
-  'validatingadmissionpolicies.admissionregistration.k8s.io': { validate: validateAdmissionPolicy },
+  'validatingadmissionpolicies.admissionregistration.k8s.io': {
+    validate: validateAdmissionPolicy,
+    validateStatusUpdate: validateAdmissionPolicyStatus,
+  },
   'validatingadmissionpolicybindings.admissionregistration.k8s.io': { validate: validatePolicyBinding },
   'apiservices.apiregistration.k8s.io': { validate: validateApiService },
   'certificatesigningrequests.certificates.k8s.io': {
@@ -259,11 +278,32 @@ const table: Record<string, RulesOf> = {
     validate: validateDisruptionBudget,
     validateStatusUpdate: validateDisruptionStatus,
   },
+  'deviceclasses.resource.k8s.io': { validate: validateDeviceClass },
+  'devicetaintrules.resource.k8s.io': { validate: validateTaintRule, validateStatusUpdate: validateTaintRuleStatus },
+  'resourceclaims.resource.k8s.io': {
+    validateCreate: validateDeviceClaim,
+    validateUpdate: validateDeviceClaimUpdate,
+    validateStatusUpdate: validateDeviceClaimStatus,
+  },
+  'resourceclaimtemplates.resource.k8s.io': {
+    validateCreate: validateClaimTemplate,
+    validateUpdate: validateClaimTemplateUpdate,
+  },
+  'resourceslices.resource.k8s.io': { validateCreate: validateSlice, validateUpdate: validateSliceUpdate },
   'priorityclasses.scheduling.k8s.io': { validate: validatePriorityClass, validateUpdate: validatePriorityClassUpdate },
   'rolebindings.rbac.authorization.k8s.io': { validate: validateRoleBinding, validateUpdate: validateBindingUpdate },
   'roles.rbac.authorization.k8s.io': { validate: validateRole },
   'runtimeclasses.node.k8s.io': { validate: validateRuntimeClass, validateUpdate: validateRuntimeClassUpdate },
   'storageclasses.storage.k8s.io': { validate: validateStorageClass, validateUpdate: validateStorageClassUpdate },
+  'storageversionmigrations.storagemigration.k8s.io': {
+    validate: validateMigration,
+    validateUpdate: validateMigrationUpdate,
+    validateStatusUpdate: validateMigrationStatus,
+  },
+  'storageversions.internal.apiserver.k8s.io': {
+    validateCreate: validateStorageVersion,
+    validateStatusUpdate: validateStorageVersion,
+  },
   'volumeattachments.storage.k8s.io': {
     validate: validateVolumeAttachment,
     validateUpdate: validateVolumeAttachmentUpdate,

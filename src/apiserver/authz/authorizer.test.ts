@@ -349,7 +349,7 @@ describe('reviews', () => {
     });
   });
 
-  it('refuse bad questions as recorded', async () => {
+  it('refuse bad questions', async () => {
     const message = (kind: string, spec: object, namespace = '') =>
       ask(kind, spec, namespace).catch((e: Error) => e.message);
     expect(await message('SubjectAccessReview', {})).toBe(
@@ -362,7 +362,7 @@ describe('reviews', () => {
         nonResourceAttributes: { path: '/', verb: 'get' },
       }),
     ).toBe(
-      '.authorization.k8s.io "" is invalid: spec.nonResourceAttributes: Invalid value: authorization.NonResourceAttributes{Path:"/", Verb:"get"}: cannot be specified in combination with resourceAttributes',
+      '.authorization.k8s.io "" is invalid: spec.nonResourceAttributes: Invalid value: {"Path":"/","Verb":"get"}: cannot be specified in combination with resourceAttributes',
     );
     expect(
       await message(

@@ -8,6 +8,11 @@ import type {
   UserInfo as ApiUserInfo,
 } from '../../api/generated/types.ts';
 import { badRequest, type FieldError, invalid } from '../../api/meta/status-error.ts';
+import {
+  validateAccessReview,
+  validateLocalAccessReview,
+  validateOwnAccessReview,
+} from '../../api/validation/access-review.ts';
 import type { Authentication } from '../authn/authentication.ts';
 import type { UserInfo } from '../authn/user-info.ts';
 import type { Attributes } from './attributes.ts';
@@ -52,20 +57,9 @@ export async function review(deps: Deps, body: Body & { kind: string }, context:
   return handler(deps, { ...body, spec: body.spec ?? {} } as never, context);
 }
 
-function subjectAccess<T extends SubjectAccessReview | LocalSubjectAccessReview>(deps: Deps, body: T): T {
-  const { spec } = body;
-  const errors = attributeErrors(spec);
-  if (!spec.user && !spec.groups?.length) {
-    errors.push(fieldInvalid('spec.user', '""', 'at least one of user or group must be specified'));
-  }
-  refuse(errors);
-  const user: UserInfo = {
-    name: spec.user ?? '',
-    groups: spec.groups ?? [],
-    ...(spec.uid ? { uid: spec.uid } : {}),
-    ...(spec.extra ? { extra: spec.extra } : {}),
-  };
-  return { ...body, status: decide(deps, user, spec) };
+function subjectAccess(deps: Deps, body: SubjectAccessReview): SubjectAccessReview {
+  refuse(validateAccessReview(body));
+  return { ...body, status: decide(deps, asked(body.spec), body.spec) };
 }
 
 function localSubjectAccess(
@@ -73,20 +67,20 @@ function localSubjectAccess(
   body: LocalSubjectAccessReview,
   { namespace }: ReviewContext,
 ): LocalSubjectAccessReview {
-  const asked = body.spec.resourceAttributes?.namespace ?? '';
-  if (body.spec.nonResourceAttributes) {
-    const field = 'spec.nonResourceAttributes';
-    refuse([fieldInvalid(field, pathText(body.spec), 'disallowed on this kind of request')]);
-  }
-  if (asked !== namespace) {
-    const field = 'spec.resourceAttributes.namespace';
-    refuse([fieldInvalid(field, JSON.stringify(asked), 'must match metadata.namespace')]);
-  }
-  return subjectAccess(deps, body);
+  refuse(validateLocalAccessReview(body, namespace));
+  return { ...body, status: decide(deps, asked(body.spec), body.spec) };
 }
 
+/** Whom a review is about. */
+const asked = ({ user = '', groups = [], uid, extra }: SubjectAccessReviewSpec): UserInfo => ({
+  name: user,
+  groups,
+  ...(uid ? { uid } : {}),
+  ...(extra ? { extra } : {}),
+});
+
 function selfSubjectAccess(deps: Deps, body: SubjectAccessReview, { user }: ReviewContext): object {
-  refuse(attributeErrors(body.spec));
+  refuse(validateOwnAccessReview(body));
   return { ...body, status: decide(deps, user, body.spec) };
 }
 
@@ -145,26 +139,6 @@ function selectorText({ fieldSelector }: ReviewedResource): string | undefined {
   const equal = (fieldSelector?.requirements ?? []).filter((r) => r.operator === 'In' && r.values?.length === 1);
   return equal.length ? equal.map((r) => `${r.key}=${r.values?.[0]}`).join(',') : undefined;
 }
-
-function attributeErrors(spec: SubjectAccessReviewSpec): FieldError[] {
-  if (spec.resourceAttributes && spec.nonResourceAttributes) {
-    const message = 'cannot be specified in combination with resourceAttributes';
-    return [fieldInvalid('spec.nonResourceAttributes', pathText(spec), message)];
-  }
-  if (spec.resourceAttributes || spec.nonResourceAttributes) return [];
-  const message = 'exactly one of nonResourceAttributes or resourceAttributes must be specified';
-  return [fieldInvalid('spec.resourceAttributes', '"null"', message)];
-}
-
-/** The value as the API prints it: a Go struct. */
-const pathText = ({ nonResourceAttributes }: SubjectAccessReviewSpec): string =>
-  `authorization.NonResourceAttributes{Path:${JSON.stringify(nonResourceAttributes?.path ?? '')}, Verb:${JSON.stringify(nonResourceAttributes?.verb ?? '')}}`;
-
-const fieldInvalid = (field: string, value: string, why: string): FieldError => ({
-  type: 'FieldValueInvalid',
-  field,
-  message: `Invalid value: ${value}: ${why}`,
-});
 
 function refuse(errors: FieldError[]): void {
   if (errors.length) throw invalid({ group: 'authorization.k8s.io', kind: '' }, '', errors);

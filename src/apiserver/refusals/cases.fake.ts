@@ -26,8 +26,10 @@ export interface Case {
   sub?: string;
   /** Parameters of the request. */
   query?: string;
-  /** The verb, where it is not the one that `was` tells. */
+  /** The verb, where it is not the one that `was` tells: `APPLY` is a patch, what `DELETE` sets are its options. */
   method?: string;
+  /** The group whose code holds the rule in Kubernetes, where that is not the kind's own. */
+  group?: string;
   causes: string[];
 }
 
@@ -80,6 +82,11 @@ const kindOf = (resource: string): Kind => {
 };
 
 const namespace = 'refusals';
+const bodies: Record<string, string> = {
+  PATCH: 'application/merge-patch+json',
+  APPLY: 'application/apply-patch+yaml',
+};
+const table = 'application/json;as=Table;g=meta.k8s.io;v=v1';
 
 interface Answer {
   status: number;
@@ -119,7 +126,8 @@ export class CaseRunner {
     const path = `${collection}/${first.metadata.name ?? name}`;
     await this.#store(collection, path, first);
     const stored = await this.#read(path);
-    return this.#send(method ?? 'PUT', `${path}${sub ? `/${sub}` : ''}${parameters}`, changed(stored, set));
+    const body = method === 'DELETE' ? changed({ kind: 'DeleteOptions', apiVersion: 'v1' }, set) : changed(stored, set);
+    return this.#send(method ?? 'PUT', `${path}${sub ? `/${sub}` : ''}${parameters}`, body);
   }
 
   /** Makes the object, and gives it its status. */
@@ -138,9 +146,10 @@ export class CaseRunner {
   }
 
   async #send(method: string, path: string, object?: Json): Promise<Answer> {
-    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
-    const body = object && JSON.stringify(object);
-    const answer = await this.#server.send({ method, path, headers: { 'content-type': type }, body });
+    const headers: Record<string, string> = { 'content-type': bodies[method] ?? 'application/json' };
+    if (method === 'GET') headers.accept = table;
+    const body = object && method !== 'GET' ? JSON.stringify(object) : undefined;
+    const answer = await this.#server.send({ method: method === 'APPLY' ? 'PATCH' : method, path, headers, body });
     const { message = '', details } = JSON.parse(answer.body.toString() || '{}') as {
       message?: string;
       details?: { causes?: { reason: string; field: string; message: string }[] };

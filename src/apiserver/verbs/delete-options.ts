@@ -18,9 +18,20 @@ export function deleteOptions(request: ApiRequest): DeleteOptions & { dryRun: st
   } else if (options.propagationPolicy && !policies.includes(options.propagationPolicy)) {
     errors.push(notSupported('propagationPolicy', options.propagationPolicy, [...policies, 'nil']));
   }
+  errors.push(...unreadable(options));
   if (dryRun.some((value) => value !== 'All')) errors.push(notSupported('dryRun', dryRun, ['All']));
   if (errors.length > 0) throw invalid({ group: 'meta.k8s.io', kind: 'DeleteOptions' }, '', errors);
   return { ...options, dryRun };
+}
+
+/** Whoever deletes what cannot be read says nothing else. */
+function unreadable(options: DeleteOptions): FieldError[] {
+  const path = 'ignoreStoreReadErrorWithClusterBreakingPotential';
+  if (!options[path]) return [];
+  const others = ['dryRun', 'propagationPolicy', 'orphanDependents', 'gracePeriodSeconds', 'preconditions'] as const;
+  return others
+    .filter((name) => (name === 'dryRun' ? options.dryRun?.length : options[name] !== undefined))
+    .map((name) => invalidValue(path, true, `cannot be set together with .${name}`));
 }
 
 function fromBody(body: unknown): DeleteOptions {
