@@ -21,8 +21,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   /** Keeps what an update may not change (beyond status/spec separation, which the registry does). */
   prepareForUpdate?(object: T, old: Readonly<T>): void;
   prepareForStatusUpdate?(object: T, old: Readonly<T>): void;
-  /** Keeps what a write through `/resize` may not change. */
-  prepareForResize?(object: T, old: Readonly<T>): void;
+  /** Keeps what a write through another subresource may not change, by the subresource's name. */
+  prepareThrough?: Readonly<Record<string, (object: T, old: Readonly<T>) => void>>;
   /** Marks an object that is deleted, where that is not what it is for other kinds. `now` is RFC 3339 in seconds. */
   markDeleted?(object: T, now: string): void;
   /** Rules of the spec; metadata, required fields and enums are checked before. */
@@ -31,8 +31,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   validateCreate?(object: T): FieldError[];
   validateUpdate?(object: T, old: Readonly<T>): FieldError[];
   validateStatusUpdate?(object: T, old: Readonly<T>): FieldError[];
-  /** For writes through `/resize`; run after `validate`. */
-  validateResize?(object: T, old: Readonly<T>): FieldError[];
+  /** Rules of writes through another subresource, by its name; run after `validate`. */
+  validateThrough?: Readonly<Record<string, (object: T, old: Readonly<T>) => FieldError[]>>;
   /** For writes through `/finalize`, in place of `validate`. */
   validateFinalize?(object: T): FieldError[];
   /** Warnings for the writer (the `Warning` header). */

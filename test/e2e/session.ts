@@ -81,11 +81,33 @@ function lineMatches(expected: string, actual: string): boolean {
 
 /** Blanks within a line are columns; before it, they mean something. */
 const plain = (text: string): string[] =>
-  text
-    .trimEnd()
-    .split('\n')
-    .map((line) => line.trimEnd().replace(/(\S)(?: {2,}|\t)(?=\S)/g, '$1  '))
-    .filter((line, i, lines) => line !== '' || lines[i - 1] !== '');
+  managersInOrder(
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => line.trimEnd().replace(/(\S)(?: {2,}|\t)(?=\S)/g, '$1  '))
+      .filter((line, i, lines) => line !== '' || lines[i - 1] !== ''),
+  );
+
+/**
+ * Lines of YAML with the entries of `managedFields` by operation and manager. A server orders those of one operation by
+ * time, in whole seconds: two writes of one command come in either order, as a second ends between them or does not.
+ */
+function managersInOrder(lines: string[]): string[] {
+  const start = lines.findIndex((line) => /^ *managedFields:$/.test(line)) + 1;
+  if (start === 0) return lines;
+  const indent = /^ */.exec(lines[start] ?? '')?.[0] ?? '';
+  const isInside = (line: string) => line.startsWith(`${indent}- `) || line.startsWith(`${indent}  `);
+  const length = lines.slice(start).findIndex((line) => !isInside(line));
+  const end = length < 0 ? lines.length : start + length;
+  const entries: string[][] = [];
+  for (const line of lines.slice(start, end))
+    if (line.startsWith(`${indent}- `)) entries.push([line]);
+    else entries.at(-1)?.push(line);
+  const keyOf = (entry: string[]) => entry.filter((line) => /^ *(?:- )?(?:operation|manager): /.test(line)).reverse();
+  entries.sort((a, b) => keyOf(a).join().localeCompare(keyOf(b).join()));
+  return [...lines.slice(0, start), ...entries.flat(), ...lines.slice(end)];
+}
 
 /**
  * The actual text with each line that matches written as it is expected, so that only what differs shows in a comparison of

@@ -5,7 +5,8 @@ import { forbidden, invalidValue, notSupported, required } from '../meta/field-e
 import type { FieldError } from '../meta/status-error.ts';
 import { isEmbedded, itemsOf, type Structural, valuesOf } from '../structural/schema.ts';
 import { declaredType } from './declared.ts';
-import { compilationFailure, compileRule } from './rule.ts';
+import { compilationFailure, type CompiledRule, compileRule } from './rule.ts';
+import { goForm } from '../schema/go-form.ts';
 
 /** What one rule may cost, counting how often it can run, and all rules of a schema together (KEP-2876). */
 const perRule = 10_000_000;
@@ -16,7 +17,7 @@ const reasons = ['FieldValueInvalid', 'FieldValueForbidden', 'FieldValueRequired
 /** Whether the rules of a definition's schema are well-formed, compile, and cost no more than they may. */
 export function validateSchemaRules(schema: Structural, path: string): FieldError[] {
   const visit = new Visit();
-  visit.schema(schema, { path, times: 1, isResource: true, correlatable: true });
+  visit.schema(schema, { path, times: 1, isResource: true, uncorrelatable: undefined });
   if (visit.total > perSchema) {
     const text = `x-kubernetes-validations estimated rule cost total for entire OpenAPIv3 schema ${exceeds(visit.total / perSchema)}`;
     visit.errors.push(forbidden(path, text));
@@ -34,8 +35,8 @@ interface Place {
   /** How often the part can occur in one object. */
   times: number;
   isResource: boolean;
-  /** Whether it is known which value became which on an update. */
-  correlatable: boolean;
+  /** The list or map below which it is not known which value became which on an update; undefined: it is known. */
+  uncorrelatable: string | undefined;
 }
 
 class Visit {
@@ -57,7 +58,7 @@ class Visit {
         ...at,
         path: `${at.path}.items`,
         times: at.times * count,
-        correlatable: at.correlatable && listType === 'map',
+        uncorrelatable: at.uncorrelatable ?? (listType === 'map' ? undefined : at.path),
       });
     const values = valuesOf(schema);
     if (values) this.#below(values, { ...at, path: `${at.path}.additionalProperties`, times: at.times * count });
@@ -71,35 +72,48 @@ class Visit {
     const { path } = at;
     this.errors.push(...wording(rule, path));
     if (!rule.rule.trim() || !type) return;
+    const program = this.#compiled(
+      () => compileRule({ ...rule, messageExpression: undefined }, type),
+      rule,
+      `${path}.rule`,
+    );
+    const dynamic = `${path}.messageExpression`;
+    const message =
+      rule.messageExpression?.trim() && program
+        ? this.#compiled(() => compileRule(rule, type), rule, dynamic)?.message
+        : undefined;
+    if (program) this.#compiledRule(rule, program, at);
+    if (!message) return;
+    if (assignable(message.type, string, new Map()))
+      this.#cost(message.estimate * at.times, dynamic, 'messageExpression');
+    else this.errors.push(invalidValue(dynamic, shownRule(rule), 'messageExpression must evaluate to a string'));
+  }
+
+  #compiled(compile: () => CompiledRule, rule: ValidationRule, path: string): CompiledRule | undefined {
     try {
-      const { program, message, isTransition } = compileRule(rule, type);
-      if (!assignable(program.type, bool, new Map()))
-        this.errors.push(invalidValue(`${path}.rule`, rule.rule, 'cel expression must evaluate to a bool'));
-      if (message && !assignable(message.type, string, new Map()))
-        this.errors.push(
-          invalidValue(
-            `${path}.messageExpression`,
-            rule.messageExpression,
-            'messageExpression must evaluate to a string',
-          ),
-        );
-      if (isTransition && !at.correlatable)
-        this.errors.push(
-          invalidValue(`${path}.rule`, rule.rule, 'oldSelf cannot be used on the uncorrelatable portion of the schema'),
-        );
-      if (rule.optionalOldSelf !== undefined && !isTransition)
-        this.errors.push(
-          invalidValue(
-            `${path}.optionalOldSelf`,
-            rule.optionalOldSelf,
-            'may not be set if oldSelf is not used in rule',
-          ),
-        );
-      this.#cost(program.estimate * at.times, `${path}.rule`, 'rule');
-      if (message) this.#cost(message.estimate * at.times, `${path}.messageExpression`, 'messageExpression');
+      return compile();
     } catch (error) {
-      this.errors.push(invalidValue(`${path}.rule`, rule.rule, compilationFailure(error)));
+      const failure = compilationFailure(error);
+      const text = path.endsWith('.messageExpression') ? `messageExpression ${failure}` : failure;
+      this.errors.push(invalidValue(path, shownRule(rule), text));
+      return undefined;
     }
+  }
+
+  #compiledRule(rule: ValidationRule, { program, isTransition }: CompiledRule, at: Place): void {
+    const path = `${at.path}.rule`;
+    if (!assignable(program.type, bool, new Map()))
+      this.errors.push(invalidValue(path, shownRule(rule), 'cel expression must evaluate to a bool'));
+    if (isTransition && at.uncorrelatable !== undefined) {
+      const text = `oldSelf cannot be used on the uncorrelatable portion of the schema within ${at.uncorrelatable}`;
+      this.errors.push(invalidValue(path, rule.rule, text));
+    }
+    const { optionalOldSelf } = rule;
+    if (optionalOldSelf !== undefined && !isTransition) {
+      const text = 'may not be set if oldSelf is not used in rule';
+      this.errors.push(invalidValue(`${at.path}.optionalOldSelf`, optionalOldSelf, text));
+    }
+    this.#cost(program.estimate * at.times, path, 'rule');
   }
 
   #cost(cost: number, path: string, what: string): void {
@@ -107,6 +121,9 @@ class Visit {
     if (cost > perRule) this.errors.push(forbidden(path, `estimated ${what} cost ${exceeds(cost / perRule)}`));
   }
 }
+
+const shownRule = (rule: ValidationRule): unknown =>
+  goForm('io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.ValidationRule', rule);
 
 function wording(rule: ValidationRule, path: string): FieldError[] {
   const errors: FieldError[] = [];

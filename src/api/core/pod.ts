@@ -1,8 +1,8 @@
 import type { LabelSelector, Pod } from '../generated/types.ts';
 import { defineStrategy } from '../strategy.ts';
+import { sameContainers } from '../validation/pod-resize.ts';
 import { podCells } from './pod-cells.ts';
 import { podWarnings } from './pod-warnings.ts';
-import { keepAllButResources, validateResize } from './pod-resize.ts';
 import { qosClassOf } from './qos.ts';
 
 /** Adds one requirement per label key that the pod has: `matchLabelKeys` become part of the selector itself. */
@@ -38,6 +38,21 @@ function mergeMatchLabelKeys(pod: Pod): void {
     requireOwnLabels(pod, constraint.labelSelector, constraint.matchLabelKeys, 'In');
 }
 
+/** A resize changes what containers ask for. Where it names others or orders them otherwise, the rules refuse all of it. */
+function keepAllButResources(pod: Pod, old: Readonly<Pod>): void {
+  const { metadata, spec } = pod;
+  pod.metadata = { ...old.metadata, resourceVersion: metadata.resourceVersion, managedFields: metadata.managedFields };
+  pod.status = structuredClone(old.status) as Pod['status'];
+  if (!sameContainers(spec, old.spec)) return;
+  const kept = structuredClone(old.spec) as Pod['spec'];
+  for (const list of ['containers', 'initContainers'] as const)
+    for (const [i, container] of (kept[list] ?? []).entries()) {
+      container.resources = spec[list]?.[i]?.resources;
+      container.resizePolicy = spec[list]?.[i]?.resizePolicy;
+    }
+  pod.spec = { ...kept, resources: spec.resources };
+}
+
 const completed = (reason: string, message: string) => [{ type: 'Completed', status: 'True', reason, message }];
 
 export const pod = defineStrategy<Pod>({
@@ -59,8 +74,7 @@ export const pod = defineStrategy<Pod>({
     pod.status.qosClass ||= old.status.qosClass;
     pod.status.observedGeneration ||= old.status.observedGeneration;
   },
-  prepareForResize: keepAllButResources,
-  validateResize,
+  prepareThrough: { resize: keepAllButResources },
   warnings: (pod) => podWarnings(pod),
   cells: podCells,
   rowConditions({ status }) {

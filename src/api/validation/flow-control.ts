@@ -177,9 +177,14 @@ function urlProblem(url: string): string | undefined {
   return stars > 1 || (stars === 1 && !url.endsWith('/*')) ? 'wildcard can only do suffix matching' : undefined;
 }
 
+/** How v1beta3 said that no shares are meant; nobody else may. */
+const zeroShares = 'flowcontrol.k8s.io/v1beta3-preserve-zero-concurrency-shares';
+
 export function validatePriorityLevel({ metadata, spec, status }: PriorityLevelConfiguration): FieldError[] {
   const { type, limited, exempt } = spec;
   const errors: FieldError[] = [];
+  if (metadata.annotations?.[zeroShares] !== undefined)
+    errors.push(forbidden('metadata.annotations', `annotation '${zeroShares}' is forbidden`));
   if ((metadata.name === 'exempt') !== (type === 'Exempt'))
     errors.push(invalidValue('spec.type', type, "type must be 'Exempt' if and only if name is 'exempt'"));
   if (type === 'Exempt') {

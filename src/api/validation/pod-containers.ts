@@ -51,6 +51,13 @@ function initContainers(pod: PodContext, path: string): FieldError[] {
     // They run one after the other: each may have the ports of the one before.
     errors.push(...hostPortConflicts([container], path, i));
     if (container.restartPolicy !== 'Always') return [...errors, ...endsByItself(container, p)];
+    if (container.restartPolicyRules?.length)
+      errors.push(
+        forbidden(
+          child(p, 'restartPolicyRules'),
+          'restartPolicyRules are not allowed for init containers with restart policy Always',
+        ),
+      );
     return [
       ...errors,
       ...validateHooksAndProbes(container, p, spec.terminationGracePeriodSeconds ?? 0),

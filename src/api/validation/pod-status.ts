@@ -127,7 +127,7 @@ function containerStatuses({ spec, status }: Pod): FieldError[] {
 
 function containerUser({ user }: ContainerStatus, path: string, system: string): FieldError[] {
   if (!user?.linux) return [];
-  const p = child(path, 'linux');
+  const p = child(path, 'user.linux');
   if (system === 'windows') return [forbidden(p, 'cannot be set for a windows pod')];
   const { uid, gid, supplementalGroups } = user.linux;
   const id = (at: string, value: number) => userId(value).map((text) => invalidValue(at, value, text));

@@ -4,6 +4,7 @@ import {
   validateDefinitionUpdate,
 } from '../apiextensions/validate-definition.ts';
 import type { PodTemplate } from '../generated/types.ts';
+import type { FieldError } from '../meta/status-error.ts';
 import type { Strategy } from '../strategy.ts';
 import {
   validateAdmissionPolicy,
@@ -68,6 +69,7 @@ import {
 import { validateFinalize, validateNamespace, validateNamespaceStatus } from './namespace.ts';
 import { validateNode, validateNodeStatus, validateNodeUpdate } from './node.ts';
 import { validatePod, validatePodCreate, validatePodUpdate } from './pod.ts';
+import { validateEphemeralContainers, validatePodResize } from './pod-resize.ts';
 import { validatePodTemplate } from './pod-spec.ts';
 import { validatePodStatusUpdate } from './pod-status.ts';
 import {
@@ -123,12 +125,13 @@ import {
 /** The part of a strategy that says what an object must be like. */
 export type ValidationRules = Pick<
   Strategy,
-  'validate' | 'validateCreate' | 'validateUpdate' | 'validateStatusUpdate' | 'validateFinalize'
+  'validate' | 'validateCreate' | 'validateUpdate' | 'validateStatusUpdate' | 'validateThrough' | 'validateFinalize'
 >;
 
 // biome-ignore lint/suspicious/noExplicitAny: each kind's rules name their own type
+type Rule = (object: any, old?: any) => FieldError[];
 type RulesOf = {
-  [K in keyof ValidationRules]: (object: any, old?: any) => ReturnType<NonNullable<ValidationRules[K]>>;
+  [K in keyof ValidationRules]: K extends 'validateThrough' ? Record<string, Rule> : Rule;
 };
 
 /** They see decoded objects with defaults; metadata is checked elsewhere, for all kinds alike. */
@@ -138,6 +141,7 @@ const table: Record<string, RulesOf> = {
     validateCreate: validatePodCreate,
     validateUpdate: validatePodUpdate,
     validateStatusUpdate: validatePodStatusUpdate,
+    validateThrough: { resize: validatePodResize, ephemeralcontainers: validateEphemeralContainers },
   },
   services: {
     validate: validateService,

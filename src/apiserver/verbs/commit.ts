@@ -35,7 +35,7 @@ export function validateChanged(
   else if (subresource === 'finalize') errors.push(...(strategy.validateFinalize?.(object) ?? []));
   // A binding only names a node: Kubernetes does not look at the rest of the pod again.
   else if (subresource !== 'binding') errors.push(...(strategy.validate?.(object) ?? []));
-  if (subresource === 'resize') errors.push(...(strategy.validateResize?.(object, old) ?? []));
+  errors.push(...(strategy.validateThrough?.[subresource]?.(object, old) ?? []));
   if (wholeObject.has(subresource)) errors.push(...(strategy.validateUpdate?.(object, old) ?? []));
   refuse(endpoint, object, errors);
 }

@@ -84,6 +84,6 @@ describe('the subresource resize', () => {
     const other = await resize('guaranteed', { requests: { cpu: '500m' } });
     expect(other.message).toContain('Pod QOS Class may not change as a result of resizing');
     const more = await send('PATCH', '/fixed/resize', { spec: { containers: [{ name: 'd', image: 'i:1' }] } });
-    expect(more.message).toContain('containers may not be renamed, reordered, added or removed');
+    expect(more.message).toContain('containers may not be added or removed on resize');
   });
 });

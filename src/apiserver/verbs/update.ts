@@ -69,8 +69,8 @@ export async function modify(
     await context.admission.admit(admission);
     keepOldParts(request, object, old);
     if (subresource === 'status') endpoint.strategy.prepareForStatusUpdate?.(object, old);
-    else if (subresource === 'resize') endpoint.strategy.prepareForResize?.(object, old);
     else if (subresource === '') endpoint.strategy.prepareForUpdate?.(object, old);
+    else endpoint.strategy.prepareThrough?.[subresource]?.(object, old);
     if (endpoint.kind.generation && !sameButMeta(endpoint, object, old)) {
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     }

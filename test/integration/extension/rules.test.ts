@@ -179,12 +179,12 @@ describe('validation rules', () => {
     [
       'does not compile',
       { type: 'object', properties: { a: { type: 'string' } }, 'x-kubernetes-validations': [rule('self.b == 1')] },
-      `rule: Invalid value: "self.b == 1": compilation failed: ERROR: <input>:1:5: undefined field 'b'\n | self.b == 1\n | ....^`,
+      `rule: Invalid value: {"Rule":"self.b == 1","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: compilation failed: ERROR: <input>:1:5: undefined field 'b'\n | self.b == 1\n | ....^`,
     ],
     [
       'is no bool',
       { type: 'object', properties: { a: { type: 'integer' } }, 'x-kubernetes-validations': [rule('self.a')] },
-      'rule: Invalid value: "self.a": cel expression must evaluate to a bool',
+      'rule: Invalid value: {"Rule":"self.a","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: cel expression must evaluate to a bool',
     ],
     [
       'may cost too much',
@@ -207,7 +207,7 @@ describe('validation rules', () => {
           },
         },
       },
-      'rule: Invalid value: "self == oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema',
+      'rule: Invalid value: "self == oldSelf": oldSelf cannot be used on the uncorrelatable portion of the schema within spec.validation.openAPIV3Schema',
     ],
     [
       'has no known reason',
