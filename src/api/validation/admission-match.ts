@@ -57,7 +57,7 @@ export function matchConditions(
   const names = (list ?? []).map(({ name }) => name);
   return [
     ...(count > maxConditions ? [tooMany(path, count, maxConditions)] : []),
-    ...each(list, path, ({ name, expression = '' }, p, i) => [
+    ...each(list, path, ({ name, expression }, p, i) => [
       ...(expression.trim()
         ? expressionErrors(expression.trim(), child(p, 'expression'), { hidden, types: ['bool'] })
         : [required(child(p, 'expression'))]),
@@ -96,7 +96,7 @@ function resources(list: string[], path: string): FieldError[] {
   const wild = { resources: new Set<string>(), subresources: new Set<string>() };
   const errors = each(list, path, (one, p) => {
     if (!one) return [required(p)];
-    const [resource = '', sub] = splitOnce(one);
+    const [resource, sub] = splitOnce(one);
     if (sub === undefined) return [];
     const covered = (by: string) => invalidValue(p, one, `if '${by}' is present, must not specify ${one}`);
     const found = [

@@ -51,7 +51,7 @@ function policyErrors(spec: PolicySpec, compile: Compile): FieldError[] {
       ? [required('spec.matchConstraints.resourceRules')]
       : []),
     ...matchConditions(spec.matchConditions, 'spec.matchConditions', [...hiddenIn(spec), 'variables']),
-    ...each(spec.variables, 'spec.variables', ({ name = '', expression = '' }, p) => [
+    ...each(spec.variables, 'spec.variables', ({ name, expression }, p) => [
       ...variableName(name, child(p, 'name')),
       ...(expression.trim()
         ? expressionErrors(expression, child(p, 'expression'), { compile, hidden: hiddenIn(spec) })
@@ -100,7 +100,7 @@ const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge', 'Unauthorized'
 const hasBreaks = (text: string): boolean => /[\n\r]/.test(text);
 
 function validationErrors(validation: Validation, path: string, hidden: readonly string[]): FieldError[] {
-  const { expression = '', message = '', messageExpression = '', reason } = validation;
+  const { expression, message = '', messageExpression = '', reason } = validation;
   const [told, tellAt] = [message.trim(), child(path, 'message')];
   const errors = expression.trim()
     ? expressionErrors(expression, child(path, 'expression'), { hidden, types: ['bool'] })
@@ -122,7 +122,7 @@ const longestValue = 5 * 1024;
 
 /** An annotation's whole key is `<policy>/<key>`. */
 function annotationErrors(
-  { key = '', valueExpression = '' }: AuditAnnotation,
+  { key, valueExpression }: AuditAnnotation,
   path: string,
   { policy, hidden }: { policy: string; hidden: readonly string[] },
 ): FieldError[] {

@@ -91,7 +91,8 @@ const versionErrors = (path: string, value: string): FieldError[] => {
 };
 
 function ofServer(server: ServerStorageVersion, path: string): FieldError[] {
-  const { encodingVersion: encoding = '', decodableVersions: decodable = [] } = server;
+  const decodable = server.decodableVersions ?? [];
+  const encoding = server.encodingVersion ?? '';
   const at = child(path, 'decodableVersions');
   return [
     ...keyFormatted(child(path, 'apiServerID'), server.apiServerID ?? '', dns1123Subdomain),
@@ -128,7 +129,7 @@ function common({ storageVersions = [], commonEncodingVersion: told }: StorageVe
 function conditionErrors(list: readonly StorageVersionCondition[] | undefined): FieldError[] {
   const types = (list ?? []).map(({ type }) => type);
   // Kubernetes leaves the member's name out of these paths.
-  return each(list, 'status', ({ type = '', status = '', reason, message }, p, i) => {
+  return each(list, 'status', ({ type, status, reason, message }, p, i) => {
     const first = types.lastIndexOf(type, i - 1);
     const again = `the type of the condition is not unique, it also appears in conditions[${first}]`;
     return [

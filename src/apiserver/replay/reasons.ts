@@ -25,7 +25,11 @@ const elsewhere: Rule[] = [
 ];
 
 const since: Rule[] = [
-  [/^errors\/422|reviews\/sar-both/, 'since', 'values in errors are shown as JSON, not as Go structs; rules and words have changed'],
+  [
+    /^errors\/422|reviews\/sar-both/,
+    'since',
+    'values in errors are shown as JSON, not as Go structs; rules and words have changed',
+  ],
   [/^errors\/400\/(?:bad-(?:base64|quantity|time)|type-mismatch|delete-bad-options)/, 'since', 'another JSON decoder'],
   [/^errors\/400\/(?:unknown-field|fieldValidation)/, 'since', 'fields are validated (KEP-2885)'],
   [/^errors\/400\/(?:dryrun-bad|fieldmanager-long|rvmatch-watch|label-selector)/, 'since', 'words have changed'],
