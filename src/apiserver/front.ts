@@ -195,7 +195,8 @@ export class Front {
     const attributes: Attributes = at
       ? { ...at, verb: verbOf(request, at, query) }
       : { verb: (request.method ?? 'GET').toLowerCase(), path };
-    caller.answered = context.metrics.begin(attributes, query.get('dryRun') ?? '', context.clock.now());
+    const counted = isServed(at) ? attributes : { verb: attributes.verb, path };
+    caller.answered = context.metrics.begin(counted, query.get('dryRun') ?? '', context.clock.now());
     const entering = takeSeat(this.#deps.flowControl, response, { user, attributes, query });
     const ticket = entering instanceof Promise ? await entering : entering;
     try {
@@ -329,3 +330,7 @@ function requireBody(request: ApiRequest): void {
 
 /** RFC 7234 §5.5 with code 299, as Kubernetes sends it. */
 const warningHeader = (text: string): string => `299 - ${JSON.stringify(text)}`;
+
+/** What is not served has no series of its own: whoever asks could make as many as there are names. */
+const isServed = (at: ResourcePath | undefined): boolean =>
+  at?.endpoint !== undefined && (at.subresource === '' || at.endpoint.subresources.has(at.subresource));

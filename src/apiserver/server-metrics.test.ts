@@ -52,3 +52,21 @@ it('tell of watches, and of what they were sent', async () => {
 it('are for those who may see them', async () => {
   expect((await server.send({ method: 'GET', path: '/metrics', anonymous: true })).status).toBe(403);
 });
+
+it('have no series for what a client makes up: groups, kinds, subresources, methods and modes', async () => {
+  const madeUp = Array.from({ length: 20 }, (_, i) => [
+    { method: 'GET', path: `/apis/no${i}.example.com/v1/things` },
+    { method: 'GET', path: `/api/v1/namespaces/default/no${i}` },
+    { method: 'GET', path: `${maps}/a/no${i}` },
+    { method: `NO${i}`, path: maps },
+    { method: 'GET', path: `/no${i}` },
+    { method: 'DELETE', path: `${maps}/a?dryRun=no${i}` },
+  ]).flat();
+  for (const request of madeUp.slice(0, 6)) await server.send(request);
+  const linesOf = async () => (await metrics()).split('\n').length;
+  // Once more: reading is counted, too.
+  await linesOf();
+  const before = await linesOf();
+  for (const request of madeUp) await server.send(request);
+  expect(await linesOf()).toBe(before);
+});

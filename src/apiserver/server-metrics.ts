@@ -13,6 +13,10 @@ const durationBounds = [
 ];
 
 const verbs: Record<string, string> = { create: 'POST', update: 'PUT' };
+/** As upstream counts them; every other method is OTHER. */
+const countedVerbs = new Set(
+  'get list watch create update patch delete deletecollection connect head options post put trace'.split(' '),
+);
 /** Series of requests that are found by one look. */
 const maxRemembered = 2048;
 
@@ -68,7 +72,10 @@ export class ServerMetrics {
   }
 
   /** A request begins; the result is called when it has been answered. */
-  begin(attributes: Attributes, dryRun: string, nowMs: number): (code: number, nowMs: number) => void {
+  begin(asked: Attributes, dryRunAsked: string, nowMs: number): (code: number, nowMs: number) => void {
+    // Labels are of our choosing, or the memory would be of others'.
+    const attributes = countedVerbs.has(asked.verb) ? asked : { ...asked, verb: 'other' };
+    const dryRun = dryRunAsked === '' || dryRunAsked === 'All' ? dryRunAsked : 'invalid';
     const kind = mutating.has(attributes.verb) ? 'mutating' : 'readOnly';
     this.#inflight[kind]++;
     return (code, endMs) => {

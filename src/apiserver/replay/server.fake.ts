@@ -93,12 +93,14 @@ export async function startTestServer(
   const port = await api.listen({ hosts: ['127.0.0.1'], port: 0, cert, key, ca: pki.ca.cert });
   const url = `https://127.0.0.1:${port}`;
   const trust = { ca: pki.ca.cert };
-  const asAdmin = () => connect(url, { ...trust, cert: pki.admin.cert, key: pki.admin.key });
+  // Every request gets the error too; without a listener it would end the process.
+  const open = (credentials = {}) => connect(url, { ...trust, ...credentials }).on('error', () => {});
+  const asAdmin = () => open({ cert: pki.admin.cert, key: pki.admin.key });
   let known = asAdmin();
-  let unknown = connect(url, trust);
+  let unknown = open();
   /** As clients do: a connection that ended is opened again. */
   const session = (request: RawRequest): ClientHttp2Session => {
-    if (request.anonymous) return unknown.destroyed ? (unknown = connect(url, trust)) : unknown;
+    if (request.anonymous) return unknown.destroyed ? (unknown = open()) : unknown;
     return known.destroyed ? (known = asAdmin()) : known;
   };
   return {
