@@ -12,15 +12,26 @@ export interface Rejection {
   message: string;
 }
 
+export interface AdmissionContext {
+  /** The pods that already use the node. */
+  others: readonly Pod[];
+  /** What the node is short of. */
+  pressures?: ReadonlySet<Pressure> | undefined;
+  isShuttingDown?: boolean | undefined;
+}
+
 /**
  * Whether this node takes the pod: the scheduler decided from its own view of the node, and a pod may name its node
- * itself. `others` are the pods that already use the node. Answers why not, in the words of the pod's status.
+ * itself. Answers why not, in the words of the pod's status.
  */
 export function admit(
   pod: Pod,
   node: Node,
-  { others, pressures }: { others: readonly Pod[]; pressures?: ReadonlySet<Pressure> },
+  { others, pressures, isShuttingDown }: AdmissionContext,
 ): Rejection | undefined {
+  if (isShuttingDown) {
+    return { reason: 'NodeShutdown', message: 'Pod was rejected as the node is shutting down.' };
+  }
   const os = pod.spec.os?.name;
   if (os && os !== 'linux') {
     return { reason: 'PodOSNotSupported', message: `Failed to admit pod as the OS field doesn't match node OS` };

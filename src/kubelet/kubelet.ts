@@ -14,6 +14,7 @@ import { servePodResources } from './devices/pod-resources.ts';
 import { thresholdsOf } from './eviction/thresholds.ts';
 import { readMachine } from './node/machine.ts';
 import { NodeReporter } from './node-status.ts';
+import type { PodDispatcher } from './pod-dispatcher.ts';
 import { PodPaths } from './pod-paths.ts';
 import { createPodSide, type NodeSurroundings } from './pod-side.ts';
 import { DelegatedAccess } from './server/delegated-access.ts';
@@ -23,6 +24,8 @@ import { streamsHandler } from './server/streams.ts';
 import { podTargets } from './server/streams-targets.ts';
 import { agentMetrics } from './usage/agent-metrics.ts';
 import { usagePages } from './usage/pages.ts';
+import { onMachineShutdown } from './shutdown/machine-shutdown.ts';
+import { Shutdown } from './shutdown/shutdown.ts';
 import { Upkeep } from './upkeep.ts';
 import { mountMemoryDir } from './volumes/memory-dir.ts';
 
@@ -82,12 +85,15 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const node = await prepareNode(deps, options);
   const { paths, cgroups, identity } = node;
   const pressures = () => upkeep.pressures;
+  const isShuttingDown = () => shutdown.isUnderWay;
   const reporter = new NodeReporter(
-    { client, cri, clock, rng, log, pressures },
+    { client, cri, clock, rng, log, pressures, isShuttingDown },
     { ...identity, dataDir, labels: options.nodeLabels, devices: () => devices.counts() },
   );
-  const devices = new DeviceManager({ clock, log, changed: () => reporter.reportSoon() }, paths.devicePluginsDir);
-  const podSide = await createPodSide(deps, options, { ...node, pressures, devices, node: () => reporter.node });
+  const changed = () => reporter.reportSoon();
+  const devices = new DeviceManager({ clock, log, changed }, paths.devicePluginsDir);
+  const around = { ...node, pressures, isShuttingDown, devices, node: () => reporter.node };
+  const podSide = await createPodSide(deps, options, around);
   const { dispatcher, recorder } = podSide;
   const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {
     fieldSelector: `spec.nodeName=${nodeName}`,
@@ -95,9 +101,12 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
 
   const about = { kind: nodes.kind, apiVersion: 'v1', name: nodeName, uid: nodeName };
   const upkeep: Upkeep = new Upkeep(
-    { cri, clock, log, recorder, cgroups, paths, dispatcher, changed: () => reporter.reportSoon() },
+    { cri, clock, log, recorder, cgroups, paths, dispatcher, changed },
     { about, dataDir, cgroupRoot, settings: options.settings ?? {} },
   );
+
+  const periods = shutdownPeriods(options.settings);
+  const shutdown: Shutdown = new Shutdown({ clock, log, pods: dispatcher, changed }, periods);
 
   // A node without devices runs pods all the same.
   await devices.start().catch((error: unknown) => log.warn({ error: String(error) }, 'no devices are served'));
@@ -109,16 +118,12 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const stopRelist = every(clock, relistMs, () => dispatcher.relistSoon());
   upkeep.start();
   await devices.keepOnly((uid) => dispatcher.mayKnow(uid));
-  const podResources = await servePodResources({ devices, pods: () => dispatcher.list() }, paths.podResourcesSocket);
-  const streams = streamsHandler({ runtime: cri.runtime, targets: podTargets(dispatcher), log });
-  const served = options.server && { streams, ...options.server };
-  const metrics = agentMetrics(dispatcher, { nodeName, startedMs: clock.now() });
-  const pages = usagePages(
-    { clock, cri, cgroups, paths, metrics, pods: dispatcher },
-    { nodeName, dataDir, cgroupRoot },
-  );
-  const access = new DelegatedAccess({ client, clock }, nodeName);
-  const server = served ? new KubeletServer({ clock, log, paths, pods: dispatcher, pages, access }, served) : undefined;
+  const machineWatch = periods.totalMs > 0 ? onMachineShutdown({ log }, shutdown) : undefined;
+  const podResources = await servePodResources(
+    { devices, pods: () => dispatcher.list() },
+    paths.podResourcesSocket,
+  ).catch((error: unknown) => log.warn({ error: String(error) }, 'who has which devices is not served'));
+  const server = serverOf(deps, options, { paths, cgroups, dispatcher });
   const port = await server?.listen();
   recorder.event(about, 'Normal', 'Starting', 'Starting kubelet.');
   log.info({ node: nodeName, port }, 'kubelet started');
@@ -129,7 +134,8 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
     async stop() {
       stopRelist();
       upkeep.stop();
-      podResources.close();
+      machineWatch?.stop();
+      podResources?.close();
       devices.stop();
       podInformer.stop();
       reporter.stop();
@@ -140,11 +146,32 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   };
 }
 
+/** The node's HTTPS server; undefined where none is wanted. */
+function serverOf(
+  { client, cri, clock, log }: KubeletDeps,
+  { nodeName, dataDir, cgroupRoot, server }: KubeletOptions,
+  { paths, cgroups, dispatcher }: { paths: PodPaths; cgroups: Cgroups; dispatcher: PodDispatcher },
+): KubeletServer | undefined {
+  if (!server) return undefined;
+  const streams = streamsHandler({ runtime: cri.runtime, targets: podTargets(dispatcher), log });
+  const metrics = agentMetrics(dispatcher, { nodeName, startedMs: clock.now() });
+  const about = { nodeName, dataDir, cgroupRoot };
+  const pages = usagePages({ clock, cri, cgroups, paths, metrics, pods: dispatcher }, about);
+  const access = new DelegatedAccess({ client, clock }, nodeName);
+  return new KubeletServer({ clock, log, paths, pods: dispatcher, pages, access }, { streams, ...server });
+}
+
+/** How long pods have when the machine goes down: no time unless told. */
+const shutdownPeriods = ({ shutdownGracePeriod = 0, shutdownGracePeriodCriticalPods = 0 }: KubeletSettings = {}) => ({
+  totalMs: shutdownGracePeriod,
+  criticalMs: shutdownGracePeriodCriticalPods,
+});
+
 /** The node's folders, cgroups and size. */
 async function prepareNode(
   deps: KubeletDeps,
   options: KubeletOptions,
-): Promise<Omit<NodeSurroundings, 'node' | 'pressures' | 'devices'>> {
+): Promise<Omit<NodeSurroundings, 'node' | 'pressures' | 'isShuttingDown' | 'devices'>> {
   const { nodeName, nodeIps, dataDir, settings = {} } = options;
   const { maxPods = options.maxPods ?? 110 } = settings;
   const paths = new PodPaths(dataDir);

@@ -21,6 +21,7 @@ export interface NodeReporterDeps {
   log: Logger;
   /** What the node is short of; nothing unless told. */
   pressures?(): ReadonlySet<Pressure>;
+  isShuttingDown?(): boolean;
 }
 
 const leaseNamespace = 'kube-node-lease';
@@ -176,6 +177,7 @@ export class NodeReporter {
     const { runtime, images } = this.#deps.cri;
     const machine: Machine = await readMachine(this.#identity.dataDir);
     const pressures = this.#deps.pressures?.() ?? new Set();
+    const isShuttingDown = this.#deps.isShuttingDown?.() ?? false;
     try {
       const [version, { status }, listed] = await Promise.all([
         runtime.Version({}),
@@ -183,10 +185,10 @@ export class NodeReporter {
         images.ListImages({}),
       ]);
       const runtimeConditions = status?.conditions ?? [];
-      return { machine, version, runtimeConditions, images: listed.images ?? [], pressures };
+      return { machine, version, runtimeConditions, images: listed.images ?? [], pressures, isShuttingDown };
     } catch (error) {
       this.#deps.log.warn({ error: String(error) }, 'the container runtime does not answer');
-      return { machine, version: {}, images: [], pressures };
+      return { machine, version: {}, images: [], pressures, isShuttingDown };
     }
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ContainerConfig } from '../api/generated/cri.ts';
-import { pods } from '../api/generated/resources.ts';
+import { pods, runtimeclasses } from '../api/generated/resources.ts';
 import type { Container, Pod, PodSpec } from '../api/generated/types.ts';
 import { silentLog } from '../base/log.ts';
 import { type Rng, seededRng } from '../base/rng.ts';
@@ -13,6 +13,7 @@ import { containerNameLabel, podNameLabel, podUidLabel } from './config/labels.t
 import { Images } from './images.ts';
 import { Limiter } from './limiter.ts';
 import { PodDispatcher } from './pod-dispatcher.ts';
+import { runtimeHandlers } from './runtime-handler.ts';
 import { PodOperations } from './pod-operations.ts';
 import { staticPodOf } from './static-pods/manifest.ts';
 import { MirrorPods } from './static-pods/mirror-pods.ts';
@@ -80,6 +81,7 @@ class World {
         logDirOf: () => '/logs',
         admit: (_, addresses) => this.admit(addresses),
         services: () => [],
+        runtimeHandlerOf: runtimeHandlers(client),
       },
       {
         cgroupParentOf: () => '/kubepods',
@@ -282,6 +284,23 @@ describe('a pod on a node', () => {
       reason: 'OOMKilled',
       exitCode: 137,
     });
+  });
+
+  it('runs a pod of a runtime class by what the class says, and not without the class', async () => {
+    const world = new World(3);
+    const handlers: (string | undefined)[] = [];
+    const { RunPodSandbox } = world.cri.runtime;
+    world.cri.runtime.RunPodSandbox = (request) => {
+      handlers.push(request.runtimeHandler);
+      return RunPodSandbox(request);
+    };
+    world.start();
+    await world.create('p', { containers: [app()], runtimeClassName: 'sandboxed' });
+    await world.clock.advance(5000);
+    expect([handlers, (await world.get('p'))?.status.phase]).toEqual([[], 'Pending']);
+    await world.client.create(runtimeclasses, { metadata: { name: 'sandboxed' }, handler: 'runsc' });
+    await world.until(async () => (await world.get('p'))?.status.phase === 'Running');
+    expect(handlers).toEqual(['runsc']);
   });
 
   it('runs a pod from a file whatever becomes of its mirror, and through the death of the agent', async () => {

@@ -39,6 +39,7 @@ export interface PodDispatcherOptions {
   node(): Node;
   /** What the node is short of. */
   pressures?(): ReadonlySet<Pressure>;
+  isShuttingDown?(): boolean;
 }
 
 /** A broken event stream is opened again after this long. */
@@ -206,10 +207,12 @@ export class PodDispatcher {
     for (const { id } of [...runtime.sandboxes, ...runtime.containers]) this.#owners.set(id, uid);
     const isNew =
       runtime.sandboxes.length === 0 && !isTerminalPhase(pod.status?.phase) && !pod.metadata.deletionTimestamp;
-    const { node, pressures } = this.#options;
+    const { node, pressures, isShuttingDown } = this.#options;
     const rejection =
       isNew && pod.status?.startTime === undefined
-        ? admit(pod, node(), { others: this.#activePods(uid), pressures: pressures?.() })
+        ? admit(pod, node(), {
+            ...{ others: this.#activePods(uid), pressures: pressures?.(), isShuttingDown: isShuttingDown?.() },
+          })
         : undefined;
     if (rejection) runner.feed({ type: 'rejected', ...rejection });
     runner.feed({ type: 'runtime', runtime });

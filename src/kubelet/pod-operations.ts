@@ -32,6 +32,8 @@ export interface OperationDeps {
   logDirOf(pod: Pod): string;
   /** Resolves when the node's network is ready for what runs in a pod with these addresses; absent: at once. */
   admit?: ((pod: Pod, addresses: readonly string[]) => Promise<void>) | undefined;
+  /** The runtime's name for what the pod's runtime class means; undefined: the usual one. Rejects when there is no such class. */
+  runtimeHandlerOf(pod: Pod): Promise<string | undefined>;
   /** The services that pods may see in their environment. */
   services(): readonly Service[];
 }
@@ -80,7 +82,8 @@ export class PodOperations {
   async runSandbox(pod: Pod, attempt: number): Promise<RuntimeSandbox> {
     const { runtime } = this.#deps.cri;
     const config = this.#sandboxConfig(pod, attempt);
-    const request = { config, ...(pod.spec.runtimeClassName ? { runtimeHandler: pod.spec.runtimeClassName } : {}) };
+    const runtimeHandler = await this.#deps.runtimeHandlerOf(pod);
+    const request = { config, ...(runtimeHandler ? { runtimeHandler } : {}) };
     const { podSandboxId = '' } = await this.#deps.limiter.run(() => runtime.RunPodSandbox(request));
     const sandbox = await new RuntimeView(runtime).sandbox(podSandboxId);
     if (!sandbox) throw new Error(`sandbox ${podSandboxId} is gone`);

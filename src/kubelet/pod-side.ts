@@ -26,6 +26,7 @@ import type { PodPaths } from './pod-paths.ts';
 import { readText } from './read-text.ts';
 import { MirrorPods } from './static-pods/mirror-pods.ts';
 import { StaticPods } from './static-pods/static-pods.ts';
+import { runtimeHandlers } from './runtime-handler.ts';
 import { StatusWriter } from './status-writer.ts';
 import { claimReader } from './volumes/claim-reader.ts';
 import { WatchedObjects } from './volumes/referenced-objects.ts';
@@ -39,6 +40,7 @@ export interface NodeSurroundings {
   /** The node's object, once it is registered. */
   node(): Node | undefined;
   pressures(): ReadonlySet<Pressure>;
+  isShuttingDown(): boolean;
   devices: DeviceManager;
 }
 
@@ -61,7 +63,7 @@ export async function createPodSide(
 ): Promise<PodSide> {
   const { client, cri, clock, rng, log } = deps;
   const { nodeIps, nodeName, cgroupRoot, clusterDomain } = options;
-  const { paths, cgroups, devices, pressures } = around;
+  const { paths, cgroups, devices, pressures, isShuttingDown } = around;
   const { staticPodPath, podPidsLimit: maxPids } = options.settings ?? {};
   const operationOptions = await operationOptionsOf(options, around);
   const { allocatable } = operationOptions;
@@ -92,6 +94,7 @@ export async function createPodSide(
       // More at once only makes each slower: starting a container is work for the processor.
       limiter: new Limiter(2 * os.availableParallelism()),
       services: () => serviceInformer.list(),
+      runtimeHandlerOf: runtimeHandlers(client),
     },
     operationOptions,
   );
@@ -101,7 +104,7 @@ export async function createPodSide(
       ...{ cri, clock, log, recorder, operations, statusWriter, volumes, mirrors },
       finished: (uid) => statics?.finished(uid),
     },
-    { hostIps: nodeIps, node: () => around.node() ?? unregistered, pressures },
+    { hostIps: nodeIps, node: () => around.node() ?? unregistered, pressures, isShuttingDown },
   );
   const statics = staticPodPath
     ? new StaticPods({ clock, log, mirrors, pods: dispatcher }, { folder: staticPodPath, nodeName })

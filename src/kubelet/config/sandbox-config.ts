@@ -1,7 +1,9 @@
-import type { DNSConfig, PodSandboxConfig, PortMapping } from '../../api/generated/cri.ts';
+import type { DNSConfig, LinuxPodSandboxConfig, PodSandboxConfig, PortMapping } from '../../api/generated/cri.ts';
 import type { Pod } from '../../api/generated/types.ts';
+import { amountsOf } from '../../placement/resource-amounts.ts';
 import { hostnameOf } from './hostname.ts';
 import { gracePeriodAnnotation, podNameLabel, podNamespaceLabel, podUidLabel } from './labels.ts';
+import { cpuPeriodUs, quotaOf, sharesOf } from './resources.ts';
 import { sandboxSecurityContext } from './security-context.ts';
 
 export interface SandboxSurroundings {
@@ -25,8 +27,21 @@ export function sandboxConfig(pod: Pod, attempt: number, around: SandboxSurround
     annotations: { ...annotations, [gracePeriodAnnotation]: String(terminationGracePeriodSeconds ?? 30) },
     linux: {
       cgroupParent: around.cgroupParent,
+      ...overheadOf(pod),
       securityContext: sandboxSecurityContext(pod),
       sysctls: Object.fromEntries((securityContext?.sysctls ?? []).map((sysctl) => [sysctl.name, sysctl.value])),
+    },
+  };
+}
+
+/** What the class of the pod's runtime adds for itself: runtimes in machines of their own make room for it. */
+function overheadOf({ spec }: Pod): Pick<LinuxPodSandboxConfig, 'overhead'> {
+  const { cpu, memory } = amountsOf(spec.overhead);
+  if (!cpu && !memory) return {};
+  return {
+    overhead: {
+      ...(cpu ? { cpuShares: sharesOf(cpu), cpuQuota: quotaOf(cpu), cpuPeriod: cpuPeriodUs } : {}),
+      ...(memory ? { memoryLimitInBytes: memory } : {}),
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Image, RuntimeCondition, VersionResponse } from '../../api/generat
 import type { ContainerImage, NodeCondition, NodeStatus } from '../../api/generated/types.ts';
 import type { DeviceCount } from '../devices/device-manager.ts';
 import { amountOf, type Pressure, type Signal, type Threshold } from '../eviction/thresholds.ts';
+import { shutdownNodeMessage } from '../shutdown/shutdown.ts';
 import { timeText } from '../status/time-text.ts';
 import type { Machine } from './machine.ts';
 
@@ -27,6 +28,7 @@ export interface NodeFacts {
   runtimeConditions?: readonly RuntimeCondition[];
   images: readonly Image[];
   pressures: ReadonlySet<Pressure>;
+  isShuttingDown?: boolean;
 }
 
 /** How many images the status lists, and names of each. */
@@ -132,7 +134,7 @@ function nodeConditions(facts: NodeFacts, { nowMs, old }: { nowMs: number; old?:
     PIDPressure: pressures.has('PIDPressure')
       ? [true, 'KubeletHasInsufficientPID', 'kubelet has insufficient PID available']
       : [false, 'KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
-    Ready: readiness(facts.runtimeConditions),
+    Ready: facts.isShuttingDown ? [false, 'KubeletNotReady', shutdownNodeMessage] : readiness(facts.runtimeConditions),
   };
   const own = Object.entries(verdicts).map(([type, [isTrue, reason, message]]) => {
     const status = isTrue ? 'True' : 'False';
