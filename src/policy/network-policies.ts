@@ -177,8 +177,7 @@ export class NetworkPolicies {
       return;
     }
     if (whole || !this.#isInStep) {
-      const content = this.#book.content();
-      this.#book.takeChanges();
+      const content = this.#book.takeContent();
       this.#isInStep = true;
       await nft.replace(content);
       log.info({ policies: this.#book.policyCount }, 'table of network policies written');

@@ -3,7 +3,7 @@ import { type ObjectKey, keyOf, keyText } from '../api/resource.ts';
 import type { Chain, Rule, TableContent, Transaction } from '../nft/table.ts';
 import { baseChains, directions, fixedSets } from './base-chains.ts';
 import { type Allowance, type CompiledPolicy, compilePolicy, type Direction } from './compile.ts';
-import { LiveTable } from './live-table.ts';
+import { LiveTable } from '../nft/live-table.ts';
 import type { Labels, PolicyPod } from './policy-pod.ts';
 import { contentName, type PodSource } from './sources.ts';
 
@@ -104,10 +104,10 @@ export class PolicyBook {
     return (this.#made.get(uid)?.profiles.length ?? 0) > 0;
   }
 
-  /** The whole table. */
-  content(): TableContent {
+  /** The whole table, good until the next change; `takeChanges` begins with it. */
+  takeContent(): TableContent {
     this.settle();
-    return this.#table.content();
+    return this.#table.takeContent();
   }
 
   /** From what it was at the last call, or from nothing, to what should be. */

@@ -16,5 +16,5 @@ export function render(state: PolicyState, { nodeName }: { nodeName: string }): 
   for (const [name, labels] of state.namespaces) book.setNamespace(name, labels);
   for (const policy of state.policies) book.setPolicy(policy);
   for (const pod of state.pods) book.setPod(pod);
-  return book.content();
+  return book.takeContent();
 }

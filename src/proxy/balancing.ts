@@ -9,7 +9,7 @@ import type { Informers } from '../client/informers.ts';
 import { type AnnouncingNode, announcedAddresses } from './announced.ts';
 import type { Announce } from './announcer.ts';
 import { type HealthCheckServers, healthChecksOf } from './health-checks.ts';
-import { serviceNameLabel } from './ruleset.ts';
+import { serviceNameLabel } from './service-book.ts';
 
 export interface BalancingDeps {
   informers: Informers;

@@ -1,27 +1,33 @@
 import { describe, expect, it } from 'vitest';
-import { execRemoveFlows, staleFlows } from './flows.ts';
-import { render } from './ruleset.ts';
+import { execRemoveFlows } from './flows.ts';
+import { ServiceBook } from './service-book.ts';
 import { testNode, testService, testSlice } from './service-fixtures.ts';
 
-const of = (protocol: 'TCP' | 'UDP', addresses: string[]) => {
-  const ports = [{ port: 53, protocol }];
-  const services = [testService('dns', { clusterIP: '10.96.0.30', ports })];
-  return render({ services, endpointSlices: [testSlice('dns', addresses)] }, testNode);
-};
+/** What is stale after the endpoints of a service changed. */
+function changed(protocol: 'TCP' | 'UDP', from: string[], to: string[]) {
+  const book = new ServiceBook(testNode);
+  book.setService(testService('dns', { clusterIP: '10.96.0.30', ports: [{ port: 53, protocol }] }));
+  book.setSlice(testSlice('dns', from));
+  book.takeChanges();
+  book.takeStaleFlows();
+  book.setSlice(testSlice('dns', to));
+  book.takeChanges();
+  return book.takeStaleFlows();
+}
 
-describe('staleFlows', () => {
-  it('names flows to an endpoint that went away', () => {
-    expect(staleFlows(of('UDP', ['10.244.0.1', '10.244.0.2']), of('UDP', ['10.244.0.2']))).toEqual([
+describe('stale flows', () => {
+  it('are those to an endpoint that went away', () => {
+    expect(changed('UDP', ['10.244.0.1', '10.244.0.2'], ['10.244.0.2'])).toEqual([
       { address: '10.96.0.30', port: 53, endpoint: '10.244.0.1' },
     ]);
   });
 
-  it('names all flows to a frontend that had no endpoints before', () => {
-    expect(staleFlows(of('UDP', []), of('UDP', ['10.244.0.1']))).toEqual([{ address: '10.96.0.30', port: 53 }]);
+  it('are all to a frontend that had no endpoints before', () => {
+    expect(changed('UDP', [], ['10.244.0.1'])).toEqual([{ address: '10.96.0.30', port: 53 }]);
   });
 
-  it('leaves TCP alone', () => {
-    expect(staleFlows(of('TCP', ['10.244.0.1']), of('TCP', []))).toEqual([]);
+  it('are not those of TCP', () => {
+    expect(changed('TCP', ['10.244.0.1'], [])).toEqual([]);
   });
 
   it('asks conntrack for exactly these', async () => {

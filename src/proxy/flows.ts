@@ -1,5 +1,4 @@
 import type { RunCommand } from '../host/command.ts';
-import type { Ruleset } from './ruleset.ts';
 
 /** UDP flows the kernel still remembers to a frontend; with `endpoint`, only those translated to it. */
 export interface StaleFlow {
@@ -11,23 +10,26 @@ export interface StaleFlow {
 /** Removes remembered flows, so that the next packet of each is looked up again. */
 export type RemoveFlows = (flows: readonly StaleFlow[]) => Promise<void>;
 
+/** Endpoints in their slots, by frontend. */
+type Slots = ReadonlyMap<string, readonly string[]>;
+
 /**
  * A UDP client that keeps sending keeps its flow alive for ever, also to an endpoint that is gone, and one that began
  * before the service had endpoints is never translated. TCP ends by itself.
  */
-export function staleFlows(from: Ruleset, to: Ruleset): StaleFlow[] {
+export function staleFlows(from: Slots, to: Slots): StaleFlow[] {
   const stale: StaleFlow[] = [];
-  for (const [key, slots] of from.slots) {
+  for (const [key, slots] of from) {
     const frontend = udpFrontend(key);
     if (!frontend) continue;
-    const now = new Set(to.slots.get(key));
+    const now = new Set(to.get(key));
     for (const endpoint of slots) {
       if (!now.has(endpoint)) stale.push({ ...frontend, endpoint: endpoint.split(' ', 1)[0] ?? '' });
     }
   }
-  for (const key of to.slots.keys()) {
+  for (const key of to.keys()) {
     const frontend = udpFrontend(key);
-    if (frontend && !from.slots.has(key)) stale.push(frontend);
+    if (frontend && !from.has(key)) stale.push(frontend);
   }
   return stale;
 }

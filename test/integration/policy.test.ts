@@ -37,8 +37,7 @@ describe('network policies on a real network', () => {
     });
     for (const { book, nft } of nodes) {
       for (const pod of net.pods) book.setPod(known(pod));
-      await nft.replace(book.content());
-      book.takeChanges();
+      await nft.replace(book.takeContent());
     }
   });
   afterAll(() => net.close());

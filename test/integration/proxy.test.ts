@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Service } from '../../src/api/generated/types.ts';
 import { execAnnounce } from '../../src/proxy/announcer.ts';
-import type { ServiceState } from '../../src/proxy/ruleset.ts';
+import type { ServiceState } from '../../src/proxy/render.ts';
 import { testService, testSlice } from '../../src/proxy/service-fixtures.ts';
 import { type TestPod, TwoNodes, tcp, udp } from './two-nodes.ts';
 

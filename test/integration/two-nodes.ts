@@ -10,10 +10,10 @@ import { outputOf, type RunCommand, runCommand, runInNetworkNamespace } from '..
 import { execNft } from '../../src/nft/exec.ts';
 import { planRoutes, routeLines } from '../../src/overlay/route-plan.ts';
 import { execRoutes } from '../../src/overlay/routes.ts';
-import { afterDiff, diff } from '../../src/proxy/diff.ts';
-import { execRemoveFlows, staleFlows } from '../../src/proxy/flows.ts';
+import { execRemoveFlows } from '../../src/proxy/flows.ts';
 import type { ProxyNode } from '../../src/proxy/frontend.ts';
-import { contentOf, type Ruleset, render, type ServiceState } from '../../src/proxy/ruleset.ts';
+import type { ServiceState } from '../../src/proxy/render.ts';
+import { ServiceBook } from '../../src/proxy/service-book.ts';
 
 /** Answers each connection and datagram with its name and whom it sees. */
 const serverScript = `
@@ -80,7 +80,7 @@ export class TwoNodes {
   readonly host: RunCommand;
   readonly #hostNamespace: string;
   readonly #children: ChildProcess[] = [];
-  readonly #current = new Map<string, Ruleset>();
+  readonly #current = new Map<string, { book: ServiceBook; state: ServiceState }>();
   #folder = '';
   #network: VirtualNetwork | undefined;
   #layout: NetworkLayout | undefined;
@@ -166,14 +166,18 @@ export class TwoNodes {
     for (const { name, run, address } of this.nodes) {
       const node: ProxyNode = { name, addresses: [address], podCIDR, serviceCIDR };
       const nft = execNft({ run }, { table: `knarr-${this.tag}` });
-      const from = this.#current.get(name);
-      const to = render(state, node, from);
-      if (!from) await nft.replace(contentOf(to));
+      const known = this.#current.get(name);
+      const book = known?.book ?? new ServiceBook(node);
+      for (const slice of known?.state.endpointSlices ?? []) book.removeSlice(slice);
+      for (const service of known?.state.services ?? []) book.removeService(service);
+      for (const slice of state.endpointSlices) book.setSlice(slice);
+      for (const service of state.services) book.setService(service);
+      if (known) await nft.apply(book.takeChanges());
       else {
-        await nft.apply(diff(from, to));
-        await execRemoveFlows({ run })(staleFlows(from, to));
+        await nft.replace(book.takeContent());
       }
-      this.#current.set(name, from ? afterDiff(from, to) : to);
+      await execRemoveFlows({ run })(book.takeStaleFlows());
+      this.#current.set(name, { book, state });
     }
   }
 }

@@ -4,7 +4,7 @@ const dispatcherTest = 'src/kubelet/pod-dispatcher.test.ts';
 const probeTest = 'src/kubelet/probes/probe-machine.test.ts';
 const statusTest = 'src/kubelet/status/pod-status.test.ts';
 const slotsTest = 'src/proxy/slots.test.ts';
-const rulesetTest = 'src/proxy/ruleset.test.ts';
+const rulesetTest = 'src/proxy/rules.test.ts';
 
 export const node: Mutant[] = [
   {
@@ -100,14 +100,14 @@ export const node: Mutant[] = [
   },
   {
     bug: 'a service without endpoints is not refused',
-    file: 'src/proxy/ruleset.ts',
+    file: 'src/proxy/service-part.ts',
     find: "frontend.othersHaveEndpoints ? 'drop' : 'goto refuse'",
     replace: "'drop'",
     test: { file: rulesetTest, name: 'is refused at once without endpoints' },
   },
   {
     bug: 'a pod that reaches itself is not masqueraded',
-    file: 'src/proxy/ruleset.ts',
+    file: 'src/proxy/service-part.ts',
     find: 'if (mayHairpin(endpoint, node))',
     replace: 'if (!mayHairpin(endpoint, node))',
     test: { file: rulesetTest, name: 'masquerades a pod that reaches itself' },
@@ -149,7 +149,7 @@ export const node: Mutant[] = [
   },
   {
     bug: 'source ranges are not asked for',
-    file: 'src/proxy/ruleset.ts',
+    file: 'src/proxy/service-part.ts',
     find: 'if (frontend.sources)',
     replace: 'if (!frontend)',
     test: { file: rulesetTest, name: 'lets only its source ranges come' },

@@ -4,7 +4,7 @@ import { tracePacket } from '../../nft/packet-tracer.ts';
 import type { TableContent } from '../../nft/table.ts';
 import { testPod, testPolicy } from '../../policy/policy-fixtures.ts';
 import { render as renderPolicies } from '../../policy/render.ts';
-import { contentOf, render as renderServices } from '../../proxy/ruleset.ts';
+import { render as renderServices } from '../../proxy/render.ts';
 import { testNode, testService, testSlice } from '../../proxy/service-fixtures.ts';
 
 const pod = testPod('10.244.0.1', { labels: { app: 'db' } });
@@ -17,9 +17,7 @@ const service = testService('db', {
   clusterIP: '10.96.0.20',
   ports: [{ port: 80, nodePort: 30080, protocol: 'TCP' }],
 });
-const services = contentOf(
-  renderServices({ services: [service], endpointSlices: [testSlice('db', [pod.address])] }, testNode),
-);
+const services = renderServices({ services: [service], endpointSlices: [testSlice('db', [pod.address])] }, testNode);
 const policies = renderPolicies(
   {
     policies: [

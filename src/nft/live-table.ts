@@ -1,10 +1,13 @@
-import type { Chain, Change, SetShape, TableContent, Transaction } from '../nft/table.ts';
+import type { Chain, Change, SetShape, TableContent, Transaction } from './table.ts';
 
 interface LiveSet {
   shape: SetShape;
   elements: Map<string, string>;
-  /** What the kernel holds of the keys that changed since the last transaction; undefined: nothing. */
-  before: Map<string, string | undefined>;
+  /**
+   * What the kernel holds of the keys that changed since it was last told; undefined: nothing. Not kept while the kernel has
+   * no such set.
+   */
+  before: Map<string, string | undefined> | undefined;
 }
 
 /**
@@ -21,7 +24,7 @@ export class LiveTable {
   readonly #changed = new Set<string>();
 
   addSet(set: string, shape: SetShape): void {
-    this.#sets.set(set, { shape, elements: new Map(), before: new Map() });
+    this.#sets.set(set, { shape, elements: new Map(), before: undefined });
     this.#newSets.add(set);
   }
 
@@ -55,18 +58,27 @@ export class LiveTable {
     if (!live) return;
     const old = live.elements.get(key);
     if (old === value) return;
-    if (!live.before.has(key)) live.before.set(key, old);
-    this.#changed.add(set);
+    if (live.before) {
+      if (!live.before.has(key)) live.before.set(key, old);
+      this.#changed.add(set);
+    }
     if (value === undefined) live.elements.delete(key);
     else live.elements.set(key, value);
   }
 
-  content(): TableContent {
+  /** All of it, which the kernel is told from now; good until the next change. */
+  takeContent(): TableContent {
+    const content = this.#content();
+    this.#told();
+    return content;
+  }
+
+  #content(): TableContent {
     const sets: Record<string, SetShape> = {};
     const elements: Record<string, Map<string, string>> = {};
     for (const [name, live] of this.#sets) {
       sets[name] = live.shape;
-      elements[name] = new Map(live.elements);
+      elements[name] = live.elements;
     }
     return { sets, chains: [...this.#chains.values()], elements };
   }
@@ -75,17 +87,20 @@ export class LiveTable {
   takeChanges(): Transaction {
     const deletes: Change[] = [];
     const adds: Change[] = [];
+    for (const set of this.#newSets) {
+      const elements = [...(this.#sets.get(set)?.elements ?? [])];
+      if (elements.length > 0) adds.push({ op: 'add', set, elements });
+    }
     for (const set of this.#changed) {
       const live = this.#sets.get(set) as LiveSet;
       const removed: [string, string][] = [];
       const added: [string, string][] = [];
-      for (const [key, old] of live.before) {
+      for (const [key, old] of live.before ?? []) {
         const now = live.elements.get(key);
         // An element with another value is removed and added: nft cannot replace.
         if (old !== undefined && old !== now) removed.push([key, old]);
         if (now !== undefined && old !== now) added.push([key, now]);
       }
-      live.before.clear();
       if (removed.length > 0) deletes.push({ op: 'delete', set, elements: removed });
       if (added.length > 0) adds.push({ op: 'add', set, elements: added });
     }
@@ -96,11 +111,20 @@ export class LiveTable {
       ...adds,
       ...this.#gone,
     ];
+    this.#told();
+    return transaction;
+  }
+
+  #told(): void {
+    for (const set of this.#changed) this.#sets.get(set)?.before?.clear();
+    for (const set of this.#newSets) {
+      const live = this.#sets.get(set);
+      if (live) live.before = new Map();
+    }
     this.#changed.clear();
     this.#newSets.clear();
     this.#newChains.clear();
     this.#gone.length = 0;
-    return transaction;
   }
 
   #shapeOf(set: string): SetShape {
