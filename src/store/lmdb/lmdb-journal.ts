@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { mkdir, open as openFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Database, open, type RootDatabase } from 'lmdb';
+import { type Database, open, type PutOptions, type RootDatabase } from 'lmdb';
 import { nextTurn } from '../../base/clock.ts';
 import type { Change, Journal, Loaded, Trim } from '../journal.ts';
 import { replay } from '../replay.ts';
@@ -9,6 +9,8 @@ import { plainRecords, type RecordCodec } from '../record.ts';
 import { slabCopies } from '../slabs.ts';
 import { stateFormat } from './state-format.ts';
 
+/** Revisions only grow. Told so, LMDB fills pages; otherwise it leaves room in each for one record more, half of it for large ones. */
+const atEnd = { append: true };
 const stateFile = 'data.mdb';
 /** Records that are sealed anew between two waits. */
 const batchSize = 1000;
@@ -74,15 +76,17 @@ export class LmdbJournal implements Journal {
   }
 
   async append(changes: readonly Change[], trim: Trim): Promise<void> {
+    const puts: Promise<boolean>[] = [];
     const writes: Promise<unknown>[] = [];
     const batch = this.#env.root.batch(() => {
       for (const change of changes) {
-        writes.push(this.#env.log.put(change.version.revision, this.#records.encode(change)));
+        puts.push(this.#env.log.put(change.version.revision, this.#records.encode(change), atEnd));
       }
       for (const revision of trim.drop) writes.push(this.#env.log.remove(revision));
       if (trim.drop.length > 0) writes.push(this.#env.meta.put('compacted', trim.compacted));
     });
-    await flushed([batch, ...writes]);
+    await flushed([batch, ...puts, ...writes]);
+    if ((await Promise.all(puts)).includes(false)) throw new Error('a revision came after a newer one');
   }
 
   async close(): Promise<void> {
@@ -90,10 +94,15 @@ export class LmdbJournal implements Journal {
   }
 }
 
+type Log = Database<Buffer, number> & {
+  /** lmdb takes options here, and its types do not say so. */
+  put(revision: number, record: Buffer, options?: PutOptions): Promise<boolean>;
+};
+
 interface Environment {
   root: RootDatabase<Buffer, number>;
   /** Revision to record. */
-  log: Database<Buffer, number>;
+  log: Log;
   meta: Database<number, string>;
 }
 
@@ -110,7 +119,7 @@ function opened(folder: string): Environment {
   const root = open<Buffer, number>({ path: folder, overlappingSync: false, encoding: 'binary', maxDbs: 4 });
   return {
     root,
-    log: root.openDB<Buffer, number>(logOptions),
+    log: root.openDB<Buffer, number>(logOptions) as Log,
     meta: root.openDB<number, string>({ name: 'meta', encoding: 'ordered-binary' }),
   };
 }
