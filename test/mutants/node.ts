@@ -2,6 +2,7 @@ import type { Mutant } from './mutant.ts';
 
 const dispatcherTest = 'src/kubelet/pod-dispatcher.test.ts';
 const probeTest = 'src/kubelet/probes/probe-machine.test.ts';
+const evictionTest = 'src/kubelet/eviction/eviction.test.ts';
 const statusTest = 'src/kubelet/status/pod-status.test.ts';
 const slotsTest = 'src/proxy/slots.test.ts';
 const rulesetTest = 'src/proxy/rules.test.ts';
@@ -195,5 +196,57 @@ export const node: Mutant[] = [
     find: '.find((pem) => caHash(pem) === hash.toLowerCase());',
     replace: '.at(0);',
     test: { file: 'src/pki/pki.test.ts', name: 'pin one CA of a bundle' },
+  },
+  {
+    bug: 'a container that was made anew is measured as if it had never ended',
+    file: 'src/apiserver/resource-metrics/node-sample.ts',
+    find: 'const isSame = earlier && earlier.startSeconds === counters.startSeconds;',
+    replace: 'const isSame = earlier;',
+    test: {
+      file: 'src/apiserver/resource-metrics/node-sample.test.ts',
+      name: 'that started meanwhile are measured from its start',
+    },
+  },
+  {
+    bug: 'pods go by how much they use, whatever they asked for',
+    file: 'src/kubelet/eviction/rank.ts',
+    find: 'Number(b.isOver) - Number(a.isOver) || ',
+    replace: '',
+    test: { file: evictionTest, name: 'of memory: those over their requests' },
+  },
+  {
+    bug: 'the next pod goes before the last one has given back what it had',
+    file: 'src/kubelet/eviction/evictor.ts',
+    find: 'if (worst && !this.#isGoing())',
+    replace: 'if (worst)',
+    test: { file: evictionTest, name: 'lets one pod go at a time' },
+  },
+  {
+    bug: 'an image that no registry has is removed',
+    file: 'src/kubelet/image-garbage.ts',
+    find: '!isUsed && !image.pinned && isPulled &&',
+    replace: '!isUsed && !image.pinned &&',
+    test: { file: 'src/kubelet/image-garbage.test.ts', name: 'all go when the node is short of disk' },
+  },
+  {
+    bug: 'a mirror that was deleted stays away',
+    file: 'src/kubelet/static-pods/mirror-pods.ts',
+    find: 'if (this.#mirrors.get(name)?.metadata.uid === mirror.metadata.uid) this.#mirrors.delete(name);',
+    replace: '',
+    test: { file: 'src/kubelet/static-pods/static-pods.test.ts', name: 'come back when they are deleted' },
+  },
+  {
+    bug: 'a node that starts decides on resizes before it knows all of its pods',
+    file: 'src/kubelet/pod-dispatcher.ts',
+    find: "if (state.stage !== 'syncing' || !this.#isComplete) return;",
+    replace: "if (state.stage !== 'syncing') return;",
+    test: { file: dispatcherTest, name: 'wait until there is room' },
+  },
+  {
+    bug: 'a machine that stays after all ends its critical pods',
+    file: 'src/kubelet/shutdown/shutdown.ts',
+    find: 'if (this.#isUnderWay) await this.#end(step);',
+    replace: 'await this.#end(step);',
+    test: { file: 'src/kubelet/shutdown/shutdown.test.ts', name: 'may stay after all' },
   },
 ];
