@@ -1,5 +1,7 @@
 import type { Container, Node, Pod } from '../api/generated/types.ts';
 import { qosClassOf } from './config/resources.ts';
+import { appArmorProfileOf } from './config/security-context.ts';
+import { containersOf } from './worker/pod-spec.ts';
 import { conditionText, evicted } from './eviction/messages.ts';
 import { isCritical } from './eviction/rank.ts';
 import type { Pressure } from './eviction/thresholds.ts';
@@ -18,6 +20,8 @@ export interface AdmissionContext {
   /** What the node is short of. */
   pressures?: ReadonlySet<Pressure> | undefined;
   isShuttingDown?: boolean | undefined;
+  /** The kernel has AppArmor, and it is on. */
+  hasAppArmor?: boolean | undefined;
 }
 
 /**
@@ -27,7 +31,7 @@ export interface AdmissionContext {
 export function admit(
   pod: Pod,
   node: Node,
-  { others, pressures, isShuttingDown }: AdmissionContext,
+  { others, pressures, isShuttingDown, hasAppArmor }: AdmissionContext,
 ): Rejection | undefined {
   if (isShuttingDown) {
     return { reason: 'NodeShutdown', message: 'Pod was rejected as the node is shutting down.' };
@@ -36,8 +40,20 @@ export function admit(
   if (os && os !== 'linux') {
     return { reason: 'PodOSNotSupported', message: `Failed to admit pod as the OS field doesn't match node OS` };
   }
-  const pressed = underPressure(pod, pressures ?? new Set());
+  const unconfined = withoutAppArmor(pod, hasAppArmor ?? false);
+  const pressed = unconfined ?? underPressure(pod, pressures ?? new Set());
   return pressed ?? selectorMismatch(pod, node) ?? portConflict(pod, others) ?? shortage(pod, node, others);
+}
+
+/** What a pod is promised must hold: where there is no AppArmor, it cannot. */
+function withoutAppArmor(pod: Pod, hasAppArmor: boolean): Rejection | undefined {
+  const isAsked = containersOf(pod).some(({ container }) => {
+    const type = appArmorProfileOf(pod, container)?.type ?? 'Unconfined';
+    return type !== 'Unconfined' && container.securityContext?.privileged !== true;
+  });
+  if (!isAsked || hasAppArmor) return undefined;
+  const text = 'Cannot enforce AppArmor: AppArmor is not enabled on the host';
+  return { reason: 'AppArmor', message: `Pod was rejected: ${text}` };
 }
 
 /** A node that is short of something takes only critical pods; short of memory, also those that say what they need of it. */

@@ -40,6 +40,7 @@ export interface PodDispatcherOptions {
   /** What the node is short of. */
   pressures?(): ReadonlySet<Pressure>;
   isShuttingDown?(): boolean;
+  hasAppArmor?: boolean;
 }
 
 /** A broken event stream is opened again after this long. */
@@ -207,11 +208,16 @@ export class PodDispatcher {
     for (const { id } of [...runtime.sandboxes, ...runtime.containers]) this.#owners.set(id, uid);
     const isNew =
       runtime.sandboxes.length === 0 && !isTerminalPhase(pod.status?.phase) && !pod.metadata.deletionTimestamp;
-    const { node, pressures, isShuttingDown } = this.#options;
+    const { node, pressures, isShuttingDown, hasAppArmor } = this.#options;
     const rejection =
       isNew && pod.status?.startTime === undefined
         ? admit(pod, node(), {
-            ...{ others: this.#activePods(uid), pressures: pressures?.(), isShuttingDown: isShuttingDown?.() },
+            ...{
+              others: this.#activePods(uid),
+              pressures: pressures?.(),
+              isShuttingDown: isShuttingDown?.(),
+              hasAppArmor,
+            },
           })
         : undefined;
     if (rejection) runner.feed({ type: 'rejected', ...rejection });

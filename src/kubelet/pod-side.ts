@@ -66,7 +66,7 @@ export async function createPodSide(
   const { paths, cgroups, devices, pressures, isShuttingDown } = around;
   const { staticPodPath, podPidsLimit: maxPids } = options.settings ?? {};
   const operationOptions = await operationOptionsOf(options, around);
-  const { allocatable } = operationOptions;
+  const { allocatable, hasAppArmor } = operationOptions;
   const serviceInformer = new Informer<Service>({ client, clock, rng, log }, services);
   const recorder = new BroadcastingRecorder({ client, clock, log }, { component: 'kubelet', host: nodeName });
   const statusWriter = new StatusWriter({ client, clock, log });
@@ -104,7 +104,7 @@ export async function createPodSide(
       ...{ cri, clock, log, recorder, operations, statusWriter, volumes, mirrors },
       finished: (uid) => statics?.finished(uid),
     },
-    { hostIps: nodeIps, node: () => around.node() ?? unregistered, pressures, isShuttingDown },
+    { hostIps: nodeIps, node: () => around.node() ?? unregistered, pressures, isShuttingDown, hasAppArmor },
   );
   const statics = staticPodPath
     ? new StaticPods({ clock, log, mirrors, pods: dispatcher }, { folder: staticPodPath, nodeName })
@@ -130,7 +130,7 @@ export async function createPodSide(
 async function operationOptionsOf(
   options: KubeletOptions,
   around: NodeSurroundings,
-): Promise<OperationOptions & { allocatable: Record<string, string> }> {
+): Promise<OperationOptions & { allocatable: Record<string, string>; hasAppArmor: boolean }> {
   return {
     cgroupParentOf: (pod) => podCgroup(options.cgroupRoot, pod),
     dns: { servers: options.clusterDns, domain: options.clusterDomain },
@@ -138,5 +138,6 @@ async function operationOptionsOf(
     hostIps: options.nodeIps,
     allocatable: allocatableOf(around.machine, around.identity),
     memoryCapacityBytes: around.machine.memoryBytes,
+    hasAppArmor: (await readText('/sys/module/apparmor/parameters/enabled')).startsWith('Y'),
   };
 }

@@ -15,7 +15,9 @@ export interface SandboxSurroundings {
 
 export function sandboxConfig(pod: Pod, attempt: number, around: SandboxSurroundings): PodSandboxConfig {
   const { name, namespace = '', uid = '', labels, annotations } = pod.metadata;
-  const { hostNetwork, securityContext, terminationGracePeriodSeconds } = pod.spec;
+  const { hostNetwork, hostUsers, securityContext, terminationGracePeriodSeconds } = pod.spec;
+  // Containers must not run as the node's root when they were promised not to.
+  if (hostUsers === false) throw new Error('the container runtime does not support user namespaces');
   return {
     metadata: { name, namespace, uid, attempt },
     // A pod in the node's network keeps the node's name.

@@ -4,7 +4,7 @@ import type {
   NamespaceOption,
   SecurityProfile,
 } from '../../api/generated/cri.ts';
-import type { Pod, SeccompProfile, SecurityContext } from '../../api/generated/types.ts';
+import type { AppArmorProfile, Pod, SeccompProfile, SecurityContext } from '../../api/generated/types.ts';
 import type { AnyContainer } from '../worker/pod-spec.ts';
 import { ConfigError } from './config-error.ts';
 
@@ -41,6 +41,25 @@ function seccomp(own: SeccompProfile | undefined, ofPod: SeccompProfile | undefi
   if (profile?.type === 'RuntimeDefault') return { profileType: 'RuntimeDefault' };
   if (profile?.type === 'Localhost') return { profileType: 'Localhost', localhostRef: profile.localhostProfile ?? '' };
   return { profileType: 'Unconfined' };
+}
+
+/** The profile of the field, else of the annotation that came before it; nothing where there is none. */
+function appArmor(pod: Pod, container: AnyContainer): { apparmor?: SecurityProfile } {
+  const profile = appArmorProfileOf(pod, container);
+  if (!profile) return {};
+  const { type, localhostProfile = '' } = profile;
+  if (type === 'Localhost') return { apparmor: { profileType: 'Localhost', localhostRef: localhostProfile } };
+  return { apparmor: { profileType: type === 'RuntimeDefault' ? 'RuntimeDefault' : 'Unconfined' } };
+}
+
+/** What the pod asks of AppArmor for one of its containers. */
+export function appArmorProfileOf(pod: Pod, container: AnyContainer): AppArmorProfile | undefined {
+  const own = container.securityContext?.appArmorProfile ?? pod.spec.securityContext?.appArmorProfile;
+  const text = pod.metadata.annotations?.[`container.apparmor.security.beta.kubernetes.io/${container.name}`];
+  if (own || !text) return own;
+  if (text === 'runtime/default') return { type: 'RuntimeDefault' };
+  const [, localhostProfile] = /^localhost\/(.+)$/.exec(text) ?? [];
+  return localhostProfile ? { type: 'Localhost', localhostProfile } : { type: 'Unconfined' };
 }
 
 const value = (n: number | undefined) => (n === undefined ? undefined : { value: n });
@@ -99,6 +118,8 @@ export function containerSecurityContext(
     capabilities: { addCapabilities: own.capabilities?.add ?? [], dropCapabilities: own.capabilities?.drop ?? [] },
     noNewPrivs: own.allowPrivilegeEscalation === false,
     seccomp: isPrivileged ? { profileType: 'Unconfined' } : seccomp(own.seccompProfile, ofPod.seccompProfile),
+    // A privileged container is not confined.
+    ...(isPrivileged ? {} : appArmor(pod, container)),
     maskedPaths: unmasked ? [] : maskedPaths,
     readonlyPaths: unmasked ? [] : readonlyPaths,
   };

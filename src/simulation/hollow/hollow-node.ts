@@ -199,7 +199,8 @@ export class HollowNode {
     const known = this.#pods.get(pod.metadata.uid ?? '');
     if (known) return known.resume(pod);
     const isNew = !isTerminalPhase(pod.status?.phase) && !pod.metadata.deletionTimestamp && !pod.status?.startTime;
-    const rejection = isNew && this.#node ? admit(pod, this.#node, { others: this.#activePods() }) : undefined;
+    const rejection =
+      isNew && this.#node ? admit(pod, this.#node, { others: this.#activePods(), hasAppArmor: true }) : undefined;
     const hollow = this.#add(pod);
     // Not at once: whoever replaces the pod may send the next one here as well, and a circle must cost time.
     if (rejection) this.#deps.clock.after(rejectMs, () => void this.#admitLate(pod, hollow));
@@ -212,7 +213,7 @@ export class HollowNode {
     const { client } = this.#deps;
     this.#node = await client.get(nodes, { name: this.spec.name }).catch(() => this.#node);
     const others = this.#activePods().filter(({ metadata }) => metadata.uid !== pod.metadata.uid);
-    const rejection = this.#node ? admit(pod, this.#node, { others }) : undefined;
+    const rejection = this.#node ? admit(pod, this.#node, { others, hasAppArmor: true }) : undefined;
     if (rejection) hollow?.feed({ type: 'rejected', ...rejection });
     else hollow?.feed({ type: 'runtime', runtime: { sandboxes: [], containers: [] } });
   }
