@@ -46,7 +46,8 @@ class Recent<T> {
 /** Smaller objects (leases, events) have little in common that would be worth looking for. */
 const sharedFrom = 2048;
 
-const defaults = { cachedBytes: 48 * 2 ** 20, cachedMessageBytes: 16 * 2 ** 20 };
+/** What informers hold is not decoded again, however old: these bridge the time from a write to who reads it. */
+const defaults = { cachedBytes: 16 * 2 ** 20, cachedMessageBytes: 16 * 2 ** 20 };
 
 /** Between stored bytes and objects: each version is decoded at most once while it is in use. */
 export class ObjectCodec {
