@@ -38,7 +38,7 @@ export type Answer =
 
 /** Events of one commit at a time. A bookmark tells how far the watch has come. */
 export interface AnswerWatchSink {
-  events(events: StoreEvent[]): void;
+  events(events: readonly StoreEvent[]): void;
   bookmark(revision: number, initialEventsEnd: boolean): void;
   end(error?: unknown): void;
 }

@@ -1,4 +1,6 @@
 import type { ServerResponse } from 'node:http';
+import type { Http2ServerResponse } from 'node:http2';
+import type { Writable } from 'node:stream';
 import type { Status } from '../api/generated/types.ts';
 import { internalError, StatusError } from '../api/meta/status-error.ts';
 import type { WatchHandle } from '../client/client.ts';
@@ -34,20 +36,22 @@ export function sendWatch(
     write(response, 200, { 'content-type': contentType(encoding), 'cache-control': 'no-cache, private' });
     out.flushHeaders?.();
   };
+  // With HTTP/2 the response only wraps its stream: what is written for thousands at a time goes to that.
+  const stream: Writable = (response as Http2ServerResponse).stream ?? out;
   const push = (bytes: Buffer) => {
     begin();
-    if (out.destroyed) return;
-    out.write(bytes);
-    if (out.writableLength > maxBufferedBytes) out.destroy();
+    if (stream.destroyed || stream.writableEnded) return;
+    stream.write(bytes);
+    if (stream.writableLength > maxBufferedBytes) out.destroy();
   };
   response.on('close', () => handle?.stop());
   handle = answer.start({
-    events: ([first, ...more]) => {
+    events: (events) => {
+      const [first] = events;
       if (!first) return;
-      count(1 + more.length);
-      const bytes = encoder.encode(first);
+      count(events.length);
       // Alone, an event's bytes go out as they are: all watches share them.
-      push(more.length === 0 ? bytes : Buffer.concat([bytes, ...more.map((event) => encoder.encode(event))]));
+      push(events.length === 1 ? encoder.encode(first) : Buffer.concat(events.map((event) => encoder.encode(event))));
     },
     bookmark: (revision, initialEnd) => push(encoder.bookmark(revision, initialEnd)),
     end: (error) => {

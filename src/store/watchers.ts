@@ -11,7 +11,7 @@ export interface StoreWatchQuery {
 }
 
 /** Gets the events of one commit, in order. Must not throw. */
-export type StoreWatchSink = (events: StoreEvent[]) => void;
+export type StoreWatchSink = (events: readonly StoreEvent[]) => void;
 
 interface Watcher {
   query: StoreWatchQuery;
@@ -36,16 +36,18 @@ class ResourceWatchers {
     this.#place(watcher, false).delete(watcher);
   }
 
-  *candidates(event: StoreEvent): Generator<Watcher> {
-    yield* this.everything;
-    const namespaced = this.byNamespace.get(namespaceOf(event.version.key));
-    if (namespaced) yield* namespaced;
+  /** The sets of those that an event may concern; no watcher is in two of them. */
+  candidates(event: StoreEvent): Set<Watcher>[] {
+    const sets = [this.everything];
+    const add = (set: Set<Watcher> | undefined) => set && sets.push(set);
+    add(this.byNamespace.get(namespaceOf(event.version.key)));
     for (const [field, values] of this.byField) {
       const now = indexValue(event.version, field);
       const before = event.previous ? indexValue(event.previous, field) : now;
-      yield* values.get(now) ?? [];
-      if (before !== now) yield* values.get(before) ?? [];
+      add(values.get(now));
+      if (before !== now) add(values.get(before));
     }
+    return sets;
   }
 
   #place(watcher: Watcher, create: boolean): Set<Watcher> {
@@ -81,6 +83,9 @@ export function selected(event: StoreEvent, query: StoreWatchQuery): StoreEvent 
   return before ? { type: 'DELETED', version: atRevision(previous, version.revision), previous } : undefined;
 }
 
+/** Nobody writes into it. */
+const none: StoreEvent[] = [];
+
 /** All watchers; `publish` hands each the events of a commit that it asked for, in one call. */
 export class Watchers {
   readonly #resources = new Map<string, ResourceWatchers>();
@@ -88,11 +93,11 @@ export class Watchers {
   add(query: StoreWatchQuery, sink: StoreWatchSink): () => void {
     const watchers = this.#resources.get(query.resource) ?? new ResourceWatchers();
     this.#resources.set(query.resource, watchers);
-    const watcher: Watcher = { query, sink, pending: [] };
+    const watcher: Watcher = { query, sink, pending: none };
     watchers.add(watcher);
     return () => {
       watchers.remove(watcher);
-      watcher.pending = [];
+      watcher.pending = none;
       watcher.sink = () => {};
     };
   }
@@ -109,18 +114,27 @@ export class Watchers {
   }
 
   publish(events: StoreEvent[]): void {
-    const touched = new Set<Watcher>();
+    const touched: Watcher[] = [];
     for (const event of events) {
-      for (const watcher of this.#resources.get(event.version.resource)?.candidates(event) ?? []) {
-        const seen = selected(event, watcher.query);
-        if (!seen) continue;
-        watcher.pending.push(seen);
-        touched.add(watcher);
+      const alone = [event];
+      for (const watchers of this.#resources.get(event.version.resource)?.candidates(event) ?? []) {
+        for (const watcher of watchers) {
+          const seen = selected(event, watcher.query);
+          if (!seen) continue;
+          const { pending } = watcher;
+          if (pending.length > 1) pending.push(seen);
+          else if (pending.length === 1) watcher.pending = [pending[0] as StoreEvent, seen];
+          else {
+            // Thousands may see one event as it is: they share the list of it, too, as long as it is alone.
+            watcher.pending = seen === event ? alone : [seen];
+            touched.push(watcher);
+          }
+        }
       }
     }
     for (const watcher of touched) {
       const batch = watcher.pending;
-      watcher.pending = [];
+      watcher.pending = none;
       if (batch.length > 0) watcher.sink(batch);
     }
   }

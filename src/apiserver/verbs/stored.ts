@@ -27,7 +27,7 @@ export function servingSink({ representation }: Endpoint, sink: AnswerWatchSink)
       });
     before = settled;
   };
-  const emit = (events: StoreEvent[], versions: Version[]) =>
+  const emit = (events: readonly StoreEvent[], versions: Version[]) =>
     sink.events(
       events.map((event, i) => {
         const version = versions[i] as Version;

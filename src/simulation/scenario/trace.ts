@@ -80,7 +80,7 @@ export class Trace {
         gone.delete(idOf(resource, object));
         this.#note(resource, object, false);
       }
-      return store.watch({ resource }, store.revision, (events: StoreEvent[]) => {
+      return store.watch({ resource }, store.revision, (events: readonly StoreEvent[]) => {
         for (const { type, version } of events) this.#note(resource, objects.read(version), type === 'DELETED');
       });
     });

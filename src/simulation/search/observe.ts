@@ -25,7 +25,7 @@ export function observe({ context: { store, objects } }: ApiServer): Observation
 export function watchChanges({ context }: ApiServer, invariants: readonly Invariant[]): () => Violation[] {
   const violations: Violation[] = [];
   const { store, objects } = context;
-  const stop = store.watch({ resource: 'pods' }, store.revision, (events: StoreEvent[]) => {
+  const stop = store.watch({ resource: 'pods' }, store.revision, (events: readonly StoreEvent[]) => {
     for (const { version, previous } of events) {
       if (!previous || previous.uid !== version.uid) continue;
       const [old, now] = [objects.read<KubeObject>(previous), objects.read<KubeObject>(version)];
