@@ -14,7 +14,6 @@ import { servePodResources } from './devices/pod-resources.ts';
 import { thresholdsOf } from './eviction/thresholds.ts';
 import { readMachine } from './node/machine.ts';
 import { NodeReporter } from './node-status.ts';
-import type { PodDispatcher } from './pod-dispatcher.ts';
 import { PodPaths } from './pod-paths.ts';
 import { createPodSide, type NodeSurroundings } from './pod-side.ts';
 import { DelegatedAccess } from './server/delegated-access.ts';
@@ -26,7 +25,7 @@ import { agentMetrics } from './usage/agent-metrics.ts';
 import { usagePages } from './usage/pages.ts';
 import { onMachineShutdown } from './shutdown/machine-shutdown.ts';
 import { Shutdown } from './shutdown/shutdown.ts';
-import { Upkeep } from './upkeep.ts';
+import { Upkeep, type UpkeepDeps } from './upkeep.ts';
 import { mountMemoryDir } from './volumes/memory-dir.ts';
 
 export interface KubeletDeps {
@@ -94,14 +93,14 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const devices = new DeviceManager({ clock, log, changed }, paths.devicePluginsDir);
   const around = { ...node, pressures, isShuttingDown, devices, node: () => reporter.node };
   const podSide = await createPodSide(deps, options, around);
-  const { dispatcher, recorder } = podSide;
+  const { dispatcher, recorder, storage } = podSide;
   const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {
     fieldSelector: `spec.nodeName=${nodeName}`,
   });
 
   const about = { kind: nodes.kind, apiVersion: 'v1', name: nodeName, uid: nodeName };
   const upkeep: Upkeep = new Upkeep(
-    { cri, clock, log, recorder, cgroups, paths, dispatcher, changed },
+    { cri, clock, log, recorder, cgroups, paths, dispatcher, storage, changed },
     { about, dataDir, cgroupRoot, settings: options.settings ?? {} },
   );
 
@@ -123,7 +122,7 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
     { devices, pods: () => dispatcher.list() },
     paths.podResourcesSocket,
   ).catch((error: unknown) => log.warn({ error: String(error) }, 'who has which devices is not served'));
-  const server = serverOf(deps, options, { paths, cgroups, dispatcher });
+  const server = serverOf(deps, options, { paths, cgroups, dispatcher, storage });
   const port = await server?.listen();
   recorder.event(about, 'Normal', 'Starting', 'Starting kubelet.');
   log.info({ node: nodeName, port }, 'kubelet started');
@@ -150,13 +149,13 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
 function serverOf(
   { client, cri, clock, log }: KubeletDeps,
   { nodeName, dataDir, cgroupRoot, server }: KubeletOptions,
-  { paths, cgroups, dispatcher }: { paths: PodPaths; cgroups: Cgroups; dispatcher: PodDispatcher },
+  { paths, cgroups, dispatcher, storage }: Pick<UpkeepDeps, 'paths' | 'cgroups' | 'dispatcher' | 'storage'>,
 ): KubeletServer | undefined {
   if (!server) return undefined;
   const streams = streamsHandler({ runtime: cri.runtime, targets: podTargets(dispatcher), log });
   const metrics = agentMetrics(dispatcher, { nodeName, startedMs: clock.now() });
   const about = { nodeName, dataDir, cgroupRoot };
-  const pages = usagePages({ clock, cri, cgroups, paths, metrics, pods: dispatcher }, about);
+  const pages = usagePages({ clock, cri, cgroups, storage, metrics, pods: dispatcher }, about);
   const access = new DelegatedAccess({ client, clock }, nodeName);
   return new KubeletServer({ clock, log, paths, pods: dispatcher, pages, access }, { streams, ...server });
 }

@@ -27,6 +27,7 @@ import { readText } from './read-text.ts';
 import { MirrorPods } from './static-pods/mirror-pods.ts';
 import { StaticPods } from './static-pods/static-pods.ts';
 import { runtimeHandlers } from './runtime-handler.ts';
+import type { StorageReaderDeps } from './usage/storage-reader.ts';
 import { StatusWriter } from './status-writer.ts';
 import { claimReader } from './volumes/claim-reader.ts';
 import { WatchedObjects } from './volumes/referenced-objects.ts';
@@ -48,6 +49,8 @@ export interface NodeSurroundings {
 export interface PodSide {
   dispatcher: PodDispatcher;
   recorder: BroadcastingRecorder;
+  /** What is asked to measure what pods have on disks. */
+  storage: StorageReaderDeps;
   /** Adds the pods of the folder of manifests, and follows it from then on. */
   addStatics(): Promise<void>;
   /** Resolves when the services are known that containers see in their environment. */
@@ -111,8 +114,7 @@ export async function createPodSide(
     : undefined;
   const parts = [mirrors, serviceInformer, localVolumes, volumes, objects, statusWriter, recorder];
   return {
-    dispatcher,
-    recorder,
+    ...{ dispatcher, recorder, storage: { paths, volumePaths: (uid) => volumes.pathsOf(uid) } },
     addStatics: async () => statics?.start(),
     synced: serviceInformer.synced,
     start() {

@@ -17,7 +17,7 @@ import type { PodPaths } from './pod-paths.ts';
 import type { KubeletSettings } from './settings.ts';
 import { fileSystemOf } from './usage/disk-usage.ts';
 import { readMachineUsage } from './usage/machine-usage.ts';
-import { podStorage, writableLayers } from './usage/storage-reader.ts';
+import { podStorage, type StorageReaderDeps, writableLayers } from './usage/storage-reader.ts';
 import { readNodeUsage } from './usage/usage-reader.ts';
 
 export interface UpkeepDeps {
@@ -28,6 +28,7 @@ export interface UpkeepDeps {
   cgroups: Cgroups;
   paths: PodPaths;
   dispatcher: PodDispatcher;
+  storage: StorageReaderDeps;
   /** What the node is short of has changed. */
   changed(): void;
 }
@@ -59,7 +60,7 @@ export class Upkeep {
   constructor(deps: UpkeepDeps, options: UpkeepOptions) {
     this.#deps = deps;
     this.#options = options;
-    const { cri, clock, log, recorder, dispatcher, changed, paths } = deps;
+    const { cri, clock, log, recorder, dispatcher, changed } = deps;
     const { about, settings } = options;
     const fileSystem = async () => fileSystemOf(await this.#images());
     this.#garbage = new ImageGarbage({ ...cri, clock, log, recorder, about, fileSystem }, settings);
@@ -68,7 +69,7 @@ export class Upkeep {
         ...{ clock, log, recorder, about, changed, pods: dispatcher },
         levels: () => this.#levels(),
         uses: (signal) => this.#uses(signal),
-        storageOf: async (state) => podStorage({ paths }, state, await writableLayers(cri)),
+        storageOf: async (state) => podStorage(this.#deps.storage, state, await writableLayers(cri)),
         reclaimDisk: () => this.#reclaimDisk(),
       },
       settings,
@@ -114,7 +115,7 @@ export class Upkeep {
   }
 
   async #uses(signal: Signal): Promise<PodUse[]> {
-    const { cri, cgroups, dispatcher, paths } = this.#deps;
+    const { cri, cgroups, dispatcher } = this.#deps;
     const { cgroupRoot } = this.#options;
     const { pods } = await readNodeUsage({ cgroups, cgroupRoot, pods: () => dispatcher.states() });
     if (!isDisk(signal)) return pods.map((pod) => podUseOf(pod));
@@ -123,7 +124,7 @@ export class Upkeep {
     const uses: PodUse[] = [];
     for (const pod of pods) {
       const state = states.get(pod.pod.metadata.uid);
-      uses.push(podUseOf(pod, state && (await podStorage({ paths }, state, layers))));
+      uses.push(podUseOf(pod, state && (await podStorage(this.#deps.storage, state, layers))));
     }
     return uses;
   }

@@ -54,7 +54,9 @@ const clientFor = (name: string, groups: string[]) =>
 
 /** A container that used half a core ever since it started a minute ago. */
 async function runHollow(name: string, labels: Record<string, string>): Promise<void> {
-  const spec = { nodeName: 'node-1', automountServiceAccountToken: false, containers: [{ name: 'c', image: 'i' }] };
+  const volumes = [{ name: 'data', persistentVolumeClaim: { claimName: `${name}-data` } }];
+  const containers = [{ name: 'c', image: 'i' }];
+  const spec = { nodeName: 'node-1', automountServiceAccountToken: false, volumes, containers };
   const made = await admin.create(pods, { metadata: { name, namespace: 'default', labels }, spec });
   const status = { phase: 'Running' };
   const key = { namespace: 'default', name };
@@ -83,7 +85,8 @@ async function startNode(): Promise<void> {
   const known = { states: () => states, probeCounts: () => [] };
   const metrics = agentMetrics(known, { nodeName: 'node-1', startedMs: notBeforeMs });
   const paths = new PodPaths(dir);
-  const deps = { ...machine, cri: new FakeCri(machine), cgroups, paths, metrics, pods: known };
+  const storage = { paths, volumePaths: () => new Map([['data', dir]]) };
+  const deps = { ...machine, cri: new FakeCri(machine), cgroups, storage, metrics, pods: known };
   const pages = usagePages(deps, { nodeName: 'node-1', dataDir: dir, cgroupRoot });
   const access = new DelegatedAccess(
     { client: clientFor('system:node:node-1', ['system:nodes']), ...machine },
@@ -265,6 +268,11 @@ describe("the node's figures", () => {
       /^container_memory_working_set_bytes\{container="c",id="[^"]*id-web",image="i",name="id-web",namespace="default",pod="web"\} 12582912 \d+$/m,
     );
     expect(await raw('/metrics')).toContain('kubelet_running_pods 2');
+    const volume = 'namespace="default",persistentvolumeclaim="web-data"';
+    expect(await raw('/metrics')).toMatch(
+      new RegExp(`^kubelet_volume_stats_capacity_bytes\\{${volume}\\} [1-9]\\d*$`, 'm'),
+    );
+    expect(web.volume).toMatchObject([{ name: 'data', pvcRef: { name: 'web-data', namespace: 'default' } }]);
   });
 
   it('are for tokens that the cluster lets in, and for no others', async () => {

@@ -84,6 +84,11 @@ export class VolumesHook implements PodHook {
     return mounts;
   }
 
+  /** Where the pod's volumes are, by name; those that are ready. */
+  pathsOf(podUid: string): ReadonlyMap<string, string> {
+    return this.#ready.get(podUid) ?? new Map();
+  }
+
   teardown(pod: Pod): Promise<void> {
     return this.#inTurn(pod, () => this.#teardownAll(pod));
   }

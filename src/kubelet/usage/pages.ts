@@ -4,7 +4,6 @@ import { SampleWindow } from '../../base/sample-window.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Cri } from '../../cri/cri.ts';
 import type { Cgroups } from '../cgroup/cgroups.ts';
-import type { PodPaths } from '../pod-paths.ts';
 import type { Page, Pages } from '../server/pages.ts';
 import type { PodState } from '../worker/state.ts';
 import { cadvisorMetrics } from './cadvisor-metrics.ts';
@@ -12,15 +11,16 @@ import { fileSystemOf } from './disk-usage.ts';
 import { exposition } from './exposition.ts';
 import { type ProbeCount, probeMetrics } from './probe-metrics.ts';
 import { resourceMetrics } from './resource-metrics.ts';
-import { podStorage, type PodStorage, writableLayers } from './storage-reader.ts';
+import { claimUsages, podStorage, type PodStorage, type StorageReaderDeps, writableLayers } from './storage-reader.ts';
 import { summary, type SummaryFacts } from './summary.ts';
+import { volumeMetrics } from './volume-metrics.ts';
 import { type NodeUsage, readNodeUsage } from './usage-reader.ts';
 
 export interface UsagePagesDeps {
   clock: Clock;
   cri: Cri;
   cgroups: Cgroups;
-  paths: PodPaths;
+  storage: StorageReaderDeps;
   /** The node agent's own figures. */
   metrics: Metrics;
   pods: { states(): PodState[]; probeCounts(): ProbeCount[] };
@@ -50,9 +50,13 @@ export function usagePages(deps: UsagePagesDeps, options: UsagePagesOptions): Pa
     const shown = summary(await samples.window(), { nodeName, ...disks });
     return { type: 'application/json', body: JSON.stringify(shown) };
   };
+  const volumes = async () =>
+    volumeMetrics(
+      await Promise.all(pods.states().map(async ({ pod }) => ({ pod, volumes: await claimUsages(deps.storage, pod) }))),
+    );
   return new Map([
     ['/stats/summary', stats],
-    ['/metrics', text(() => metrics.text())],
+    ['/metrics', text(async () => metrics.text() + exposition(await volumes()))],
     ['/metrics/resource', text(async () => resourceMetrics(await samples.latest()))],
     [
       '/metrics/cadvisor',
@@ -63,7 +67,7 @@ export function usagePages(deps: UsagePagesDeps, options: UsagePagesOptions): Pa
 }
 
 async function readDisks(
-  { cri, paths, pods }: UsagePagesDeps,
+  { cri, storage: reader, pods }: UsagePagesDeps,
   { dataDir }: UsagePagesOptions,
 ): Promise<NonNullable<SummaryFacts['disks']>> {
   const [layers, node, { imageFilesystems = [] }] = await Promise.all([
@@ -76,7 +80,7 @@ async function readDisks(
   const used = { bytes: images?.usedBytes?.value ?? 0, inodes: images?.inodesUsed?.value ?? 0 };
   const storage = new Map<string, PodStorage>();
   for (const state of pods.states()) {
-    storage.set(state.pod.metadata.uid ?? '', await podStorage({ paths }, state, layers));
+    storage.set(state.pod.metadata.uid ?? '', await podStorage(reader, state, layers));
   }
   return { node, images: { ...size, ...used }, pods: storage };
 }

@@ -1,13 +1,15 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Pod } from '../../api/generated/types.ts';
+import type { Pod, Volume } from '../../api/generated/types.ts';
 import type { Cri } from '../../cri/cri.ts';
+import { ephemeralClaimName } from '../../placement/volumes/claim-names.ts';
 import type { PodPaths } from '../pod-paths.ts';
 import type { PodState } from '../worker/state.ts';
 import { type DiskUsage, type FileSystemSize, fileSystemOf, treeUsage } from './disk-usage.ts';
 
 export interface VolumeUsage extends DiskUsage {
   name: string;
+  /** The claim behind it. */
+  claim?: string;
   fileSystem: FileSystemSize;
 }
 
@@ -22,8 +24,9 @@ export interface PodStorage {
 }
 
 export interface StorageReaderDeps {
-  cri: Pick<Cri, 'runtime'>;
   paths: PodPaths;
+  /** Where a pod's volumes are on the node, by name. */
+  volumePaths(podUid: string): ReadonlyMap<string, string>;
 }
 
 /** By container id; empty while the runtime does not answer. It measures by itself, every few seconds. */
@@ -39,62 +42,61 @@ export async function writableLayers({ runtime }: Pick<Cri, 'runtime'>): Promise
 
 /** Measures files: takes as long as there are many. */
 export async function podStorage(
-  { paths }: Pick<StorageReaderDeps, 'paths'>,
+  deps: StorageReaderDeps,
   { pod, containers }: PodState,
   layers: ReadonlyMap<string, DiskUsage>,
 ): Promise<PodStorage> {
   const logs = new Map<string, DiskUsage>();
   const writable = new Map<string, DiskUsage>();
   for (const { name, current } of Object.values(containers)) {
-    logs.set(name, await treeUsage(join(paths.logDir(pod), name)));
+    logs.set(name, await treeUsage(join(deps.paths.logDir(pod), name)));
     writable.set(name, layers.get(current?.id ?? '') ?? { bytes: 0, inodes: 0 });
   }
-  const onDisk = await volumesIn(join(paths.podDir(pod.metadata.uid ?? ''), 'volumes'));
-  const inMemory = await memoryVolumes(paths, pod);
-  const ephemeral = [...logs.values(), ...writable.values(), ...onDisk.filter(({ name }) => isOnNodeDisk(pod, name))];
-  return { logs, writable, volumes: [...onDisk, ...inMemory], ephemeral: sum(ephemeral) };
+  const volumes = await volumesOf(deps, pod, pod.spec.volumes ?? []);
+  const ephemeral = [...logs.values(), ...writable.values(), ...volumes.filter(({ name }) => isOnNodeDisk(pod, name))];
+  return { logs, writable, volumes, ephemeral: sum(ephemeral) };
 }
 
+/** The volumes with a claim behind them, which others watch over: asked of their file systems, so it costs little. */
+export const claimUsages = (deps: StorageReaderDeps, pod: Pod): Promise<VolumeUsage[]> =>
+  volumesOf(
+    deps,
+    pod,
+    (pod.spec.volumes ?? []).filter((volume) => claimOf(pod, volume) !== undefined),
+  );
+
 /** An emptyDir that lies on the node's own disk. */
-export const isOnNodeDisk = (pod: Pod, name: string): boolean =>
+const isOnNodeDisk = (pod: Pod, name: string): boolean =>
   pod.spec.volumes?.some((volume) => volume.name === name && volume.emptyDir && volume.emptyDir.medium !== 'Memory') ??
   false;
+
+const claimOf = (pod: Pod, volume: Volume): string | undefined =>
+  volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral && ephemeralClaimName(pod, volume.name));
 
 const sum = (all: readonly DiskUsage[]): DiskUsage => ({
   bytes: all.reduce((total, { bytes }) => total + bytes, 0),
   inodes: all.reduce((total, { inodes }) => total + inodes, 0),
 });
 
-const names = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);
-
-/** `<kind>/<name>` below a folder. */
-async function volumesIn(folder: string): Promise<VolumeUsage[]> {
-  const found = [];
-  for (const kind of await names(folder)) {
-    for (const name of await names(join(folder, kind))) {
-      // Of what somebody else's file system holds, only that is asked how full it is.
-      const measure = kind === 'emptyDir' ? treeUsage : usedOf;
-      found.push(await volumeUsage({ path: join(folder, kind, name), name }, measure));
-    }
+/** A folder of the node's own is nobody's to measure. */
+async function volumesOf(deps: StorageReaderDeps, pod: Pod, volumes: readonly Volume[]): Promise<VolumeUsage[]> {
+  const ready = deps.volumePaths(pod.metadata.uid ?? '');
+  const found: VolumeUsage[] = [];
+  for (const volume of volumes) {
+    const path = ready.get(volume.name);
+    if (path === undefined || volume.hostPath) continue;
+    const claim = claimOf(pod, volume);
+    // Of what somebody else's file system holds, only that is asked how full it is.
+    const isOwn = claim === undefined && !volume.csi;
+    const fileSystem = await fileSystemOf(path).catch(() => undefined);
+    if (!fileSystem) continue;
+    const used = isOwn ? await treeUsage(path) : usedOf(fileSystem);
+    found.push({ name: volume.name, ...(claim ? { claim } : {}), fileSystem, ...used });
   }
-  return found.filter((one) => one !== undefined);
+  return found;
 }
 
-async function memoryVolumes(paths: PodPaths, pod: Pod): Promise<VolumeUsage[]> {
-  const folder = paths.podMemoryDir(pod.metadata.uid ?? '');
-  const all = (await names(folder)).map((name) => volumeUsage({ path: join(folder, name), name }, treeUsage));
-  return (await Promise.all(all)).filter((one) => one !== undefined);
-}
-
-async function usedOf(path: string): Promise<DiskUsage> {
-  const { capacityBytes, availableBytes, inodes, inodesFree } = await fileSystemOf(path);
-  return { bytes: capacityBytes - availableBytes, inodes: inodes - inodesFree };
-}
-
-async function volumeUsage(
-  { path, name }: { path: string; name: string },
-  measure: (path: string) => Promise<DiskUsage>,
-): Promise<VolumeUsage | undefined> {
-  const fileSystem = await fileSystemOf(path).catch(() => undefined);
-  return fileSystem && { name, fileSystem, ...(await measure(path)) };
-}
+const usedOf = ({ capacityBytes, availableBytes, inodes, inodesFree }: FileSystemSize): DiskUsage => ({
+  bytes: capacityBytes - availableBytes,
+  inodes: inodes - inodesFree,
+});

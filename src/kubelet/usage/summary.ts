@@ -81,7 +81,11 @@ function podStats(pod: PodUsage, before: PodUsage | undefined, at: PodAt): objec
     ...networkOf(pod.interfaces, time),
     ...(storage
       ? {
-          volume: storage.volumes.map((one) => ({ ...fileSystem(one.fileSystem, time, one), name: one.name })),
+          volume: storage.volumes.map((one) => ({
+            ...fileSystem(one.fileSystem, time, one),
+            name: one.name,
+            ...(one.claim ? { pvcRef: { name: one.claim, namespace } } : {}),
+          })),
           'ephemeral-storage': disks && fileSystem(disks.node, time, storage.ephemeral),
         }
       : {}),
