@@ -36,3 +36,17 @@ export async function driveUntil(clock: DrivenClock, timeoutMs: number, isDone: 
   }
   return true;
 }
+
+/** Far more than what any one thing takes that a script does (the cluster's time). */
+const patienceMs = 3_600_000;
+
+/** Waits for work that may itself wait for the clock, behind calls that are slow: moves the clock as far as that needs. */
+export async function driven<T>(clock: DrivenClock, work: Promise<T>): Promise<T> {
+  let isSettled = false;
+  const settled = () => {
+    isSettled = true;
+  };
+  work.then(settled, settled);
+  if (!(await driveUntil(clock, patienceMs, () => isSettled))) throw new Error('it did not end within an hour');
+  return work;
+}

@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmdirSync, rmSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { leftovers, type Snapshot, takeSnapshot } from '../../scripts/clean-machine.ts';
@@ -60,9 +61,12 @@ const planted: Record<keyof Snapshot, { plant(): unknown; pull(): unknown }> = {
 describe('the check that a machine is clean', () => {
   it.each(Object.entries(planted))('sees a %s that is left', async (kind, { plant, pull }) => {
     const before = await takeSnapshot();
-    const child = (await plant()) as { pid?: number };
+    const child = (await plant()) as ChildProcess | undefined;
     const found = leftovers(before, await takeSnapshot()).filter((line) => line.startsWith(`${kind}: `));
-    if (child?.pid) process.kill(-child.pid, 'SIGKILL');
+    if (child?.pid) {
+      process.kill(-child.pid, 'SIGKILL');
+      await once(child, 'exit');
+    }
     await pull();
     expect(found.join('\n')).toContain(kind === 'sysctl' ? 'kernel/panic = 17' : mark);
     const after = leftovers(before, await takeSnapshot());

@@ -1,3 +1,4 @@
+import { driven } from '../../settle.ts';
 import type { ScenarioCommand } from '../command.ts';
 
 export const node: ScenarioCommand = {
@@ -7,8 +8,8 @@ export const node: ScenarioCommand = {
     if (!world.nodes.names.includes(name)) return [`there is no node ${name}`];
     if (what === 'stop') world.nodes.stop(name);
     else if (what === 'crash') world.nodes.stop(name, { loses: true });
-    else if (what === 'start') await world.nodes.start(name);
-    else if (what === 'remove') await world.nodes.remove(name, client);
+    else if (what === 'start') await driven(world.clock, world.nodes.start(name));
+    else if (what === 'remove') await driven(world.clock, world.nodes.remove(name, client));
     else throw new Error(`node ${what}? ${node.usage}`);
   },
 };

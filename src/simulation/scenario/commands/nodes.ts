@@ -1,3 +1,4 @@
+import { driven } from '../../settle.ts';
 import type { ScenarioCommand } from '../command.ts';
 
 export const nodes: ScenarioCommand = {
@@ -9,6 +10,6 @@ export const nodes: ScenarioCommand = {
       string,
       string
     >;
-    await world.nodes.add(Number(count), { capacity, labels });
+    await driven(world.clock, world.nodes.add(Number(count), { capacity, labels }));
   },
 };
