@@ -1,8 +1,9 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { Metrics } from '../base/metrics.ts';
 import { type Rng, streamOf } from '../base/rng.ts';
 import { lastUsedKey } from '../api/core/legacy-token.ts';
-import { pods, secrets } from '../api/generated/resources.ts';
+import { apiservices, pods, secrets } from '../api/generated/resources.ts';
 import type { Pod } from '../api/generated/types.ts';
 import { groupResource, type KubeObject, type ObjectKey } from '../api/resource.ts';
 import { type ServingOptions, servedVersions } from '../api/served-versions.ts';
@@ -14,14 +15,11 @@ import { openStore } from '../store/open-store.ts';
 import type { SharedJournal } from '../store/shared-journal.ts';
 import type { Store } from '../store/store.ts';
 import type { Version } from '../store/version.ts';
-import { Admission } from './admission/admission.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { ApiServices } from './aggregation/api-services.ts';
 import type { FrontProxyCertificate } from './aggregation/remote-server.ts';
-import { extensionPlugins } from './admission/extension-plugins.ts';
-import { pluginsWith } from './admission/plugins.ts';
 import type { PodSecurityOptions } from './admission/pod-security/pod-security.ts';
-import { ParamReader } from './admission/policy-params.ts';
+import { wholeAdmission } from './admission/whole-admission.ts';
 import { Auditor } from './audit/auditor.ts';
 import type { AuditPolicy } from './audit/policy.ts';
 import type { AuditSink } from './audit/sink.ts';
@@ -56,6 +54,7 @@ import { WebhookCaller } from './webhook/webhook-caller.ts';
 import { QuotaBook } from './quota-book.ts';
 import { serveResourceMetrics } from './resource-metrics/resource-metrics.ts';
 import { Registry } from './registry.ts';
+import { measuredJournal } from './metrics/storage.ts';
 import { ServerMetrics } from './server-metrics.ts';
 import { AddressAllocator } from './service-addresses.ts';
 
@@ -103,6 +102,12 @@ export interface ApiServerOptions {
   nodes?: Omit<NodeConnectorOptions, 'ca'>;
 }
 
+/** The state, and what counts how long it takes to be written. */
+interface Opened {
+  store: Store;
+  figures: Metrics;
+}
+
 /** Sets a fresh cluster up; nothing else runs with this name. */
 const operator: UserInfo = { name: 'system:apiserver', groups: [mastersGroup, allAuthenticated] };
 
@@ -123,8 +128,10 @@ export class ApiServer {
 
   /** Opens the state, and fills a fresh one with what every cluster has. */
   static async start(deps: ApiServerDeps, options: ApiServerOptions): Promise<ApiServer> {
-    const store = await openStore(deps.journal, { onFatal: deps.onFatal, windowBytes: options.historyBytes });
-    const server = new ApiServer(store, deps, options);
+    const figures = new Metrics();
+    const journal = measuredJournal(deps.journal, figures, deps.clock);
+    const store = await openStore(journal, { onFatal: deps.onFatal, windowBytes: options.historyBytes });
+    const server = new ApiServer({ store, figures }, deps, options);
     serveResourceMetrics(server.context, deps.machineClock ?? deps.clock, () => server.#nodes.tls);
     await server.context.addresses.adopt();
     await server.#bootstrap({ ...options.facts, frontProxyCaPem: options.frontProxy?.ca });
@@ -134,7 +141,7 @@ export class ApiServer {
     return server;
   }
 
-  private constructor(store: Store, deps: ApiServerDeps, options: ApiServerOptions) {
+  private constructor({ store, figures }: Opened, deps: ApiServerDeps, options: ApiServerOptions) {
     const { clock, rng, log } = deps;
     const objects = new ObjectCodec({ cachedBytes: options.cachedBytes });
     const registry = new Registry(builtInEndpoints(objects, servedVersions(options.serving)));
@@ -146,15 +153,14 @@ export class ApiServer {
     const believed = { ...trust, issuer: tokens, read, clock, noteTokenUse };
     const authentication = new Authentication(believed, options.authentication);
     const caller = new WebhookCaller({ read, clock, rng });
-    const params = new ParamReader({ registry, store, objects });
-    const admission = new Admission(
-      { read, authorizer, clock, rng, versionsOf: (endpoint) => registry.versionsOf(endpoint) },
-      { plugins: [...pluginsWith(options), ...extensionPlugins({ caller, params, rng })] },
-    );
+    const longRunning: ApiContext['longRunning'] = new Map();
+    const metrics = new ServerMetrics({ store, clock, longRunning, figures });
+    metrics.observeServices(() => read.list(apiservices));
+    const writes = { read, store, objects, registry, authorizer, caller, clock, rng };
+    const admission = wholeAdmission({ ...writes, metrics: metrics.admission }, options);
     const addresses = new AddressAllocator({ store, objects, registry, clock, rng: streamOf(rng) }, options);
     this.#deps = deps;
     this.#checkWrites = options.checkWrites ?? false;
-    const longRunning: ApiContext['longRunning'] = new Map();
     this.context = {
       store,
       objects,
@@ -165,7 +171,7 @@ export class ApiServer {
       tokens,
       admission,
       addresses,
-      ...{ longRunning, metrics: new ServerMetrics({ store, clock, longRunning }) },
+      ...{ longRunning, metrics },
       quotas: new QuotaBook({ store, objects, registry }),
       audit: options.audit && new Auditor({ clock, sinks: options.audit.sinks }, options.audit.policy),
       components: options.components ?? (() => []),

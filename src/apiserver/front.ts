@@ -102,16 +102,23 @@ export class Front {
     caller: Caller,
     exchange: { auditId: string; response?: HttpResponse },
   ): void | Promise<void> {
+    const { clock } = this.#deps.context;
+    const beganMs = clock.now();
     const headers = headerLists(request);
+    const peerCertificate = this.#peers.certificateOf(request);
     const sender = this.#deps.authentication.authenticate({
-      peerCertificate: this.#peers.certificateOf(request),
+      peerCertificate,
       bearer: this.#peers.bearerOf(request),
       headers,
       path: caller.url.path,
     });
     const { auditId, response } = exchange;
-    const identified = (user: UserInfo | undefined) =>
+    const identified = (user: UserInfo | undefined) => {
+      const { access } = this.#deps.context.metrics;
+      access.authenticated(user, (clock.now() - beganMs) / 1000);
+      if (peerCertificate) access.certificate(peerCertificate, beganMs);
       this.#identified(request, caller, { auditId, response, user, headers });
+    };
     return sender instanceof Promise ? sender.then(identified) : identified(sender);
   }
 

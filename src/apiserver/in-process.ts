@@ -45,8 +45,16 @@ export function inProcessTransport(context: ApiContext, user: UserInfo, options:
   return {
     async call(call) {
       const request = requestOf(call, call.verb);
-      if (!context.audit) return resultOf(context, await handle(context, request));
-      return audited(context, request, async () => resultOf(context, await handle(context, request)));
+      const { clients } = context.metrics;
+      const run = async () => resultOf(context, await handle(context, request));
+      try {
+        const result = await (context.audit ? audited(context, request, run) : run());
+        clients.answered(call.verb, call.verb === 'create' ? 201 : 200);
+        return result;
+      } catch (error) {
+        clients.answered(call.verb, error instanceof StatusError ? (error.status.code ?? 500) : 500);
+        throw error;
+      }
     },
     watch(call, sink) {
       return watchInProcess(context, () => requestOf(call, 'watch'), sink);

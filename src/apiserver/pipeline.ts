@@ -47,6 +47,7 @@ export type Audited = Pick<ApiRequest, 'annotate'>;
 /** Throws Forbidden, in Kubernetes' words, unless the user may. */
 export function authorize(context: ApiContext, user: UserInfo, attributes: Attributes, told: Audited = {}): void {
   const decision = context.authorizer.authorize(user, attributes);
+  context.metrics.access.authorized(decision.allowed, 0);
   told.annotate?.('authorization.k8s.io/decision', decision.allowed ? 'allow' : 'forbid');
   told.annotate?.('authorization.k8s.io/reason', decision.reason);
   if (!decision.allowed) throw forbidden(user, attributes, decision.reason);
@@ -73,7 +74,10 @@ export function attributesOf(request: ApiRequest): ResourceAttributes {
 /** Authorization and the verb: the part of the way that requests from sockets and from within the process share. */
 export async function handle(context: ApiContext, request: ApiRequest): Promise<Answer> {
   authorize(context, request.user, attributesOf(request), request);
-  if (request.endpoint.warning) request.warn(request.endpoint.warning);
+  if (request.endpoint.warning) {
+    request.warn(request.endpoint.warning);
+    context.metrics.deprecated(request);
+  }
   const handler = handlerOf(request);
   const fresh = wantsNewest(request) ? context.store.fresh() : undefined;
   if (fresh) await fresh;

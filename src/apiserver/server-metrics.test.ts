@@ -49,6 +49,70 @@ it('tell of watches, and of what they were sent', async () => {
   expect(text).not.toMatch(/^apiserver_longrunning_requests\{/m);
 });
 
+/** What dashboards and alerts of kube-prometheus ask an API server for, and is there once something has happened. */
+const asked = [
+  'aggregator_unavailable_apiservice',
+  'apiserver_admission_controller_admission_duration_seconds_bucket',
+  'apiserver_admission_step_admission_duration_seconds_count',
+  'apiserver_client_certificate_expiration_seconds_bucket',
+  'apiserver_current_inflight_requests',
+  'apiserver_flowcontrol_current_executing_requests',
+  'apiserver_flowcontrol_current_inqueue_requests',
+  'apiserver_flowcontrol_dispatched_requests_total',
+  'apiserver_flowcontrol_nominal_limit_seats',
+  'apiserver_flowcontrol_request_execution_seconds_count',
+  'apiserver_flowcontrol_request_wait_duration_seconds_bucket',
+  'apiserver_longrunning_requests',
+  'apiserver_request_duration_seconds_bucket',
+  'apiserver_request_sli_duration_seconds_bucket',
+  'apiserver_request_total',
+  'apiserver_requested_deprecated_apis',
+  'apiserver_storage_objects',
+  'apiserver_watch_events_sizes_sum',
+  'apiserver_watch_events_total',
+  'authenticated_user_requests',
+  'authentication_attempts',
+  'authentication_duration_seconds_bucket',
+  'authorization_attempts_total',
+  'authorization_duration_seconds_count',
+  'etcd_request_duration_seconds_bucket',
+  'etcd_requests_total',
+  'kubernetes_build_info',
+  'process_cpu_seconds_total',
+  'process_resident_memory_bytes',
+  'process_start_time_seconds',
+  'rest_client_requests_total',
+];
+
+it('are those that dashboards ask for', async () => {
+  const watch = server.send({ method: 'GET', path: `${maps}?watch=true`, enough: (body) => body.includes('asked') });
+  await server.admin.create(configmaps, { metadata: { name: 'asked', namespace: 'default' } });
+  await watch;
+  await server.send({ method: 'GET', path: '/api/v1/componentstatuses' });
+  await server.send({ method: 'GET', path: '/api/v1/namespaces/default/endpoints' });
+  const open = server.send({ method: 'GET', path: `${maps}?watch=true`, enough: (body) => body.includes('again') });
+  await expect.poll(metrics).toMatch(/^apiserver_longrunning_requests\{/m);
+  const names = new Set((await metrics()).split('\n').map((line) => line.split(/[ {]/)[0] ?? ''));
+  expect(asked.filter((name) => !names.has(name))).toEqual([]);
+  await server.admin.create(configmaps, { metadata: { name: 'again', namespace: 'default' } });
+  await open;
+});
+
+it('tell who asked and whether they might, and what was refused', async () => {
+  const value = async (series: string) => Number(new RegExp(`^${series} (.+)$`, 'm').exec(await metrics())?.[1] ?? 0);
+  const denied = 'authorization_attempts_total\\{result="no-opinion"\\}';
+  const before = await value(denied);
+  await server.send({ method: 'GET', path: `${maps}/a`, anonymous: true });
+  expect(await value(denied)).toBe(before + 1);
+  const failed = 'authentication_attempts\\{result="failure"\\}';
+  await server.send({ method: 'GET', path: maps, anonymous: true, headers: { authorization: 'Bearer nobody' } });
+  expect(await value(failed)).toBe(1);
+  const refused =
+    'apiserver_admission_controller_admission_duration_seconds_count\\{name="NamespaceLifecycle",operation="CREATE",rejected="true",type="admit"\\}';
+  await server.send({ method: 'POST', path: '/api/v1/namespaces/none/configmaps', body: '{"metadata":{"name":"a"}}' });
+  expect(await value(refused)).toBe(1);
+});
+
 it('are for those who may see them', async () => {
   expect((await server.send({ method: 'GET', path: '/metrics', anonymous: true })).status).toBe(403);
 });

@@ -1,9 +1,16 @@
 import type { Clock } from '../base/clock.ts';
-import { type Counter, type Histogram, Metrics, type Sample } from '../base/metrics.ts';
+import type { APIService } from '../api/generated/types.ts';
+import { lifeOf } from '../api/version-life.ts';
+import { type Counter, exponentialBuckets, type Histogram, type Metrics, type Sample } from '../base/metrics.ts';
 import { countProcess } from '../host/process-metrics.ts';
 import type { Store } from '../store/store.ts';
 import { type Attributes, isResource } from './authz/attributes.ts';
+import { gitVersion, major, minor } from './discovery/version.ts';
 import type { FlowControl } from './flowcontrol/flow-control.ts';
+import { AccessMetrics } from './metrics/access.ts';
+import { AdmissionMetrics } from './metrics/admission.ts';
+import { ClientMetrics } from './metrics/clients.ts';
+import { FlowMetrics } from './metrics/flow.ts';
 import type { ApiRequest } from './request.ts';
 
 const requestLabels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subresource', 'scope', 'component'];
@@ -23,22 +30,46 @@ const maxRemembered = 2048;
 interface RequestSeries {
   count(by: number): void;
   observe(seconds: number): void;
+  observeSli(seconds: number): void;
 }
 
+/** Codes of a server that has too much to do. */
+const terminating = new Set([429, 504]);
+
 const mutating = new Set(['create', 'update', 'patch', 'delete', 'deletecollection', 'post', 'put']);
+
+export interface ServerMetricsDeps {
+  store: Store;
+  clock: Clock;
+  longRunning: ReadonlyMap<unknown, ApiRequest>;
+  figures: Metrics;
+}
 
 /** Figures of an API server under upstream's names (k8s.io/apiserver/pkg/endpoints/metrics and its neighbours). */
 export class ServerMetrics {
   /** Other parts of this process count here, too. */
-  readonly metrics = new Metrics();
+  readonly metrics: Metrics;
+  readonly access: AccessMetrics;
+  readonly admission: AdmissionMetrics;
+  readonly flow: FlowMetrics;
+  readonly clients: ClientMetrics;
   readonly #requests: Counter;
   readonly #durations: Histogram;
+  readonly #sliDurations: Histogram;
+  readonly #terminations: Counter;
+  readonly #deprecated = new Map<string, Sample>();
+  readonly #eventSizes: Histogram;
   readonly #watchEvents: Counter;
   readonly #series = new Map<string, RequestSeries>();
   readonly #inflight = { mutating: 0, readOnly: 0 };
 
-  constructor(deps: { store: Store; clock: Clock; longRunning: ReadonlyMap<unknown, ApiRequest> }) {
-    const { metrics } = this;
+  constructor(deps: ServerMetricsDeps) {
+    const metrics = deps.figures;
+    this.metrics = metrics;
+    this.access = new AccessMetrics(metrics);
+    this.admission = new AdmissionMetrics(metrics);
+    this.flow = new FlowMetrics(metrics);
+    this.clients = new ClientMetrics(metrics);
     this.#requests = metrics.counter('apiserver_request_total', '[STABLE] Counter of apiserver requests.', [
       ...requestLabels,
       'code',
@@ -47,6 +78,27 @@ export class ServerMetrics {
       'apiserver_request_duration_seconds',
       '[STABLE] Response latency distribution in seconds.',
       { labelNames: requestLabels, bounds: durationBounds },
+    );
+    this.#sliDurations = metrics.histogram(
+      'apiserver_request_sli_duration_seconds',
+      '[ALPHA] Response latency distribution (not counting webhook duration and priority & fairness queue wait times) in seconds.',
+      { labelNames: requestLabels.filter((name) => name !== 'dry_run'), bounds: durationBounds },
+    );
+    this.#terminations = metrics.counter(
+      'apiserver_request_terminations_total',
+      '[ALPHA] Number of requests which apiserver terminated in self-defense.',
+      ['verb', 'group', 'version', 'resource', 'subresource', 'scope', 'component', 'code'],
+    );
+    metrics.gauge(
+      'apiserver_requested_deprecated_apis',
+      '[STABLE] Gauge of deprecated APIs that have been requested, broken out by API group, version, resource, subresource, and removed_release.',
+      ['group', 'version', 'resource', 'subresource', 'removed_release'],
+      () => this.#deprecated.values(),
+    );
+    this.#eventSizes = metrics.histogram(
+      'apiserver_watch_events_sizes',
+      '[ALPHA] Watch event size distribution in bytes.',
+      { labelNames: ['group', 'version', 'resource'], bounds: exponentialBuckets(1024, 2, 8) },
     );
     this.#watchEvents = metrics.counter(
       'apiserver_watch_events_total',
@@ -68,6 +120,12 @@ export class ServerMetrics {
     metrics.gauge('apiserver_storage_objects', '[STABLE] Number of stored objects.', ['resource'], () =>
       [...deps.store.resources()].map((resource) => ({ labels: [resource], value: deps.store.count(resource) })),
     );
+    metrics.gauge(
+      'kubernetes_build_info',
+      '[BETA] A metric with a constant 1 value labeled by major, minor and git version from which it was built.',
+      ['major', 'minor', 'git_version'],
+      () => [{ labels: [major, minor, gitVersion], value: 1 }],
+    );
     countProcess(metrics, deps.clock.now());
   }
 
@@ -80,10 +138,13 @@ export class ServerMetrics {
     this.#inflight[kind]++;
     return (code, endMs) => {
       this.#inflight[kind]--;
-      const { count, observe } = this.#seriesOf(attributes, dryRun, code);
+      const { count, observe, observeSli } = this.#seriesOf(attributes, dryRun, code);
       count(1);
+      if (terminating.has(code)) this.#terminations.add([...withoutDryRun(labelsOf(attributes, dryRun)), String(code)]);
       // How long a watch stands says nothing of how long it took.
-      if (attributes.verb !== 'watch') observe((endMs - nowMs) / 1000);
+      if (attributes.verb === 'watch') return;
+      observe((endMs - nowMs) / 1000);
+      observeSli((endMs - nowMs) / 1000);
     };
   }
 
@@ -93,16 +154,46 @@ export class ServerMetrics {
     let known = this.#series.get(key);
     if (!known) {
       const labels = labelsOf(attributes, dryRun);
-      known = { count: this.#requests.of([...labels, String(code)]), observe: this.#durations.of(labels) };
+      known = {
+        count: this.#requests.of([...labels, String(code)]),
+        observe: this.#durations.of(labels),
+        observeSli: this.#sliDurations.of(withoutDryRun(labels)),
+      };
       if (this.#series.size < maxRemembered) this.#series.set(key, known);
     }
     return known;
   }
 
-  /** Counts the events of one watch. */
-  watchEvents({ endpoint }: ApiRequest): (count: number) => void {
+  /** A version was asked for that goes. */
+  deprecated({ endpoint: { kind }, subresource }: ApiRequest): void {
+    const { group, version, resource } = kind;
+    const labels = [group, version, resource, subresource, lifeOf(kind).removed ?? ''];
+    this.#deprecated.set(labels.join('/'), { labels, value: 1 });
+  }
+
+  /** Counts the events of one watch: how many came at once, and the bytes that they were sent as. */
+  watchEvents({ endpoint }: ApiRequest): (count: number, bytes: number) => void {
     const { group, version, resource } = endpoint.kind;
-    return this.#watchEvents.of([group, version, resource]);
+    const count = this.#watchEvents.of([group, version, resource]);
+    const size = this.#eventSizes.of([group, version, resource]);
+    return (events, bytes) => {
+      count(events);
+      size(bytes / events);
+    };
+  }
+
+  /** Which group versions of other servers cannot be had. */
+  observeServices(list: () => readonly APIService[]): void {
+    this.metrics.gauge(
+      'aggregator_unavailable_apiservice',
+      '[ALPHA] Gauge of APIServices which are marked as unavailable broken down by APIService name.',
+      ['name'],
+      () =>
+        list().map(({ metadata, status }) => {
+          const isAvailable = status?.conditions?.some((one) => one.type === 'Available' && one.status === 'True');
+          return { labels: [metadata.name], value: isAvailable ? 0 : 1 };
+        }),
+    );
   }
 
   /** What stands in front of the server, by priority level. */
@@ -136,6 +227,8 @@ function labelsOf(attributes: Attributes, dryRun: string): string[] {
   const { group, version = '', resource, subresource = '' } = attributes;
   return [verb, dryRun, group, version, resource, subresource, scopeOf(attributes), 'apiserver'];
 }
+
+const withoutDryRun = ([verb = '', , ...others]: readonly string[]): string[] => [verb, ...others];
 
 const scopeOf = ({ name, namespace }: { name?: string; namespace?: string }): string =>
   name ? 'resource' : namespace ? 'namespace' : 'cluster';

@@ -49,9 +49,11 @@ export function sendWatch(
     events: (events) => {
       const [first] = events;
       if (!first) return;
-      count(events.length);
       // Alone, an event's bytes go out as they are: all watches share them.
-      push(events.length === 1 ? encoder.encode(first) : Buffer.concat(events.map((event) => encoder.encode(event))));
+      const bytes =
+        events.length === 1 ? encoder.encode(first) : Buffer.concat(events.map((event) => encoder.encode(event)));
+      count(events.length, bytes.length);
+      push(bytes);
     },
     bookmark: (revision, initialEnd) => push(encoder.bookmark(revision, initialEnd)),
     end: (error) => {

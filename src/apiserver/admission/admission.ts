@@ -2,6 +2,7 @@ import { groupResource, type KubeObject } from '../../api/resource.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Authorizer } from '../authz/authorizer.ts';
+import type { AdmissionMetrics, Observed, Step } from '../metrics/admission.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { ApiRequest } from '../request.ts';
 import type { AdmissionContext, AdmissionPlugin, AdmissionVerb } from './plugin.ts';
@@ -14,6 +15,14 @@ export interface AdmissionDeps {
   rng: Rng;
   /** The versions in which a resource is served; absent: nobody asks. */
   versionsOf?: AdmissionContext['versionsOf'];
+  /** Told how long plugins take, and what they refuse. */
+  metrics?: AdmissionMetrics;
+}
+
+/** The plugins that care, each with who is told of it, and who is told of all of them. */
+interface Concerned {
+  plugins: readonly { plugin: AdmissionPlugin; observed: Observed | undefined }[];
+  observed: Observed | undefined;
 }
 
 /** A write as the verbs hand it in. */
@@ -29,7 +38,7 @@ export interface AdmissionRequest {
 export class Admission {
   readonly #deps: AdmissionDeps;
   readonly #plugins: readonly AdmissionPlugin[];
-  readonly #concerned = new Map<string, readonly AdmissionPlugin[]>();
+  readonly #concerned = new Map<string, Concerned>();
 
   constructor(deps: AdmissionDeps, options: { plugins?: readonly AdmissionPlugin[] } = {}) {
     this.#deps = deps;
@@ -46,27 +55,46 @@ export class Admission {
     return this.#run('validate', write);
   }
 
-  async #run(step: 'admit' | 'validate', write: AdmissionRequest): Promise<void> {
-    const plugins = this.#pluginsFor(step, write);
+  async #run(step: Step, write: AdmissionRequest): Promise<void> {
+    const { plugins, observed: observedStep } = this.#pluginsFor(step, write);
     if (plugins.length === 0) return;
     const context = this.#contextOf(write);
-    for (const plugin of plugins) {
-      const pending = plugin[step]?.(context);
-      if (pending) await pending;
+    const { clock } = this.#deps;
+    const beganMs = clock.now();
+    let atMs = beganMs;
+    for (const { plugin, observed } of plugins) {
+      let isRejected = true;
+      try {
+        const pending = plugin[step]?.(context);
+        if (pending) await pending;
+        isRejected = false;
+      } finally {
+        const endMs = clock.now();
+        observed?.((endMs - atMs) / 1000, isRejected);
+        if (isRejected) observedStep?.((endMs - beganMs) / 1000, true);
+        atMs = endMs;
+      }
     }
+    observedStep?.((atMs - beganMs) / 1000, false);
   }
 
-  #pluginsFor(step: 'admit' | 'validate', { verb, request }: AdmissionRequest): readonly AdmissionPlugin[] {
+  #pluginsFor(step: Step, { verb, request }: AdmissionRequest): Concerned {
     const resource = groupResource(request.endpoint.kind);
     const full = request.subresource ? `${resource}/${request.subresource}` : resource;
     const key = `${step} ${verb} ${full}`;
-    let plugins = this.#concerned.get(key);
-    if (!plugins) {
+    let concerned = this.#concerned.get(key);
+    if (!concerned) {
       const cares = (p: AdmissionPlugin) => p.resources.includes('*') || p.resources.includes(full);
-      plugins = this.#plugins.filter((p) => p[step] && p.verbs.includes(verb) && cares(p));
-      this.#concerned.set(key, plugins);
+      const { metrics } = this.#deps;
+      const operation = verb.toUpperCase();
+      const plugins = this.#plugins.filter((p) => p[step] && p.verbs.includes(verb) && cares(p));
+      concerned = {
+        plugins: plugins.map((plugin) => ({ plugin, observed: metrics?.plugin(plugin.name, operation, step) })),
+        observed: metrics?.step(operation, step),
+      };
+      this.#concerned.set(key, concerned);
     }
-    return plugins;
+    return concerned;
   }
 
   #contextOf({ verb, request, object, old, dryRun }: AdmissionRequest): AdmissionContext {

@@ -1,5 +1,6 @@
 import { compileMutation } from '../../api/cel/mutation-language.ts';
 import type { Rng } from '../../base/rng.ts';
+import type { AdmissionMetrics } from '../metrics/admission.ts';
 import type { WebhookCaller } from '../webhook/webhook-caller.ts';
 import { Expressions } from './expressions.ts';
 import { mutatingPolicies } from './mutating-policies.ts';
@@ -11,11 +12,16 @@ import { validatingPolicies } from './validating-policies.ts';
 import { validatingWebhooks } from './validating-webhooks.ts';
 
 /** What configurations in the cluster add to admission, after all other plugins and in Kubernetes' order. */
-export function extensionPlugins(deps: { caller: WebhookCaller; params: ParamReader; rng: Rng }): AdmissionPlugin[] {
-  const { caller, params, rng } = deps;
+export function extensionPlugins(deps: {
+  caller: WebhookCaller;
+  params: ParamReader;
+  rng: Rng;
+  metrics?: AdmissionMetrics;
+}): AdmissionPlugin[] {
+  const { caller, params, rng, metrics } = deps;
   const expressions = new Expressions();
   const mutations = new Expressions(compileMutation);
-  const webhooks = { caller, expressions, rng };
+  const webhooks = { caller, expressions, rng, metrics };
   return [
     mutators([mutatingPolicies({ expressions: mutations, params }), mutatingWebhooks(webhooks)]),
     validatingPolicies({ expressions, params }),

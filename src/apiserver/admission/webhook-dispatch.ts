@@ -1,6 +1,7 @@
 import type { MutatingWebhook, ValidatingWebhook } from '../../api/generated/types.ts';
 import { StatusError } from '../../api/meta/status-error.ts';
 import { type Rng, uuid } from '../../base/rng.ts';
+import type { AdmissionMetrics, WebhookCall } from '../metrics/admission.ts';
 import { type WebhookCaller, WebhookError } from '../webhook/webhook-caller.ts';
 import {
   type AdmissionAnswer,
@@ -18,6 +19,7 @@ export interface WebhookDeps {
   caller: WebhookCaller;
   expressions: Expressions;
   rng: Rng;
+  metrics?: AdmissionMetrics | undefined;
 }
 
 type Webhook = MutatingWebhook | ValidatingWebhook;
@@ -60,10 +62,19 @@ function meetsConditions(
 
 /** Asks a webhook. Undefined: it could not be asked, and that does not matter to it. Throws `StatusError` for a refusal. */
 export async function ask(
-  { caller, rng }: WebhookDeps,
+  { caller, rng, metrics }: WebhookDeps,
   webhook: Webhook,
   { context, target }: { context: AdmissionContext; target: Target },
 ): Promise<AdmissionAnswer | undefined> {
+  const beganMs = context.clock.now();
+  const told = (outcome: Pick<WebhookCall, 'isRejected' | 'code' | 'errorType' | 'isIgnored'>) =>
+    metrics?.webhook({
+      name: webhook.name,
+      type: 'reinvocationPolicy' in webhook ? 'admit' : 'validating',
+      operation: context.verb.toUpperCase(),
+      seconds: (context.clock.now() - beganMs) / 1000,
+      ...outcome,
+    });
   const { name, sideEffects, failurePolicy, timeoutSeconds = 10, admissionReviewVersions } = webhook;
   if (context.dryRun && sideEffects !== 'None' && sideEffects !== 'NoneOnDryRun') throw noDryRun(name);
   const uid = uuid(rng);
@@ -78,11 +89,15 @@ export async function ask(
     for (const text of answer.warnings) context.warn(text);
     for (const [key, value] of Object.entries(answer.auditAnnotations))
       context.annotate(`${name}/${key}`, String(value));
-    if (!answer.allowed) throw denied(name, answer.status);
+    const refusal = answer.allowed ? undefined : denied(name, answer.status);
+    told({ isRejected: refusal !== undefined, code: refusal?.status.code ?? 200 });
+    if (refusal) throw refusal;
     return answer;
   } catch (error) {
     if (error instanceof StatusError || !(error instanceof WebhookError)) throw error;
-    if (failurePolicy === 'Ignore') return undefined;
+    const isIgnored = failurePolicy === 'Ignore';
+    told({ isRejected: !isIgnored, code: 0, errorType: 'calling_webhook_error', isIgnored });
+    if (isIgnored) return undefined;
     throw callFailed(name, error);
   }
 }

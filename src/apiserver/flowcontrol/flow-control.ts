@@ -6,6 +6,7 @@ import type { Store } from '../../store/store.ts';
 import type { Attributes } from '../authz/attributes.ts';
 import type { UserInfo } from '../authn/user-info.ts';
 import { mandatoryObjects } from '../bootstrap/flowcontrol-objects.ts';
+import type { FlowCounts, FlowMetrics } from '../metrics/flow.ts';
 import type { ObjectCodec } from '../object-codec.ts';
 import type { Entry, FairQueue } from './fair-queue.ts';
 import { flowOf, inOrderOfPrecedence, type Matcher, matchersOf } from './flow-matching.ts';
@@ -17,6 +18,8 @@ export interface FlowControlDeps {
   store: Store;
   objects: ObjectCodec;
   clock: Clock;
+  /** Counts requests by schema and level; absent in tests. */
+  metrics?: { flow: FlowMetrics };
 }
 
 export interface FlowControlOptions {
@@ -34,6 +37,7 @@ export interface Flow {
   schema: FlowSchema;
   level: PriorityLevel;
   matchers: readonly Matcher[];
+  counts?: FlowCounts | undefined;
 }
 
 /** A flow that a user may come into, and the rules that are about him. */
@@ -50,6 +54,8 @@ export interface Ticket {
 const exemptTicket: Ticket = { done: () => {} };
 
 class Seat implements Ticket, Entry {
+  startedMs?: number;
+  counts?: FlowCounts | undefined;
   readonly seats: number;
   readonly #queue: FairQueue;
   readonly #clock: Clock;
@@ -66,7 +72,9 @@ class Seat implements Ticket, Entry {
   }
 
   done(): void {
-    this.#queue.finish(this, this.#clock.now());
+    const now = this.#clock.now();
+    this.counts?.executed((now - (this.startedMs ?? now)) / 1000);
+    this.#queue.finish(this, now);
   }
 }
 
@@ -127,27 +135,40 @@ export class FlowControl {
    * `TooManyRequests` when its queue is full or it has waited too long. `onWait` gets what gives up waiting.
    */
   enter(
-    { schema, level }: Flow,
+    { schema, level, counts }: Flow,
     ask: { user: UserInfo; attributes: Attributes; objects: number; onWait?: (giveUp: () => void) => void },
   ): Ticket | Promise<Ticket> {
     const { queue } = level;
-    if (!queue) return exemptTicket;
+    if (!queue) {
+      counts?.dispatched(0);
+      return exemptTicket;
+    }
     const { clock } = this.#deps;
+    const arrivedMs = clock.now();
+    const waited = () => (clock.now() - arrivedMs) / 1000;
     const seat = new Seat(queue, Math.min(Math.max(Math.ceil(ask.objects / 100), 1), level.maxSeats), clock);
-    const arrival = queue.arrive(seat, flowOf(schema, ask.user, ask.attributes), clock.now());
-    if (arrival === 'executing') return seat;
+    seat.counts = counts;
+    const arrival = queue.arrive(seat, flowOf(schema, ask.user, ask.attributes), arrivedMs);
+    if (arrival === 'executing') {
+      counts?.dispatched(0);
+      return seat;
+    }
     if (arrival !== 'queued') {
+      counts?.rejected(arrival, 0);
       this.#wantsSeats();
       throw this.#tooMany(level);
     }
     const waits = new Promise<Ticket>((resolve, reject) => {
       const giveUp = () => {
         cancelTimer();
-        if (queue.cancel(seat, clock.now())) reject(this.#tooMany(level));
+        if (!queue.cancel(seat, clock.now())) return;
+        counts?.rejected('time-out', waited());
+        reject(this.#tooMany(level));
       };
       const cancelTimer = clock.after(this.#waitMs, giveUp);
       seat.onStart = () => {
         cancelTimer();
+        counts?.dispatched(waited());
         resolve(seat);
       };
       ask.onWait?.(giveUp);
@@ -206,7 +227,8 @@ export class FlowControl {
     });
     this.#flows = inOrderOfPrecedence(this.#stored(flowschemas)).flatMap((schema) => {
       const level = levels.get(schema.spec.priorityLevelConfiguration.name);
-      return level ? [{ schema, level, matchers: matchersOf(schema) }] : [];
+      const counts = this.#deps.metrics?.flow.of(schema.metadata.name, level?.name ?? '');
+      return level ? [{ schema, level, matchers: matchersOf(schema), counts }] : [];
     });
     this.#ownFlows = new WeakMap();
   }
