@@ -191,7 +191,7 @@ export class ApiServer {
     context.metrics.observe(flowControl);
     const plainPaths = new PlainPaths({
       ...{ context, health, flowControl },
-      ...{ discovery: discoveryOf(registry, services), openapi: openApiOf(registry, services) },
+      ...documentsOf(registry, services, options.facts),
     });
     this.#eventExpiry = new EventExpiry(context);
     this.#flowControlUpkeep = new FlowControlUpkeep(context, (name) => createClient(this.transportFor(operator, name)));
@@ -260,6 +260,12 @@ export class ApiServer {
     await this.context.store.close();
   }
 }
+
+/** What tells clients what there is. */
+const documentsOf = (registry: Registry, services: ApiServices, { endpointAddress, endpointPort }: ClusterFacts) => ({
+  discovery: discoveryOf(registry, services, { serverAddress: `${endpointAddress}:${endpointPort}` }),
+  openapi: openApiOf(registry, services),
+});
 
 /** Deletes what is left of a resource whose definition goes, as any client would. */
 async function deleteAll(context: ApiContext, resource: string): Promise<void> {

@@ -28,9 +28,10 @@ export class BackendProxy {
   async serve(asked: ApiRequest, exchange: { request: HttpRequest; response: HttpResponse }): Promise<void> {
     const url = exchange.request.url ?? '';
     const { path, prefix } = behindProxy(url);
+    const backend = this.#backend(asked);
     // Relative links of the page behind the proxy need the slash.
     if (path === '' && exchange.request.method === 'GET') return redirect(exchange.response, url);
-    await passOn(this.#backend(asked), { path: path || '/', prefix }, exchange);
+    await passOn(backend, { path: path || '/', prefix }, exchange);
   }
 
   /** WebSockets and other protocols: the two connections are joined. */

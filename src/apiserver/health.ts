@@ -72,6 +72,11 @@ export class Health {
       ?.check();
   }
 
+  /** The names of an endpoint's checks. */
+  names(endpoint: HealthEndpoint): string[] {
+    return this.#of(endpoint).map(({ name }) => name);
+  }
+
   #of(endpoint: HealthEndpoint) {
     return this.#checks.filter(({ readyOnly }) => endpoint === 'readyz' || !readyOnly);
   }

@@ -1,8 +1,9 @@
-import { StatusError } from '../api/meta/status-error.ts';
 import type { UserInfo } from './authn/user-info.ts';
 import type { HttpRequest } from './body.ts';
+import { noSuchResource } from './built-in-endpoints.ts';
 import type { ApiContext } from './context.ts';
 import type { Discovery } from './discovery/discovery.ts';
+import { type GroupList, rootPaths } from './discovery/root-paths.ts';
 import { dumpOf } from './flowcontrol/dump.ts';
 import type { FlowControl } from './flowcontrol/flow-control.ts';
 import type { Health, HealthEndpoint } from './health.ts';
@@ -18,6 +19,7 @@ export interface PlainPathsDeps {
   flowControl: FlowControl;
 }
 
+const endpoints: readonly HealthEndpoint[] = ['healthz', 'livez', 'readyz'];
 const healthPath = /^\/(healthz|livez|readyz)(?:\/(.*))?$/;
 
 /** Everything that is not a resource: discovery, OpenAPI, version, health, keys. */
@@ -36,12 +38,15 @@ export class PlainPaths {
     const { context, discovery, openapi } = this.#deps;
     authorize(context, user, { verb: (request.method ?? 'GET').toLowerCase(), path }, { annotate });
     const [, endpoint, check] = healthPath.exec(path) ?? [];
-    if (endpoint) return this.#health(request, response, { endpoint: endpoint as HealthEndpoint, check });
+    if (endpoint && check !== '')
+      return this.#health(request, response, { endpoint: endpoint as HealthEndpoint, check });
     const accept = request.headers.accept;
     const hash = /[?&]hash=([^&]*)/.exec(request.url ?? '')?.[1];
-    const document = discovery(path, accept) ?? (await openapi({ path, accept, hash }));
+    const found = discovery(path, accept);
+    const document = found ?? (await openapi({ path, accept, hash }));
     if (document) {
-      if (request.method !== 'GET' && request.method !== 'HEAD') throw methodNotAllowed();
+      // What routes of the API answer is asked for with GET alone.
+      if (request.method !== 'GET' && (found || request.method !== 'HEAD')) throw methodNotAllowed();
       return sendDocument(request, response, document);
     }
     if (path === '/openid/v1/jwks') return sendJson(request, response, 200, context.tokens.jwks());
@@ -54,8 +59,21 @@ export class PlainPaths {
     }
     const dump = dumpOf(this.#deps.flowControl, path);
     if (dump) return sendText(request, response, 200, dump);
-    if (path.startsWith('/apis/')) return notFoundPage(request, response);
-    throw StatusError.of('NotFound', 'the server could not find the requested resource', {});
+    const [, root, group = ''] = path.split('/');
+    if (root === 'apis' && !context.registry.isBuiltIn(group)) return notFoundPage(request, response);
+    if (root === 'api' || root === 'apis') throw noSuchResource();
+    return this.#index(request, response);
+  }
+
+  /** What there is: the root, and all that is not there. */
+  #index(request: HttpRequest, response: HttpResponse): Promise<void> {
+    const { discovery, health } = this.#deps;
+    const groups = discovery('/apis', 'application/json')?.body.toString() ?? '{"groups":[]}';
+    const checks = Object.fromEntries(endpoints.map((endpoint) => [endpoint, health.names(endpoint)]));
+    const paths = rootPaths(JSON.parse(groups) as GroupList, checks);
+    const chunks = [Buffer.from(JSON.stringify({ paths }, undefined, 2))];
+    const code = request.url?.split('?')[0] === '/' ? 200 : 404;
+    return send(request, response, { code, type: 'application/json', chunks });
   }
 
   async #health(
@@ -66,7 +84,7 @@ export class PlainPaths {
     const { health } = this.#deps;
     if (check) {
       const ok = await health.one(endpoint, check);
-      if (ok === undefined) return notFoundPage(request, response);
+      if (ok === undefined) return this.#index(request, response);
       const text = ok ? 'ok' : `internal server error: ${check} failed\n`;
       return sendText(request, response, ok ? 200 : 500, text);
     }

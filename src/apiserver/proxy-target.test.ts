@@ -57,8 +57,8 @@ describe('what is behind the proxy', () => {
     expect(target('services', 'web:81')).toBe('http://10.0.0.2:9090');
     expect(target('services', 'https:web:admin')).toBe('https://10.0.0.2:9090');
     expect(target('services', 'one')).toBe('http://10.0.0.3:8080');
-    expect(() => target('services', 'web')).toThrow('no service port "" found for service "web"');
-    expect(() => target('services', 'web:nosuch')).toThrow('no service port "nosuch" found for service "web"');
+    expect(() => target('services', 'web')).toThrow('no endpoints available for service "web"');
+    expect(() => target('services', 'web:nosuch')).toThrow('no endpoints available for service "web"');
     expect(() => target('services', 'empty')).toThrow('no endpoints available for service "empty"');
     expect(() => target('services', 'none')).toThrow('services "none" not found');
   });

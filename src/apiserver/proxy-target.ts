@@ -65,16 +65,17 @@ function serviceTarget({ namespace, name: text }: Place, deps: { read: ObjectRea
   if (!service) throw notFound(services, name);
   const found = readyEndpoints(deps.read, { namespace, name }, portNameOf(service, port));
   const chosen = oneOf(found, deps.rng);
-  if (!chosen) throw unavailable(`no endpoints available for service ${JSON.stringify(text)}`);
+  if (!chosen) throw unavailable(`no endpoints available for service ${JSON.stringify(name)}`);
   return { scheme: scheme || 'http', ...chosen, isNode: false };
 }
 
 /** The service's port by its name or number; a single one needs neither. */
 function portNameOf({ metadata, spec }: Service, wanted: string): string {
   const ports = spec.ports ?? [];
-  const byNumber = /^\d+$/.test(wanted) ? ports.find(({ port }) => port === Number(wanted)) : undefined;
-  const found =
-    wanted === '' && ports.length === 1 ? ports[0] : (byNumber ?? ports.find(({ name }) => name === wanted));
+  if (wanted === '') return ports.length === 1 ? (ports[0]?.name ?? '') : '';
+  // A name that no port has is a name behind which there is nothing.
+  if (!/^\d+$/.test(wanted)) return wanted;
+  const found = ports.find(({ port, name }) => port === Number(wanted) || name === wanted);
   if (found) return found.name ?? '';
-  throw unavailable(`no service port ${JSON.stringify(wanted)} found for service ${JSON.stringify(metadata.name)}`);
+  throw unavailable(`no service port ${wanted} found for service ${JSON.stringify(metadata.name)}`);
 }

@@ -5,7 +5,7 @@ import { startTestServer, type TestServer } from './replay/server.fake.ts';
 let server: TestServer;
 beforeAll(async () => {
   server = await startTestServer();
-});
+}, 60_000);
 afterAll(() => server.close());
 
 const metrics = async () => (await server.send({ method: 'GET', path: '/metrics' })).body.toString();

@@ -86,6 +86,12 @@ const since: Rule[] = [
 
 const place: Rule[] = [
   [
+    /^discovery\/(?:health\/|methods\/(?:double-slash|upper-path|swagger))|^errors\/404\/path/,
+    'place',
+    'the checks and paths of this server: the recorded list is of the one behind the others',
+  ],
+  [/^discovery\/methods\/(?:metrics|logs|debug)/, 'place', "figures, logs and profiles of a Go program's machine"],
+  [
     /^delete\/simple\/precondition|^errors\/409\/rv-precondition/,
     'place',
     'a literal resourceVersion of the recording',
@@ -105,12 +111,8 @@ const place: Rule[] = [
 ];
 
 const gap: Rule[] = [
-  [/proxy-/, 'gap', 'the proxy subresources'],
-  [/^errors\/422\/(?:crd|vwc)/, 'gap', 'rules of definitions and webhooks'],
-  [/^discovery\/(?:health|methods)|^errors\/404\/(?:group|version|path)/, 'gap', 'paths that are no resources'],
+  [/^discovery\/methods\/openapi-xml/, 'gap', 'a refused media type is told with a Status'],
   [/bad-yaml|patch-apply-cm-json/, 'gap', "YAML errors are another parser's"],
-  [/-PersistentVolume(?:Claim)?$/, 'gap', 'protection of volumes in use'],
-  [/^errors\/422-immutable\/immutable-node/, 'gap', 'the second cause'],
 ];
 
 const rules: Rule[] = [...elsewhere, ...gap, ...since, ...place];
