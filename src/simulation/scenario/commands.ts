@@ -9,6 +9,7 @@ import { image } from './commands/image.ts';
 import { job } from './commands/job.ts';
 import { node } from './commands/node.ts';
 import { nodes } from './commands/nodes.ts';
+import { quota } from './commands/quota.ts';
 import { reset } from './commands/reset.ts';
 import { restart } from './commands/restart.ts';
 import { scale } from './commands/scale.ts';
@@ -26,6 +27,7 @@ export const commands: readonly ScenarioCommand[] = [
   image,
   job,
   service,
+  quota,
   scale,
   deleteObject,
   settleCommand,

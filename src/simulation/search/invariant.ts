@@ -22,8 +22,20 @@ export interface Invariant {
   always?(seen: Observation): string[];
   /** When the world has come to rest: no faults, all nodes up, nothing left to do. */
   atRest?(seen: Observation): string[];
-  /** Of each change of an object. */
-  change?(old: KubeObject, now: KubeObject, resource: string): string[];
+  /** Of all changes in their order; what it remembers is of one run. */
+  follow?(): (change: Change) => string[];
+  /** Of a world at rest that was left alone for a while. */
+  afterRest?(before: Observation, after: Observation): string[];
+}
+
+/** An object came, changed or went. */
+export interface Change {
+  /** `deployments.apps` */
+  resource: string;
+  before: KubeObject | undefined;
+  now: KubeObject | undefined;
+  /** Nothing has happened so far that takes pods away: no node failed, nobody deleted any, no fault. */
+  isCalm: boolean;
 }
 
 export const isEnded = ({ status }: Pod): boolean => status?.phase === 'Succeeded' || status?.phase === 'Failed';

@@ -1,6 +1,10 @@
-import type { DeleteOptions, Pod } from '../../api/generated/types.ts';
+import { configmaps } from '../../api/generated/resources.ts';
+import type { DeleteOptions, Job, Pod, ReplicaSet } from '../../api/generated/types.ts';
 import { groupResource, type KubeObject } from '../../api/resource.ts';
+import { allAuthenticated, mastersGroup } from '../../apiserver/authn/user-info.ts';
+import { every } from '../../base/clock.ts';
 import type { ApiCall, Transport } from '../../client/transport.ts';
+import { createClient } from '../../client/typed-client.ts';
 import { defaultPlugins } from '../../scheduler/plugins.ts';
 import type { World } from '../world.ts';
 import type { SearchOptions } from './search.ts';
@@ -127,6 +131,74 @@ export const plantedBugs: readonly PlantedBug[] = [
       );
       return transport.call({ ...call, body: { ...rest, status: { ...status, conditions } } });
     }),
+  },
+  {
+    name: 'the Deployment controller grows sets by too many',
+    breaks: 'a Deployment never wants more pods than its replicas and surge, nor fewer than must be available',
+    script: ['nodes 1', 'deploy a replicas=2', 'advance 1m', 'image a app:2', 'advance 1m'],
+    planted: lies(is('deployment-controller'), (call, transport) => {
+      const { spec, ...rest } = (call.body ?? {}) as Partial<ReplicaSet>;
+      if (!isCall(call, 'create', 'replicasets.apps') || !spec?.replicas) return undefined;
+      return transport.call({ ...call, body: { ...rest, spec: { ...spec, replicas: spec.replicas + 2 } } });
+    }),
+  },
+  {
+    name: 'the Deployment controller takes all old pods away at once',
+    breaks: 'a Deployment never wants more pods than its replicas and surge, nor fewer than must be available',
+    script: ['nodes 1', 'deploy a replicas=4 behaviour=slow-ready', 'advance 1m', 'image a app:2', 'advance 1m'],
+    planted: lies(is('deployment-controller'), (call, transport) => {
+      const { spec, ...rest } = (call.body ?? {}) as Partial<ReplicaSet>;
+      if (!isCall(call, 'update', 'replicasets.apps') || spec?.replicas !== 3) return undefined;
+      return transport.call({ ...call, body: { ...rest, spec: { ...spec, replicas: 0 } } });
+    }),
+  },
+  {
+    name: 'the ReplicaSet controller says that all its pods are available',
+    breaks: 'while nobody takes pods away, as many of a Deployment stay ready as it promises',
+    script: ['nodes 1', 'deploy a replicas=4 behaviour=slow-ready', 'advance 1m', 'image a app:2', 'advance 1m'],
+    planted: lies(is('replicaset-controller'), (call, transport) => {
+      const { status, ...rest } = (call.body ?? {}) as Partial<ReplicaSet>;
+      if (call.subresource !== 'status' || !status?.replicas) return undefined;
+      const { replicas } = status;
+      const body = { ...rest, status: { ...status, readyReplicas: replicas, availableReplicas: replicas } };
+      return transport.call({ ...call, body });
+    }),
+  },
+  {
+    name: 'the Job controller forgets what it has counted',
+    breaks: 'no index of a Job succeeds twice',
+    script: ['nodes 1', 'job a completions=2 parallelism=1 mode=Indexed', 'advance 1m'],
+    planted: lies(is('job-controller'), (call, transport) => {
+      const { status, ...rest } = (call.body ?? {}) as Partial<Job>;
+      if (call.subresource !== 'status' || status?.completedIndexes !== '0,1') return undefined;
+      return transport.call({ ...call, body: { ...rest, status: { ...status, completedIndexes: '1' } } });
+    }),
+  },
+  {
+    name: 'the books of quotas are not kept',
+    breaks: 'no pod is let in beyond a quota',
+    script: ['nodes 1', 'quota q pods=2', 'advance 1s', 'deploy a replicas=4'],
+    planted: {
+      sabotage({ plane }: World) {
+        plane.api.context.quotas.claim = () => [];
+      },
+    },
+  },
+  {
+    name: 'somebody counts the minutes in an object',
+    breaks: 'nobody writes when there is nothing to do: controllers do not fight',
+    script: ['nodes 1', 'deploy a'],
+    planted: {
+      sabotage({ plane, clock }: World) {
+        const user = { name: 'counter', groups: [mastersGroup, allAuthenticated] };
+        const client = createClient(plane.switchboard.transportFor(user, 'counter'));
+        const key = { namespace: 'kube-public', name: 'cluster-info' };
+        every(clock, 60_000, () => {
+          const body = { metadata: { annotations: { minutes: String(clock.now()) } } };
+          void client.patch(configmaps, key, { type: 'merge', body }).catch(() => {});
+        });
+      },
+    },
   },
   {
     name: 'a part of the program throws',

@@ -8,7 +8,7 @@ import { World, type WorldOptions } from '../world.ts';
 import { generateScript, rest } from './generate.ts';
 import type { Invariant } from './invariant.ts';
 import { invariants as allInvariants } from './invariants.ts';
-import { observe, type Violation, watchChanges } from './observe.ts';
+import { ChangeChecks, observe, type Violation } from './observe.ts';
 import { shrink } from './shrink.ts';
 
 export interface SearchOptions {
@@ -16,6 +16,8 @@ export interface SearchOptions {
   /** Steps of a generated script. */
   length: number;
   invariants?: readonly Invariant[];
+  /** Nothing happens that takes pods away: what is promised of rollouts can be held against what is seen. */
+  calm?: boolean;
   /** A world with a bug, to see that it is found. */
   planted?: Partial<Pick<WorldOptions, 'wrap' | 'schedulerPlugins'>> & { sabotage?(world: World): void };
 }
@@ -29,7 +31,7 @@ export interface Finding {
 
 /** Plays the script of a seed; answers with what it broke, if anything. */
 export async function trySeed(seed: number, options: SearchOptions): Promise<Finding | undefined> {
-  const steps = generateScript(rngFor(seed, 'script'), options.length);
+  const steps = generateScript(rngFor(seed, 'script'), options);
   const violations = await violationsOf(seed, steps, options);
   return violations.length > 0 ? { seed, steps, violations } : undefined;
 }
@@ -61,30 +63,49 @@ export function findingText({ seed, steps, violations }: Finding): string {
   return [`# seed ${seed}`, ...what, '', renderScript([...steps, ...rest])].join('\n');
 }
 
+/** Steps that take pods away, or may. */
+const disturbing = /^(node (stop|crash)|delete pod|fault (?!none)|deploy .*behaviour=crash)/;
+/** Longer than anything that is looked at from time to time. */
+const leftAloneMs = 15 * 60_000;
+
 /** Stops at the first step after which something is wrong. */
 async function violationsOf(seed: number, steps: readonly Step[], options: SearchOptions): Promise<Violation[]> {
   const { machineClock, planted = {}, invariants = allInvariants } = options;
   const { sabotage, ...bugs } = planted;
   const world = await World.start({ machineClock, log: silentLog }, { seed, clock: new VirtualClock(), ...bugs });
   sabotage?.(world);
-  let { api } = world.plane;
-  let changes = watchChanges(api, invariants);
+  const changes = new ChangeChecks(invariants);
+  changes.attach(world.plane.api);
+  const fail = (found: Violation[]): void => {
+    if (found.length > 0) throw new Broken(found);
+  };
   const check = (when: 'always' | 'atRest'): void => {
-    const found = changes();
-    if (world.plane.api !== api) api = world.plane.api;
-    changes = watchChanges(api, invariants);
-    const seen = observe(api);
+    const found = changes.take();
+    // It may be another server by now.
+    changes.attach(world.plane.api);
+    const seen = observe(world.plane.api);
     for (const { name, [when]: ask } of invariants) {
       for (const what of ask?.(seen) ?? []) found.push({ invariant: name, what });
     }
-    if (found.length > 0) throw new Broken(found);
+    fail(found);
   };
   try {
-    await runScript(world, [...steps, ...rest], async () => {
+    const all = [...steps, ...rest];
+    let played = 0;
+    await runScript(world, all, async () => {
       check('always');
+      if (disturbing.test(all[++played]?.line ?? '')) changes.isCalm = false;
       return [];
     });
     check('atRest');
+    const before = observe(world.plane.api);
+    await world.clock.advance(leftAloneMs);
+    const after = observe(world.plane.api);
+    fail(
+      invariants.flatMap(({ name, afterRest }) =>
+        (afterRest?.(before, after) ?? []).map((what) => ({ invariant: name, what })),
+      ),
+    );
     return [];
   } catch (error) {
     if (error instanceof Broken) return error.violations;

@@ -6,9 +6,9 @@ const restartsOf = (pod: Pod): number =>
 
 export const podHistory: Invariant = {
   name: 'a pod does not move, does not rise from the dead, and forgets no restart',
-  change(before, after, resource) {
-    if (resource !== 'pods') return [];
-    const [old, now] = [before as Pod, after as Pod];
+  follow: () => (change) => {
+    const [old, now] = [change.before as Pod, change.now as Pod];
+    if (change.resource !== 'pods' || !old || !now || old.metadata.uid !== now.metadata.uid) return [];
     const { name } = now.metadata;
     const wrong: string[] = [];
     if (old.spec.nodeName && old.spec.nodeName !== now.spec.nodeName)
