@@ -9,7 +9,7 @@ import { joinTokenSecret } from '../../pki/join-token.ts';
 import { generateKeyPem } from '../../pki/key.ts';
 import { FakeObjectReader } from '../object-reader.fake.ts';
 import { Authentication } from './authentication.ts';
-import { bearerCredential } from './authenticator.ts';
+import { bearerCredential, type TokenAuthenticator } from './authenticator.ts';
 import { TokenIssuer } from './token-issuer.ts';
 import { createToken } from './token-request.ts';
 
@@ -52,6 +52,19 @@ describe('client certificates', () => {
     await clock.advance(3_700_000);
     expect(await authentication.authenticate({ peerCertificate })).toBeUndefined();
   });
+});
+
+it('who else is believed can change while requests come', async () => {
+  const named = (name: string): TokenAuthenticator => ({
+    name,
+    authenticateToken: (token) => (token === name ? { user: { name, groups: [] } } : undefined),
+  });
+  const nameOf = async (token: string) => (await authentication.authenticateToken(token))?.user.name;
+  authentication.configure({ before: [named('a')] });
+  expect([await nameOf('a'), await nameOf('b')]).toEqual(['a', undefined]);
+  authentication.configure({ after: [named('b')], anonymous: { enabled: false } });
+  expect([await nameOf('a'), await nameOf('b')]).toEqual([undefined, 'b']);
+  expect(await authentication.authenticate({})).toBeUndefined();
 });
 
 describe('no credential and wrong ones', () => {

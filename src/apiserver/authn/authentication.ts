@@ -40,9 +40,10 @@ interface Asked {
 export class Authentication {
   readonly #headers: RequestHeaderAuthenticator | undefined;
   readonly #certificates: ClientCertificateAuthenticator;
-  readonly #tokens: TokenAuthenticator[];
+  #tokens: readonly TokenAuthenticator[] = [];
   readonly #apiAudiences: string[];
-  readonly #anonymous: AnonymousConfig;
+  readonly #own: readonly TokenAuthenticator[];
+  #anonymous: AnonymousConfig = { enabled: true };
 
   constructor(deps: AuthenticationDeps, options: AuthenticationOptions = {}) {
     const { frontProxyCaPem: caPem, clock } = deps;
@@ -50,10 +51,14 @@ export class Authentication {
       ? new RequestHeaderAuthenticator({ caPem, clock }, { allowedName: frontProxyName })
       : undefined;
     this.#certificates = new ClientCertificateAuthenticator(deps);
-    const { before = [], after = [], anonymous: allowed = { enabled: true } } = options;
-    const own = [new ServiceAccountAuthenticator(deps), new BootstrapTokenAuthenticator(deps)];
-    this.#tokens = [...before, ...own, ...after];
+    this.#own = [new ServiceAccountAuthenticator(deps), new BootstrapTokenAuthenticator(deps)];
     this.#apiAudiences = deps.issuer.apiAudiences;
+    this.configure(options);
+  }
+
+  /** Who else is believed, from the next request on. */
+  configure({ before = [], after = [], anonymous: allowed = { enabled: true } }: AuthenticationOptions): void {
+    this.#tokens = [...before, ...this.#own, ...after];
     this.#anonymous = allowed;
   }
 
@@ -85,12 +90,16 @@ export class Authentication {
   }
 
   /** The authenticators from `first` on, in their order. */
-  #ask(asked: Asked, first: number): TokenIdentity | undefined | Promise<TokenIdentity | undefined> {
+  #ask(
+    asked: Asked,
+    first: number,
+    all: readonly TokenAuthenticator[] = this.#tokens,
+  ): TokenIdentity | undefined | Promise<TokenIdentity | undefined> {
     const { token, audiences, credential } = asked;
-    for (let i = first; i < this.#tokens.length; i++) {
-      const found = this.#tokens[i]?.authenticateToken(token, audiences, credential);
+    for (let i = first; i < all.length; i++) {
+      const found = all[i]?.authenticateToken(token, audiences, credential);
       if (found instanceof Promise) {
-        return found.then((identity) => this.#accepted(identity, audiences) ?? this.#ask(asked, i + 1));
+        return found.then((identity) => this.#accepted(identity, audiences) ?? this.#ask(asked, i + 1, all));
       }
       const accepted = this.#accepted(found, audiences);
       if (accepted) return accepted;

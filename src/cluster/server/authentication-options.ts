@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { AuthenticationOptions } from '../../apiserver/authn/authentication.ts';
 import { jwtOfFlags, type OidcFlags, parseAuthenticationConfig } from '../../apiserver/authn/authentication-config.ts';
 import { JwtAuthenticator } from '../../apiserver/authn/jwt.ts';
@@ -7,8 +8,10 @@ import { WebhookTokenAuthenticator } from '../../apiserver/authn/token-webhook.t
 import { parseWebhookServer } from '../../apiserver/webhook/kubeconfig.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import type { Metrics } from '../../base/metrics.ts';
 import type { ClusterLayout } from '../layout.ts';
-import { fromServerFile, type ServerFileFlags } from './server-files.ts';
+import { followFiles } from './follow-files.ts';
+import { fromServerFile, type ServerFileFlags, serverFiles } from './server-files.ts';
 
 /** kube-apiserver's flags of the same names. */
 export interface AuthenticationFlags extends ServerFileFlags, OidcFlags {
@@ -18,6 +21,36 @@ export interface AuthenticationFlags extends ServerFileFlags, OidcFlags {
 }
 
 const text = (path: string): string => readFileSync(path, 'utf8');
+
+/**
+ * Reads the files anew when they change, and hands over whom to believe from then on. A configuration that is wrong changes
+ * nothing. The result ends it.
+ */
+export function followAuthentication(
+  deps: { clock: Clock; log: Logger; metrics: Metrics },
+  { layout, flags }: { layout: ClusterLayout; flags: AuthenticationFlags },
+  configure: (options: AuthenticationOptions) => void,
+): () => void {
+  const reloads = deps.metrics.counter(
+    'apiserver_authentication_config_controller_automatic_reloads_total',
+    '[BETA] Total number of automatic reloads of authentication configuration split by status.',
+    ['status'],
+  );
+  const paths = files.map((file) => flags[file] ?? join(layout.configDir, serverFiles[file]));
+  return followFiles(deps, paths, async () => {
+    try {
+      configure(await authenticationOptions(deps, layout, flags));
+      reloads.add(['success']);
+      deps.log.info({}, 'the authentication configuration was read again');
+    } catch (error) {
+      reloads.add(['failure']);
+      const why = error instanceof Error ? error.message : String(error);
+      deps.log.error({ error: why }, 'the authentication configuration is wrong: the one before stays');
+    }
+  });
+}
+
+const files = ['authenticationConfig', 'authenticationTokenWebhookConfigFile', 'tokenAuthFile'] as const;
 
 /** Whom a server believes besides those whom the cluster makes: by files and flags. */
 export async function authenticationOptions(

@@ -23,7 +23,7 @@ import { parseEncryptionConfig } from '../../store/sealing/encryption-config.ts'
 import { sealedRecords } from '../../store/sealing/sealed-records.ts';
 import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
 import { clusterDomain, type ClusterLayout } from '../layout.ts';
-import { type ConfigurationFlags, configuredOptions } from './configured-options.ts';
+import { type ConfigurationFlags, configuredOptions, followConfiguration } from './configured-options.ts';
 import { startControlLoops } from './control-loops.ts';
 import { fromServerFile } from './server-files.ts';
 import { addressesOf, keepCertificatesValid, serverPki, writeKubeconfig } from './server-certificates.ts';
@@ -61,11 +61,9 @@ export async function startServer(
   { etcd, registry, flags = {}, scheduler, serving }: ServerOptions = {},
 ): Promise<RunningServer> {
   const { clock, rng, log } = deps;
-  const { network } = layout;
   const pki = await serverPki(layout, clock);
   const configured = await configuredOptions({ clock, log }, layout, flags);
-  const at = { layout, flags, file: 'encryptionProviderConfig' } as const;
-  const records = sealedRecords((await fromServerFile(at, parseEncryptionConfig)) ?? [], rng);
+  const records = sealedRecords(await sealingRules(layout, flags), rng);
   const journal = etcd
     ? new EtcdJournal({ clock, log }, { ...etcd, records })
     : new LmdbJournal(layout.stateDir, records);
@@ -73,7 +71,7 @@ export async function startServer(
   const api = await ApiServer.start(
     { journal, clock, rng, log, onFatal: deps.onFatal },
     {
-      serviceCidr: network.serviceCIDR,
+      serviceCidr: layout.network.serviceCIDR,
       serving,
       components: () => (loops ? ['controller-manager', 'scheduler'] : []),
       ca: pki.ca.cert,
@@ -95,7 +93,7 @@ export async function startServer(
     key: pki.apiserver.key,
     ca: `${pki.ca.cert}${pki.frontProxy.ca.cert}`,
   });
-  const here = { hostname: hostname(), incarnation: uuid(rng), address: network.hostAddress, port };
+  const here = { hostname: hostname(), incarnation: uuid(rng), address: layout.network.hostAddress, port };
   // The only server there can be has nobody to tell that it lives, and writes nothing while nothing happens.
   const identity = etcd && new IdentityKeeper({ client: own, clock, log }, here);
   if (identity) await identity.start();
@@ -104,11 +102,12 @@ export async function startServer(
   const onRenewed = ({ apiserver, kubeletClient, frontProxy }: ClusterPki) =>
     api.useCertificates({ serving: apiserver, nodes: kubeletClient, frontProxy: frontProxy.client });
   const stopRenewal = keepCertificatesValid({ clock, log, onRenewed }, layout, pki);
+  const stopFollowing = followConfiguration({ clock, log, api }, layout, flags);
   const signToken = tokenSigner(pki.serviceAccount.key);
   loops = startControlLoops(
     { clientFor, clock, rng, log, metrics: api.context.metrics.metrics },
     {
-      controllers: { ...blocksOf(network), rootCaPem: pki.ca.cert, authority: pki.ca, signToken, serving },
+      controllers: { ...blocksOf(layout.network), rootCaPem: pki.ca.cert, authority: pki.ca, signToken, serving },
       scheduler,
     },
     etcd && `${hostname()}_${uuid(rng)}`,
@@ -117,6 +116,7 @@ export async function startServer(
   return {
     port,
     async stop() {
+      stopFollowing();
       await stopRenewal();
       if (ofRegistry) ofRegistry.close();
       loops?.stop();
@@ -125,6 +125,9 @@ export async function startServer(
     },
   };
 }
+
+const sealingRules = async (layout: ClusterLayout, flags: ConfigurationFlags) =>
+  (await fromServerFile({ layout, flags, file: 'encryptionProviderConfig' }, parseEncryptionConfig)) ?? [];
 
 /** What controllers give addresses from. */
 const blocksOf = ({ podCIDR, loadBalancerCIDR }: ClusterLayout['network']) => ({
