@@ -14,6 +14,24 @@ import {
   runtimeclasses,
   serviceaccounts,
   storageclasses,
+  configmaps,
+  controllerrevisions,
+  cronjobs,
+  endpoints,
+  endpointslices,
+  events,
+  flowschemas,
+  ingressclasses,
+  ingresses,
+  limitranges,
+  mutatingadmissionpolicies,
+  mutatingadmissionpolicybindings,
+  priorityclasses,
+  prioritylevelconfigurations,
+  resourcequotas,
+  secrets,
+  validatingadmissionpolicies,
+  validatingadmissionpolicybindings,
   volumeattachments,
 } from '../../src/api/generated/resources.ts';
 import type { KubeObject, ObjectKey, Resource } from '../../src/api/resource.ts';
@@ -21,7 +39,7 @@ import type { KubeObject, ObjectKey, Resource } from '../../src/api/resource.ts'
 import { startCluster } from '../../src/testing/start-cluster.ts';
 import { startTestServer, type TestServer } from '../../src/apiserver/replay/server.fake.ts';
 
-/** What every client does with an object from its first day to its last, for kinds that nodes, storage and devices need. */
+/** What every client does with an object from its first day to its last, for kinds of all sorts: those that nodes, storage and devices need among them. */
 let server: TestServer;
 beforeAll(async () => {
   server = await startTestServer();
@@ -48,6 +66,8 @@ interface Case {
   object: object;
   /** A change that is allowed, and where it can be seen. */
   change: object;
+  /** What its controller may say of it. */
+  status?: object;
 }
 
 const cases: [kind: string, Case][] = [
@@ -122,12 +142,144 @@ const cases: [kind: string, Case][] = [
   ],
 ];
 
+const annotated = { metadata: { annotations: { changed: 'yes' } } };
+const policy = {
+  matchConstraints: {
+    resourceRules: [{ apiGroups: ['none.io'], apiVersions: ['v1'], operations: ['CREATE'], resources: ['nothings'] }],
+  },
+};
+const mutation = { patchType: 'JSONPatch', jsonPatch: { expression: '[]' } };
+const level = {
+  type: 'Limited',
+  limited: { nominalConcurrencyShares: 1, limitResponse: { type: 'Reject' } },
+};
+const rule = {
+  subjects: [{ kind: 'User', user: { name: 'nobody' } }],
+  nonResourceRules: [{ verbs: ['get'], nonResourceURLs: ['/none'] }],
+};
+const job = { spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'c', image: 'i' }] } } } };
+const backend = { service: { name: 's', port: { number: 80 } } };
+const involvedObject = { kind: 'Pod', namespace: 'default', name: 'p' };
+const condition = {
+  type: 'Tried',
+  status: 'True',
+  reason: 'Test',
+  message: 'tried',
+  lastTransitionTime: '2026-01-01T00:00:00Z',
+};
+
+const others: [kind: string, Case][] = [
+  ['ConfigMap', { resource: configmaps, object: { data: { a: '1' } }, change: { data: { b: '2' } } }],
+  ['Secret', { resource: secrets, object: { data: { a: 'MQ==' } }, change: { data: { b: 'Mg==' } } }],
+  ['ServiceAccount', { resource: serviceaccounts, object: {}, change: { automountServiceAccountToken: false } }],
+  [
+    'LimitRange',
+    { resource: limitranges, object: { spec: { limits: [{ type: 'Pod', max: { cpu: '9' } }] } }, change: annotated },
+  ],
+  [
+    'ResourceQuota',
+    {
+      resource: resourcequotas,
+      object: { spec: { hard: { services: '99' } } },
+      change: { spec: { hard: { services: '98' } } },
+    },
+  ],
+  ['Event', { resource: events, object: { involvedObject, reason: 'r', type: 'Normal' }, change: { message: 'm' } }],
+  [
+    'ControllerRevision',
+    { resource: controllerrevisions, object: { revision: 1, data: { a: 1 } }, change: { revision: 2 } },
+  ],
+  [
+    'CronJob',
+    {
+      resource: cronjobs,
+      object: { spec: { schedule: '0 0 1 1 *', jobTemplate: job } },
+      change: { spec: { suspend: true } },
+      status: { lastScheduleTime: '2026-01-01T00:00:00Z' },
+    },
+  ],
+  [
+    'Endpoints',
+    {
+      resource: endpoints,
+      object: { subsets: [{ addresses: [{ ip: '10.0.0.9' }], ports: [{ port: 80 }] }] },
+      change: annotated,
+    },
+  ],
+  [
+    'EndpointSlice',
+    {
+      resource: endpointslices,
+      object: { addressType: 'IPv4', endpoints: [{ addresses: ['10.0.0.8'] }], ports: [{ port: 80 }] },
+      change: { endpoints: [{ addresses: ['10.0.0.9'] }] },
+    },
+  ],
+  [
+    'Ingress',
+    {
+      resource: ingresses,
+      object: { spec: { defaultBackend: backend } },
+      change: annotated,
+      status: { loadBalancer: { ingress: [{ ip: '10.0.0.9' }] } },
+    },
+  ],
+  ['IngressClass', { resource: ingressclasses, object: { spec: { controller: 'test.io/c' } }, change: annotated }],
+  ['PriorityClass', { resource: priorityclasses, object: { value: 5 }, change: { description: 'five' } }],
+  [
+    'FlowSchema',
+    {
+      resource: flowschemas,
+      object: { spec: { priorityLevelConfiguration: { name: 'exempt' }, matchingPrecedence: 9999, rules: [rule] } },
+      change: { spec: { matchingPrecedence: 9998 } },
+      status: { conditions: [condition] },
+    },
+  ],
+  [
+    'PriorityLevelConfiguration',
+    {
+      resource: prioritylevelconfigurations,
+      object: { spec: level },
+      change: annotated,
+      status: { conditions: [condition] },
+    },
+  ],
+  [
+    'ValidatingAdmissionPolicy',
+    {
+      resource: validatingadmissionpolicies,
+      object: { spec: { ...policy, validations: [{ expression: 'true' }] } },
+      change: annotated,
+      status: { conditions: [condition] },
+    },
+  ],
+  [
+    'ValidatingAdmissionPolicyBinding',
+    {
+      resource: validatingadmissionpolicybindings,
+      object: { spec: { policyName: 'none', validationActions: ['Deny'] } },
+      change: annotated,
+    },
+  ],
+  [
+    'MutatingAdmissionPolicy',
+    {
+      resource: mutatingadmissionpolicies,
+      object: { spec: { ...policy, reinvocationPolicy: 'Never', mutations: [mutation] } },
+      change: annotated,
+    },
+  ],
+  [
+    'MutatingAdmissionPolicyBinding',
+    { resource: mutatingadmissionpolicybindings, object: { spec: { policyName: 'none' } }, change: annotated },
+  ],
+];
+
 const label = { lifecycle: 'all' };
 const keyOf = ({ namespaced }: Resource, name: string): ObjectKey =>
   namespaced ? { namespace: 'default', name } : { name };
 
 describe('an object is made, found, watched, changed, replaced and deleted', () => {
-  it.each(cases)('%s', async (_, { resource, object, change }) => {
+  it.each([...cases, ...others])('%s', async (_, { resource, object, change, status }) => {
     const { admin } = server;
     const at = (name: string) => keyOf(resource, name);
     const within = resource.namespaced ? { namespace: 'default' } : {};
@@ -151,14 +303,36 @@ describe('an object is made, found, watched, changed, replaced and deleted', () 
     const replaced = await admin.update(resource, { ...patched, metadata: { ...patched.metadata, labels } });
     expect(replaced.metadata.labels).toEqual(labels);
     await expect(admin.update(resource, { ...patched })).rejects.toMatchObject({ reason: 'Conflict' });
+    const said = status ? 1 : 0;
+    if (status) {
+      const body = { ...change, status };
+      const told = await admin.patch(resource, at('one'), { type: 'merge', body }, { subresource: 'status' });
+      expect(told).toMatchObject({ status });
+    }
     await admin.delete(resource, at('one'));
     await expect(admin.get(resource, at('one'))).rejects.toMatchObject({ reason: 'NotFound' });
     for (const name of ['two', 'three']) await make(name);
     await deleteAll(resource, 'lifecycle=all');
     expect((await admin.list(resource, selected)).items).toEqual([]);
-    await vi.waitFor(() => expect(seen).toHaveLength(8));
-    expect(seen).toEqual(['ADDED', 'MODIFIED', 'MODIFIED', 'DELETED', 'ADDED', 'ADDED', 'DELETED', 'DELETED']);
+    await vi.waitFor(() => expect(seen).toHaveLength(8 + said));
+    expect(seen).toEqual([
+      ...['ADDED', 'MODIFIED', 'MODIFIED', ...(said ? ['MODIFIED'] : []), 'DELETED'],
+      ...['ADDED', 'ADDED', 'DELETED', 'DELETED'],
+    ]);
     watch.stop();
+  });
+});
+
+describe('a key', () => {
+  it('of a map or a secret that is empty is refused', async () => {
+    const metadata = { namespace: 'default', name: 'empty-key' };
+    const message = expect.stringContaining('a valid config key must consist of alphanumeric characters');
+    for (const resource of [configmaps, secrets])
+      await expect(
+        server.admin.create(resource as Resource, { metadata, data: { '': 'MQ==' } } as KubeObject),
+      ).rejects.toMatchObject({
+        ...{ reason: 'Invalid', message },
+      });
   });
 });
 
