@@ -32,6 +32,14 @@ import {
   secrets,
   validatingadmissionpolicies,
   validatingadmissionpolicybindings,
+  daemonsets,
+  deployments,
+  ipaddresses,
+  poddisruptionbudgets,
+  replicasets,
+  servicecidrs,
+  services,
+  statefulsets,
   volumeattachments,
 } from '../../src/api/generated/resources.ts';
 import type { KubeObject, ObjectKey, Resource } from '../../src/api/resource.ts';
@@ -274,14 +282,95 @@ const others: [kind: string, Case][] = [
   ],
 ];
 
+const selector = { matchLabels: { app: 'x' } };
+const workload = { selector, template: { ...template, spec: { containers: [{ name: 'c', image: 'i' }] } } };
+const conditions = [condition];
+
+/** Workloads without their controllers: nothing of them runs. */
+const workloads: [kind: string, Case][] = [
+  [
+    'Deployment',
+    {
+      resource: deployments,
+      object: { spec: { ...workload, replicas: 0 } },
+      change: { spec: { replicas: 2 } },
+      status: { conditions },
+    },
+  ],
+  [
+    'ReplicaSet',
+    {
+      resource: replicasets,
+      object: { spec: { ...workload, replicas: 0 } },
+      change: { spec: { replicas: 2 } },
+      status: { replicas: 0, conditions },
+    },
+  ],
+  [
+    'StatefulSet',
+    {
+      resource: statefulsets,
+      object: { spec: { ...workload, serviceName: 's', replicas: 0 } },
+      change: { spec: { replicas: 2 } },
+      status: { replicas: 0, conditions },
+    },
+  ],
+  [
+    'DaemonSet',
+    {
+      resource: daemonsets,
+      object: { spec: workload },
+      change: { spec: { minReadySeconds: 1 } },
+      status: { conditions },
+    },
+  ],
+  [
+    'PodDisruptionBudget',
+    {
+      resource: poddisruptionbudgets,
+      object: { spec: { selector, minAvailable: 1 } },
+      change: { spec: { minAvailable: 2 } },
+      status: { disruptionsAllowed: 3 },
+    },
+  ],
+  [
+    'Service',
+    {
+      resource: services,
+      object: { spec: { ports: [{ port: 80 }] } },
+      change: { spec: { sessionAffinity: 'ClientIP' } },
+      status: { conditions },
+    },
+  ],
+  [
+    'IPAddress',
+    {
+      resource: ipaddresses,
+      object: { spec: { parentRef: { resource: 'services', namespace: 'default', name: 's' } } },
+      change: annotated,
+    },
+  ],
+  [
+    'ServiceCIDR',
+    {
+      resource: servicecidrs,
+      object: { spec: { cidrs: ['10.199.0.0/24'] } },
+      change: annotated,
+      status: { conditions },
+    },
+  ],
+];
+
 const label = { lifecycle: 'all' };
 const keyOf = ({ namespaced }: Resource, name: string): ObjectKey =>
   namespaced ? { namespace: 'default', name } : { name };
 
 describe('an object is made, found, watched, changed, replaced and deleted', () => {
-  it.each([...cases, ...others])('%s', async (_, { resource, object, change, status }) => {
+  it.each([...cases, ...others, ...workloads])('%s', async (_, { resource, object, change, status }) => {
     const { admin } = server;
-    const at = (name: string) => keyOf(resource, name);
+    // An IPAddress is called by its address.
+    const called = (name: string) => (resource.kind === 'IPAddress' ? `10.96.7.${name.length}` : name);
+    const at = (name: string) => keyOf(resource, called(name));
     const within = resource.namespaced ? { namespace: 'default' } : {};
     const selected = { ...within, labelSelector: 'lifecycle=all' };
     const seen: string[] = [];
@@ -292,7 +381,11 @@ describe('an object is made, found, watched, changed, replaced and deleted', () 
     const make = (name: string) =>
       admin.create(resource, { metadata: { ...at(name), labels: label }, ...object } as KubeObject);
     const made = await make('one');
-    expect(made.metadata).toMatchObject({ name: 'one', uid: expect.any(String), resourceVersion: expect.any(String) });
+    expect(made.metadata).toMatchObject({
+      name: called('one'),
+      uid: expect.any(String),
+      resourceVersion: expect.any(String),
+    });
     await expect(make('one')).rejects.toMatchObject({ reason: 'AlreadyExists' });
     expect(await admin.get(resource, at('one'))).toMatchObject(object);
     expect((await admin.list(resource, selected)).items).toHaveLength(1);
