@@ -58,6 +58,7 @@ import { serviceAccountTokenSecrets } from './serviceaccount/token-secrets.ts';
 import { serviceAccountUnusedTokens } from './serviceaccount/unused-tokens.ts';
 import { statefulSetReplicas } from './statefulset/replicas.ts';
 import { validatingAdmissionPolicyStatus } from './validatingadmissionpolicy/status.ts';
+import { podGroupProtection } from './podgroup/protection.ts';
 import { volumeAttachment } from './volumeattachment/attachment.ts';
 import { volumeAttributesClassProtection } from './volumeattributesclass/protection.ts';
 
@@ -131,6 +132,7 @@ export const controllers = ({
   deviceTaintEviction,
   resourceQuotaUsage,
   horizontalPodAutoscalerScaling(metrics),
+  podGroupProtection,
   podGarbage,
   podUnscheduledGarbage,
   podTerminatedGarbage,

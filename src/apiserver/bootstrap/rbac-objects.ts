@@ -44,6 +44,21 @@ const metricsReader: BootstrapRole = {
   rules: [{ apiGroups: ['metrics.k8s.io'], resources: ['pods', 'nodes'], verbs: ['get', 'list', 'watch'] }],
 };
 
+/** PodGroups are served here by themselves, so their controller has its role, too. */
+const podGroupProtection = 'podgroup-protection-controller';
+const podGroupRole: BootstrapRole = {
+  name: `system:controller:${podGroupProtection}`,
+  rules: [
+    { apiGroups: ['scheduling.k8s.io'], resources: ['podgroups'], verbs: ['get', 'list', 'update', 'watch'] },
+    { apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch'] },
+  ],
+};
+const podGroupBinding: BootstrapBinding = {
+  name: podGroupRole.name,
+  roleRef: { kind: 'ClusterRole', name: podGroupRole.name },
+  subjects: [{ kind: 'ServiceAccount', name: podGroupProtection, namespace: 'kube-system' } as never],
+};
+
 /** Anybody may read the cluster's CA: a joining node checks it against the hash it was given. */
 const clusterInfoRole: BootstrapRole = {
   name: 'kubeadm:bootstrap-signer-clusterinfo',
@@ -65,7 +80,8 @@ function groupBinding(name: string, role: string, group: string): BootstrapBindi
 export function rbacObjects(): BootstrapObject[] {
   const { clusterRoles, controllerRoles, clusterRoleBindings, controllerRoleBindings } = bootstrapPolicy;
   const { namespaceRoles, namespaceRoleBindings } = bootstrapPolicy;
-  const cluster = [...clusterRoles, ...controllerRoles, metricsReader].map((role) => roleObject(clusterroles, role));
+  const ofCluster = [...clusterRoles, ...controllerRoles, podGroupRole, metricsReader];
+  const cluster = ofCluster.map((role) => roleObject(clusterroles, role));
   const all = cluster.map(({ object }) => object as ClusterRole);
   // Three times: `admin` gathers `edit`, which gathers `view`, which gathers plain roles.
   for (let pass = 0; pass < 3; pass++) {
@@ -73,7 +89,9 @@ export function rbacObjects(): BootstrapObject[] {
   }
   return [
     ...cluster,
-    ...[...clusterRoleBindings, ...controllerRoleBindings].map((b) => bindingObject(clusterrolebindings, b)),
+    ...[...clusterRoleBindings, ...controllerRoleBindings, podGroupBinding].map((b) =>
+      bindingObject(clusterrolebindings, b),
+    ),
     ...namespaceRoles.map((role) => roleObject(roles, role)),
     ...namespaceRoleBindings.map((binding) => bindingObject(rolebindings, binding)),
     ...joinBindings.map((b) =>
