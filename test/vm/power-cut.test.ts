@@ -2,11 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inCheckout, knarr } from './cluster-in-guest.ts';
 import { freshDisks, Guest, type GuestDisks, removeDisks } from './guest.ts';
 
+const serverLog = 'journalctl -u server -o cat -n 30 --no-pager; ls -l /var/lib/knarr/knarr/state';
 const kubeconfig = '/var/lib/knarr/knarr/admin.kubeconfig';
 
-/** The journal's promise to have flushed, and the same without it. */
-const flushing = 'overlappingSync: false';
-const notFlushing = 'overlappingSync: false, noSync: true';
+/** The journal's promise to have flushed, as the shipped program has it, and the same without it. */
+const flushing = 'overlappingSync:false';
+const notFlushing = 'overlappingSync:false,noSync:true';
 
 // The power goes while writes are acknowledged. What was acknowledged is written down outside of the guest, as it comes.
 describe('a power cut', () => {
@@ -53,7 +54,9 @@ describe('a power cut', () => {
   const lost = async (): Promise<string[]> => {
     const names = await guest.output(inCheckout('./knarr kubectl get configmaps -o name'));
     const present = new Set(names.split('\n').map((name) => name.replace('configmap/', '')));
-    return acknowledged.filter((name) => !present.has(name));
+    const missing = acknowledged.filter((name) => !present.has(name));
+    if (missing.length > 0) console.log(`present: ${names.slice(0, 2000)}\n${await guest.output(serverLog)}`);
+    return missing;
   };
 
   it.each([60, 150])('loses nothing that was acknowledged, after %i writes', async (count) => {

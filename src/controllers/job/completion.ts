@@ -1,7 +1,7 @@
 import { jobs, pods } from '../../api/generated/resources.ts';
 import type { Job, JobStatus, Pod } from '../../api/generated/types.ts';
 import { isNotFound } from '../../api/meta/status-error.ts';
-import { groupVersion, keyOf, keyText, parseKey } from '../../api/resource.ts';
+import { groupVersion, keyOf, keyText } from '../../api/resource.ts';
 import type { Client } from '../../client/client.ts';
 import { matchesSelector } from '../label-match.ts';
 import { claim, controllerKeys, controllerOf, indexByController } from '../ownership.ts';
@@ -27,6 +27,7 @@ export const jobCompletion = defineController({
     const all = context.informer(jobs);
     const allPods = context.informer(pods);
     indexByController(allPods);
+    allPods.addIndex(byJobName, trackedJob);
 
     /** Of an orphan: jobs that may take it in, and the one whose name it bears, which may be gone. */
     const keysOfPod = (pod: Pod): string[] => {
@@ -41,10 +42,8 @@ export const jobCompletion = defineController({
       watches: [watch(all, (job) => [keyText(keyOf(job))]), watch(allPods, keysOfPod)],
       async reconcile(key, client) {
         const job = all.get(key);
-        if (!job) {
-          await release(client, podsOfGone(key));
-          return done;
-        }
+        await release(client, podsLeftBy(key, job));
+        if (!job) return done;
         if (job.spec.managedBy && job.spec.managedBy !== ownName) return done;
         if (isFinished(job)) {
           await release(client, allPods.index('controller', job.metadata.uid ?? ''));
@@ -68,16 +67,26 @@ export const jobCompletion = defineController({
       },
     };
 
-    function podsOfGone(key: string): Pod[] {
-      const { namespace, name } = parseKey(key);
-      return allPods.list(namespace).filter((pod) => {
-        if (!isTracked(pod)) return false;
+    /** Counted by nobody any more: their Job is gone. There may be another of the same name, which may take in orphans. */
+    function podsLeftBy(key: string, job: Job | undefined): Pod[] {
+      return allPods.index(byJobName, key).filter((pod) => {
         const owner = controllerOf(pod);
-        return owner ? owner.kind === 'Job' && owner.name === name : pod.metadata.labels?.[jobNameLabel] === name;
+        return owner ? owner.uid !== job?.metadata.uid : !job;
       });
     }
   },
 });
+
+const byJobName = 'trackedJob';
+
+/** The key of the Job whose name a tracked pod bears. */
+function trackedJob(pod: Pod): string[] {
+  if (!isTracked(pod)) return [];
+  const { namespace, labels } = pod.metadata;
+  const owner = controllerOf(pod);
+  const name = owner ? owner.kind === 'Job' && owner.name : labels?.[jobNameLabel];
+  return name ? [keyText({ namespace, name })] : [];
+}
 
 const about = (job: Job) => ({ ...job, kind: 'Job', apiVersion: groupVersion(jobs) });
 
