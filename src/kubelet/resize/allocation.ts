@@ -13,10 +13,14 @@ const resizable = ({ spec }: Pod): Container[] => [
   ...spec.containers,
 ];
 
-const plain = ({ requests, limits }: ResourceRequirements = {}): ResourceRequirements => ({
-  ...(requests ? { requests } : {}),
-  ...(limits ? { limits } : {}),
-});
+const nothing: ResourceRequirements = {};
+
+/** Without claims, which do not change. The object itself where it has none: there may be very many pods. */
+function plain(resources: ResourceRequirements = nothing): ResourceRequirements {
+  if (!resources.claims) return resources;
+  const { claims: _, ...rest } = resources;
+  return rest;
+}
 
 /** What the spec asks for. */
 export const askedFor = (pod: Pod): Allocated =>
@@ -29,12 +33,13 @@ export const firstAllocated = (pod: Pod): Allocated =>
   );
 
 export const sameResources = (a: ResourceRequirements | undefined, b: ResourceRequirements | undefined): boolean =>
-  (['requests', 'limits'] as const).every((part) => sameAmounts(a?.[part], b?.[part]));
+  a === b || (['requests', 'limits'] as const).every((part) => sameAmounts(a?.[part], b?.[part]));
 
 export const sameAllocated = (a: Allocated, b: Allocated): boolean =>
-  Object.keys({ ...a, ...b }).every((name) => sameResources(a[name], b[name]));
+  a === b || Object.keys({ ...a, ...b }).every((name) => sameResources(a[name], b[name]));
 
 function sameAmounts(a: Record<string, string> | undefined, b: Record<string, string> | undefined): boolean {
+  if (a === b) return true;
   const [left, right] = [amountsOf(a), amountsOf(b)];
   return Object.keys({ ...left, ...right }).every((name) => left[name] === right[name]);
 }
