@@ -112,4 +112,24 @@ describe('bootstrap', () => {
     const slices = { verb: 'watch', group: 'discovery.k8s.io', resource: 'endpointslices' };
     expect(authorizer.authorize(node, slices).allowed).toBe(true);
   });
+
+  it('lets nodes follow what network policies are about, and no more of it', () => {
+    const authorizer = new Authorizer(() => undefined);
+    for (const { resource, object } of bootstrapObjects(facts)) {
+      authorizer.observe(`${resource.resource}.${resource.group}`, 'ADDED', object);
+    }
+    const node = { name: 'system:node:n1', groups: ['system:nodes', 'system:authenticated'] };
+    const may = (verb: string, resource: string, group = '') =>
+      authorizer.authorize(node, { verb, group, resource, namespace: 'default', name: '' }).allowed;
+    for (const verb of ['list', 'watch']) {
+      expect([may(verb, 'networkpolicies', 'networking.k8s.io'), may(verb, 'pods'), may(verb, 'namespaces')]).toEqual([
+        true,
+        true,
+        true,
+      ]);
+      expect(may(verb, 'secrets')).toBe(false);
+    }
+    for (const verb of ['get', 'update', 'patch']) expect(may(verb, 'pods')).toBe(false);
+    expect(may('create', 'networkpolicies', 'networking.k8s.io')).toBe(false);
+  });
 });
