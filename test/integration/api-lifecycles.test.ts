@@ -44,6 +44,8 @@ import {
 } from '../../src/api/generated/resources.ts';
 import type { KubeObject, ObjectKey, Resource } from '../../src/api/resource.ts';
 
+import { staticPodOf } from '../../src/kubelet/static-pods/manifest.ts';
+import { mirrorOf } from '../../src/kubelet/static-pods/mirror-pods.ts';
 import { startCluster } from '../../src/testing/start-cluster.ts';
 import { startTestServer, type TestServer } from '../../src/apiserver/replay/server.fake.ts';
 
@@ -461,6 +463,36 @@ describe('a runtime class', () => {
     expect(specs.map(({ overhead }) => overhead)).toEqual([podFixed, undefined]);
     expect(specs.every(({ nodeName }) => nodeName)).toBe(true);
     await cluster.stop();
+  });
+});
+
+describe('the mirror of a static pod', () => {
+  it('is what its node may make, tell of and delete, and no other node', async () => {
+    const node = await server.admin.create(nodes, { metadata: { name: 'n1' }, spec: {} });
+    const manifest = {
+      apiVersion: 'v1',
+      kind: 'Pod',
+      metadata: { name: 'web' },
+      spec: { containers: [{ name: 'c', image: 'i' }] },
+    };
+    const pod = staticPodOf(manifest, { file: 'web.yaml', nodeName: 'n1', nowMs: 0 });
+    const as = async (name: string, method: string, path: string, body: object) => {
+      const user = { 'impersonate-user': `system:node:${name}`, 'impersonate-group': 'system:nodes' };
+      const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json';
+      const answer = await server.send({
+        ...{ method, path: `/api/v1/namespaces/default/pods${path}`, headers: { 'content-type': type, ...user } },
+        body: JSON.stringify(body),
+      });
+      return [answer.status, answer.body.toString()] as const;
+    };
+    const mirror = { kind: 'Pod', apiVersion: 'v1', ...mirrorOf(pod, node) };
+    expect((await as('n2', 'POST', '', mirror))[0]).toBe(403);
+    const [code, text] = await as('n1', 'POST', '', mirror);
+    expect([code, text]).toEqual([201, expect.stringContaining('"kubernetes.io/config.mirror"')]);
+    expect((await as('n1', 'PATCH', '/web-n1/status', { status: { phase: 'Running' } }))[0]).toBe(200);
+    expect((await as('n2', 'DELETE', '/web-n1', { gracePeriodSeconds: 0 }))[0]).toBe(403);
+    expect((await as('n1', 'DELETE', '/web-n1', { gracePeriodSeconds: 0 }))[0]).toBe(200);
+    await server.admin.delete(nodes, { name: 'n1' });
   });
 });
 
