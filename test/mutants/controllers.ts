@@ -54,4 +54,18 @@ export const controllers: Mutant[] = [
     replace: "else if (holder === '') plan.set(key",
     test: { file: 'src/controllers/service/address-plan.test.ts', name: 'refuses what is taken' },
   },
+  {
+    bug: 'pods leave devices that only take no new ones',
+    file: 'src/controllers/resourceclaim/device-taints.ts',
+    find: "effect === 'NoExecute'",
+    replace: "effect !== 'None'",
+    test: { file: 'src/controllers/resourceclaim/device-taints.test.ts', name: 'goes at once for a NoExecute taint' },
+  },
+  {
+    bug: 'a token for joining signs after its end',
+    file: 'src/controllers/bootstraptoken/signatures.ts',
+    find: 'signs && ends > nowMs',
+    replace: 'signs && ends > 0',
+    test: { file: 'src/controllers/bootstraptoken/signatures.test.ts', name: 'takes signatures away' },
+  },
 ];

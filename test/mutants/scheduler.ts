@@ -57,8 +57,15 @@ export const scheduler: Mutant[] = [
   {
     bug: 'a dry run is remembered though pods have come and gone',
     file: 'src/scheduler/preemption/dry-runs.ts',
-    find: 'for (const slot of changed) known.results.delete(slot);',
+    find: 'for (const slot of changed) known.results.forget(slot);',
     replace: '',
+    test: { file: preemptionTest, name: reference },
+  },
+  {
+    bug: 'a node that was tried before is passed over, whatever came of it',
+    file: 'src/scheduler/preemption/dry-runs.ts',
+    find: 'return this.#states[slot] === isNone;',
+    replace: 'return this.#states[slot] !== unknown;',
     test: { file: preemptionTest, name: reference },
   },
   {
