@@ -121,3 +121,75 @@ describe('what is read and written back', () => {
     );
   });
 });
+
+/** What a person would apply of an object: all but what the server keeps, and its status. */
+function configOf({ metadata, ...whole }: Json): Json {
+  const { status: _status, ...object } = whole;
+  const { name, namespace, labels, annotations } = metadata as Json;
+  return { ...object, metadata: { name, namespace, labels, annotations } };
+}
+
+const patched = async (path: string, type: string, body: unknown): Promise<Json> => {
+  const answer = await server.send({
+    method: 'PATCH',
+    path,
+    headers: { 'content-type': type, accept: mediaTypes.json },
+    body: JSON.stringify(body),
+  });
+  expect([path, type, answer.status, answer.status < 300 ? '' : answer.body.toString()]).toEqual([path, type, 200, '']);
+  return json(answer);
+};
+
+/** An object without what each write of it changes. */
+function content({ metadata, ...object }: Json): Json {
+  const { resourceVersion: _r, managedFields: _m, generation: _g, ...kept } = metadata as Json;
+  return { ...object, metadata: kept };
+}
+
+describe('of every kind in every version', () => {
+  const apply = 'application/apply-patch+yaml';
+
+  it('what is applied twice is applied once', { timeout: 120_000 }, async () => {
+    for (const { path } of await samples()) {
+      const config = configOf(json(await get(path, mediaTypes.json)));
+      const at = `${path}?fieldManager=law&force=true`;
+      const once = await patched(at, apply, config);
+      expect([path, await patched(at, apply, config)]).toEqual([path, once]);
+    }
+  });
+
+  it('managers that share nothing come to the same in either order', { timeout: 120_000 }, async () => {
+    const part = ({ apiVersion, kind, metadata }: Json, own: Json): Json => {
+      const { name, namespace } = metadata as Json;
+      return { apiVersion, kind, metadata: { name, namespace, ...own } };
+    };
+    for (const { path } of await samples()) {
+      const object = json(await get(path, mediaTypes.json));
+      const one = [`${path}?fieldManager=one`, { labels: { 'law.io/one': '1' } }] as const;
+      const other = [`${path}?fieldManager=other`, { annotations: { 'law.io/other': '2' } }] as const;
+      const ends: Json[] = [];
+      for (const order of [
+        [one, other],
+        [other, one],
+      ]) {
+        for (const [at, own] of order) await patched(at, apply, part(object, own));
+        ends.push(content(json(await get(path, mediaTypes.json))));
+        for (const [at] of order) await patched(at, apply, part(object, {}));
+        // Who owns nothing any more leaves nothing behind.
+        expect([path, content(json(await get(path, mediaTypes.json)))]).toEqual([path, content(object)]);
+      }
+      expect([path, ends[1]]).toEqual([path, ends[0]]);
+    }
+  });
+
+  it('a merge patch and the one that takes it back leave what was there', { timeout: 120_000 }, async () => {
+    const merge = 'application/merge-patch+json';
+    for (const { path } of await samples()) {
+      const before = json(await get(path, mediaTypes.json));
+      const forth = await patched(path, merge, { metadata: { labels: { 'law.io/a': 'b' } } });
+      expect((forth.metadata as Json).labels).toMatchObject({ 'law.io/a': 'b' });
+      const back = await patched(path, merge, { metadata: { labels: { 'law.io/a': null } } });
+      expect([path, content(back)]).toEqual([path, content(before)]);
+    }
+  });
+});

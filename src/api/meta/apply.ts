@@ -101,10 +101,18 @@ function ownersBefore(model: FieldModel, request: ApplyRequest): Owner[] {
 function inOwnWords(model: FieldModel, { apiVersion, set }: Owner, object: object): FieldSet | undefined {
   const other = set && model.inVersion?.(apiVersion);
   if (!other) return set;
-  const rest = removeFields(other.shape, other.to(object), set) as object;
+  const rest = removeFields(other.shape, other.to(object), membersOf(set)) as object;
   const { changed, removed } = compare(model.shape, other.from(other.to(object)), other.from(rest));
   return owned(union(changed, removed));
 }
+
+/** A set without the maps themselves in which something is owned: what others have put there is not meant. */
+const membersOf = (set: FieldSet, isItem = false): FieldSet =>
+  Object.fromEntries(
+    Object.entries(set)
+      .filter(([step], _i, all) => isItem || step !== '.' || all.length === 1)
+      .map(([step, below]) => [step, membersOf(below, !step.startsWith('f:'))]),
+  );
 
 function conflictsOf(owners: Owner[], changes: Changes): Conflict[] {
   return owners.flatMap((owner) => {
