@@ -10,6 +10,7 @@ const secondsLayout = '2006-01-02T15:04:05Z07:00';
 const microLayout = '2006-01-02T15:04:05.000000Z07:00';
 
 const plain = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
+const plainMicro = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/;
 const parts = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:[.,](\d+))?(Z|[+-]\d\d:\d\d)$/;
 
 /** The layout piece by piece: the first that does not match is what the error names. */
@@ -71,6 +72,7 @@ function toUtcMs(text: string, layout: string): { ms: number; fraction: string }
 }
 
 const zeroTime = '0001-01-01T00:00:00Z';
+const zeroMicroTime = '0001-01-01T00:00:00.000000Z';
 
 /** RFC 3339 in UTC with whole seconds (`metav1.Time`); null for Go's zero time. Throws `TimeError`. */
 export function normalTime(text: string): string | null {
@@ -81,6 +83,7 @@ export function normalTime(text: string): string | null {
 
 /** RFC 3339 in UTC with six decimals (`metav1.MicroTime`). Throws `TimeError`. */
 export function normalMicroTime(text: string): string | null {
+  if (plainMicro.test(text) && !outOfRange(text) && text !== zeroMicroTime) return text;
   const { ms, fraction } = toUtcMs(text, microLayout);
   if (fraction.length !== 6) throw failure(text, microLayout);
   const seconds = new Date(ms).toISOString().slice(0, 19);
