@@ -5,6 +5,12 @@ type Json = Record<string, unknown>;
 
 /** Parts of up to so many values are shared as a whole; of larger ones, their parts. */
 const maxPartSize = 40;
+/** Shorter texts are shared by the engine; longer ones are hardly ever equal. */
+const sharedText = { from: 11, to: 80 };
+/** How many texts are remembered. */
+const maxTexts = 16_384;
+/** Members whose text is each object's own. */
+const ownTexts: ReadonlySet<string> = new Set(['name', 'uid']);
 /** How much text of parts is remembered, in characters. */
 const maxText = 8 * 2 ** 20;
 
@@ -17,6 +23,8 @@ export class SharedParts {
   #young = new Map<string, object>();
   #old = new Map<string, object>();
   #text = 0;
+  #youngTexts = new Map<string, string>();
+  #oldTexts = new Map<string, string>();
 
   /**
    * Freezes an object and makes of it what its JSON text says: members that are undefined are absent. What is frozen
@@ -29,12 +37,36 @@ export class SharedParts {
   /** The object itself and its sections (metadata, spec) are hardly ever equal to others: parts begin below them. */
   #members(value: object, depth: number): object {
     if (Object.isFrozen(value)) return value;
+    this.#shareTexts(value);
     return frozen(value, (member, name) => {
       if (Object.isFrozen(member)) return member;
       // Who owns what follows from the template and the writer, whatever its size.
       if (name === 'fieldsV1' || (depth > 0 && sizeUpTo(member, maxPartSize) <= maxPartSize)) return this.#part(member);
       return this.#members(member, depth + 1);
     });
+  }
+
+  /** Objects with a place of their own have texts of a template too: images, paths, times of one second. */
+  #shareTexts(value: object): void {
+    if (Array.isArray(value)) return;
+    const object = value as Json;
+    for (const name in object) {
+      const text = object[name];
+      if (typeof text !== 'string' || text.length < sharedText.from || text.length > sharedText.to) continue;
+      if (!ownTexts.has(name)) setMember(object, name, this.#sharedText(text));
+    }
+  }
+
+  #sharedText(text: string): string {
+    const young = this.#youngTexts.get(text);
+    if (young !== undefined) return young;
+    if (this.#youngTexts.size >= maxTexts / 2) {
+      this.#oldTexts = this.#youngTexts;
+      this.#youngTexts = new Map();
+    }
+    const shared = this.#oldTexts.get(text) ?? text;
+    this.#youngTexts.set(shared, shared);
+    return shared;
   }
 
   /** The shared, frozen object that is equal to a small one. Takes it over. */
