@@ -173,6 +173,7 @@ export class ControllerLoop {
       // A hundred thousand keys come at once when a cache fills.
       const pause = this.#deps.clock.giveWay?.();
       if (pause) await pause;
+      if (this.#isStopped) return;
       if (this.#unseen.has(key)) this.#unseen.set(key, true);
       else await this.#reconcile(key);
       this.#queue.done(key);
