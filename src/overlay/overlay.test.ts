@@ -187,6 +187,22 @@ describe('Overlay', () => {
     overlay.stop();
   });
 
+  it('looks at its routes again when its node is Ready again: they may have gone with a link', async () => {
+    const ready = (since: string): Node => ({
+      ...nodeObject(1),
+      metadata: { ...nodeObject(1).metadata, resourceVersion: since },
+      status: { ...nodeObject(1).status, conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: since }] },
+    });
+    const overlay = start([ready('2026-01-01T00:00:00Z'), nodeObject(2)]);
+    await clock.advance(1);
+    await overlay.ready;
+    expect(applied).toHaveLength(1);
+    sink?.events([{ type: 'MODIFIED', object: ready('2026-01-01T00:05:00Z') }]);
+    await clock.advance(1);
+    expect(applied).toHaveLength(2);
+    overlay.stop();
+  });
+
   it('follows nodes that come, and does nothing for a heartbeat', async () => {
     const overlay = start([nodeObject(1)]);
     await clock.advance(1);

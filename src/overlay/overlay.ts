@@ -87,7 +87,9 @@ export class Overlay {
     const found = this.#deps.informers.informer(nodes).list();
     this.#wanted = found.flatMap((node) => overlayNodeOf(node) ?? []);
     this.#wanted.sort((a, b) => (a.name < b.name ? -1 : 1));
-    const wanted = JSON.stringify(this.#wanted);
+    // A node that comes back after it was cut off may have lost routes with its link: it looks again.
+    const own = found.find(({ metadata }) => metadata.name === this.#options.nodeName);
+    const wanted = JSON.stringify([readySince(own), this.#wanted]);
     // Most changes of nodes are conditions and images.
     if (wanted === this.#done) return;
     this.#isSyncing = true;
@@ -124,3 +126,6 @@ export class Overlay {
     this.#resolveReady();
   }
 }
+
+const readySince = (node: Node | undefined): string | undefined =>
+  node?.status.conditions?.find(({ type, status }) => type === 'Ready' && status === 'True')?.lastTransitionTime;

@@ -2,7 +2,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inCheckout, knarr } from './cluster-in-guest.ts';
 import { freshDisks, Guest, type GuestDisks, removeDisks } from './guest.ts';
 
-const serverLog = 'journalctl -u server -o cat -n 30 --no-pager; ls -l /var/lib/knarr/knarr/state';
+const serverLog = [
+  'journalctl -u server -o cat -n 30 --no-pager',
+  'ls -l /var/lib/knarr/knarr/state',
+  'cd /opt/knarr && ./knarr kubectl get configmaps -v=6 -o name | tail -5',
+].join('; ');
 const kubeconfig = '/var/lib/knarr/knarr/admin.kubeconfig';
 
 /** The journal's promise to have flushed, as the shipped program has it, and the same without it. */
