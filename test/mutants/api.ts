@@ -66,4 +66,25 @@ export const api: Mutant[] = [
     replace: 'configmaps: { validate: validateConfigMap },',
     test: { file: 'src/api/validation/update.test.ts', name: 'immutable ConfigMaps and Secrets stay so' },
   },
+  {
+    bug: 'an owner of another version owns all of a map in which it owns something',
+    file: 'src/api/meta/apply.ts',
+    find: 'removeFields(other.shape, other.to(object), membersOf(set))',
+    replace: 'removeFields(other.shape, other.to(object), set)',
+    test: { file: 'src/apiserver/round-trip.test.ts', name: 'managers that share nothing come to the same' },
+  },
+  {
+    bug: 'a resize may take back what was asked for',
+    file: 'src/api/validation/pod-resize.ts',
+    find: 'now?.[part]?.[name] !== undefined',
+    replace: 'now?.[part]?.[name] !== null',
+    test: { file: 'src/apiserver/verbs/resize.test.ts', name: 'refuses what may not change' },
+  },
+  {
+    bug: 'a configuration that is wrong replaces the one before',
+    file: 'src/cluster/server/authentication-options.ts',
+    find: "      reloads.add(['failure']);",
+    replace: "      reloads.add(['failure']);\n      configure({});",
+    test: { file: 'src/cluster/server/authentication-options.test.ts', name: 'is read again when a file changes' },
+  },
 ];
