@@ -55,6 +55,8 @@ let alive = 0;
 try {
   await copyCheckout(copy);
   process.chdir(copy);
+  // Tests that a bug ends in the middle leave theirs behind.
+  process.env.TMPDIR = mkdtempSync(join(copy, 'tmp-'));
   for (const mutant of chosen) {
     const began = process.hrtime.bigint();
     const why = await survives(copy, mutant);
