@@ -26,6 +26,8 @@ await build({
   minifyWhitespace: true,
   lineLimit: 160,
   external: ['lmdb', 'pino', '@peculiar/x509', 'reflect-metadata'],
+  // Its CommonJS form has no names once it is bundled and imported when it is needed: only a default.
+  alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
   define: { KNARR_VERSION: JSON.stringify(version) },
   // CommonJS packages inside an ES module ask for these.
   banner: {

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nodes, pods, services } from '../../src/api/generated/resources.ts';
@@ -26,6 +26,9 @@ describe('the disk of a node is full', () => {
     const dir = join(cluster.dir, 'nodes', node);
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     disk = await SmallDisk.mount(300, dir);
+    // A node stays under pressure for five minutes unless told.
+    const settings = { apiVersion: 'kubelet.config.k8s.io/v1beta1', kind: 'KubeletConfiguration' };
+    writeFileSync(join(dir, 'kubelet.yaml'), JSON.stringify({ ...settings, evictionPressureTransitionPeriod: '2s' }));
     await cluster.ok('up', '--demo');
     admin = await adminClient(await cluster.layout(), { clock: realClock, rng: seededRng(seed), log: silentLog });
   });

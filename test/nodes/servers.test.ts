@@ -136,7 +136,10 @@ describe('three machines that are servers and nodes', () => {
 
   it('goes on when a server and its etcd are killed: the node beside them asks another server', async () => {
     await kill(first, 'server', 'etcd');
-    await second.cluster.kubectl('create', 'configmap', 'meanwhile', '--from-literal=by=two');
+    // Its member may have been the leader: for a moment nobody takes writes.
+    await eventually(realClock, { what: 'a write', timeoutMs: 60_000 }, () =>
+      second.cluster.kubectl('create', 'configmap', 'meanwhile', '--from-literal=by=two'),
+    );
     await untilServers(third.cluster, ['10.78.0.2', '10.78.0.3']);
     await third.cluster.kubectl('rollout', 'restart', 'daemonset', 'web');
     await third.cluster.kubectl('rollout', 'status', 'daemonset', 'web', '--timeout=240s');

@@ -28,8 +28,9 @@ export class StaticPods {
     const { clock, log } = deps;
     const parse = async (text: string, file: string) => {
       // The rules of the API are only needed where there are such files.
-      const [{ parse: parseYaml }, { staticPodOf }] = await Promise.all([import('yaml'), import('./manifest.ts')]);
-      return staticPodOf(parseYaml(text), { file, nodeName, nowMs: clock.now() });
+      const { parse } = await import('yaml');
+      const { staticPodOf } = await import('./manifest.ts');
+      return staticPodOf(parse(text), { file, nodeName, nowMs: clock.now() });
     };
     this.#folder = new ManifestFolder({ clock, log, parse, changed: (pods) => this.#sync(pods) }, folder);
   }

@@ -1,0 +1,128 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
+import type { Node, Pod } from '../../src/api/generated/types.ts';
+import { type Kubectl, kubectlIn } from './kubectl.ts';
+import { listOf, pod, sh } from './manifests.ts';
+
+/** What the node itself does for and to pods, seen in real containers. */
+const sleep = (script: string, more: object = {}) => sh('c', `${script}; exec sleep 3600`, more);
+
+let kubectl: Kubectl;
+let nodeName = '';
+/** The node's folder: this suite runs on its machine. */
+let nodeDir = '';
+beforeAll(async () => {
+  kubectl = await kubectlIn('node-features');
+  const [node] = (await kubectl.object<{ items: Node[] }>('nodes')).items;
+  nodeName = node?.metadata.name ?? '';
+  nodeDir = join(dirname(inject('kubeconfig')), 'nodes', nodeName);
+});
+afterAll(() => kubectl.ok(['delete', 'namespace', 'node-features', '--wait=false']));
+
+const apply = (...objects: object[]) => kubectl.ok(['apply', '-f', '-'], { input: listOf(objects) });
+const ready = (name: string) => kubectl.ok(['wait', '--for=condition=Ready', `pod/${name}`, '--timeout=120s']);
+const get = (name: string) => kubectl.object<Pod>('pod', name);
+
+/** Waits until it is so; fails with what was asked last. */
+const until = (is: () => Promise<boolean>) =>
+  vi.waitFor(
+    async () => {
+      if (!(await is())) throw new Error(`not so: ${is}`);
+    },
+    { timeout: 120_000, interval: 500 },
+  );
+
+describe('usage', () => {
+  it('kubectl top shows what a busy container uses, and the node', async () => {
+    await apply(
+      pod('busy', { containers: [sh('c', 'while :; do :; done', { resources: { limits: { cpu: '200m' } } })] }),
+    );
+    await ready('busy');
+    await until(async () => {
+      const { code, stdout } = await kubectl(['top', 'pod', 'busy', '--no-headers']);
+      const [, cpu = '', memory = ''] = stdout.trim().split(/\s+/);
+      return code === 0 && Number.parseInt(cpu, 10) > 100 && Number.parseInt(cpu, 10) < 300 && memory.endsWith('Mi');
+    });
+    expect(await kubectl.ok(['top', 'node', '--no-headers'])).toMatch(
+      new RegExp(`^${nodeName} +\\d+m +\\d+% +\\d+Mi +\\d+%`),
+    );
+    const cadvisor = await kubectl.ok(['get', '--raw', `/api/v1/nodes/${nodeName}/proxy/metrics/cadvisor`]);
+    expect(cadvisor).toMatch(/container_network_receive_bytes_total\{[^}]*pod="busy",interface="eth0"\} \d+/);
+    await kubectl.ok(['delete', 'pod', 'busy']);
+  });
+});
+
+describe('resources that change', () => {
+  const quota = 'cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d" " -f1 /sys/fs/cgroup/cpu.max';
+  const memory = 'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max';
+  const amounts = (cpu: string, bytes: string) => ({
+    requests: { cpu, memory: bytes },
+    limits: { cpu, memory: bytes },
+  });
+  const limits = async (container: string) =>
+    (await kubectl.ok(['exec', 'resized', '-c', container, '--', 'sh', '-c', `${quota}; ${memory}`]))
+      .trim()
+      .split('\n');
+
+  it('arrive in the control groups of running containers, more and less, without a restart', async () => {
+    const names = ['c1', 'c2'];
+    const containers = names.map((name) => ({ ...sleep(':'), name, resources: amounts('20m', '40Mi') }));
+    await apply(pod('resized', { containers }));
+    await ready('resized');
+    expect(await limits('c1')).toEqual(['2000', String(40 * 2 ** 20)]);
+    const wanted = [
+      { name: 'c1', resources: amounts('30m', '60Mi') },
+      { name: 'c2', resources: amounts('10m', '30Mi') },
+    ];
+    const patch = JSON.stringify({ spec: { containers: wanted } });
+    await kubectl.ok(['patch', 'pod', 'resized', '--subresource', 'resize', '-p', patch]);
+    await until(async () => {
+      const { status } = await get('resized');
+      const has = new Map(status?.containerStatuses?.map((one) => [one.name, one.resources?.limits?.['cpu']]));
+      return has.get('c1') === '30m' && has.get('c2') === '10m';
+    });
+    expect(await limits('c1')).toEqual(['3000', String(60 * 2 ** 20)]);
+    expect(await limits('c2')).toEqual(['1000', String(30 * 2 ** 20)]);
+    expect((await get('resized')).status?.containerStatuses?.map((one) => one.restartCount)).toEqual([0, 0]);
+    await kubectl.ok(['delete', 'pod', 'resized']);
+  });
+});
+
+describe('static pods', () => {
+  it('run as long as their file is there; their mirrors come back', async () => {
+    const file = join(nodeDir, 'manifests', 'e2e.yaml');
+    const manifest = pod('static', { containers: [sleep('echo from a file')] }, { namespace: 'node-features' });
+    await writeFile(file, JSON.stringify(manifest));
+    const name = `static-${nodeName}`;
+    await until(async () => (await kubectl(['get', 'pod', name])).code === 0);
+    await ready(name);
+    expect(await kubectl.ok(['logs', name])).toBe('from a file\n');
+    const before = await get(name);
+    await kubectl.ok(['delete', 'pod', name]);
+    await until(async () => (await kubectl(['get', 'pod', name])).code === 0);
+    await ready(name);
+    const after = await get(name);
+    expect(after.metadata.uid).not.toBe(before.metadata.uid);
+    expect(after.status?.containerStatuses?.[0]?.containerID).toBe(before.status?.containerStatuses?.[0]?.containerID);
+    await rm(file);
+    await until(async () => (await kubectl(['get', 'pod', name])).code !== 0);
+  });
+});
+
+describe('limits of storage', () => {
+  it('a pod whose volume grows over its limit has to go', async () => {
+    const volumes = [{ name: 'cache', emptyDir: { sizeLimit: '1Mi' } }];
+    const volumeMounts = [{ name: 'cache', mountPath: '/cache' }];
+    await apply(
+      pod('greedy', { volumes, containers: [sleep('dd if=/dev/zero of=/cache/f bs=1M count=3', { volumeMounts })] }),
+    );
+    await until(async () => (await get('greedy')).status?.phase === 'Failed');
+    expect((await get('greedy')).status).toMatchObject({
+      ...{ reason: 'Evicted', message: 'Usage of EmptyDir volume "cache" exceeds the limit "1Mi". ' },
+      conditions: expect.arrayContaining([
+        expect.objectContaining({ type: 'DisruptionTarget', reason: 'TerminationByKubelet' }),
+      ]),
+    });
+  });
+});
