@@ -1,5 +1,7 @@
+import { dirname } from 'node:path';
 import type { Logger } from '../../base/log.ts';
 import { outputOf, type RunCommand } from '../../host/command.ts';
+import { withFolderLock } from '../../host/folder-lock.ts';
 import {
   fabricNamespaceOf,
   hostLinkPattern,
@@ -68,8 +70,10 @@ export class VirtualNetwork {
     for (const namespace of ownNodeNamespaces(this.#cluster, known, observed)) {
       if (!wanted.has(namespace)) await this.#take({ do: 'deleteNamespace', namespace });
     }
-    await this.#enableForwarding();
-    for (const step of steps) await this.#take(step);
+    await this.#alone(async () => {
+      await this.#enableForwarding();
+      for (const step of steps) await this.#take(step);
+    });
     this.#log.info({ cluster: this.#cluster, nodes: nodes.length, fabric: layout.fabricCIDR }, 'virtual network is up');
     return layout;
   }
@@ -93,7 +97,9 @@ export class VirtualNetwork {
     const known = this.#namespacesOf(state?.ordinals ?? {});
     const steps = planDown(this.#cluster, names, { observed: await this.#observe(), known });
     for (const step of steps) await this.#take(step);
-    if ((await this.usedIndexes()).length === 0) await this.#restoreForwarding();
+    await this.#alone(async () => {
+      if ((await this.usedIndexes()).length === 0) await this.#restoreForwarding();
+    });
     this.#log.info({ cluster: this.#cluster }, 'virtual network is gone');
   }
 
@@ -148,6 +154,12 @@ export class VirtualNetwork {
       case 'sysctl':
         await outputOf(this.#run, sysctlCommand(step));
     }
+  }
+
+  /** While no other cluster comes or goes: it would be the last one that goes, or take what is being given back. */
+  async #alone(work: () => Promise<void>): Promise<void> {
+    // The file's own folder comes and goes with the file.
+    await withFolderLock(dirname(dirname(this.#forwardingFile)), {}, work);
   }
 
   async #enableForwarding(): Promise<void> {
