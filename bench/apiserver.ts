@@ -22,14 +22,11 @@ import {
   usage,
 } from './apiserver/processes.ts';
 import type { Target } from './apiserver/connection.ts';
+import { option } from './option.ts';
 import { percentile, report, type Row } from './report.ts';
 
-const option = (name: string, fallback: string): string => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? fallback : (process.argv[at + 1] ?? fallback);
-};
-const rounds = Number(option('rounds', '5'));
-const seconds = Number(option('seconds', '4'));
+const rounds = option('rounds', 5);
+const seconds = option('seconds', 4);
 const only = option('only', '');
 
 const configMaps = '/api/v1/namespaces/default/configmaps';

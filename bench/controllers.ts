@@ -4,16 +4,9 @@
  * written to a disk. `npx tsx bench/controllers.ts [--runs N] [--only rollout|background|foreground|idle] [--share 0.1]`.
  * Each run is a process of its own; processor time stands beside the time on the clock.
  */
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
-import { build } from 'esbuild';
+import { compileCase, runCase } from './case-process.ts';
+import { option } from './option.ts';
 import { report, type Row } from './report.ts';
-
-const root = join(import.meta.dirname, '..');
-const option = (name: string, fallback: string): string => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? fallback : (process.argv[at + 1] ?? fallback);
-};
 
 interface Measure {
   what: string;
@@ -42,17 +35,7 @@ const cases: Record<string, Measure[]> = {
   ],
 };
 
-/** Compiled first: a loader in the process would be measured too. */
-const program = join(root, '.cache/bench/controllers-case.mjs');
-await build({
-  entryPoints: [join(root, 'bench/controllers-case.ts')],
-  outfile: program,
-  bundle: true,
-  packages: 'external',
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-});
+const program = await compileCase('controllers', { bundle: true });
 
 const share = option('share', '1');
 const only = option('only', '');
@@ -64,13 +47,9 @@ const rows = new Map(
     (cases[name] ?? []).map((measure): Row => ({ ...measure, what: titled(measure.what), values: [] })),
   ]),
 );
-for (let run = 0; run < Number(option('runs', '3')); run++) {
+for (let run = 0; run < option('runs', 3); run++) {
   for (const [name, measures] of rows) {
-    const output = execFileSync(process.execPath, ['--max-old-space-size=8192', program, name, share], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    (JSON.parse(output) as number[]).forEach((value, i) => measures[i]?.values.push(value));
+    runCase(program, [name, share], { heapMb: 8192 }).forEach((value, i) => measures[i]?.values.push(value));
   }
 }
 report(

@@ -11,7 +11,8 @@ import { outputOf, runCommand } from '../src/host/command.ts';
 import type { DnsMeasured, DnsOrder } from './network/dns-load.ts';
 import { type Fixture, nameOf, Part, startFixture } from './network/fixture.ts';
 import type { NodeOrder } from './network/node.ts';
-import { enterPrivateNamespace, option } from './network/private-namespace.ts';
+import { enterPrivateNamespace } from './network/private-namespace.ts';
+import { option } from './option.ts';
 import { percentile, report, type Row } from './report.ts';
 
 enterPrivateNamespace();

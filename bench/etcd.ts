@@ -11,12 +11,9 @@ import { ServerProcess } from '../test/chaos/server-process.ts';
 import { OwnEtcd } from '../test/integration/own-etcd.ts';
 import type { Target } from './apiserver/connection.ts';
 import { compilePrograms, load, tokenOf } from './apiserver/processes.ts';
+import { option } from './option.ts';
 import { report, type Row } from './report.ts';
 
-const option = (name: string, fallback: number): number => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? fallback : Number(process.argv[at + 1]);
-};
 const rounds = option('rounds', 5);
 const seconds = option('seconds', 4);
 const widths = [1, 16, 64];

@@ -24,15 +24,12 @@ import { connectContainerd } from '../src/cri/containerd-client.ts';
 import { containerdPaths } from '../src/cri/containerd-config.ts';
 import type { Cri } from '../src/cri/cri.ts';
 import { type Asked, askedFor, type RawPod, startRawPod, timed } from './raw-pods.ts';
+import { option } from './option.ts';
 import { median, report, type Row } from './report.ts';
 
 const root = join(import.meta.dirname, '..');
 const home = '/var/lib/knarr';
 const cluster = 'bench';
-const option = (name: string, fallback: number): number => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? fallback : Number(process.argv[at + 1]);
-};
 const rounds = option('rounds', 5);
 const idleSeconds = option('idle', 300);
 const settleSeconds = option('settle', 180);

@@ -19,15 +19,12 @@ import { runtimePaths } from '../src/cluster/local-nodes.ts';
 import { connectContainerd } from '../src/cri/containerd-client.ts';
 import type { Cri } from '../src/cri/cri.ts';
 import { askedFor, type RawPod, startRawPod, timed } from './raw-pods.ts';
+import { option } from './option.ts';
 import { report, type Row } from './report.ts';
 
 const root = join(import.meta.dirname, '..');
 const cluster = 'bench-nodes';
 const nodes = ['node1', 'node2', 'node3'];
-const option = (name: string, fallback: number): number => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? fallback : Number(process.argv[at + 1]);
-};
 const rounds = option('rounds', 5);
 const podCount = option('pods', 100);
 const machine = { clock: realClock, rng: machineRng, log: silentLog };

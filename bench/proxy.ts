@@ -15,7 +15,8 @@ import { render } from '../src/proxy/render.ts';
 import { services } from '../src/api/generated/resources.ts';
 import { type Fixture, Part, startFixture } from './network/fixture.ts';
 import type { NodeOrder } from './network/node.ts';
-import { enterPrivateNamespace, option } from './network/private-namespace.ts';
+import { enterPrivateNamespace } from './network/private-namespace.ts';
+import { option } from './option.ts';
 import { median, percentile, report, type Row } from './report.ts';
 
 enterPrivateNamespace();

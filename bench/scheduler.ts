@@ -3,41 +3,18 @@
  * one process as a server is; and alone. Hollow nodes without heartbeats. Creates are counted apart; what is measured runs
  * from the first binding seen to the last. `npx tsx bench/scheduler.ts [--runs N] [--only SHAPE] [--alone] [--share 0.1]`
  */
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
-import { build } from 'esbuild';
+import { compileCase, runCase } from './case-process.ts';
+import { option } from './option.ts';
 import { report, type Row } from './report.ts';
 import { shapes } from './scheduler-shapes.ts';
 
-const root = join(import.meta.dirname, '..');
-const option = (name: string, fallback: string): string => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? fallback : (process.argv[at + 1] ?? fallback);
-};
-
-/** Compiled first, as the program is: a loader in the process would be measured too. */
-const program = join(root, '.cache/bench/scheduler-case.mjs');
-await build({
-  entryPoints: [join(root, 'bench/scheduler-case.ts')],
-  outfile: program,
-  bundle: true,
-  packages: 'external',
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-});
+const program = await compileCase('scheduler', { bundle: true });
 
 const share = option('share', '1');
 const only = option('only', '');
 const isAlone = process.argv.includes('--alone');
 const run = (how: string, name: string): number[] =>
-  JSON.parse(
-    execFileSync(process.execPath, ['--max-old-space-size=4096', program, how, name, share], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-      timeout: 600_000,
-    }),
-  ) as number[];
+  runCase(program, [how, name, share], { heapMb: 4096, timeoutMs: 600_000 });
 
 const rows = new Map<string, Row>();
 const add = (what: string, value: number | undefined, row: Omit<Row, 'what' | 'values'>): void => {
@@ -47,7 +24,7 @@ const add = (what: string, value: number | undefined, row: Omit<Row, 'what' | 'v
   // Some shapes take minutes: what is known is said at once.
   console.error(`${what}: ${Math.round((value as number) * 100) / 100} ${row.unit}`);
 };
-for (let i = 0; i < Number(option('runs', '3')); i++) {
+for (let i = 0; i < option('runs', 3); i++) {
   for (const [name, make] of Object.entries(shapes)) {
     if (only && only !== name) continue;
     const { name: whole, floor, factor } = make(0);

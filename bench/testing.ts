@@ -3,16 +3,9 @@
  * built library, as a test would. Nodes are hollow: nothing runs. `npx tsx bench/testing.ts [--runs N] [--only start|many|day|large]`.
  * Each run is a process of its own; processor time stands beside the time on the clock.
  */
-import { execFileSync } from 'node:child_process';
-import { join } from 'node:path';
-import { build } from 'esbuild';
+import { compileCase, runCase } from './case-process.ts';
+import { option } from './option.ts';
 import { report, type Row } from './report.ts';
-
-const root = join(import.meta.dirname, '..');
-const option = (name: string, fallback: string): string => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? fallback : (process.argv[at + 1] ?? fallback);
-};
 
 interface Measure {
   what: string;
@@ -41,28 +34,16 @@ const cases: Record<string, Measure[]> = {
   ],
 };
 
-/** Compiled first: a loader in the process would be measured too. */
-const program = join(root, '.cache/bench/testing-case.mjs');
-await build({
-  entryPoints: [join(root, 'bench/testing-case.ts')],
-  outfile: program,
-  format: 'esm',
-  platform: 'node',
-  target: 'node20',
-});
+const program = await compileCase('testing', { bundle: false });
 
 const only = option('only', '');
 const names = Object.keys(cases).filter((name) => !only || only === name);
 const rows = new Map(
   names.map((name) => [name, (cases[name] ?? []).map((measure): Row => ({ ...measure, values: [] }))]),
 );
-for (let run = 0; run < Number(option('runs', '5')); run++) {
+for (let run = 0; run < option('runs', 5); run++) {
   for (const [name, measures] of rows) {
-    const output = execFileSync(process.execPath, [program, name], {
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    (JSON.parse(output) as number[]).forEach((value, i) => measures[i]?.values.push(value));
+    runCase(program, [name]).forEach((value, i) => measures[i]?.values.push(value));
   }
 }
 report(

@@ -13,8 +13,3 @@ export function enterPrivateNamespace(): void {
   });
   process.exit(status ?? 1);
 }
-
-export const option = (name: string, fallback: number): number => {
-  const at = process.argv.indexOf(`--${name}`);
-  return at < 0 ? fallback : Number(process.argv[at + 1]);
-};
