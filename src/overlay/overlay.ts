@@ -1,8 +1,8 @@
 import { nodes } from '../api/generated/resources.ts';
 import type { Node } from '../api/generated/types.ts';
-import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { TurnWriter } from '../base/turn-writer.ts';
 import type { InformerHandler } from '../client/informer.ts';
 import type { Informers } from '../client/informers.ts';
 import { cniConfig, writeCniConfig } from './cni-config.ts';
@@ -29,8 +29,6 @@ export interface OverlayOptions {
   serverMachine?: Self['serverMachine'];
 }
 
-const retry = { baseMs: 200, maxMs: 30_000 };
-
 /**
  * Gives this node's pods a network: the CNI configuration for the block that the server gave the node, forwarding, and
  * routes to the pods of all other nodes, straight or through a tunnel, kept by watching nodes.
@@ -39,13 +37,10 @@ export class Overlay {
   readonly #deps: OverlayDeps;
   readonly #options: OverlayOptions;
   #removeHandler: () => void = () => {};
-  #cancelNext: (() => void) | undefined;
-  #isSyncing = false;
+  readonly #writer: TurnWriter;
   #isStopped = false;
-  #failures = 0;
-  /** What the last good synchronisation was for, and what the nodes now say. */
+  /** What the last good synchronisation was for. */
   #done = '';
-  #wanted: OverlayNode[] = [];
   #resolveReady: () => void = () => {};
   /** Resolves when this node has its CNI configuration and the first routes. */
   readonly ready: Promise<void>;
@@ -53,6 +48,8 @@ export class Overlay {
   constructor(deps: OverlayDeps, options: OverlayOptions) {
     this.#deps = deps;
     this.#options = options;
+    const { clock, log } = deps;
+    this.#writer = new TurnWriter({ clock, log, what: 'the pod network', write: () => this.#sync() });
     this.ready = new Promise((resolve) => {
       this.#resolveReady = resolve;
     });
@@ -61,7 +58,7 @@ export class Overlay {
   /** Asks for its informer and begins with its first list; does not start it. */
   start(): void {
     const informer = this.#deps.informers.informer(nodes);
-    const touch = () => this.#schedule(0);
+    const touch = () => this.#writer.touch();
     const handler: InformerHandler<Node> = { added: touch, updated: touch, deleted: touch };
     void informer.synced.then(() => {
       if (!this.#isStopped) this.#removeHandler = informer.addHandler(handler);
@@ -71,54 +68,35 @@ export class Overlay {
   /** Stops following. Configuration and routes stay: running pods go on. */
   stop(): void {
     this.#isStopped = true;
-    this.#cancelNext?.();
+    this.#writer.stop();
     this.#removeHandler();
-  }
-
-  #schedule(delayMs: number): void {
-    if (this.#isStopped || this.#isSyncing || this.#cancelNext) return;
-    this.#cancelNext = this.#deps.clock.after(delayMs, () => {
-      this.#cancelNext = undefined;
-      void this.#sync();
-    });
   }
 
   async #sync(): Promise<void> {
     const found = this.#deps.informers.informer(nodes).list();
-    this.#wanted = found.flatMap((node) => overlayNodeOf(node) ?? []);
-    this.#wanted.sort((a, b) => (a.name < b.name ? -1 : 1));
+    const overlay = found.flatMap((node) => overlayNodeOf(node) ?? []);
+    overlay.sort((a, b) => (a.name < b.name ? -1 : 1));
     // A node that comes back after it was cut off may have lost routes with its link: it looks again.
     const own = found.find(({ metadata }) => metadata.name === this.#options.nodeName);
-    const wanted = JSON.stringify([readySince(own), this.#wanted]);
+    const wanted = JSON.stringify([readySince(own), overlay]);
     // Most changes of nodes are conditions and images.
     if (wanted === this.#done) return;
-    this.#isSyncing = true;
-    let delayMs = 0;
-    try {
-      await this.#write();
-      this.#done = wanted;
-      this.#failures = 0;
-    } catch (error) {
-      delayMs = backoffMs(++this.#failures, retry);
-      this.#deps.log.warn({ error: String(error), failures: this.#failures }, 'setting up the pod network failed');
-    }
-    this.#isSyncing = false;
-    // Looks once more: what changed meanwhile was not scheduled.
-    this.#schedule(delayMs);
+    await this.#write(overlay);
+    this.#done = wanted;
   }
 
-  async #write(): Promise<void> {
+  async #write(wanted: readonly OverlayNode[]): Promise<void> {
     const { routes, log } = this.#deps;
     const { nodeName, networkName, cniConfDir, cniDataDir, tunnel, serverMachine } = this.#options;
     const { device } = tunnel;
     const links = await routes.links();
-    const plan = planRoutes(this.#wanted, { name: nodeName, links, tunnel, serverMachine });
+    const plan = planRoutes(wanted, { name: nodeName, links, tunnel, serverMachine });
     const apply = async (lines: string[]) => lines.length > 0 && (await routes.apply(lines));
     await apply(tunnelLines(await routes.tunnel(device), { device, wanted: plan.tunnel }));
     // Only now: the routes through a tunnel that was made anew went with it.
     await apply(routeLines(await routes.listOwn(), plan.routes));
     if (plan.tunnel) await routes.forward(forwardingLines(plan.tunnel));
-    const self = this.#wanted.find((node) => node.name === nodeName);
+    const self = wanted.find((node) => node.name === nodeName);
     if (!self) return;
     await routes.enableForwarding();
     const config = cniConfig({ networkName, podCIDR: self.podCIDR, dataDir: cniDataDir, mtu: plan.mtu });
