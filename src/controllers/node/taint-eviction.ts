@@ -1,8 +1,8 @@
 import { nodes, pods } from '../../api/generated/resources.ts';
 import type { Node, Pod, Taint, Toleration } from '../../api/generated/types.ts';
-import { groupVersion, keyOf, keyText } from '../../api/resource.ts';
-import { type DisruptionReason, evictPod } from '../pod-eviction.ts';
-import { defineController, done, requeueAfter, watch } from '../runtime.ts';
+import { keyOf, keyText } from '../../api/resource.ts';
+import { type DisruptionReason, evictWhenDue } from '../pod-eviction.ts';
+import { defineController, done, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
 
 const why: DisruptionReason = {
@@ -16,7 +16,7 @@ export const nodeTaintEviction = defineController({
   serviceAccount: 'node-controller',
   eventSource: 'taint-eviction-controller',
   setup(context) {
-    const { clock, recorder } = context;
+    const { clock } = context;
     const all = context.informer(nodes);
     const allPods = context.informer(pods);
     allPods.addIndex('node', (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
@@ -31,12 +31,8 @@ export const nodeTaintEviction = defineController({
         const node = pod && all.get(pod.spec?.nodeName ?? '');
         if (!pod || !node || pod.metadata.deletionTimestamp) return done;
         const dueMs = evictionTime(pod, node.spec?.taints ?? [], clock.now());
-        if (dueMs === undefined) return done;
-        if (dueMs > clock.now()) return requeueAfter(dueMs - clock.now());
-        const about = { ...pod, kind: 'Pod', apiVersion: groupVersion(pods) };
-        recorder.event(about, 'Normal', 'TaintManagerEviction', `Marking for deletion Pod ${key}`);
-        await evictPod(client, pod, why, clock.now());
-        return done;
+        const event = { reason: 'TaintManagerEviction', message: `Marking for deletion Pod ${key}` };
+        return evictWhenDue(context, client, pod, { dueMs, why, event });
       },
     };
   },

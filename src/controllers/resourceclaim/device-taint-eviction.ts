@@ -1,9 +1,9 @@
 import { devicetaintrules, pods, resourceclaims, resourceslices } from '../../api/generated/resources.ts';
 import type { Pod, ResourceResourceClaim, ResourceSlice } from '../../api/generated/types.ts';
-import { groupVersion, keyOf, keyText } from '../../api/resource.ts';
-import { type DisruptionReason, evictPod } from '../pod-eviction.ts';
+import { keyOf, keyText } from '../../api/resource.ts';
+import { type DisruptionReason, evictWhenDue } from '../pod-eviction.ts';
 import { isPodTerminal } from '../pod-state.ts';
-import { defineController, done, requeueAfter, watch } from '../runtime.ts';
+import { defineController, done, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
 import { deviceEvictionTime, poolKey } from './device-taints.ts';
 import { reservedKeysOf } from './reservation.ts';
@@ -19,7 +19,7 @@ export const deviceTaintEviction = defineController({
   serviceAccount: 'device-taint-eviction-controller',
   eventSource: 'device-taint-eviction',
   setup(context) {
-    const { clock, recorder } = context;
+    const { clock } = context;
     const claims = context.informer(resourceclaims);
     const slices = context.informer(resourceslices);
     const allPods = context.informer(pods);
@@ -48,12 +48,8 @@ export const deviceTaintEviction = defineController({
         const used = claims.index('reservedPod', key).filter((claim) => isReservedFor(claim, pod));
         const sources = { slicesOf: (pool: string) => slices.index('pool', pool), rules: rules?.list() ?? [] };
         const dueMs = deviceEvictionTime(used, sources, clock.now());
-        if (dueMs === undefined) return done;
-        if (dueMs > clock.now()) return requeueAfter(dueMs - clock.now());
-        const about = { ...pod, kind: 'Pod', apiVersion: groupVersion(pods) };
-        recorder.event(about, 'Normal', 'DeviceTaintManagerEviction', 'Marking for deletion');
-        await evictPod(client, pod, why, clock.now());
-        return done;
+        const event = { reason: 'DeviceTaintManagerEviction', message: 'Marking for deletion' };
+        return evictWhenDue(context, client, pod, { dueMs, why, event });
       },
     };
   },
