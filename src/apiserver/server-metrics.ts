@@ -11,13 +11,10 @@ import { AccessMetrics } from './metrics/access.ts';
 import { AdmissionMetrics } from './metrics/admission.ts';
 import { ClientMetrics } from './metrics/clients.ts';
 import { FlowMetrics } from './metrics/flow.ts';
+import { requestBounds } from './metrics/storage.ts';
 import type { ApiRequest } from './request.ts';
 
 const requestLabels = ['verb', 'dry_run', 'group', 'version', 'resource', 'subresource', 'scope', 'component'];
-/** Upstream's, seconds. */
-const durationBounds = [
-  0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 1.25, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, 20, 30, 45, 60,
-];
 
 const verbs: Record<string, string> = { create: 'POST', update: 'PUT' };
 /** As upstream counts them; every other method is OTHER. */
@@ -77,12 +74,12 @@ export class ServerMetrics {
     this.#durations = metrics.histogram(
       'apiserver_request_duration_seconds',
       '[STABLE] Response latency distribution in seconds.',
-      { labelNames: requestLabels, bounds: durationBounds },
+      { labelNames: requestLabels, bounds: requestBounds },
     );
     this.#sliDurations = metrics.histogram(
       'apiserver_request_sli_duration_seconds',
       '[ALPHA] Response latency distribution (not counting webhook duration and priority & fairness queue wait times) in seconds.',
-      { labelNames: requestLabels.filter((name) => name !== 'dry_run'), bounds: durationBounds },
+      { labelNames: requestLabels.filter((name) => name !== 'dry_run'), bounds: requestBounds },
     );
     this.#terminations = metrics.counter(
       'apiserver_request_terminations_total',

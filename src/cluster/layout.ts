@@ -103,3 +103,5 @@ export function layoutOf(identity: ClusterIdentity): ClusterLayout {
 }
 
 export const nodeDir = (layout: ClusterLayout, node: string): string => join(layout.dir, 'nodes', node);
+/** In which all of a node's containers are; by its name in the cluster, as the cluster is called on this machine. */
+export const nodeCgroup = (cluster: string, node: string): string => `/knarr-${cluster}/${node}`;

@@ -7,7 +7,7 @@ import { haltContainerd } from '../cri/containerd-halt.ts';
 import { purgeContainerd } from '../cri/containerd-process.ts';
 import { unmountBelow } from '../cri/mounts.ts';
 import type { RunCommand } from '../host/command.ts';
-import { type ClusterLayout, nodeDir } from './layout.ts';
+import { type ClusterLayout, nodeCgroup, nodeDir } from './layout.ts';
 import { VirtualNetwork } from './network/virtual-network.ts';
 import { nodeServiceName } from './services.ts';
 import type { Supervision } from './supervision.ts';
@@ -52,7 +52,7 @@ export async function endContainers(
   { layout, node, how }: { layout: ClusterLayout; node: string; how: 'halt' | 'clear' | 'purge' },
 ): Promise<void> {
   const dir = nodeDir(layout, node);
-  const runtime = { dir: runtimePaths(layout, node).dir, cgroup: `/knarr-${layout.name}/${node}` };
+  const runtime = { dir: runtimePaths(layout, node).dir, cgroup: nodeCgroup(layout.name, node) };
   if (how === 'halt') await haltContainerd(runtime, deps);
   else await purgeContainerd({ ...runtime, keepImages: how === 'clear' }, deps);
   await unmountBelow(dir);

@@ -1,6 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readText } from '../pki/files.ts';
+import { nodeCgroup } from './layout.ts';
 
 /** What a machine remembers of the cluster that it has joined. */
 export interface Membership {
@@ -30,7 +31,7 @@ export const memberRuntime = (
   { node }: Membership,
 ): { dir: string; cgroup: string } => ({
   dir: join(nodeDir, 'containerd'),
-  cgroup: `/knarr-${name}/${node}`,
+  cgroup: nodeCgroup(name, node),
 });
 
 export function memberLayout(home: string, name: string): MemberLayout {

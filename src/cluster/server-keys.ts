@@ -1,4 +1,3 @@
-import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rolebindings, roles, secrets } from '../api/generated/resources.ts';
@@ -8,6 +7,7 @@ import type { Rng } from '../base/rng.ts';
 import type { Client } from '../client/client.ts';
 import { readText, writeSecret } from '../pki/files.ts';
 import { type JoinToken, joinTokenSecretName } from '../pki/join-token.ts';
+import { aesGcm } from '../store/sealing/providers.ts';
 import type { EtcdLayout } from './etcd/etcd-service.ts';
 
 /** What one more server of a cluster has to have in common with those that there are. */
@@ -48,24 +48,17 @@ export async function writeServerKeys(dir: string, { files }: ServerKeys): Promi
   }
 }
 
-const cipher = 'aes-256-gcm';
-const [ivBytes, tagBytes] = [12, 16];
+const providerOf = (key: Uint8Array) => aesGcm('server-keys', Buffer.from(key));
+/** What is sealed stands for itself: there is nothing that it must not be put in the place of. */
+const context = Buffer.alloc(0);
 
 /** `key`: 32 bytes that never touch the API: a machine is told them beside its token. */
-export function seal(keys: ServerKeys, key: Uint8Array, rng: Rng): Uint8Array {
-  const iv = rng.bytes(ivBytes);
-  const sealing = createCipheriv(cipher, key, iv);
-  const text = Buffer.concat([sealing.update(JSON.stringify(keys), 'utf8'), sealing.final()]);
-  return Buffer.concat([iv, sealing.getAuthTag(), text]);
-}
+export const seal = (keys: ServerKeys, key: Uint8Array, rng: Rng): Buffer =>
+  providerOf(key).seal(Buffer.from(JSON.stringify(keys)), context, rng);
 
 /** Throws when `key` is another one, or the bytes were changed. */
-export function unseal(sealed: Uint8Array, key: Uint8Array): ServerKeys {
-  const opening = createDecipheriv(cipher, key, sealed.subarray(0, ivBytes));
-  opening.setAuthTag(sealed.subarray(ivBytes, ivBytes + tagBytes));
-  const text = Buffer.concat([opening.update(sealed.subarray(ivBytes + tagBytes)), opening.final()]);
-  return JSON.parse(text.toString('utf8')) as ServerKeys;
-}
+export const unseal = (sealed: Uint8Array, key: Uint8Array): ServerKeys =>
+  JSON.parse(providerOf(key).open(Buffer.from(sealed), context).toString('utf8')) as ServerKeys;
 
 const namespace = 'kube-system';
 const nameOf = (tokenId: string): string => `knarr-server-keys-${tokenId}`;

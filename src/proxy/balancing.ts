@@ -20,6 +20,7 @@ export interface BalancingDeps {
 }
 
 const sliceIndex = 'balanced service';
+const balancedIndex = 'balanced';
 
 /**
  * What a node does for services of type LoadBalancer besides its table: it answers for their addresses on the link where it is
@@ -49,7 +50,9 @@ export class Balancing {
     slices.addIndex(sliceIndex, ({ metadata: { namespace, labels } }) => [
       `${namespace}/${labels?.[serviceNameLabel] ?? ''}`,
     ]);
-    const all: Informer[] = [informers.informer(services), slices, informers.informer(nodes)] as never[];
+    const allServices = informers.informer(services);
+    allServices.addIndex(balancedIndex, ({ spec }) => (spec.type === 'LoadBalancer' ? [''] : []));
+    const all: Informer[] = [allServices, slices, informers.informer(nodes)] as never[];
     const touch = () => this.#writer.touch();
     const handler: InformerHandler<KubeObject> = { added: touch, updated: touch, deleted: touch };
     void Promise.all(all.map((informer) => informer.synced)).then(() => {
@@ -67,10 +70,7 @@ export class Balancing {
 
   async #write(whole: boolean): Promise<void> {
     const { informers, healthChecks, announce, log } = this.#deps;
-    const balanced = informers
-      .informer(services)
-      .list()
-      .filter(({ spec }) => spec.type === 'LoadBalancer');
+    const balanced = informers.informer(services).index(balancedIndex, '');
     const slicesOf = (key: string): EndpointSlice[] => informers.informer(endpointslices).index(sliceIndex, key);
     healthChecks.set(healthChecksOf(balanced, slicesOf, this.#self.name));
     const nodeList = informers.informer(nodes).list();

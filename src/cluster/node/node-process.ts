@@ -13,6 +13,7 @@ import { readSettings } from '../../kubelet/settings.ts';
 import type { KeyPair } from '../../pki/issue.ts';
 import { ensureFormat, nodeFormat } from '../folder-format.ts';
 import { ensureBaseImages } from '../images/base-images.ts';
+import { nodeCgroup } from '../layout.ts';
 import { startLogRotation } from '../log-rotation.ts';
 import { followServers } from './follow-servers.ts';
 import { obtainIdentity, persistently } from './node-identity.ts';
@@ -96,7 +97,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
       nodeName: options.name,
       nodeIps: [options.address],
       dataDir: join(options.dir, 'kubelet'),
-      cgroupRoot: `/knarr-${options.cluster}/${options.name}`,
+      cgroupRoot: nodeCgroup(options.cluster, options.name),
       clusterDns: [network.dnsAddress],
       clusterDomain: network.clusterDomain,
       settings: { staticPodPath: manifests, ...settings },
@@ -124,7 +125,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
 }
 
 const ensureRuntime = ({ clock, log }: NodeDeps, { dir, cluster, name }: NodeOptions): Promise<Containerd> =>
-  ensureContainerd({ dir: join(dir, 'containerd'), cgroup: `/knarr-${cluster}/${name}` }, { clock, log });
+  ensureContainerd({ dir: join(dir, 'containerd'), cgroup: nodeCgroup(cluster, name) }, { clock, log });
 
 async function startRuntime(deps: NodeDeps, options: NodeOptions): Promise<Containerd> {
   const { clock, rng, log } = deps;
