@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { endpointslices } from '../../api/generated/resources.ts';
 import type { EndpointSlice } from '../../api/generated/types.ts';
+import { realClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { seededRng } from '../../base/rng.ts';
 import { VirtualClock } from '../../base/virtual-clock.ts';
@@ -51,7 +52,7 @@ describe('the servers that a node knows', () => {
     const first = await client.create(endpointslices, slice(['10.0.0.5']));
     const informers = informersFor(client, { clock, rng, log: silentLog });
     const servers = new ServerList([place.server]);
-    followServers({ informers, log: silentLog }, servers, place);
+    followServers({ clock: realClock, informers, log: silentLog }, servers, place);
     informers.start();
     await informers.waitForSync();
     await client.create(endpointslices, slice(['10.0.0.7'], 'web'));

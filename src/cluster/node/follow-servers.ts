@@ -1,7 +1,9 @@
 import { join } from 'node:path';
 import { endpointslices } from '../../api/generated/resources.ts';
 import type { EndpointSlice } from '../../api/generated/types.ts';
+import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import { TurnWriter } from '../../base/turn-writer.ts';
 import type { Informers } from '../../client/informers.ts';
 import type { ServerList } from '../../client/server-list.ts';
 import { readText, writePublic } from '../../pki/files.ts';
@@ -33,23 +35,28 @@ const isOfServers = ({ metadata }: EndpointSlice): boolean =>
   metadata.namespace === 'default' && metadata.labels?.['kubernetes.io/service-name'] === 'kubernetes';
 
 interface FollowDeps {
+  clock: Clock;
   informers: Informers;
   log: Logger;
 }
 
 /** Keeps the list of servers to those that serve, and remembers it. The node's own stays: it may come back. */
-export function followServers({ informers, log }: FollowDeps, servers: ServerList, place: Place): void {
+export function followServers({ clock, informers, log }: FollowDeps, servers: ServerList, place: Place): void {
   const informer = informers.informer(endpointslices);
   let known: readonly string[] = [];
+  const memory = new TurnWriter({
+    clock,
+    log,
+    what: 'the list of servers',
+    write: () => writePublic(fileOf(place), JSON.stringify(known)),
+  });
   const look = (slice: EndpointSlice) => {
     if (!isOfServers(slice)) return;
     const urls = serversOf(informer.list('default').filter(isOfServers));
     if (urls.length === 0 || urls.join() === known.join()) return;
     known = urls;
     servers.use([...new Set([place.server, ...urls])]);
-    writePublic(fileOf(place), JSON.stringify(urls)).catch((error: unknown) =>
-      log.warn({ error: String(error) }, 'the servers cannot be remembered'),
-    );
+    memory.touch();
   };
   informer.addHandler({ added: look, updated: (_, slice) => look(slice), deleted: look });
 }

@@ -79,7 +79,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
       containerd: containerd.paths,
     },
   );
-  followServers({ informers, log }, servers, options);
+  followServers({ clock, informers, log }, servers, options);
   informers.start();
   const cri = connectContainerd(containerd.socketPath, { clock, log });
   const keeper = keepRuntime({ clock, log, cri }, () => ensureRuntime(deps, options));
