@@ -29,6 +29,8 @@ export interface Watch {
   keysOf(object: KubeObject): readonly string[];
   /** An update for which this is false is passed over. */
   isWorth?(old: KubeObject, object: KubeObject): boolean;
+  /** How long what happened may wait for more of it; not at all unless told. */
+  delayMs?(key: string): number;
 }
 
 export const watch = <T extends KubeObject>(
@@ -36,6 +38,18 @@ export const watch = <T extends KubeObject>(
   keysOf: (object: T) => readonly string[],
   isWorth?: (old: T, object: T) => boolean,
 ): Watch => ({ informer, keysOf, isWorth }) as unknown as Watch;
+
+/** The longest that changes to the many that an object has may wait for each other. */
+const longestBatchMs = 1000;
+
+/**
+ * A look at an owner goes through all that it has: many changes to them are seen in one look. Whoever has less than ten
+ * is looked at at once; every further ten may wait a millisecond longer, up to a second.
+ */
+export const inBatches = (watched: Watch, sizeOf: (key: string) => number): Watch => ({
+  ...watched,
+  delayMs: (key) => Math.min(Math.floor(sizeOf(key) / 10), longestBatchMs),
+});
 
 export interface ControllerContext {
   clock: Clock;
@@ -146,12 +160,15 @@ export class ControllerLoop {
     for (let i = 0; i < workers; i++) void this.#work();
   }
 
-  #hook({ informer, keysOf, isWorth }: Watch): () => void {
-    const add = (object: KubeObject) => keysOf(object).forEach((key) => this.#queue.add(key));
+  #hook({ informer, keysOf, isWorth, delayMs }: Watch): () => void {
+    const enqueue = (key: string) => this.#queue.addAfter(key, delayMs?.(key) ?? 0);
+    const add = (object: KubeObject) => keysOf(object).forEach(enqueue);
     const updated = (old: KubeObject, object: KubeObject) => {
       if (isWorth && !isWorth(old, object)) return;
-      add(old);
-      add(object);
+      const before = keysOf(old);
+      before.forEach(enqueue);
+      // A key that is taken at once would come again.
+      for (const key of keysOf(object)) if (!before.includes(key)) enqueue(key);
     };
     return informer.addHandler({ added: add, updated, deleted: add });
   }

@@ -8,7 +8,7 @@ import { claim, controllerKeys, controllerOf, indexByController } from '../owner
 import { createPods, deletePods } from '../pod-control.ts';
 import { msUntilAvailable } from '../pod-state.ts';
 import { dropOldRevisions, ensureRevision } from '../revisions.ts';
-import { type ControllerContext, defineController, done, requeueAfter, watch } from '../runtime.ts';
+import { type ControllerContext, defineController, done, inBatches, requeueAfter, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
 import { daemonPod, hashLabel } from './daemon-pod.ts';
 import { eligibility } from './eligibility.ts';
@@ -46,10 +46,12 @@ export const daemonSetPods = defineController({
       return inNamespace.filter((set) => matchesSelector(set.spec.selector, pod.metadata.labels)).map(keyTextOf);
     };
 
+    const sizeOf = (key: string): number => all.get(key)?.status?.desiredNumberScheduled ?? 0;
+
     return {
       watches: [
         watch(all, (set) => [keyTextOf(set)]),
-        watch(allPods, keysOfPod),
+        inBatches(watch(allPods, keysOfPod), sizeOf),
         watch(revisions, controllerKeys(daemonsets)),
         watch(allNodes, () => all.list().map(keyTextOf), movesDaemons),
       ],

@@ -15,7 +15,7 @@ export interface Rollout {
   current: ReplicaSet | undefined;
   /** All others, oldest first. */
   old: ReplicaSet[];
-  pods: Pod[];
+  pods(): Pod[];
 }
 
 export const allSets = ({ current, old }: Rollout): ReplicaSet[] => (current ? [...old, current] : old);

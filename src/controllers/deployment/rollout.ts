@@ -44,14 +44,14 @@ export const deploymentRollout = defineController({
       async reconcile(key, client) {
         const deployment = all.get(key);
         if (!deployment) return done;
-        const r: Rollout = { context, client, deployment, current: undefined, old: [], pods: [] };
+        const r: Rollout = { context, client, deployment, current: undefined, old: [], pods: () => [] };
         if (isEmptySelector(deployment.spec.selector)) return refuseEmptySelector(r);
         const { selector } = deployment.spec;
         const resources = { ownerResource: deployments, owner: deployment, resource: replicasets };
         const claimed = (await claim({ ...resources, informer: sets, selector, client })).sort(byAge);
         r.current = claimed.find((set) => isSameTemplate(set.spec.template, deployment.spec.template));
         r.old = claimed.filter((set) => set !== r.current);
-        r.pods = claimed.flatMap((set) => allPods.index('controller', set.metadata.uid ?? ''));
+        r.pods = () => claimed.flatMap((set) => allPods.index('controller', set.metadata.uid ?? ''));
         return reconcileRollout(r);
       },
     };
@@ -96,7 +96,7 @@ async function recreate(r: Rollout): Promise<void> {
 
 /** A pod that is being deleted still runs; one that has finished does not. */
 const hasOldPods = (r: Rollout): boolean =>
-  r.pods.some((pod) => controllerOf(pod)?.uid !== r.current?.metadata.uid && !isPodTerminal(pod));
+  r.pods().some((pod) => controllerOf(pod)?.uid !== r.current?.metadata.uid && !isPodTerminal(pod));
 
 /** Time spent paused does not count against the progress deadline. */
 async function notePause(r: Rollout): Promise<void> {

@@ -12,7 +12,7 @@ import { isNotFound } from '../../api/meta/status-error.ts';
 import { groupVersion, type KubeObject, keyOf, keyText } from '../../api/resource.ts';
 import type { Client } from '../../client/client.ts';
 import { matchesSelector } from '../label-match.ts';
-import { type ControllerContext, defineController, done, requeueAfter, watch } from '../runtime.ts';
+import { type ControllerContext, defineController, done, inBatches, requeueAfter, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
 import { budgetStatus, disruptedPods, failedStatus, needsScale } from './budget-plan.ts';
 import { ExpectedScale } from './expected-scale.ts';
@@ -41,8 +41,10 @@ export const disruptionBudget = defineController({
       ),
     );
 
+    const expectedBy = (key: string): number => all.get(key)?.status?.expectedPods ?? 0;
+
     return {
-      watches: [watch(all, (b) => [keyText(keyOf(b))]), watch(allPods, keysOfPod), ...owners],
+      watches: [watch(all, (b) => [keyText(keyOf(b))]), inBatches(watch(allPods, keysOfPod), expectedBy), ...owners],
       async reconcile(key, client) {
         const budget = all.get(key);
         if (!budget || budget.metadata.deletionTimestamp) return done;

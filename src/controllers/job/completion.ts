@@ -6,7 +6,7 @@ import type { Client } from '../../client/client.ts';
 import { matchesSelector } from '../label-match.ts';
 import { claim, controllerKeys, controllerOf, indexByController } from '../ownership.ts';
 import { createPods, deletePods, type PodHands } from '../pod-control.ts';
-import { type ControllerContext, defineController, done, requeueAfter, watch } from '../runtime.ts';
+import { type ControllerContext, defineController, done, inBatches, requeueAfter, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
 import { demandOf } from './demand.ts';
 import { isTracked, manifestOf, trackingFinalizer } from './job-pods.ts';
@@ -38,8 +38,10 @@ export const jobCompletion = defineController({
       return [...matching.map((job) => keyText(keyOf(job))), ...(name ? [keyText({ namespace, name })] : [])];
     };
 
+    const parallelismOf = (key: string): number => all.get(key)?.spec.parallelism ?? 0;
+
     return {
-      watches: [watch(all, (job) => [keyText(keyOf(job))]), watch(allPods, keysOfPod)],
+      watches: [watch(all, (job) => [keyText(keyOf(job))]), inBatches(watch(allPods, keysOfPod), parallelismOf)],
       async reconcile(key, client) {
         const job = all.get(key);
         await release(client, podsLeftBy(key, job));

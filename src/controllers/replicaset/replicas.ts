@@ -11,6 +11,7 @@ import {
   type ControllerDefinition,
   defineController,
   done,
+  inBatches,
   requeueAfter,
   watch,
 } from '../runtime.ts';
@@ -54,6 +55,10 @@ export const defineReplicas = <T extends KubeObject>(kind: ReplicaOwner<T>): Con
           .filter((owner) => matchesSelector(kind.viewOf(owner).spec.selector, pod.metadata.labels))
           .map((owner) => keyText(keyOf(owner)));
       };
+      const replicasOf = (key: string): number => {
+        const owner = owners.get(key);
+        return owner ? (kind.viewOf(owner).spec.replicas ?? 1) : 0;
+      };
       /** Pods of all with the same owner: on the node with most of them one is missed least. */
       const relatedTo = (set: ReplicaSet, own: Pod[]): Pod[] => {
         const owner = controllerOf(set);
@@ -63,7 +68,7 @@ export const defineReplicas = <T extends KubeObject>(kind: ReplicaOwner<T>): Con
       };
 
       return {
-        watches: [watch(owners, (owner) => [keyText(keyOf(owner))]), watch(allPods, keysOfPod)],
+        watches: [watch(owners, (owner) => [keyText(keyOf(owner))]), inBatches(watch(allPods, keysOfPod), replicasOf)],
         async reconcile(key, client) {
           const owner = owners.get(key);
           if (!owner) return done;

@@ -5,7 +5,7 @@ import { isEmptySelector, matchesSelector } from '../label-match.ts';
 import { claim, controllerKeys, controllerOf, indexByController } from '../ownership.ts';
 import { msUntilAvailable } from '../pod-state.ts';
 import { dropOldRevisions, ensureRevision, type Revisions } from '../revisions.ts';
-import { defineController, done, requeueAfter, watch } from '../runtime.ts';
+import { defineController, done, inBatches, requeueAfter, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
 import { isMember, parsePodName, revisionOf } from './identity.ts';
 import { isGoing, isRunningAndReady, plan, type World } from './plan.ts';
@@ -34,10 +34,12 @@ export const statefulSetReplicas = defineController({
         .map((set) => keyText(keyOf(set)));
     };
 
+    const replicasOf = (key: string): number => all.get(key)?.spec.replicas ?? 0;
+
     return {
       watches: [
         watch(all, (set) => [keyText(keyOf(set))]),
-        watch(allPods, keysOfPod),
+        inBatches(watch(allPods, keysOfPod), replicasOf),
         watch(claims, keysOfClaim),
         watch(revisions, controllerKeys(statefulsets)),
       ],
