@@ -44,28 +44,31 @@ describe('a power cut', () => {
     console.log(`power cut after ${acknowledged.length - run} acknowledged writes`);
   };
 
-  /** Starts the machine again on the same disks, and the server of the cluster. */
-  const startAgain = async (program = 'dist/knarr.js'): Promise<void> => {
+  /** Starts the machine again on the same disks, and the server of the cluster; whether that serves. */
+  const startAgain = async (program = 'dist/knarr.js'): Promise<boolean> => {
     guest = await Guest.boot({ disks });
     await guest.output(inCheckout('node dist/knarr.js boot'));
-    await startServer(program);
+    return startServer(program);
   };
-  const startServer = async (program: string): Promise<void> => {
+  const startServer = async (program: string): Promise<boolean> => {
     const command = `systemd-run --quiet --unit=server -E KNARR_ROOT=/opt/knarr /usr/local/bin/node ${program} server`;
     await guest.output(inCheckout(command.replace(program, `/opt/knarr/${program}`)));
-    await guest.until(inCheckout('./knarr kubectl get --raw /readyz'));
+    await guest.until(inCheckout('./knarr kubectl get --raw /readyz || ! systemctl is-active --quiet server'));
+    const isServing = (await guest.run('systemctl is-active --quiet server')).exitCode === 0;
+    if (!isServing) console.log((await guest.run(serverLog)).output);
+    return isServing;
   };
   const lost = async (): Promise<string[]> => {
     const names = await guest.output(inCheckout('./knarr kubectl get configmaps -o name'));
     const present = new Set(names.split('\n').map((name) => name.replace('configmap/', '')));
     const missing = acknowledged.filter((name) => !present.has(name));
-    if (missing.length > 0) console.log(`present: ${names.slice(0, 2000)}\n${await guest.output(serverLog)}`);
+    if (missing.length > 0) console.log(`present: ${names.slice(0, 2000)}\n${(await guest.run(serverLog)).output}`);
     return missing;
   };
 
   it.each([60, 150])('loses nothing that was acknowledged, after %i writes', async (count) => {
     await cutAfter(count);
-    await startAgain();
+    expect(await startAgain()).toBe(true);
     expect(acknowledged.length).toBeGreaterThanOrEqual(count);
     expect(await lost()).toEqual([]);
   });
@@ -77,10 +80,10 @@ describe('a power cut', () => {
       ),
     );
     await guest.output('systemctl stop server');
-    await startServer('mutant/knarr.js');
+    expect(await startServer('mutant/knarr.js')).toBe(true);
     await cutAfter(100);
-    await startAgain();
-    const missing = await lost();
+    // Pages that were written out of order can leave a journal which cannot be opened: then all is lost.
+    const missing = (await startAgain()) ? await lost() : acknowledged;
     console.log(`lost without the flush: ${missing.length}`);
     expect(missing.length).toBeGreaterThan(0);
   });
