@@ -9,6 +9,7 @@ import { Informer } from '../client/informer.ts';
 import type { Cri } from '../cri/cri.ts';
 import { runCommand } from '../host/command.ts';
 import { type Cgroups, detectCgroups } from './cgroup/cgroups.ts';
+import { createCsi, type CsiDeps } from './csi/csi.ts';
 import { DeviceManager } from './devices/device-manager.ts';
 import { servePodResources } from './devices/pod-resources.ts';
 import { thresholdsOf } from './eviction/thresholds.ts';
@@ -26,6 +27,7 @@ import { usagePages } from './usage/pages.ts';
 import { onMachineShutdown } from './shutdown/machine-shutdown.ts';
 import { Shutdown } from './shutdown/shutdown.ts';
 import { Upkeep, type UpkeepDeps } from './upkeep.ts';
+import { TokenSource } from './volumes/token-source.ts';
 import { mountMemoryDir } from './volumes/memory-dir.ts';
 
 export interface KubeletDeps {
@@ -82,16 +84,14 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const { client, cri, clock, rng, log } = deps;
   const { nodeName, dataDir, cgroupRoot } = options;
   const node = await prepareNode(deps, options);
-  const { paths, cgroups, identity } = node;
-  const pressures = () => upkeep.pressures;
-  const isShuttingDown = () => shutdown.isUnderWay;
-  const reporter = new NodeReporter(
-    { client, cri, clock, rng, log, pressures, isShuttingDown },
-    { ...identity, dataDir, labels: options.nodeLabels, devices: () => devices.counts() },
-  );
-  const changed = () => reporter.reportSoon();
-  const devices = new DeviceManager({ clock, log, changed }, paths.devicePluginsDir);
-  const around = { ...node, pressures, isShuttingDown, devices, node: () => reporter.node };
+  const { paths, cgroups } = node;
+  const told = {
+    pressures: () => upkeep.pressures,
+    isShuttingDown: () => shutdown.isUnderWay,
+    wake: (uids: readonly string[]) => dispatcher.referencesChanged(uids),
+  };
+  const { reporter, devices, csi, tokens, changed } = await createNodeSide(deps, options, { ...node, ...told });
+  const around = { ...node, ...told, devices, node: () => reporter.node, csi: csi.volumes, tokens };
   const podSide = await createPodSide(deps, options, around);
   const { dispatcher, recorder, storage } = podSide;
   const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {
@@ -100,7 +100,7 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
 
   const about = { kind: nodes.kind, apiVersion: 'v1', name: nodeName, uid: nodeName };
   const upkeep: Upkeep = new Upkeep(
-    { cri, clock, log, recorder, cgroups, paths, dispatcher, storage, changed },
+    { cri, clock, log, recorder, cgroups, paths, dispatcher, storage, csi: csi.volumes, changed },
     { about, dataDir, cgroupRoot, settings: options.settings ?? {} },
   );
 
@@ -110,6 +110,7 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   // A node without devices runs pods all the same.
   await devices.start().catch((error: unknown) => log.warn({ error: String(error) }, 'no devices are served'));
   await reporter.start();
+  await csi.start();
   podSide.start();
   podInformer.start();
   await Promise.all([podSide.synced, podInformer.synced]);
@@ -136,6 +137,7 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
       machineWatch?.stop();
       podResources?.close();
       devices.stop();
+      csi.stop();
       podInformer.stop();
       reporter.stop();
       await server?.close();
@@ -143,6 +145,28 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
       podSide.stop();
     },
   };
+}
+
+/** What the node's object tells of, and who hears of its changes. */
+async function createNodeSide(
+  { client, cri, clock, rng, log }: KubeletDeps,
+  { nodeName, dataDir, nodeLabels: labels }: KubeletOptions,
+  around: Omit<NodeSurroundings, 'node' | 'devices' | 'csi' | 'tokens'> & Pick<CsiDeps, 'wake'>,
+) {
+  const { paths, identity, pressures, isShuttingDown, wake } = around;
+  const changed = () => reporter.reportSoon();
+  const tokens = new TokenSource({ client, clock });
+  const devices = new DeviceManager({ clock, log, changed }, paths.devicePluginsDir);
+  // Knows what is in use before the node's first word.
+  const csi = await createCsi({ client, clock, log, paths, tokens, nodeName, changed, wake });
+  const reporter: NodeReporter = new NodeReporter(
+    { client, cri, clock, rng, log, pressures, isShuttingDown, observed: (node) => csi.volumes.observe(node) },
+    {
+      ...{ ...identity, dataDir, labels },
+      ...{ devices: () => devices.counts(), volumesInUse: () => csi.volumes.inUse() },
+    },
+  );
+  return { reporter, devices, csi, tokens, changed };
 }
 
 /** The node's HTTPS server; undefined where none is wanted. */
@@ -170,7 +194,7 @@ const shutdownPeriods = ({ shutdownGracePeriod = 0, shutdownGracePeriodCriticalP
 async function prepareNode(
   deps: KubeletDeps,
   options: KubeletOptions,
-): Promise<Omit<NodeSurroundings, 'node' | 'pressures' | 'isShuttingDown' | 'devices'>> {
+): Promise<Pick<NodeSurroundings, 'paths' | 'cgroups' | 'machine' | 'identity'>> {
   const { nodeName, nodeIps, dataDir, settings = {} } = options;
   const { maxPods = options.maxPods ?? 110 } = settings;
   const paths = new PodPaths(dataDir);

@@ -22,6 +22,8 @@ export interface NodeReporterDeps {
   /** What the node is short of; nothing unless told. */
   pressures?(): ReadonlySet<Pressure>;
   isShuttingDown?(): boolean;
+  /** The node's object has changed. */
+  observed?(node: Node): void;
 }
 
 const leaseNamespace = 'kube-node-lease';
@@ -67,7 +69,7 @@ export class NodeReporter {
     const { clock, log } = this.#deps;
     while (!this.#isStopped) {
       try {
-        this.#node = await this.#register();
+        this.#know(await this.#register());
         break;
       } catch (error) {
         log.warn({ error: String(error) }, 'node not registered yet');
@@ -100,8 +102,13 @@ export class NodeReporter {
 
   #observe(node: Node): void {
     if (compareVersions(node.metadata.resourceVersion, this.#node?.metadata.resourceVersion) <= 0) return;
-    this.#node = node;
+    this.#know(node);
     if (!this.#isReporting) this.#scheduleReport();
+  }
+
+  #know(node: Node): void {
+    this.#node = node;
+    this.#deps.observed?.(node);
   }
 
   #scheduleReport(): void {
@@ -160,16 +167,22 @@ export class NodeReporter {
       const isOld = nowMs - this.#writtenAtMs >= reportMs;
       if (!isOld && meaning(status) === meaning(this.#node?.status)) return;
       // Conditions of others (NetworkUnavailable) are in the list too: read before written.
-      this.#node = await client.get(nodes, { name });
+      const known = await client.get(nodes, { name });
+      const next = nodeStatus(this.#identity, facts, { nowMs, old: known.status });
       const body = {
-        metadata: { resourceVersion: this.#node.metadata.resourceVersion },
-        status: nodeStatus(this.#identity, facts, { nowMs, old: this.#node.status }),
+        metadata: { resourceVersion: known.metadata.resourceVersion },
+        // An empty list is none.
+        status: { ...next, volumesInUse: next.volumesInUse?.length ? next.volumesInUse : null },
       };
-      this.#node = await client.patch(nodes, { name }, { type: 'merge', body }, { subresource: 'status' });
+      this.#know(await client.patch(nodes, { name }, { type: 'merge', body }, { subresource: 'status' }));
       this.#writtenAtMs = nowMs;
     } catch (error) {
       log.warn({ error: String(error) }, 'node status not written');
-      if (isNotFound(error)) this.#node = await this.#register().catch(() => this.#node);
+      if (isNotFound(error))
+        await this.#register().then(
+          (node) => this.#know(node),
+          () => undefined,
+        );
     }
   }
 
@@ -227,7 +240,7 @@ function meaning(status: NodeStatus | undefined): string {
     reason,
     message,
   ]);
-  const { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images } = status ?? {};
+  const { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images, volumesInUse } = status ?? {};
   return JSON.stringify([
     conditions,
     sorted(capacity),
@@ -236,6 +249,7 @@ function meaning(status: NodeStatus | undefined): string {
     daemonEndpoints,
     sorted(nodeInfo),
     images?.map((i) => i.names),
+    volumesInUse ?? [],
   ]);
 }
 

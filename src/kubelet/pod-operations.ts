@@ -75,8 +75,8 @@ export class PodOperations {
     this.#options = options;
   }
 
-  async prepare(pod: Pod): Promise<void> {
-    for (const hook of this.#deps.hooks) await hook.prepare?.(pod);
+  async prepare(pod: Pod, signal: AbortSignal): Promise<void> {
+    for (const hook of this.#deps.hooks) await hook.prepare?.(pod, signal);
   }
 
   async runSandbox(pod: Pod, attempt: number): Promise<RuntimeSandbox> {

@@ -1,5 +1,8 @@
 import { join } from 'node:path';
 import type { Pod } from '../api/generated/types.ts';
+import { CsiPaths } from './csi/csi-paths.ts';
+
+const kubeletDir = '/var/lib/kubelet';
 
 /** Where the node agent keeps what belongs to pods. */
 export class PodPaths {
@@ -53,10 +56,24 @@ export class PodPaths {
     return join(this.#dataDir, 'pod-resources', 'kubelet.sock');
   }
 
-  /** Where a path below /var/lib/kubelet is on this node: what programs in pods look for there. */
+  /** Where plugins put their registration sockets. */
+  get pluginsRegistryDir(): string {
+    return join(this.#dataDir, 'plugins_registry');
+  }
+
+  /** The folders of volumes of CSI drivers. */
+  get csi(): CsiPaths {
+    return new CsiPaths(this.#dataDir);
+  }
+
+  /** Where a path in /var/lib/kubelet is on this node: what programs in pods look for there. */
   ofKubelet(path: string): string {
-    const [, below] = /^\/var\/lib\/kubelet\/((?:device-plugins|pod-resources)(?:\/.*)?)$/.exec(path) ?? [];
-    return below === undefined ? path : join(this.#dataDir, below);
+    return moved(path, { from: kubeletDir, to: this.#dataDir });
+  }
+
+  /** The other way around: where a pod that mounts the node's folder sees what is below it. */
+  inPods(path: string): string {
+    return moved(path, { from: this.#dataDir, to: kubeletDir });
   }
 
   hostsFile(uid: string): string {
@@ -76,4 +93,9 @@ export class PodPaths {
   logFile(pod: Pod, container: string, attempt: number): string {
     return join(this.logDir(pod), container, `${attempt}.log`);
   }
+}
+
+/** A path of one folder in another one; any other path stays as it is. */
+function moved(path: string, { from, to }: { from: string; to: string }): string {
+  return path === from || path.startsWith(`${from}/`) ? join(to, path.slice(from.length)) : path;
 }

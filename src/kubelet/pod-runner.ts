@@ -38,6 +38,7 @@ export class PodRunner {
   readonly #deps: PodRunnerDeps;
   readonly #inputs: PodInput[] = [];
   readonly #starts = new Map<string, AbortController>();
+  #preparation = new AbortController();
   readonly #prober: Prober;
   readonly #operationListeners = new Set<() => void>();
   #state: PodState;
@@ -102,7 +103,8 @@ export class PodRunner {
     this.#isStopped = true;
     this.#cancelTimer();
     this.#prober.stop();
-    for (const abort of this.#starts.values()) abort.abort(new Error('the node agent stops'));
+    const aborts = [this.#preparation, ...this.#starts.values()];
+    for (const abort of aborts) abort.abort(new Error('the node agent stops'));
   }
 
   /** Resolves when nothing that this runner began is under way any more. */
@@ -134,13 +136,9 @@ export class PodRunner {
     const { pod } = this.#state;
     switch (effect.type) {
       case 'prepare':
-        return this.#do(
-          async () => {
-            await operations.prepare(this.#promised());
-            return { type: 'prepared' };
-          },
-          (message) => ({ type: 'prepareFailed', message }),
-        );
+        return this.#prepare();
+      case 'cancelPrepare':
+        return this.#preparation.abort(new Error('the pod is being stopped'));
       case 'runSandbox':
         return this.#runSandbox(effect.attempt);
       case 'startContainer':
@@ -217,6 +215,18 @@ export class PodRunner {
       .catch((error: unknown) =>
         this.#deps.log.error({ pod: this.#state.pod.metadata.name, error: text(error) }, 'pod step failed'),
       );
+  }
+
+  #prepare(): void {
+    this.#preparation = new AbortController();
+    const { signal } = this.#preparation;
+    this.#do(
+      async () => {
+        await this.#deps.operations.prepare(this.#promised(), signal);
+        return { type: 'prepared' };
+      },
+      (message) => ({ type: 'prepareFailed', message, isCancelled: signal.aborted }),
+    );
   }
 
   /** The pod with what the node has promised it, which may be less than it asks for. */

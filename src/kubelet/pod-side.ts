@@ -8,6 +8,7 @@ import { runCommand } from '../host/command.ts';
 import type { Cgroups } from './cgroup/cgroups.ts';
 import { parseResolvConf } from './config/dns-config.ts';
 import type { FieldContext } from './config/field-ref.ts';
+import type { CsiVolumes } from './csi/csi-volumes.ts';
 import type { DeviceManager } from './devices/device-manager.ts';
 import type { Pressure } from './eviction/thresholds.ts';
 import { podCgroup } from './hooks/cgroup.ts';
@@ -31,7 +32,7 @@ import type { StorageReaderDeps } from './usage/storage-reader.ts';
 import { StatusWriter } from './status-writer.ts';
 import { claimReader } from './volumes/claim-reader.ts';
 import { WatchedObjects } from './volumes/referenced-objects.ts';
-import { TokenSource } from './volumes/token-source.ts';
+import type { TokenSource } from './volumes/token-source.ts';
 
 export interface NodeSurroundings {
   paths: PodPaths;
@@ -43,6 +44,8 @@ export interface NodeSurroundings {
   pressures(): ReadonlySet<Pressure>;
   isShuttingDown(): boolean;
   devices: DeviceManager;
+  csi: CsiVolumes;
+  tokens: TokenSource;
 }
 
 /** Everything that runs pods, put together. */
@@ -66,7 +69,7 @@ export async function createPodSide(
 ): Promise<PodSide> {
   const { client, cri, clock, rng, log } = deps;
   const { nodeIps, nodeName, cgroupRoot, clusterDomain } = options;
-  const { paths, cgroups, devices, pressures, isShuttingDown } = around;
+  const { paths, cgroups, devices, csi, tokens, pressures, isShuttingDown } = around;
   const { staticPodPath, podPidsLimit: maxPids } = options.settings ?? {};
   const operationOptions = await operationOptionsOf(options, around);
   const { allocatable, hasAppArmor } = operationOptions;
@@ -75,11 +78,10 @@ export async function createPodSide(
   const statusWriter = new StatusWriter({ client, clock, log });
   const mirrors = new MirrorPods({ client, clock, log, node: around.node, statuses: statusWriter });
   const objects = new WatchedObjects({ client, clock, rng, log }, (uids) => dispatcher.referencesChanged(uids));
-  const tokens = new TokenSource({ client, clock });
   const fieldsOf = (pod: Pod): FieldContext => ({ podIps: dispatcher.podIpsOf(pod), hostIps: nodeIps, allocatable });
   const localVolumeDir = (name: string) => paths.localVolumeDir(name);
   const volumes = new VolumesHook({
-    ...{ clock, rng, log, paths, objects, tokens, fieldsOf, localVolumeDir, nodeName },
+    ...{ clock, rng, log, paths, objects, tokens, csi, fieldsOf, localVolumeDir, nodeName },
     ...{ claims: claimReader(client), nodePath: (path) => paths.ofKubelet(path), run: runCommand },
   });
   const removeData = ({ spec }: PersistentVolume) => removeTree(localVolumeDir(spec.csi?.volumeHandle ?? ''));

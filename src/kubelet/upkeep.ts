@@ -5,6 +5,7 @@ import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Cri } from '../cri/cri.ts';
 import type { Cgroups } from './cgroup/cgroups.ts';
 import { removeOrphans } from './cleanup.ts';
+import type { CsiVolumes } from './csi/csi-volumes.ts';
 import { Evictor } from './eviction/evictor.ts';
 import { imageFolder, levelsOf, podUseOf } from './eviction/observe.ts';
 import { isDisk } from './eviction/pressure.ts';
@@ -29,6 +30,7 @@ export interface UpkeepDeps {
   paths: PodPaths;
   dispatcher: PodDispatcher;
   storage: StorageReaderDeps;
+  csi: Pick<CsiVolumes, 'teardown'>;
   /** What the node is short of has changed. */
   changed(): void;
 }
@@ -92,9 +94,12 @@ export class Upkeep {
   async #round(): Promise<void> {
     if (this.#isBusy) return;
     this.#isBusy = true;
-    const { cri, clock, cgroups, paths, dispatcher } = this.#deps;
+    const { cri, clock, cgroups, paths, dispatcher, csi } = this.#deps;
     const { cgroupRoot } = this.#options;
-    await this.#try('leftovers', () => removeOrphans({ paths, cgroups, cgroupRoot }, (uid) => dispatcher.mayKnow(uid)));
+    const releaseVolumes = (uid: string) => csi.teardown(uid);
+    await this.#try('leftovers', () =>
+      removeOrphans({ paths, cgroups, cgroupRoot, releaseVolumes }, (uid) => dispatcher.mayKnow(uid)),
+    );
     await this.#try('logs', () => rotateLogs({ runtime: cri.runtime, paths, clock }, dispatcher.runningContainers()));
     await this.#try('eviction', () => this.#evictor.check());
     if (++this.#rounds % imageRounds === 0) await this.#try('images', () => this.#garbage.collect());

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { CSIDriver, Node, PersistentVolume, Pod, VolumeAttachment } from '../../api/generated/types.ts';
+import { attachmentName, volumeNameOnNode } from '../../api/storage/csi.ts';
 
 /** A volume that pods need attached to a node before its kubelet can mount it. */
 export interface Wanted {
@@ -42,12 +42,8 @@ function hasEnded({ metadata, status }: Pod): boolean {
   );
 }
 
-const attachmentName = (handle: string, driver: string, nodeName: string): string =>
-  `csi-${createHash('sha256').update(`${handle}${driver}${nodeName}`).digest('hex')}`;
-
-/** The name under which a node tells of a volume in `volumesInUse` and `volumesAttached`. */
 export const volumeOnNode = ({ spec: { csi } }: PersistentVolume): string =>
-  `kubernetes.io/csi/${csi?.driver}^${csi?.volumeHandle}`;
+  volumeNameOnNode(csi?.driver ?? '', csi?.volumeHandle ?? '');
 
 /** May be on one node only. */
 export const isExclusive = ({ spec }: PersistentVolume): boolean =>

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { RpcMethod } from '../../rpc/protobuf.ts';
-import { GrpcChannel } from '../../rpc/grpc-channel.ts';
+import { PluginConnection } from '../plugins/plugin-connection.ts';
 import type { DeviceInfo } from './allocations.ts';
 import type { ContainerAllocation, PluginDevice, RegisterRequest } from './device-plugin-api.ts';
 
@@ -16,8 +16,7 @@ export interface PluginSink {
 /** The device plugin of one resource, as the node talks to it. */
 export class PluginClient {
   readonly options: NonNullable<RegisterRequest['options']>;
-  readonly #channel: GrpcChannel;
-  readonly #methods: Map<string, RpcMethod>;
+  readonly #connection: PluginConnection;
   readonly #cancel: () => void;
   #isOver = false;
 
@@ -27,9 +26,8 @@ export class PluginClient {
     sink: PluginSink,
   ) {
     this.options = at.options ?? {};
-    this.#methods = deps.methods;
-    this.#channel = new GrpcChannel({ address: `unix://${at.socketPath}` }, deps.clock);
-    const stream = this.#channel.serverStream(this.#method('ListAndWatch'), {}, { waitForReady: true });
+    this.#connection = new PluginConnection(at.socketPath, deps);
+    const stream = this.#connection.stream('ListAndWatch', {});
     const end = () => {
       if (this.#isOver) return;
       this.close();
@@ -73,17 +71,11 @@ export class PluginClient {
     if (this.#isOver) return;
     this.#isOver = true;
     this.#cancel();
-    this.#channel.close();
+    this.#connection.close();
   }
 
   #call<R extends object>(name: string, request: object): Promise<R> {
-    return this.#channel.unary<object, R>(this.#method(name), request, { timeoutMs: callMs });
-  }
-
-  #method(name: string): RpcMethod {
-    const method = this.#methods.get(name);
-    if (!method) throw new Error(`the device plugin API has no ${name}`);
-    return method;
+    return this.#connection.call<R>(name, request, callMs);
   }
 }
 

@@ -27,8 +27,8 @@ export interface ContainerExtras {
  */
 export interface PodHook {
   readonly name: string;
-  /** Before the sandbox, in the list's order; also when the pod's object changes. */
-  prepare?(pod: Pod): Promise<void>;
+  /** Before the sandbox, in the list's order; also when the pod's object changes. What only waits ends with the signal. */
+  prepare?(pod: Pod, signal?: AbortSignal): Promise<void>;
   /** Before each creation of a container, after `prepare`: what to mount into it. */
   mounts?(input: ContainerInput): Promise<Mount[]>;
   /** Before each creation of a container, before its environment is made. */

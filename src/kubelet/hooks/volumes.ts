@@ -7,7 +7,7 @@ import { ConfigError } from '../config/config-error.ts';
 import { expand } from '../config/expansion.ts';
 import type { PodPaths } from '../pod-paths.ts';
 import { mountSubPath } from '../volumes/sub-path.ts';
-import type { VolumeDeps, VolumeInput, VolumeKind } from '../volumes/volume.ts';
+import { MountError, type VolumeDeps, type VolumeInput, type VolumeKind } from '../volumes/volume.ts';
 import { volumeKinds } from '../volumes/volumes.ts';
 import type { WatchedObjects } from '../volumes/referenced-objects.ts';
 import type { ContainerInput, PodHook } from './hook.ts';
@@ -41,8 +41,8 @@ export class VolumesHook implements PodHook {
     this.#deps = deps;
   }
 
-  prepare(pod: Pod): Promise<void> {
-    return this.#inTurn(pod, () => this.#prepareAll(pod));
+  prepare(pod: Pod, signal?: AbortSignal): Promise<void> {
+    return this.#inTurn(pod, () => this.#prepareAll(pod, signal));
   }
 
   /** The same for a pod whose volumes are there already; otherwise nothing. */
@@ -65,11 +65,11 @@ export class VolumesHook implements PodHook {
     return turn;
   }
 
-  async #prepareAll(pod: Pod): Promise<void> {
+  async #prepareAll(pod: Pod, signal?: AbortSignal): Promise<void> {
     const uid = pod.metadata.uid ?? '';
     this.#deps.objects.use(pod);
     const ready = new Map<string, string>();
-    for (const volume of pod.spec.volumes ?? []) ready.set(volume.name, await this.#prepareOne(pod, volume));
+    for (const volume of pod.spec.volumes ?? []) ready.set(volume.name, await this.#prepareOne(pod, volume, signal));
     this.#ready.set(uid, ready);
     this.#scheduleRefresh(pod);
   }
@@ -100,6 +100,7 @@ export class VolumesHook implements PodHook {
     this.#ready.delete(uid);
     this.#deps.objects.release(uid);
     this.#deps.tokens.forget(uid);
+    await this.#deps.csi.teardown(uid);
     await removeTree(this.#deps.paths.podMemoryDir(uid));
   }
 
@@ -108,11 +109,12 @@ export class VolumesHook implements PodHook {
     this.#timers.clear();
   }
 
-  async #prepareOne(pod: Pod, volume: Volume): Promise<string> {
+  async #prepareOne(pod: Pod, volume: Volume, signal?: AbortSignal): Promise<string> {
     const kind = kindOf(volume);
     try {
-      return await kind.prepare(this.#inputOf(pod, volume, kind), this.#deps);
+      return await kind.prepare({ ...this.#inputOf(pod, volume, kind), signal }, this.#deps);
     } catch (error) {
+      if (error instanceof MountError) throw error;
       const text = error instanceof Error ? error.message : String(error);
       throw new Error(`MountVolume.SetUp failed for volume "${volume.name}" : ${text}`, { cause: error });
     }
@@ -122,7 +124,8 @@ export class VolumesHook implements PodHook {
     const { paths } = this.#deps;
     const uid = pod.metadata.uid ?? '';
     const memoryDir = join(paths.podMemoryDir(uid), volume.name);
-    return { pod, volume, diskDir: paths.volumeDir(uid, kind.name, volume.name), memoryDir };
+    const isReady = this.#ready.get(uid)?.has(volume.name) ?? false;
+    return { pod, volume, diskDir: paths.volumeDir(uid, kind.name, volume.name), memoryDir, isReady };
   }
 
   #scheduleRefresh(pod: Pod): void {

@@ -19,6 +19,8 @@ export interface NodeIdentity {
   thresholds?: readonly Threshold[];
   /** What device plugins offer, by resource name. */
   devices?(): ReadonlyMap<string, DeviceCount>;
+  /** Volumes that must not be taken from the node, by their names there. */
+  volumesInUse?(): string[];
 }
 
 export interface NodeFacts {
@@ -106,6 +108,7 @@ export function nodeStatus(
       architecture: machine.architecture,
     },
     images: imageList(facts.images),
+    volumesInUse: identity.volumesInUse?.() ?? [],
   };
 }
 

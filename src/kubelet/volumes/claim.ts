@@ -1,7 +1,8 @@
 import { chmod, mkdir, stat } from 'node:fs/promises';
-import type { PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../../api/generated/types.ts';
+import type { PersistentVolume, PersistentVolumeClaim } from '../../api/generated/types.ts';
 import { isLocalPath, localPathNodeLabel } from '../../api/storage/local-path.ts';
 import { ephemeralClaimName } from '../../placement/volumes/claim-names.ts';
+import { mountOfVolume } from '../csi/csi-mount.ts';
 import { hostPath } from './host-path.ts';
 import { giveToGroup } from './ownership.ts';
 import type { VolumeDeps, VolumeInput, VolumeKind } from './volume.ts';
@@ -14,13 +15,14 @@ export const claim: VolumeKind = {
   name: 'persistentVolumeClaim',
   handles: (volume) => volume.persistentVolumeClaim !== undefined || volume.ephemeral !== undefined,
   async prepare(input, deps) {
-    const found = await claimOf(input.pod, input.volume, deps);
+    const found = await claimOf(input, deps);
     const volume = await volumeOf(found, deps);
     return sourceOf(volume)(input, volume, deps);
   },
+  refreshAtMs: ({ pod, volume }, { csi }) => csi.refreshAtMs(pod.metadata.uid ?? '', volume.name),
 };
 
-async function claimOf(pod: Pod, volume: Volume, { claims }: VolumeDeps): Promise<PersistentVolumeClaim> {
+async function claimOf({ pod, volume, isReady }: VolumeInput, { claims }: VolumeDeps): Promise<PersistentVolumeClaim> {
   const namespace = pod.metadata.namespace ?? '';
   const name = volume.persistentVolumeClaim?.claimName ?? ephemeralClaimName(pod, volume.name);
   const found = await claims.claim(namespace, name);
@@ -30,7 +32,8 @@ async function claimOf(pod: Pod, volume: Volume, { claims }: VolumeDeps): Promis
     throw new Error(
       `PVC "${namespace}/${name}" was not created for pod "${namespace}/${pod.metadata.name}" (pod is not owner)`,
     );
-  if (found.metadata.deletionTimestamp)
+  // A pod that has it keeps it.
+  if (found.metadata.deletionTimestamp && !isReady)
     throw new Error(`error processing PVC ${namespace}/${name}: PVC is being deleted`);
   if (found.status?.phase !== 'Bound' || !found.spec.volumeName)
     throw new Error(`error processing PVC ${namespace}/${name}: PVC is not bound`);
@@ -50,13 +53,17 @@ function sourceOf(volume: PersistentVolume): Source {
   if (volume.spec.hostPath) return pathOfNode;
   if (volume.spec.local) return local;
   if (isLocalPath(volume)) return localPath;
-  const driver = volume.spec.csi?.driver;
-  if (driver) throw new Error(`driver name ${driver} not found in the list of registered CSI drivers`);
+  if (volume.spec.csi) return ofDriver;
   throw new Error(`no volume plugin matched PersistentVolume "${volume.metadata.name}"`);
 }
 
 const pathOfNode: Source = (input, { spec }, deps) =>
   hostPath.prepare({ ...input, volume: { name: input.volume.name, hostPath: spec.hostPath } }, deps);
+
+const ofDriver: Source = ({ pod, volume: inPod, signal }, volume, { csi }) => {
+  const readOnly = inPod.persistentVolumeClaim?.readOnly === true;
+  return csi.mount(mountOfVolume({ pod, volume: inPod, readOnly }, volume), signal);
+};
 
 /** A folder that an administrator made, on the node that the volume's affinity names. */
 const local: Source = async ({ pod }, { spec }) => {

@@ -8,8 +8,14 @@ const dayMs = 86_400_000;
 /** A token is replaced at this share of its life, or after a day. */
 const refreshShare = 0.8;
 
-interface Held {
+/** A token and its end. */
+export interface TokenStatus {
   token: string;
+  expirationTimestamp: string;
+}
+
+interface Held {
+  status: TokenStatus;
   refreshAtMs: number;
 }
 
@@ -23,17 +29,22 @@ export class TokenSource {
   }
 
   async token(pod: Pod, projection: ServiceAccountTokenProjection): Promise<string> {
+    return (await this.tokenStatus(pod, projection)).token;
+  }
+
+  async tokenStatus(pod: Pod, projection: ServiceAccountTokenProjection): Promise<TokenStatus> {
     const { clock } = this.#deps;
     const uid = pod.metadata.uid ?? '';
     const held = this.#held.get(uid)?.get(keyOf(projection));
-    if (held && clock.now() < held.refreshAtMs) return held.token;
+    if (held && clock.now() < held.refreshAtMs) return held.status;
     const requestedAtMs = clock.now();
     const { token = '', expirationTimestamp = '' } = (await this.#request(pod, projection)).status;
     const lifeMs = Date.parse(expirationTimestamp) - requestedAtMs || defaultSeconds * 1000;
-    const entry = { token, refreshAtMs: requestedAtMs + Math.min(lifeMs * refreshShare, dayMs) };
+    const status = { token, expirationTimestamp };
+    const entry = { status, refreshAtMs: requestedAtMs + Math.min(lifeMs * refreshShare, dayMs) };
     const ofPod = this.#held.get(uid) ?? new Map<string, Held>();
     this.#held.set(uid, ofPod.set(keyOf(projection), entry));
-    return token;
+    return status;
   }
 
   refreshAtMs(pod: Pod, projection: ServiceAccountTokenProjection): number | undefined {

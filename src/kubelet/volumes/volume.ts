@@ -4,6 +4,7 @@ import type { Rng } from '../../base/rng.ts';
 import type { RunCommand } from '../../host/command.ts';
 import type { ReferencedObjects } from '../config/env.ts';
 import type { FieldContext } from '../config/field-ref.ts';
+import type { CsiVolumes } from '../csi/csi-volumes.ts';
 import type { TokenSource } from './token-source.ts';
 
 /** Reads claims and volumes as they are now; undefined when there is none of that name. */
@@ -19,6 +20,8 @@ export interface VolumeDeps {
   objects: ReferencedObjects;
   tokens: TokenSource;
   claims: ClaimReader;
+  /** Volumes of CSI drivers. */
+  csi: Pick<CsiVolumes, 'mount' | 'refreshAtMs' | 'teardown'>;
   /** Where the data of a volume of the built-in storage lie. */
   localVolumeDir(name: string): string;
   /** Where a path of the node is on this machine: several nodes may share it. */
@@ -35,11 +38,21 @@ export interface VolumeInput {
   diskDir: string;
   /** A folder of its own in memory: what must not reach the disk. Not made yet. */
   memoryDir: string;
+  /** It has been made ready before, and the pod may be using it. */
+  isReady: boolean;
+  /** The pod does not need it any more: what only waits rejects. */
+  signal?: AbortSignal | undefined;
+}
+
+/** A volume could not be made ready; the message is the whole text of the FailedMount event. */
+export class MountError extends Error {
+  override readonly name = 'MountError';
 }
 
 /**
  * A kind of volume. `prepare` may run again on a prepared volume, also while containers use it: it is how changes of the
- * referenced objects arrive. Taking down is the same for all: unmount below the volume's folders and delete them.
+ * referenced objects arrive. Taking down is the same for all: CSI drivers undo what they did, then what is mounted below the
+ * volumes' folders is unmounted, and the folders go.
  */
 export interface VolumeKind {
   readonly name: string;

@@ -59,14 +59,20 @@ async function prepare(
   const kind = volumeKinds.find((candidate) => candidate.handles(named));
   const configMap: ConfigMap = { metadata: { name: 'c' }, data: { k: 'v', z: 'y' }, binaryData: { bin: 'AAE=' } };
   const secret: Secret = { metadata: { name: 's' }, data: { k: Buffer.from('hidden').toString('base64') } };
-  const input = { pod, volume: named, diskDir: join(dir, 'disk'), memoryDir: join(dir, 'memory') };
+  const input = { pod, volume: named, diskDir: join(dir, 'disk'), memoryDir: join(dir, 'memory'), isReady: false };
   const objects = {
     configMap: async (_: string, name: string) => (name === 'c' ? configMap : undefined),
     secret: async (_: string, name: string) => (name === 's' ? secret : undefined),
   };
   const fieldsOf = () => ({ podIps: ['10.0.0.1'], hostIps: [], allocatable: {} });
   const claims = { claim: async () => undefined, volume: async () => undefined, ...of };
+  const csi = {
+    mount: async ({ driver }: { driver: string }) => Promise.reject(new Error(`asked ${driver}`)),
+    refreshAtMs: () => undefined,
+    teardown: async () => {},
+  };
   const around = {
+    csi,
     nodeName: 'n1',
     nodePath: (path: string) => path,
     localVolumeDir: (name: string) => join(dir, 'local-path', name),
@@ -182,9 +188,7 @@ describe('persistentVolumeClaim', () => {
     const others = volumeOf({ claimRef: { uid: 'another' } });
     await expect(prepare({ persistentVolumeClaim }, around(others))).rejects.toThrow('is not bound to PVC ns/data');
     const foreign = volumeOf({ csi: { driver: 'disk.example.com', volumeHandle: 'x' } });
-    await expect(prepare({ persistentVolumeClaim }, around(foreign))).rejects.toThrow(
-      'driver name disk.example.com not found in the list of registered CSI drivers',
-    );
+    await expect(prepare({ persistentVolumeClaim }, around(foreign))).rejects.toThrow('asked disk.example.com');
     await expect(prepare({ ephemeral: {} }, around(onNode('n1')))).rejects.toThrow('pod is not owner');
   });
 });

@@ -1,5 +1,6 @@
 import { claim } from './claim.ts';
 import { configMap } from './config-map.ts';
+import { csi } from './csi.ts';
 import { downwardAPI } from './downward-api.ts';
 import { emptyDir } from './empty-dir.ts';
 import { hostPath } from './host-path.ts';
@@ -16,4 +17,5 @@ export const volumeKinds: readonly VolumeKind[] = [
   downwardAPI,
   projected,
   claim,
+  csi,
 ];

@@ -38,7 +38,7 @@ export function absorb(draft: Draft, input: PodInput): void {
       state.prepareFailures = 0;
       return;
     case 'prepareFailed':
-      return absorbPrepareFailure(draft, input.message);
+      return absorbPrepareFailure(draft, input);
     case 'sandboxReady':
       state.sandboxBusy = false;
       state.sandboxFailures = 0;
@@ -127,13 +127,13 @@ function collectGarbage(draft: Draft): void {
   }
 }
 
-function absorbPrepareFailure(draft: Draft, message: string): void {
+function absorbPrepareFailure(draft: Draft, input: { message: string; isCancelled?: boolean }): void {
   const { state, nowMs } = draft;
   state.prepared = 'no';
   state.prepareFailures++;
   // As the volume manager does: half a second, doubling to two minutes.
   state.prepareRetryAtMs = nowMs + Math.min(500 * 2 ** (state.prepareFailures - 1), 122_000);
-  draft.event('Warning', 'FailedMount', message);
+  if (!input.isCancelled) draft.event('Warning', 'FailedMount', input.message);
 }
 
 function absorbSandboxFailure(draft: Draft, message: string): void {

@@ -22,6 +22,7 @@ function planTermination(draft: Draft): void {
   const { state } = draft;
   const works = draft.works();
   for (const work of works) if (work.isStarting) draft.effects.push({ type: 'cancelStart', container: work.name });
+  if (state.prepared === 'busy') draft.effects.push({ type: 'cancelPrepare' });
   for (const work of toStopNow(works)) stop(draft, work);
   if (works.some((work) => work.isStarting || isAlive(work) || work.stopping)) return;
   // A preparation or a sandbox under way is waited for: what it makes must not be left behind.

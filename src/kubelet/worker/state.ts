@@ -130,7 +130,7 @@ export type PodInput =
   | { type: 'resized'; containers: { name: string; id: string }[]; resources: Allocated; error?: string }
   | { type: 'runtime'; runtime: RuntimePod }
   | { type: 'prepared' }
-  | { type: 'prepareFailed'; message: string }
+  | { type: 'prepareFailed'; message: string; isCancelled?: boolean }
   | { type: 'sandboxReady'; sandbox: RuntimeSandbox }
   | { type: 'sandboxFailed'; message: string }
   | { type: 'sandboxExited'; id: string }
@@ -151,6 +151,7 @@ export type PodInput =
 /** What the worker wants done. Each but the last four ends in one input of the same name's past tense or a failure. */
 export type PodEffect =
   | { type: 'prepare' }
+  | { type: 'cancelPrepare' }
   | { type: 'runSandbox'; attempt: number }
   | { type: 'startContainer'; container: string; attempt: number }
   | { type: 'cancelStart'; container: string }

@@ -1,0 +1,54 @@
+import type { Client } from '../../client/client.ts';
+import { mountPoints } from '../../cri/mounts.ts';
+import type { PodPaths } from '../pod-paths.ts';
+import { PluginWatcher } from '../plugins/plugin-watcher.ts';
+import { CsiDrivers } from './csi-drivers.ts';
+import { CsiNodeWriter } from './csi-node.ts';
+import { csiObjects } from './csi-objects.ts';
+import { CsiVolumes, type CsiVolumesDeps } from './csi-volumes.ts';
+
+export type CsiDeps = Pick<CsiVolumesDeps, 'clock' | 'log' | 'tokens' | 'changed' | 'wake' | 'nodeName'> & {
+  client: Client;
+  paths: PodPaths;
+  /** By the kernel's own list unless told. */
+  isMounted?: CsiVolumesDeps['isMounted'];
+};
+
+/** Everything of a node that CSI drivers have to do with. */
+export interface Csi {
+  volumes: CsiVolumes;
+  /** From when the node is registered: drivers may come. A node that cannot watch for them runs pods all the same. */
+  start(): Promise<void>;
+  stop(): void;
+}
+
+/** Resolves when it is known what earlier agents have left. */
+export async function createCsi({ client, paths, isMounted = isMountPoint, ...deps }: CsiDeps): Promise<Csi> {
+  const { clock, log, nodeName } = deps;
+  const node = new CsiNodeWriter({ client, clock }, nodeName);
+  const drivers = new CsiDrivers({
+    ...{ clock, log, node },
+    nodePath: (path) => paths.ofKubelet(path),
+    podPath: (path) => paths.inPods(path),
+    registered: (name) => volumes.registered(name),
+  });
+  const volumes = new CsiVolumes({ ...deps, drivers, objects: csiObjects(client), paths: paths.csi, isMounted });
+  const watcher = new PluginWatcher({ clock, log, handlers: { CSIPlugin: drivers } }, paths.pluginsRegistryDir);
+  await volumes.start();
+  return {
+    volumes,
+    async start() {
+      await node.ensure().catch((error: unknown) => log.warn({ error: String(error) }, 'no CSINode was made'));
+      await watcher.start().catch((error: unknown) => log.warn({ error: String(error) }, 'plugins are not watched'));
+    },
+    stop() {
+      watcher.stop();
+      volumes.stop();
+      drivers.stop();
+    },
+  };
+}
+
+/** A volume may be mounted from the same file system: only the list of mounts tells. */
+const isMountPoint = async (path: string): Promise<boolean> =>
+  (await mountPoints()).some((mount) => mount.path === path);
