@@ -1,0 +1,99 @@
+import { fnv1a } from '../base/hash.ts';
+import { Conditions, hostVariable } from './conditions.ts';
+import type { ProxyModel, ProxyPort, ServedCertificate } from './model.ts';
+import { targetLines } from './target.ts';
+
+/** On this port of the proxy's pod readiness is asked for: no listener may have it. */
+export const healthPort = 61_999;
+
+export const configurationFile = 'haproxy.cfg';
+
+/**
+ * After a change clients' connections stay with the old process for one more answer, ten minutes at most: none is closed while its
+ * client may be asking. A request that met a server which
+ * was just going is sent once more when that does no harm; a refused connection always, as the next one leads to another pod.
+ */
+const preamble = `global
+  log stdout format raw local0 notice
+  fd-hard-limit 20000
+  hard-stop-after 10m
+  ssl-default-bind-options ssl-min-ver TLSv1.2
+  tune.ssl.default-dh-param 2048
+
+defaults
+  mode http
+  log global
+  option forwardfor
+  option idle-close-on-response
+  timeout http-request 10s
+  timeout http-keep-alive 60s
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  timeout tunnel 1h
+  timeout client-fin 30s
+  retries 2
+  retry-on conn-failure empty-response
+
+frontend health
+  bind :${healthPort}
+  http-request return status 200
+
+backend no-route
+  http-request return status 404
+`;
+
+/** The files of haproxy (2.6 or later) that do what the model says, by name; `dir` is where haproxy finds them. */
+export function renderHaproxy({ ports }: ProxyModel, { dir }: { dir: string }): Record<string, string> {
+  const backends = new Map<string, string>();
+  const files: Record<string, string> = {};
+  const frontends = ports.map((port) => {
+    const certificates = port.certificates && certificateFiles(port.certificates, dir);
+    const list = `certificates-${port.port}`;
+    if (certificates) Object.assign(files, certificates.files, { [list]: certificates.list });
+    const isStrict = port.certificates?.every(({ names }) => names.length > 0);
+    const tls = certificates ? ` ssl crt-list ${dir}/${list} alpn h2,http/1.1${isStrict ? ' strict-sni' : ''}` : '';
+    return frontend(port, { tls, backends });
+  });
+  const sections = [preamble, ...frontends, ...[...backends].map(([name, body]) => `backend ${name}\n${body}\n`)];
+  return { ...files, [configurationFile]: sections.join('\n') };
+}
+
+function frontend(model: ProxyPort, { tls, backends }: { tls: string; backends: Map<string, string> }): string {
+  const { port, routes } = model;
+  const isTls = tls !== '';
+  const conditions = new Conditions();
+  const uses = routes.map((route) => {
+    const body = targetLines(route.target, { port, isTls }).map((line) => `  ${line}`);
+    const name = nameOf(body.join('\n'));
+    backends.set(name, body.join('\n'));
+    const condition = conditions.of(route);
+    return `  use_backend ${name}${condition ? ` if ${condition}` : ''}`;
+  });
+  return `${[
+    `frontend port-${port}`,
+    `  bind :${port}${tls}`,
+    `  http-request set-var(${hostVariable}) req.hdr(host),host_only,lower`,
+    `  http-request set-header X-Forwarded-Proto ${isTls ? 'https' : 'http'}`,
+    '  http-request disable-l7-retry if !METH_GET',
+    ...conditions.lines,
+    ...uses,
+    '  default_backend no-route',
+  ].join('\n')}\n`;
+}
+
+/** A name that follows from the content: what did not change keeps it, and targets that are the same are one. */
+const nameOf = (text: string): string => `b-${hex(fnv1a(text))}${hex(fnv1a(text, 1))}`;
+const hex = (value: number): string => value.toString(16).padStart(8, '0');
+
+function certificateFiles(certificates: readonly ServedCertificate[], dir: string) {
+  const files: Record<string, string> = {};
+  // The first of the list is for everybody who is not in it.
+  const inOrder = [...certificates].sort((a, b) => Math.sign(a.names.length) - Math.sign(b.names.length));
+  const lines = inOrder.map(({ names, pem }) => {
+    const file = `${nameOf(pem).replace('b-', 'tls-')}.pem`;
+    files[file] = pem;
+    return [`${dir}/${file}`, ...names].join(' ');
+  });
+  return { files, list: `${lines.join('\n')}\n` };
+}
