@@ -117,7 +117,7 @@ export class Front {
       const { access } = this.#deps.context.metrics;
       access.authenticated(user, (clock.now() - beganMs) / 1000);
       if (peerCertificate) access.certificate(peerCertificate, beganMs);
-      this.#identified(request, caller, { auditId, response, user, headers });
+      return this.#identified(request, caller, { auditId, response, user, headers });
     };
     return sender instanceof Promise ? sender.then(identified) : identified(sender);
   }
@@ -126,7 +126,7 @@ export class Front {
     request: HttpRequest,
     caller: Caller,
     found: { auditId: string; response: HttpResponse | undefined; user: UserInfo | undefined; headers: HeaderLists },
-  ): void {
+  ): void | Promise<void> {
     const { context } = this.#deps;
     const { auditId, response, user: sender, headers } = found;
     if (context.audit) {
@@ -135,8 +135,12 @@ export class Front {
       response?.on('close', () => caller.entry?.completed(response.statusCode));
     }
     if (!sender) throw StatusError.of('Unauthorized', 'Unauthorized');
-    caller.user = impersonate(sender, headers, context.authorizer);
-    if (caller.user !== sender) caller.entry?.actsAs(caller.user);
+    const actingAs = (user: UserInfo) => {
+      caller.user = user;
+      if (user !== sender) caller.entry?.actsAs(user);
+    };
+    const user = impersonate(sender, headers, context.authorizer);
+    return user instanceof Promise ? user.then(actingAs) : actingAs(user);
   }
 
   /** An HTTP/1.1 upgrade: exec, attach and port-forward. Throws like a handler; the caller writes the error. */
@@ -166,14 +170,14 @@ export class Front {
     const { path, query } = url;
     const service = aggregator.find(path);
     if (service) {
-      authorize(context, user, attributesOfPath(context, request), told(entry));
+      await authorize(context, user, attributesOfPath(context, request), told(entry));
       begin();
       return aggregator.upgrade(service, user, { request, socket, head });
     }
     const at = parseResourcePath(context.registry, path);
     if (!at?.endpoint || !connecting.has(at.subresource)) throw noSuchResource();
     const apiRequest = { ...this.#connectRequest(request, { at, query, user }), ...told(entry) };
-    authorize(context, user, attributesOf(apiRequest), apiRequest);
+    await authorize(context, user, attributesOf(apiRequest), apiRequest);
     await admitConnection(context, apiRequest, at.rest);
     begin();
     if (at.subresource === 'proxy') return proxy.upgrade(apiRequest, { request, socket, head });
@@ -186,13 +190,13 @@ export class Front {
     const { path, query } = caller.url;
     const service = aggregator.find(path);
     if (service) {
-      authorize(context, user, attributesOfPath(context, request), told(entry));
+      await authorize(context, user, attributesOfPath(context, request), told(entry));
       return aggregator.serve(service, user, { request, response });
     }
     const at = parseResourcePath(context.registry, path);
     if (at?.endpoint && connecting.has(at.subresource) && at.endpoint.subresources.has(at.subresource)) {
       const apiRequest = { ...this.#connectRequest(request, { at, query, user }), ...told(entry) };
-      authorize(context, user, attributesOf(apiRequest), apiRequest);
+      await authorize(context, user, attributesOf(apiRequest), apiRequest);
       // A log is read like an object.
       if (at.subresource !== 'log') await admitConnection(context, apiRequest, at.rest);
       if (at.subresource !== 'log' || flag(query, 'follow')) entry?.started(200);
@@ -265,7 +269,7 @@ export class Front {
   }
 
   /** What is not served is Forbidden before it is NotFound, so that names cannot be probed. */
-  #unknown(
+  async #unknown(
     request: HttpRequest,
     response: HttpResponse,
     { at, caller }: { at: ResourcePath; caller: Caller },
@@ -274,7 +278,7 @@ export class Front {
     const { context } = this.#deps;
     const verb = verbOf(request, at, caller.url.query);
     const attributes = { verb, group, version, resource, subresource, namespace, name };
-    authorize(context, caller.user, attributes, told(caller.entry));
+    await authorize(context, caller.user, attributes, told(caller.entry));
     if (context.registry.isBuiltIn(group)) throw noSuchResource();
     return notFoundPage(request, response);
   }

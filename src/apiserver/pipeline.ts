@@ -1,6 +1,6 @@
-import { staleObject, StatusError } from '../api/meta/status-error.ts';
+import { internalError, staleObject, StatusError } from '../api/meta/status-error.ts';
 import { StaleError } from '../store/store.ts';
-import { type Attributes, requiredField, type ResourceAttributes } from './authz/attributes.ts';
+import { type Attributes, requiredField, type ResourceAttributes, whenDecided } from './authz/attributes.ts';
 import { forbidden } from './authz/forbidden.ts';
 import type { UserInfo } from './authn/user-info.ts';
 import type { ApiContext } from './context.ts';
@@ -44,13 +44,27 @@ export const methodNotAllowed = (): StatusError => {
 /** Who is told how it was decided. */
 export type Audited = Pick<ApiRequest, 'annotate'>;
 
-/** Throws Forbidden, in Kubernetes' words, unless the user may. */
-export function authorize(context: ApiContext, user: UserInfo, attributes: Attributes, told: Audited = {}): void {
-  const decision = context.authorizer.authorize(user, attributes);
-  context.metrics.access.authorized(decision.allowed, 0);
-  told.annotate?.('authorization.k8s.io/decision', decision.allowed ? 'allow' : 'forbid');
-  told.annotate?.('authorization.k8s.io/reason', decision.reason);
-  if (!decision.allowed) throw forbidden(user, attributes, decision.reason);
+/**
+ * Throws Forbidden, in Kubernetes' words, unless the user may: at once, or by the promise where somebody outside has to be asked.
+ */
+export function authorize(
+  context: ApiContext,
+  user: UserInfo,
+  attributes: Attributes,
+  told: Audited = {},
+): void | Promise<void> {
+  const { access } = context.metrics;
+  const beganMs = context.clock.now();
+  return whenDecided(context.authorizer.authorize(user, attributes), (decision) => {
+    const { allowed, denied, reason, error } = decision;
+    const isError = !allowed && error !== undefined;
+    const result = allowed ? 'allowed' : isError ? 'error' : denied ? 'denied' : 'no-opinion';
+    access.authorized(result, (context.clock.now() - beganMs) / 1000);
+    if (!isError) told.annotate?.('authorization.k8s.io/decision', allowed ? 'allow' : 'forbid');
+    told.annotate?.('authorization.k8s.io/reason', isError ? 'internal error' : reason);
+    if (isError) throw internalError(error);
+    if (!allowed) throw forbidden(user, attributes, reason);
+  });
 }
 
 /** What a request asks permission for. */
@@ -73,7 +87,8 @@ export function attributesOf(request: ApiRequest): ResourceAttributes {
 
 /** Authorization and the verb: the part of the way that requests from sockets and from within the process share. */
 export async function handle(context: ApiContext, request: ApiRequest): Promise<Answer> {
-  authorize(context, request.user, attributesOf(request), request);
+  const deciding = authorize(context, request.user, attributesOf(request), request);
+  if (deciding) await deciding;
   if (request.endpoint.warning) {
     request.warn(request.endpoint.warning);
     context.metrics.deprecated(request);

@@ -36,7 +36,7 @@ export class PlainPaths {
     { path, user, annotate }: { path: string; user: UserInfo } & Audited,
   ): Promise<void> {
     const { context, discovery, openapi } = this.#deps;
-    authorize(context, user, { verb: (request.method ?? 'GET').toLowerCase(), path }, { annotate });
+    await authorize(context, user, { verb: (request.method ?? 'GET').toLowerCase(), path }, { annotate });
     const [, endpoint, check] = healthPath.exec(path) ?? [];
     if (endpoint && check !== '')
       return this.#health(request, response, { endpoint: endpoint as HealthEndpoint, check });

@@ -29,6 +29,10 @@ export function serverCommand(at: Surroundings): Command {
       '--authentication-config <file>',
       'which issuers are believed, and where nobody has to be (AuthenticationConfiguration)',
     )
+    .option(
+      '--authorization-config <file>',
+      'who is asked whether a request may be, in which order (AuthorizationConfiguration)',
+    )
     .option('--authentication-token-webhook-config-file <file>', 'a server that is asked about tokens (kubeconfig)')
     .option('--no-anonymous-auth', 'refuse requests without a credential')
     .option('--oidc-issuer-url <url>', 'an OpenID Connect issuer whose tokens are believed')

@@ -3,9 +3,31 @@ import type { Mutant } from './mutant.ts';
 const admissionTest = 'src/apiserver/admission/admission.test.ts';
 const fairQueueTest = 'src/apiserver/flowcontrol/fair-queue.test.ts';
 const authorizerTest = 'src/apiserver/authz/authorizer.test.ts';
+const webhookAuthorizerTest = 'src/apiserver/authz/webhook-authorizer.test.ts';
 const transportTest = 'test/integration/transport.test.ts';
 
 export const apiserver: Mutant[] = [
+  {
+    bug: 'who is denied by a webhook may still be allowed by RBAC',
+    file: 'src/apiserver/authz/authorizer.ts',
+    find: 'allowed || denied === true',
+    replace: 'allowed',
+    test: { file: webhookAuthorizerTest, name: 'denies, and RBAC is not asked' },
+  },
+  {
+    bug: 'a webhook of authorization that fails never denies',
+    file: 'src/apiserver/authz/webhook-authorizer.ts',
+    find: "this.#config.failurePolicy === 'Deny'",
+    replace: 'false',
+    test: { file: webhookAuthorizerTest, name: 'that fails means Deny' },
+  },
+  {
+    bug: 'refusals of a webhook are remembered as long as what it allows',
+    file: 'src/apiserver/authz/webhook-authorizer.ts',
+    find: 'answer.allowed ? authorizedTtlMs : unauthorizedTtlMs',
+    replace: 'authorizedTtlMs',
+    test: { file: webhookAuthorizerTest, name: 'is remembered for as long as the answer may be' },
+  },
   {
     bug: 'any certificate of the front proxy authority may say who asks',
     file: 'src/apiserver/authn/request-header.ts',

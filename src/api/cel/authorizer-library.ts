@@ -19,12 +19,19 @@ export interface ResourceQuestion {
   labelSelector?: string;
 }
 
+export interface Answer {
+  allowed: boolean;
+  reason: string;
+  /** Why it could not be said. */
+  error?: string;
+}
+
 /** How questions of expressions are answered. */
 export interface AuthorizerAnswers {
   readonly user: Asker;
   serviceAccount(namespace: string, name: string): Asker;
-  resource(asker: Asker, verb: string, question: ResourceQuestion): { allowed: boolean; reason: string };
-  path(asker: Asker, verb: string, path: string): { allowed: boolean; reason: string };
+  resource(asker: Asker, verb: string, question: ResourceQuestion): Answer;
+  path(asker: Asker, verb: string, path: string): Answer;
 }
 
 /** `authorizer` of expressions: what the one who asks, or a service account, may do. */
@@ -92,8 +99,8 @@ class ResourceCheck implements Opaque {
 
 class DecisionValue implements Opaque {
   readonly celType = 'kubernetes.authorization.Decision';
-  readonly decision: { allowed: boolean; reason: string };
-  constructor(decision: { allowed: boolean; reason: string }) {
+  readonly decision: Answer;
+  constructor(decision: Answer) {
     this.decision = decision;
   }
   equals(other: Value): boolean {
@@ -150,6 +157,11 @@ export const authorizerFunctions: Overload[] = [
   fn(`${space}.PathCheck.check(string): ${space}.Decision`, checkPath, check),
   fn(`${space}.Decision.allowed(): bool`, ({ decision }: DecisionValue) => decision.allowed),
   fn(`${space}.Decision.reason(): string`, ({ decision }: DecisionValue) => decision.reason),
-  fn(`${space}.Decision.errored(): bool`, () => false),
-  fn(`${space}.Decision.error(): string`, () => ''),
+  fn(
+    `${space}.Decision.errored(): bool`,
+    ({ decision }: DecisionValue) => !decision.allowed && decision.error !== undefined,
+  ),
+  fn(`${space}.Decision.error(): string`, ({ decision }: DecisionValue) =>
+    decision.allowed ? '' : (decision.error ?? ''),
+  ),
 ];

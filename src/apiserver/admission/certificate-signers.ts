@@ -7,15 +7,17 @@ const group = 'certificates.k8s.io';
 const resource = `certificatesigningrequests.${group}`;
 
 /** Whether the user holds a verb on a signer, by its name or its whole domain (`example.com/*`). */
-function maySign(
+async function maySign(
   { authorizer, user }: AdmissionContext,
   verb: 'approve' | 'sign' | 'attest',
   signerName: string,
-): boolean {
+): Promise<boolean> {
   const domain = signerName.slice(0, signerName.indexOf('/'));
-  return [signerName, `${domain}/*`].some(
-    (name) => authorizer.authorize(user, { verb, group, version: '*', resource: 'signers', name }).allowed,
-  );
+  for (const name of [signerName, `${domain}/*`]) {
+    const { allowed } = await authorizer.authorize(user, { verb, group, version: '*', resource: 'signers', name });
+    if (allowed) return true;
+  }
+  return false;
 }
 
 /** Who approves a request must be allowed to `approve` for its signer. */
@@ -23,9 +25,9 @@ export const certificateApproval = definePlugin<CertificateSigningRequest>({
   name: 'CertificateApproval',
   verbs: ['update'],
   resources: [`${resource}/approval`],
-  validate(context) {
+  async validate(context) {
     const { signerName } = (context.old as CertificateSigningRequest).spec;
-    if (maySign(context, 'approve', signerName)) return;
+    if (await maySign(context, 'approve', signerName)) return;
     throw refused(context, `user not permitted to approve requests with signerName ${JSON.stringify(signerName)}`);
   },
 });
@@ -35,13 +37,13 @@ export const certificateSigning = definePlugin<CertificateSigningRequest>({
   name: 'CertificateSigning',
   verbs: ['update'],
   resources: [`${resource}/status`],
-  validate(context) {
+  async validate(context) {
     const [request, old] = [context.object as CertificateSigningRequest, context.old as CertificateSigningRequest];
     const changed =
       request.status?.certificate !== old.status?.certificate ||
       JSON.stringify(request.status?.conditions ?? []) !== JSON.stringify(old.status?.conditions ?? []);
     const { signerName } = old.spec;
-    if (!changed || maySign(context, 'sign', signerName)) return;
+    if (!changed || (await maySign(context, 'sign', signerName))) return;
     throw refused(context, `user not permitted to sign requests with signerName ${JSON.stringify(signerName)}`);
   },
 });
@@ -51,9 +53,9 @@ export const clusterTrustBundleAttest = definePlugin<ClusterTrustBundle>({
   name: 'ClusterTrustBundleAttest',
   verbs: ['create', 'update'],
   resources: [`clustertrustbundles.${group}`],
-  validate(context) {
+  async validate(context) {
     const signerName = context.object?.spec.signerName;
-    if (!signerName || maySign(context, 'attest', signerName)) return;
+    if (!signerName || (await maySign(context, 'attest', signerName))) return;
     throw refused(context, `user not permitted to attest for signerName ${JSON.stringify(signerName)}`);
   },
 });

@@ -6,7 +6,8 @@ import { CompileError, CostError, EvaluationError } from '../../cel/errors.ts';
 import { dyn } from '../../cel/types.ts';
 import { adapt, CelMap, type Value } from '../../cel/values.ts';
 import { admissionRequest } from './admission-review.ts';
-import { allAuthenticated, serviceAccountGroups, serviceAccountUserName } from '../authn/user-info.ts';
+import { allAuthenticated, serviceAccountGroups, serviceAccountUserName, type UserInfo } from '../authn/user-info.ts';
+import type { Attributes, Decision } from '../authz/attributes.ts';
 import type { AdmissionContext } from './plugin.ts';
 import type { Target } from './rule-matching.ts';
 
@@ -64,12 +65,14 @@ export class Evaluation {
     };
   }
 
-  run(text: string): Outcome {
+  /** A promise where somebody outside of the server has to be asked what a user may do. */
+  run(text: string): Outcome | Promise<Outcome> {
     const program = this.#expressions.get(text);
     if (program instanceof CompileError) return { error: program.message };
     try {
       return { value: this.#evaluate(program) };
     } catch (error) {
+      if (error instanceof Undecided) return error.decided.then(() => this.run(text));
       if (error instanceof EvaluationError || error instanceof CostError) return { error: error.message };
       throw error;
     }
@@ -97,15 +100,34 @@ export class Evaluation {
   }
 }
 
-/** Questions of expressions, answered by the cluster's own authorizer. */
+/** An evaluation cannot go on before somebody outside has answered: it is begun anew when the answer is known. */
+class Undecided extends Error {
+  readonly decided: Promise<unknown>;
+
+  constructor(decided: Promise<unknown>) {
+    super('not decided yet');
+    this.name = 'Undecided';
+    this.decided = decided;
+  }
+}
+
+/** Questions of expressions, answered by the cluster's own authorizers: each question once in a request. */
 function answersOf({ authorizer, user }: AdmissionContext): AuthorizerAnswers {
+  const known = new Map<string, Decision>();
+  const answer = (asker: UserInfo, attributes: Attributes): Decision => {
+    const before = known.size > 0 && known.get(JSON.stringify([asker, attributes]));
+    if (before) return before;
+    const decided = authorizer.authorize(asker, attributes);
+    if (!(decided instanceof Promise)) return decided;
+    throw new Undecided(decided.then((decision) => known.set(JSON.stringify([asker, attributes]), decision)));
+  };
   return {
     user,
     serviceAccount: (namespace, name) => ({
       name: serviceAccountUserName(namespace, name),
       groups: [...serviceAccountGroups(namespace), allAuthenticated],
     }),
-    resource: (asker, verb, question) => authorizer.authorize(asker, { ...question, verb }),
-    path: (asker, verb, path) => authorizer.authorize(asker, { verb, path }),
+    resource: (asker, verb, question) => answer(asker, { ...question, verb }),
+    path: (asker, verb, path) => answer(asker, { verb, path }),
   };
 }

@@ -44,7 +44,7 @@ async function invoke(deps: PolicyDeps, context: AdmissionContext, one: Case): P
   if (typeof cases === 'string') return fail(cases);
   for (const { again } of cases) {
     for (const mutation of mutations) {
-      const outcome = mutate(context, mutation, { evaluation: again(), target: one.target });
+      const outcome = await mutate(context, mutation, { evaluation: again(), target: one.target });
       if (typeof outcome === 'string') return fail(outcome);
       isChanged ||= outcome;
     }
@@ -53,13 +53,13 @@ async function invoke(deps: PolicyDeps, context: AdmissionContext, one: Case): P
 }
 
 /** Whether the mutation changed the object; a text where it failed. */
-function mutate(
+async function mutate(
   context: AdmissionContext,
   mutation: Mutation,
   { evaluation, target }: { evaluation: Evaluation; target: Target },
-): boolean | string {
+): Promise<boolean | string> {
   const expression = (mutation.applyConfiguration ?? mutation.jsonPatch)?.expression ?? '';
-  const outcome = evaluation.run(expression);
+  const outcome = await evaluation.run(expression);
   if ('error' in outcome) return `expression '${expression}' resulted in error: ${outcome.error}`;
   try {
     const made = jsonOf(outcome.value);

@@ -20,7 +20,7 @@ export const mutatingWebhooks =
       }));
 
 async function invoke(deps: WebhookDeps, context: AdmissionContext, webhook: MutatingWebhook): Promise<boolean> {
-  const target = wantedBy(deps, webhook, context);
+  const target = await wantedBy(deps, webhook, context);
   if (!target) return false;
   const answer = await ask(deps, webhook, { context, target });
   // What a connection is to be like is its client's affair.

@@ -7,7 +7,7 @@ import type {
 } from '../../api/generated/types.ts';
 import { reasonCodes, type StatusError, type StatusReason } from '../../api/meta/status-error.ts';
 import type { KubeObject } from '../../api/resource.ts';
-import { Evaluation, type Expressions } from './expressions.ts';
+import { Evaluation, type Expressions, type Outcome } from './expressions.ts';
 import { type AdmissionContext, refused } from './plugin.ts';
 import { type ParamReader, paramsFor } from './policy-params.ts';
 import { type Criteria, matchRequest, type Target } from './rule-matching.ts';
@@ -81,7 +81,7 @@ export async function casesOf(
   for (const param of params) {
     const again = () => new Evaluation(deps.expressions, context, { target, params: param, definitions });
     const evaluation = again();
-    const met = conditionsMet(policy, evaluation);
+    const met = await conditionsMet(policy, evaluation);
     if (typeof met === 'string') return met;
     if (met) wanted.push({ evaluation, again });
   }
@@ -89,8 +89,9 @@ export async function casesOf(
 }
 
 /** Whether the policy is about the request at all; a text where that cannot be said. */
-function conditionsMet({ spec }: Policy, evaluation: Evaluation): boolean | string {
-  const outcomes = (spec.matchConditions ?? []).map(({ expression }) => evaluation.run(expression));
+async function conditionsMet({ spec }: Policy, evaluation: Evaluation): Promise<boolean | string> {
+  const outcomes: Outcome[] = [];
+  for (const { expression } of spec.matchConditions ?? []) outcomes.push(await evaluation.run(expression));
   if (outcomes.some((outcome) => 'value' in outcome && outcome.value === false)) return false;
   const broken = outcomes.find((outcome) => 'error' in outcome);
   return broken && 'error' in broken ? broken.error : true;

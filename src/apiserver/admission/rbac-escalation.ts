@@ -8,6 +8,6 @@ export const rbacEscalation = definePlugin({
   verbs: ['create', 'update'],
   resources: rbacResources,
   validate({ authorizer, user, resource, namespace, object, old }) {
-    if (object) checkEscalation(authorizer, { user, resource, namespace, object, old });
+    return object && checkEscalation(authorizer, { user, resource, namespace, object, old });
   },
 });

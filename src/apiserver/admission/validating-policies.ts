@@ -55,50 +55,59 @@ async function evaluate(
     failurePolicy === 'Ignore' ? [] : [finding(one, { message, actions: ['Deny'] })];
   const cases = await casesOf(deps, context, one);
   if (typeof cases === 'string') return fail(cases);
-  return cases.flatMap(({ evaluation }) => {
-    const failed = annotate(one.policy, evaluation, annotations);
-    return [...validate(one, evaluation), ...failed.flatMap(fail)];
-  });
+  const findings: Finding[] = [];
+  for (const { evaluation } of cases) {
+    const failed = await annotate(one.policy, evaluation, annotations);
+    findings.push(...(await validate(one, evaluation)), ...failed.flatMap(fail));
+  }
+  return findings;
 }
 
 /** Collects what the policy has to say about the request for the audit log; answers with what could not be said. */
-function annotate(
+async function annotate(
   { metadata, spec }: ValidatingAdmissionPolicy,
   evaluation: Evaluation,
   annotations: Map<string, Set<string>>,
-): string[] {
-  return (spec.auditAnnotations ?? []).flatMap(({ key, valueExpression }) => {
-    const outcome = evaluation.run(valueExpression);
-    if ('error' in outcome) return [`valueExpression '${valueExpression}' resulted in error: ${outcome.error}`];
-    const text = typeof outcome.value === 'string' ? outcome.value.trim().slice(0, maxAnnotation) : '';
-    if (text === '') return [];
-    const full = `${metadata.name}/${key}`;
-    annotations.set(full, (annotations.get(full) ?? new Set()).add(text));
-    return [];
-  });
+): Promise<string[]> {
+  const failed: string[] = [];
+  for (const { key, valueExpression } of spec.auditAnnotations ?? []) {
+    const outcome = await evaluation.run(valueExpression);
+    if ('error' in outcome) failed.push(`valueExpression '${valueExpression}' resulted in error: ${outcome.error}`);
+    else if (typeof outcome.value === 'string' && outcome.value.trim() !== '') {
+      const full = `${metadata.name}/${key}`;
+      const text = outcome.value.trim().slice(0, maxAnnotation);
+      annotations.set(full, (annotations.get(full) ?? new Set()).add(text));
+    }
+  }
+  return failed;
 }
 
 const maxAnnotation = 10 * 1024;
 
-function validate(one: Case, evaluation: Evaluation): Finding[] {
+async function validate(one: Case, evaluation: Evaluation): Promise<Finding[]> {
   const { validations = [], failurePolicy } = one.policy.spec;
   const actions = one.binding.spec.validationActions;
-  return validations.flatMap((validation, index) => {
-    const outcome = evaluation.run(validation.expression);
+  const findings: Finding[] = [];
+  for (const [index, validation] of validations.entries()) {
+    const outcome = await evaluation.run(validation.expression);
     if ('value' in outcome) {
-      if (outcome.value === true) return [];
+      if (outcome.value === true) continue;
       const reason = (validation.reason || 'Invalid') as StatusReason;
-      return [finding(one, { message: messageOf(validation, evaluation), reason, actions, index })];
+      findings.push(finding(one, { message: await messageOf(validation, evaluation), reason, actions, index }));
+    } else if (failurePolicy !== 'Ignore') {
+      const message = `expression '${validation.expression}' resulted in error: ${outcome.error}`;
+      findings.push(finding(one, { message, actions, index }));
     }
-    if (failurePolicy === 'Ignore') return [];
-    const message = `expression '${validation.expression}' resulted in error: ${outcome.error}`;
-    return [finding(one, { message, actions, index })];
-  });
+  }
+  return findings;
 }
 
-function messageOf({ expression, message, messageExpression }: Validation, evaluation: Evaluation): string {
+async function messageOf(
+  { expression, message, messageExpression }: Validation,
+  evaluation: Evaluation,
+): Promise<string> {
   const fixed = message?.trim() || `failed expression: ${expression.trim()}`;
-  const outcome = messageExpression ? evaluation.run(messageExpression) : undefined;
+  const outcome = messageExpression ? await evaluation.run(messageExpression) : undefined;
   if (!outcome || 'error' in outcome || typeof outcome.value !== 'string') return fixed;
   const text = outcome.value.trim();
   return text === '' || text.includes('\n') || text.length > 5120 ? fixed : text;

@@ -1,6 +1,7 @@
 import { validatingwebhookconfigurations } from '../../api/generated/resources.ts';
 import type { ValidatingWebhook } from '../../api/generated/types.ts';
 import type { AdmissionContext, AdmissionPlugin } from './plugin.ts';
+import type { Target } from './rule-matching.ts';
 import { ask, isExempt, wantedBy, type WebhookDeps } from './webhook-dispatch.ts';
 
 /** Webhooks that only refuse: all are asked at once, the first refusal in their order is the answer. */
@@ -16,10 +17,11 @@ export const validatingWebhooks = (deps: WebhookDeps): AdmissionPlugin => ({
 });
 
 async function run(deps: WebhookDeps, context: AdmissionContext, webhooks: ValidatingWebhook[]): Promise<void> {
-  const wanted = webhooks.flatMap((webhook) => {
-    const target = wantedBy(deps, webhook, context);
-    return target ? [{ webhook, target }] : [];
-  });
+  const wanted: { webhook: ValidatingWebhook; target: Target }[] = [];
+  for (const webhook of webhooks) {
+    const target = await wantedBy(deps, webhook, context);
+    if (target) wanted.push({ webhook, target });
+  }
   const outcomes = await Promise.allSettled(
     wanted.map(({ webhook, target }) => ask(deps, webhook, { context, target })),
   );

@@ -1,4 +1,4 @@
-import type { MutatingWebhook, ValidatingWebhook } from '../../api/generated/types.ts';
+import type { MatchCondition, MutatingWebhook, ValidatingWebhook } from '../../api/generated/types.ts';
 import { StatusError } from '../../api/meta/status-error.ts';
 import { type Rng, uuid } from '../../base/rng.ts';
 import type { AdmissionMetrics, WebhookCall } from '../metrics/admission.ts';
@@ -11,7 +11,7 @@ import {
   noDryRun,
   readAnswer,
 } from './admission-review.ts';
-import { Evaluation, type Expressions } from './expressions.ts';
+import { Evaluation, type Expressions, type Outcome } from './expressions.ts';
 import { type AdmissionContext, refused } from './plugin.ts';
 import { matchRequest, type Target } from './rule-matching.ts';
 
@@ -29,26 +29,32 @@ export const isExempt = ({ endpoint }: AdmissionContext): boolean =>
   endpoint.kind.group === 'admissionregistration.k8s.io';
 
 /** The version in which a webhook wants to see the request; undefined: it does not. */
-export function wantedBy(deps: WebhookDeps, webhook: Webhook, context: AdmissionContext): Target | undefined {
+export async function wantedBy(
+  deps: WebhookDeps,
+  webhook: Webhook,
+  context: AdmissionContext,
+): Promise<Target | undefined> {
   const target = matchRequest(context, {
     rules: webhook.rules ?? [],
     matchPolicy: webhook.matchPolicy ?? 'Equivalent',
     namespaceSelector: webhook.namespaceSelector,
     objectSelector: webhook.objectSelector,
   });
-  if (!target || !meetsConditions(deps, webhook, { context, target })) return undefined;
+  if (!target || !(await meetsConditions(deps, webhook, { context, target }))) return undefined;
   return target;
 }
 
 /** All conditions hold; one that does not decides before one that fails. */
-function meetsConditions(
+async function meetsConditions(
   { expressions }: WebhookDeps,
   { name, matchConditions = [], failurePolicy }: Webhook,
   { context, target }: { context: AdmissionContext; target: Target },
-): boolean {
+): Promise<boolean> {
   if (matchConditions.length === 0) return true;
   const evaluation = new Evaluation(expressions, context, { target });
-  const outcomes = matchConditions.map((condition) => ({ condition, outcome: evaluation.run(condition.expression) }));
+  const outcomes: { condition: MatchCondition; outcome: Outcome }[] = [];
+  for (const condition of matchConditions)
+    outcomes.push({ condition, outcome: await evaluation.run(condition.expression) });
   if (outcomes.some(({ outcome }) => 'value' in outcome && outcome.value === false)) return false;
   const broken = outcomes.find(({ outcome }) => 'error' in outcome);
   if (!broken) return true;

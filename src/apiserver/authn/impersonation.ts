@@ -19,11 +19,18 @@ const extraPrefix = 'impersonate-extra-';
  * Acts as somebody else when the headers ask for it and the user may `impersonate` each part (user, groups, uid, extras).
  * Throws `StatusError` Forbidden otherwise. Without such headers the user is given back unchanged.
  */
-export function impersonate(user: UserInfo, headers: HeaderLists, authorizer: Authorizer): UserInfo {
+export function impersonate(
+  user: UserInfo,
+  headers: HeaderLists,
+  authorizer: Authorizer,
+): UserInfo | Promise<UserInfo> {
   const wanted = wantedUser(headers);
-  if (!wanted) return user;
+  return wanted ? impersonated(user, wanted, authorizer) : user;
+}
+
+async function impersonated(user: UserInfo, wanted: UserInfo, authorizer: Authorizer): Promise<UserInfo> {
   for (const attributes of impersonatedParts(wanted)) {
-    const decision = authorizer.authorize(user, attributes);
+    const decision = await authorizer.authorize(user, attributes);
     if (!decision.allowed) throw forbidden(user, attributes, decision.reason);
   }
   return withImpliedGroups(wanted);

@@ -25,11 +25,22 @@ export type Attributes = ResourceAttributes | NonResourceAttributes;
 
 export const isResource = (attributes: Attributes): attributes is ResourceAttributes => 'resource' in attributes;
 
-/** Not allowed means: no authorizer had a reason to allow it. `reason` is for the reader. */
+/** Neither allowed nor denied means: no authorizer had an opinion. `reason` is for the reader. */
 export interface Decision {
   allowed: boolean;
+  /** No authorizer after this one is asked. */
+  denied?: boolean;
   reason: string;
+  /** Why an authorizer could not answer. */
+  error?: string;
 }
+
+/** A decision: at once, unless a server outside has to be asked. */
+export type Decided = Decision | Promise<Decision>;
+
+/** What follows from a decision: at once where that is there at once. */
+export const whenDecided = <T>(decided: Decided, then: (decision: Decision) => T): T | Promise<Awaited<T>> =>
+  decided instanceof Promise ? (decided.then(then) as Promise<Awaited<T>>) : then(decided);
 
 /** The value that a field selector requires of `field` (`=` or `==`); undefined when it does not. */
 export function requiredField(fieldSelector: string | undefined, field: string): string | undefined {

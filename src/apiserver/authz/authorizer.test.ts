@@ -5,6 +5,7 @@ import type { KubeObject } from '../../api/resource.ts';
 import { impersonate } from '../authn/impersonation.ts';
 import type { UserInfo } from '../authn/user-info.ts';
 import type { Attributes } from './attributes.ts';
+import { atOnce } from './at-once.fake.ts';
 import { Authorizer } from './authorizer.ts';
 import { checkEscalation } from './escalation.ts';
 import { forbidden } from './forbidden.ts';
@@ -77,10 +78,10 @@ describe('RBAC', () => {
       allowed: true,
       reason: 'RBAC: allowed by RoleBinding "b/err" of Role "reader" to User "jane"',
     });
-    expect(a.authorize(jane, get('pods', { namespace: 'other' })).allowed).toBe(false);
-    expect(a.authorize(jane, get('pods')).allowed).toBe(false);
-    expect(a.authorize(jane, get('pods', { namespace: 'err', subresource: 'log' })).allowed).toBe(false);
-    expect(a.authorize({ name: 'joe', groups: [] }, get('pods', { namespace: 'err' })).allowed).toBe(false);
+    expect(atOnce(a.authorize(jane, get('pods', { namespace: 'other' }))).allowed).toBe(false);
+    expect(atOnce(a.authorize(jane, get('pods'))).allowed).toBe(false);
+    expect(atOnce(a.authorize(jane, get('pods', { namespace: 'err', subresource: 'log' }))).allowed).toBe(false);
+    expect(atOnce(a.authorize({ name: 'joe', groups: [] }, get('pods', { namespace: 'err' }))).allowed).toBe(false);
   });
 
   it('knows groups, service accounts, names, wildcards, subresources and paths', () => {
@@ -94,17 +95,17 @@ describe('RBAC', () => {
     );
     const ops = { name: 'x', groups: ['ops'] };
     const web = { name: 'system:serviceaccount:ns:web', groups: [] };
-    expect(a.authorize(ops, get('pods', { namespace: 'n', subresource: 'log' })).allowed).toBe(true);
-    expect(a.authorize(ops, get('pods', { namespace: 'n' })).allowed).toBe(false);
+    expect(atOnce(a.authorize(ops, get('pods', { namespace: 'n', subresource: 'log' }))).allowed).toBe(true);
+    expect(atOnce(a.authorize(ops, get('pods', { namespace: 'n' }))).allowed).toBe(false);
     expect(a.authorize(web, get('configmaps', { namespace: 'ns', name: 'a' }))).toEqual({
       allowed: true,
       reason: 'RBAC: allowed by RoleBinding "b/ns" of ClusterRole "one" to ServiceAccount "web/ns"',
     });
-    expect(a.authorize(web, get('configmaps', { namespace: 'ns', name: 'b' })).allowed).toBe(false);
-    expect(a.authorize(web, get('configmaps', { namespace: 'ns' })).allowed).toBe(false);
-    expect(a.authorize(jane, { verb: 'get', path: '/apis/apps' }).allowed).toBe(true);
-    expect(a.authorize(jane, { verb: 'get', path: '/apis' }).allowed).toBe(false);
-    expect(a.authorize(jane, { verb: 'post', path: '/healthz' }).allowed).toBe(false);
+    expect(atOnce(a.authorize(web, get('configmaps', { namespace: 'ns', name: 'b' }))).allowed).toBe(false);
+    expect(atOnce(a.authorize(web, get('configmaps', { namespace: 'ns' }))).allowed).toBe(false);
+    expect(atOnce(a.authorize(jane, { verb: 'get', path: '/apis/apps' })).allowed).toBe(true);
+    expect(atOnce(a.authorize(jane, { verb: 'get', path: '/apis' })).allowed).toBe(false);
+    expect(atOnce(a.authorize(jane, { verb: 'post', path: '/healthz' })).allowed).toBe(false);
   });
 
   it('follows changed and deleted bindings and roles', () => {
@@ -112,18 +113,20 @@ describe('RBAC', () => {
     const [, binding] = bind('err', { kind: 'Role', name: 'reader' }, user('jane'));
     a.observe(`rolebindings.${group}`, 'ADDED', object(binding));
     const attributes = get('pods', { namespace: 'err' });
-    expect(a.authorize(jane, attributes).reason).toBe(`RBAC: role.${group} "reader" not found`);
+    expect(atOnce(a.authorize(jane, attributes)).reason).toBe(`RBAC: role.${group} "reader" not found`);
     a.observe(`roles.${group}`, 'ADDED', object(role('err', 'reader', [podReader])[1]));
-    expect(a.authorize(jane, attributes).allowed).toBe(true);
+    expect(atOnce(a.authorize(jane, attributes)).allowed).toBe(true);
     a.observe(`rolebindings.${group}`, 'MODIFIED', object({ ...binding, subjects: [user('joe')] }));
-    expect(a.authorize(jane, attributes).allowed).toBe(false);
-    expect(a.authorize({ name: 'joe', groups: [] }, attributes).allowed).toBe(true);
+    expect(atOnce(a.authorize(jane, attributes)).allowed).toBe(false);
+    expect(atOnce(a.authorize({ name: 'joe', groups: [] }, attributes)).allowed).toBe(true);
     a.observe(`rolebindings.${group}`, 'DELETED', object(binding));
-    expect(a.authorize({ name: 'joe', groups: [] }, attributes).allowed).toBe(false);
+    expect(atOnce(a.authorize({ name: 'joe', groups: [] }, attributes)).allowed).toBe(false);
   });
 
   it('lets system:masters do anything', () => {
-    expect(authorizer().authorize({ name: 'x', groups: ['system:masters'] }, get('secrets')).allowed).toBe(true);
+    expect(atOnce(authorizer().authorize({ name: 'x', groups: ['system:masters'] }, get('secrets'))).allowed).toBe(
+      true,
+    );
   });
 });
 
@@ -179,7 +182,7 @@ describe('escalation', () => {
     expect(() => checkEscalation(a, write('rolebindings', { roleRef: { kind: 'Role', name: 'no' } }))).toThrow(
       '"no" not found',
     );
-    checkEscalation(a, write('roles', { rules }, { name: 'root', groups: ['system:masters'] }));
+    expect(checkEscalation(a, write('roles', { rules }, { name: 'root', groups: ['system:masters'] }))).toBeUndefined();
   });
 
   it('allows what is held, and the verbs escalate and bind', () => {
@@ -191,8 +194,10 @@ describe('escalation', () => {
       bind('err', { kind: 'Role', name: 'mine' }, user('jane')),
       clusterRole('view', [{ apiGroups: ['*'], resources: ['*'], verbs: ['get'] }]),
     );
-    checkEscalation(b, write('roles', { rules: [{ ...podReader, verbs: ['list'] }] }));
-    checkEscalation(b, write('rolebindings', { roleRef: { kind: 'ClusterRole', name: 'view' } }));
+    expect(checkEscalation(b, write('roles', { rules: [{ ...podReader, verbs: ['list'] }] }))).toBeUndefined();
+    expect(
+      checkEscalation(b, write('rolebindings', { roleRef: { kind: 'ClusterRole', name: 'view' } })),
+    ).toBeUndefined();
     expect(() => checkEscalation(b, write('roles', { rules: [{ ...podReader, verbs: ['watch'] }] }))).toThrow(
       'Verbs:["watch"]',
     );
@@ -225,7 +230,7 @@ describe('nodes', () => {
     },
   ]);
   put(pod('p1', 'n1'));
-  const can = (attributes: object) => a.authorize(n1, { verb: 'get', group: '', ...attributes } as Attributes);
+  const can = (attributes: object) => atOnce(a.authorize(n1, { verb: 'get', group: '', ...attributes } as Attributes));
 
   it('read only what their pods name', () => {
     expect(can({ resource: 'secrets', namespace: 'apps', name: 'env' }).allowed).toBe(true);
@@ -268,23 +273,23 @@ describe('nodes', () => {
     has(pod('p1', 'n1'));
     has(pod('p2', 'n1'));
     remove(pod('p1', 'n1'));
-    expect(b.authorize(n1, secret).allowed).toBe(true);
+    expect(atOnce(b.authorize(n1, secret)).allowed).toBe(true);
     remove(pod('p2', 'n1'));
-    expect(b.authorize(n1, secret).allowed).toBe(false);
+    expect(atOnce(b.authorize(n1, secret)).allowed).toBe(false);
     has(pod('p2', 'n1'));
-    expect(b.authorize(n1, secret).allowed).toBe(true);
+    expect(atOnce(b.authorize(n1, secret)).allowed).toBe(true);
     has(pod('p2', 'n2'));
-    expect(b.authorize(n1, secret).allowed).toBe(false);
-    expect(b.authorize(n1, get('pods', { namespace: 'apps', name: 'p2' })).allowed).toBe(false);
+    expect(atOnce(b.authorize(n1, secret)).allowed).toBe(false);
+    expect(atOnce(b.authorize(n1, get('pods', { namespace: 'apps', name: 'p2' }))).allowed).toBe(false);
   });
 
   it('see what a pod names since it changed', () => {
     const { a: b, put: has } = withPods();
     const bare = pod('p1', 'n1');
     has({ ...bare, spec: { ...bare.spec, containers: [] } });
-    expect(b.authorize(n1, secret).allowed).toBe(false);
+    expect(atOnce(b.authorize(n1, secret)).allowed).toBe(false);
     has(bare);
-    expect(b.authorize(n1, secret).allowed).toBe(true);
+    expect(atOnce(b.authorize(n1, secret)).allowed).toBe(true);
   });
 
   it('have no pods looked at but their own, and each once', () => {
@@ -292,7 +297,7 @@ describe('nodes', () => {
     has(pod('p1', 'n1'));
     has(pod('p2', 'n2'));
     expect(looked).toEqual([]);
-    for (let i = 0; i < 3; i++) b.authorize(n1, secret);
+    for (let i = 0; i < 3; i++) atOnce(b.authorize(n1, secret));
     expect(looked).toEqual(['apps/p1']);
   });
 });
@@ -305,25 +310,25 @@ describe('impersonation', () => {
     bindAll('imp', user('jane')),
   );
 
-  it('takes over user and groups that may be impersonated', () => {
+  it('takes over user and groups that may be impersonated', async () => {
     expect(impersonate(jane, {}, a)).toBe(jane);
-    expect(impersonate(jane, { 'impersonate-user': ['joe'], 'impersonate-group': ['dev'] }, a)).toEqual({
+    expect(await impersonate(jane, { 'impersonate-user': ['joe'], 'impersonate-group': ['dev'] }, a)).toEqual({
       name: 'joe',
       groups: ['dev', 'system:authenticated'],
     });
-    expect(impersonate(jane, { 'impersonate-user': ['system:serviceaccount:a:b'] }, a).groups).toEqual([
+    expect((await impersonate(jane, { 'impersonate-user': ['system:serviceaccount:a:b'] }, a)).groups).toEqual([
       'system:serviceaccounts',
       'system:serviceaccounts:a',
       'system:authenticated',
     ]);
   });
 
-  it('is refused otherwise', () => {
-    expect(() => impersonate({ name: 'joe', groups: [] }, { 'impersonate-user': ['jane'] }, a)).toThrow(
+  it('is refused otherwise', async () => {
+    await expect(impersonate({ name: 'joe', groups: [] }, { 'impersonate-user': ['jane'] }, a)).rejects.toThrow(
       'users "jane" is forbidden: User "joe" cannot impersonate resource "users" in API group "" at the cluster scope',
     );
     const extra = { 'impersonate-user': ['joe'], 'impersonate-extra-scopes': ['x'] };
-    expect(() => impersonate(jane, extra, a)).toThrow('cannot impersonate resource "userextras/scopes"');
+    await expect(impersonate(jane, extra, a)).rejects.toThrow('cannot impersonate resource "userextras/scopes"');
   });
 });
 

@@ -2,6 +2,7 @@ import type { ClusterRole, ClusterRoleBinding, PolicyRule, Role, RoleBinding } f
 import { notFound } from '../../api/meta/status-error.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { mastersGroup, type UserInfo } from '../authn/user-info.ts';
+import { whenDecided } from './attributes.ts';
 import type { Authorizer } from './authorizer.ts';
 import { forbiddenObject } from './forbidden.ts';
 import { compact, quotedList, ruleText, uncovered } from './rules.ts';
@@ -27,18 +28,25 @@ export interface RbacWrite {
  * binding may only name a role whose rules its writer holds (or he has the verb `bind`). Throws `StatusError` Forbidden;
  * NotFound for a binding of a role that does not exist.
  */
-export function checkEscalation(authorizer: Authorizer, write: RbacWrite): void {
-  if (write.user.groups.includes(mastersGroup)) return;
-  if (write.resource === 'roles' || write.resource === 'clusterroles') checkRole(authorizer, write);
-  else checkBinding(authorizer, write);
+export function checkEscalation(authorizer: Authorizer, write: RbacWrite): void | Promise<void> {
+  if (write.user.groups.includes(mastersGroup)) return undefined;
+  if (write.resource === 'roles' || write.resource === 'clusterroles') return checkRole(authorizer, write);
+  return checkBinding(authorizer, write);
 }
 
-function checkRole(authorizer: Authorizer, write: RbacWrite): void {
+function checkRole(authorizer: Authorizer, write: RbacWrite): void | Promise<void> {
   const { user, resource, namespace } = write;
   const role = write.object as Role | ClusterRole;
+  const escalate = { verb: 'escalate', group, version: 'v1', resource, namespace, name: role.metadata.name };
+  return whenDecided(authorizer.authorize(user, escalate), ({ allowed }) => {
+    if (!allowed) checkRules(authorizer, write);
+  });
+}
+
+function checkRules(authorizer: Authorizer, write: RbacWrite): void {
+  const { resource } = write;
+  const role = write.object as Role | ClusterRole;
   const old = write.old as Role | ClusterRole | undefined;
-  const name = role.metadata.name;
-  if (authorizer.authorize(user, { verb: 'escalate', group, version: 'v1', resource, namespace, name }).allowed) return;
   const aggregation = (of: KubeObject | undefined) => JSON.stringify((of as ClusterRole | undefined)?.aggregationRule);
   if (resource === 'clusterroles' && aggregation(role) && aggregation(role) !== aggregation(old)) {
     const missing = escalation(authorizer, write, fullAuthority);
@@ -49,19 +57,21 @@ function checkRole(authorizer: Authorizer, write: RbacWrite): void {
   if (missing) throw refused(write, missing);
 }
 
-function checkBinding(authorizer: Authorizer, write: RbacWrite): void {
+function checkBinding(authorizer: Authorizer, write: RbacWrite): void | Promise<void> {
   const { user, namespace } = write;
   const binding = write.object as RoleBinding | ClusterRoleBinding;
   const old = write.old as RoleBinding | ClusterRoleBinding | undefined;
   const { roleRef } = binding;
-  if (old && same(old.subjects ?? [], binding.subjects ?? []) && same(old.roleRef, roleRef)) return;
+  if (old && same(old.subjects ?? [], binding.subjects ?? []) && same(old.roleRef, roleRef)) return undefined;
   const resource = roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles';
   const bind = { verb: 'bind', group, version: 'v1', resource, namespace, name: roleRef.name };
-  if (authorizer.authorize(user, bind).allowed) return;
-  const rules = authorizer.rulesOfRole(roleRef, namespace);
-  if (!rules) throw notFound({ group, resource }, roleRef.name);
-  const missing = escalation(authorizer, write, rules);
-  if (missing) throw refused(write, missing);
+  return whenDecided(authorizer.authorize(user, bind), ({ allowed }) => {
+    if (allowed) return;
+    const rules = authorizer.rulesOfRole(roleRef, namespace);
+    if (!rules) throw notFound({ group, resource }, roleRef.name);
+    const missing = escalation(authorizer, write, rules);
+    if (missing) throw refused(write, missing);
+  });
 }
 
 const same = (a: unknown, b: unknown): boolean => JSON.stringify(a) === JSON.stringify(b);

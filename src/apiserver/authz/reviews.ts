@@ -57,18 +57,18 @@ export async function review(deps: Deps, body: Body & { kind: string }, context:
   return handler(deps, { ...body, spec: body.spec ?? {} } as never, context);
 }
 
-function subjectAccess(deps: Deps, body: SubjectAccessReview): SubjectAccessReview {
+async function subjectAccess(deps: Deps, body: SubjectAccessReview): Promise<SubjectAccessReview> {
   refuse(validateAccessReview(body));
-  return { ...body, status: decide(deps, asked(body.spec), body.spec) };
+  return { ...body, status: await decide(deps, asked(body.spec), body.spec) };
 }
 
-function localSubjectAccess(
+async function localSubjectAccess(
   deps: Deps,
   body: LocalSubjectAccessReview,
   { namespace }: ReviewContext,
-): LocalSubjectAccessReview {
+): Promise<LocalSubjectAccessReview> {
   refuse(validateLocalAccessReview(body, namespace));
-  return { ...body, status: decide(deps, asked(body.spec), body.spec) };
+  return { ...body, status: await decide(deps, asked(body.spec), body.spec) };
 }
 
 /** Whom a review is about. */
@@ -79,15 +79,15 @@ const asked = ({ user = '', groups = [], uid, extra }: SubjectAccessReviewSpec):
   ...(extra ? { extra } : {}),
 });
 
-function selfSubjectAccess(deps: Deps, body: SubjectAccessReview, { user }: ReviewContext): object {
+async function selfSubjectAccess(deps: Deps, body: SubjectAccessReview, { user }: ReviewContext): Promise<object> {
   refuse(validateOwnAccessReview(body));
-  return { ...body, status: decide(deps, user, body.spec) };
+  return { ...body, status: await decide(deps, user, body.spec) };
 }
 
 function selfSubjectRules(deps: Deps, body: SelfSubjectRulesReview, { user }: ReviewContext): object {
   const namespace = body.spec.namespace;
   if (!namespace) throw badRequest('no namespace on request');
-  const { rules, evaluationError } = deps.authorizer.rulesFor(user, namespace);
+  const { rules, evaluationError } = deps.authorizer.knownRules(user, namespace);
   const resourceRules = rules
     .filter((rule) => rule.resources?.length)
     .map(({ verbs, apiGroups, resources, resourceNames }) => ({
@@ -113,9 +113,18 @@ async function tokenReview(deps: Deps, body: TokenReview): Promise<object> {
   return { ...body, status };
 }
 
-function decide(deps: Deps, user: UserInfo, spec: SubjectAccessReviewSpec): SubjectAccessReview['status'] {
-  const { allowed, reason } = deps.authorizer.authorize(user, attributesOf(spec));
-  return { allowed, ...(reason ? { reason } : {}) };
+async function decide(
+  deps: Deps,
+  user: UserInfo,
+  spec: SubjectAccessReviewSpec,
+): Promise<SubjectAccessReview['status']> {
+  const { allowed, denied, reason, error } = await deps.authorizer.authorize(user, attributesOf(spec));
+  return {
+    allowed,
+    ...(denied ? { denied } : {}),
+    ...(reason ? { reason } : {}),
+    ...(error ? { evaluationError: error } : {}),
+  };
 }
 
 function attributesOf({ resourceAttributes, nonResourceAttributes }: SubjectAccessReviewSpec): Attributes {

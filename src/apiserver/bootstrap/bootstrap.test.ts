@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { clusterrolebindings, clusterroles, configmaps, namespaces } from '../../api/generated/resources.ts';
 import type { ClusterRole } from '../../api/generated/types.ts';
+import { atOnce } from '../authz/at-once.fake.ts';
 import { Authorizer } from '../authz/authorizer.ts';
 import { FakeObjectReader } from '../object-reader.fake.ts';
 import { bootstrapObjects, bootstrapWrites } from './bootstrap.ts';
@@ -100,17 +101,21 @@ describe('bootstrap', () => {
       groups: ['system:bootstrappers', joinGroup, 'system:authenticated'],
     };
     const csr = { group: 'certificates.k8s.io', resource: 'certificatesigningrequests' };
-    expect(authorizer.authorize(joiner, { ...csr, verb: 'create' }).allowed).toBe(true);
-    expect(authorizer.authorize(joiner, { ...csr, verb: 'create', subresource: 'nodeclient' }).allowed).toBe(true);
-    expect(authorizer.authorize(joiner, { ...csr, verb: 'create', subresource: 'selfnodeclient' }).allowed).toBe(false);
-    expect(authorizer.authorize(joiner, { verb: 'list', group: '', resource: 'nodes' }).allowed).toBe(false);
+    expect(atOnce(authorizer.authorize(joiner, { ...csr, verb: 'create' })).allowed).toBe(true);
+    expect(atOnce(authorizer.authorize(joiner, { ...csr, verb: 'create', subresource: 'nodeclient' })).allowed).toBe(
+      true,
+    );
+    expect(
+      atOnce(authorizer.authorize(joiner, { ...csr, verb: 'create', subresource: 'selfnodeclient' })).allowed,
+    ).toBe(false);
+    expect(atOnce(authorizer.authorize(joiner, { verb: 'list', group: '', resource: 'nodes' })).allowed).toBe(false);
     const anonymous = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
     const info = { verb: 'get', group: '', resource: configmaps.resource, namespace: 'kube-public' };
-    expect(authorizer.authorize(anonymous, { ...info, name: 'cluster-info' }).allowed).toBe(true);
-    expect(authorizer.authorize(anonymous, { ...info, name: 'other' }).allowed).toBe(false);
+    expect(atOnce(authorizer.authorize(anonymous, { ...info, name: 'cluster-info' })).allowed).toBe(true);
+    expect(atOnce(authorizer.authorize(anonymous, { ...info, name: 'other' })).allowed).toBe(false);
     const node = { name: 'system:node:n1', groups: ['system:nodes', 'system:authenticated'] };
     const slices = { verb: 'watch', group: 'discovery.k8s.io', resource: 'endpointslices' };
-    expect(authorizer.authorize(node, slices).allowed).toBe(true);
+    expect(atOnce(authorizer.authorize(node, slices)).allowed).toBe(true);
   });
 
   it('lets nodes follow what network policies are about, and no more of it', () => {
@@ -120,7 +125,7 @@ describe('bootstrap', () => {
     }
     const node = { name: 'system:node:n1', groups: ['system:nodes', 'system:authenticated'] };
     const may = (verb: string, resource: string, group = '') =>
-      authorizer.authorize(node, { verb, group, resource, namespace: 'default', name: '' }).allowed;
+      atOnce(authorizer.authorize(node, { verb, group, resource, namespace: 'default', name: '' })).allowed;
     for (const verb of ['list', 'watch']) {
       expect([may(verb, 'networkpolicies', 'networking.k8s.io'), may(verb, 'pods'), may(verb, 'namespaces')]).toEqual([
         true,

@@ -20,6 +20,9 @@ interface Outcome {
   observe(seconds: number): void;
 }
 
+/** How it was decided. */
+type Result = 'allowed' | 'denied' | 'no-opinion' | 'error';
+
 /** Who asks, and whether they may. */
 export class AccessMetrics {
   readonly #users = new Map<string, (by: number) => void>();
@@ -29,8 +32,7 @@ export class AccessMetrics {
   readonly #ends = new WeakMap<X509Certificate, number>();
   readonly #success: Outcome;
   readonly #failure: Outcome;
-  readonly #allowed: Outcome;
-  readonly #noOpinion: Outcome;
+  readonly #decisions: Record<Result, Outcome>;
 
   constructor(metrics: Metrics) {
     const users = metrics.counter(
@@ -54,8 +56,12 @@ export class AccessMetrics {
     this.#success = authentication('success');
     this.#failure = authentication('failure');
     const authorization = outcomes('authorization_attempts_total', 'authorization_duration_seconds', 'authorization');
-    this.#allowed = authorization('allowed');
-    this.#noOpinion = authorization('no-opinion');
+    this.#decisions = {
+      allowed: authorization('allowed'),
+      denied: authorization('denied'),
+      'no-opinion': authorization('no-opinion'),
+      error: authorization('error'),
+    };
   }
 
   /** Somebody was found out, or was not who they said. */
@@ -77,8 +83,8 @@ export class AccessMetrics {
     this.#expiration.observe([], (end - nowMs) / 1000);
   }
 
-  authorized(isAllowed: boolean, seconds: number): void {
-    const outcome = isAllowed ? this.#allowed : this.#noOpinion;
+  authorized(result: Result, seconds: number): void {
+    const outcome = this.#decisions[result];
     outcome.count(1);
     outcome.observe(seconds);
   }

@@ -5,17 +5,28 @@ import type { Logger } from '../../base/log.ts';
 import type { ClusterLayout } from '../layout.ts';
 import { type AuditFlags, auditConfig } from './audit-config.ts';
 import { type AuthenticationFlags, authenticationOptions, followAuthentication } from './authentication-options.ts';
+import { checkAuthorization, followAuthorization } from './authorization-options.ts';
 import { fromServerFile } from './server-files.ts';
 
-/** What of a person's files is read again while the server runs: whom it believes. The result ends it. */
-export const followConfiguration = (
+/**
+ * What of a person's files is read again while the server runs: whom it believes, and whom it asks what they may do. The result ends
+ * it. To be called before the server listens.
+ */
+export async function followConfiguration(
   { clock, log, api }: { clock: Clock; log: Logger; api: ApiServer },
   layout: ClusterLayout,
   flags: ConfigurationFlags,
-): (() => void) =>
-  followAuthentication({ clock, log, metrics: api.context.metrics.metrics }, { layout, flags }, (options) =>
-    api.context.authentication.configure(options),
-  );
+): Promise<() => void> {
+  const { authorizer, authentication, metrics } = api.context;
+  const deps = { clock, log, metrics: metrics.metrics };
+  const stops = [
+    await followAuthorization({ ...deps, authorizer }, { layout, flags }),
+    followAuthentication(deps, { layout, flags }, (options) => authentication.configure(options)),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}
 
 /** Flags of `knarr server` that are kube-apiserver's. */
 export type ConfigurationFlags = AuditFlags & AuthenticationFlags;
@@ -26,6 +37,7 @@ export async function configuredOptions(
   layout: ClusterLayout,
   flags: ConfigurationFlags,
 ): Promise<Pick<ApiServerOptions, 'audit' | 'podSecurity' | 'authentication'>> {
+  await checkAuthorization({ layout, flags });
   const audit = await auditConfig(deps, layout, flags);
   const podSecurity = await fromServerFile({ layout, flags, file: 'admissionControlConfigFile' }, parseAdmissionConfig);
   return {

@@ -12,6 +12,7 @@ export const serverFiles = {
   auditPolicyFile: 'audit-policy.yaml',
   auditWebhookConfigFile: 'audit-webhook.yaml',
   authenticationConfig: 'authentication.yaml',
+  authorizationConfig: 'authorization.yaml',
   authenticationTokenWebhookConfigFile: 'token-webhook.yaml',
   encryptionProviderConfig: 'encryption.yaml',
   tokenAuthFile: 'tokens.csv',

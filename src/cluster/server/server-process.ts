@@ -86,6 +86,7 @@ export async function startServer(
   const own = clientFor(operator, 'knarr-server');
   await ensureJoinToken(own, layout, rng);
   await trackTokenUse(own, clock);
+  const stopFollowing = await followConfiguration({ clock, log, api }, layout, flags);
   const port = await api.listen({
     hosts: ['127.0.0.1', ...addressesOf(layout)],
     port: layout.apiPort,
@@ -102,7 +103,6 @@ export async function startServer(
   const onRenewed = ({ apiserver, kubeletClient, frontProxy }: ClusterPki) =>
     api.useCertificates({ serving: apiserver, nodes: kubeletClient, frontProxy: frontProxy.client });
   const stopRenewal = keepCertificatesValid({ clock, log, onRenewed }, layout, pki);
-  const stopFollowing = followConfiguration({ clock, log, api }, layout, flags);
   const signToken = tokenSigner(pki.serviceAccount.key);
   loops = startControlLoops(
     { clientFor, clock, rng, log, metrics: api.context.metrics.metrics },

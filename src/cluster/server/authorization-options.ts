@@ -1,0 +1,64 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { authorizationChain } from '../../apiserver/authz/authorization-chain.ts';
+import { parseAuthorizationConfig } from '../../apiserver/authz/authorization-config.ts';
+import type { Authorizer, ChainLink } from '../../apiserver/authz/authorizer.ts';
+import { webhookAuthorizerMetrics } from '../../apiserver/authz/webhook-metrics.ts';
+import { parseWebhookServer } from '../../apiserver/webhook/kubeconfig.ts';
+import type { Clock } from '../../base/clock.ts';
+import type { Logger } from '../../base/log.ts';
+import type { Metrics } from '../../base/metrics.ts';
+import type { ClusterLayout } from '../layout.ts';
+import { followFiles } from './follow-files.ts';
+import { fromServerFile, type ServerFileFlags, serverFiles } from './server-files.ts';
+
+const file = 'authorizationConfig';
+const text = (path: string): string => readFileSync(path, 'utf8');
+const isFile = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isFile() ?? false;
+
+interface At {
+  layout: ClusterLayout;
+  flags: ServerFileFlags;
+}
+
+/** Checks the file before anything is started. Rejects with an Error that names it and says what is wrong. */
+export const checkAuthorization = (at: At): Promise<unknown> =>
+  fromServerFile({ ...at, file }, (yaml) => parseAuthorizationConfig(yaml, isFile));
+
+/**
+ * Has a server ask the authorizers that the file names, and others when the file changes. A configuration that is wrong changes
+ * nothing: at the start it rejects. The result ends it.
+ */
+export async function followAuthorization(
+  deps: { clock: Clock; log: Logger; metrics: Metrics; authorizer: Authorizer },
+  at: At,
+): Promise<() => void> {
+  const reloads = deps.metrics.counter(
+    'apiserver_authorization_config_controller_automatic_reloads_total',
+    '[ALPHA] Total number of automatic reloads of authorization configuration split by status.',
+    ['status'],
+  );
+  const { authorizer } = deps;
+  const metrics = webhookAuthorizerMetrics(deps.metrics);
+  const usual: ChainLink[] = [authorizer.own.node, authorizer.own.rbac];
+  const serverOf = (path: string) => parseWebhookServer(text(path), text);
+  const configure = async () => {
+    const config = await fromServerFile({ ...at, file }, (yaml) => parseAuthorizationConfig(yaml, isFile));
+    authorizer.configure(
+      config ? authorizationChain({ ...deps, metrics, own: authorizer.own, serverOf }, config) : usual,
+    );
+  };
+  await configure();
+  const path = at.flags[file] ?? join(at.layout.configDir, serverFiles[file]);
+  return followFiles(deps, [path], async () => {
+    try {
+      await configure();
+      reloads.add(['success']);
+      deps.log.info({}, 'the authorization configuration was read again');
+    } catch (error) {
+      reloads.add(['failure']);
+      const why = error instanceof Error ? error.message : String(error);
+      deps.log.error({ error: why }, 'the authorization configuration is wrong: the one before stays');
+    }
+  });
+}
