@@ -252,6 +252,7 @@ write(
 );
 const proto = facts<Parameters<typeof renderProto>[0]>('proto.json');
 write('cri.ts', banner + renderProto(proto, { packages: ['runtime.v1'], descriptor: 'criDescriptor' }));
+write('kms.ts', banner + renderProto(proto, { packages: ['v2'], descriptor: 'kmsDescriptor' }));
 write(
   'etcd.ts',
   banner +

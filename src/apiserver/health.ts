@@ -81,6 +81,14 @@ export class Health {
     return this.#checks.filter(({ readyOnly }) => endpoint === 'readyz' || !readyOnly);
   }
 
+  /**
+   * Plugins that keep keys, by upstream's name of the check. Unlike there, it concerns readiness alone: a server that is started again
+   * while the plugin is away could not even read its state.
+   */
+  addKmsProviders(isWell: () => boolean): void {
+    this.#add('kms-providers', isWell, true);
+  }
+
   #add(name: string, check: Check, readyOnly = false): void {
     this.#checks.push({ name, check, readyOnly });
   }

@@ -23,6 +23,8 @@ export interface RecordCodec {
   encode(change: Change): Buffer;
   /** Throws where the record cannot be read. The change has a copy of the object, by default one of its own. */
   decode(revision: number, record: Buffer, copy?: Copy): Change;
+  /** Where somebody has to be asked before a record can be decoded; undefined: nobody has. Takes what it keeps of the record at once. */
+  prepare?(record: Buffer): Promise<void> | undefined;
 }
 
 /** A log record: length of the header (uint32, big endian), the header as JSON, the object's bytes. */

@@ -3,7 +3,23 @@ import type { Mutant } from './mutant.ts';
 const journalTest = 'src/store/lmdb/lmdb-journal.test.ts';
 const storeTest = 'src/store/local-store.test.ts';
 
+const kmsTest = 'src/store/sealing/kms/kms.test.ts';
+
 export const store: Mutant[] = [
+  {
+    bug: 'all writes of a seed have the same key',
+    file: 'src/store/sealing/kms/seed.ts',
+    find: 'update(info).update(Buffer.of(1))',
+    replace: 'update(Buffer.of(1))',
+    test: { file: kmsTest, name: 'is made by HKDF of the seed and what stands before the box' },
+  },
+  {
+    bug: 'a new key of the KMS plugin is not noticed',
+    file: 'src/store/sealing/kms/kms-provider.ts',
+    find: 'keyId !== this.#sealing?.wrapped.keyId',
+    replace: '!this.#sealing',
+    test: { file: kmsTest, name: 'takes a new seed when the plugin has a new key' },
+  },
   {
     bug: 'one of several servers answers without asking whether it knows the newest',
     file: 'src/store/shared-store.ts',

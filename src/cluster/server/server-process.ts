@@ -19,13 +19,12 @@ import { generateJoinToken, joinTokenSecret, joinTokenText, parseJoinToken } fro
 import type { SchedulerOptions } from '../../scheduler/scheduler.ts';
 import { tokenSigner } from '../../pki/signed-token.ts';
 import { EtcdJournal, type EtcdJournalOptions } from '../../store/etcd/etcd-journal.ts';
-import { parseEncryptionConfig } from '../../store/sealing/encryption-config.ts';
 import { sealedRecords } from '../../store/sealing/sealed-records.ts';
 import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
 import { clusterDomain, type ClusterLayout } from '../layout.ts';
 import { type ConfigurationFlags, configuredOptions, followConfiguration } from './configured-options.ts';
 import { startControlLoops } from './control-loops.ts';
-import { fromServerFile } from './server-files.ts';
+import { startSealing } from './sealing.ts';
 import { addressesOf, keepCertificatesValid, serverPki, writeKubeconfig } from './server-certificates.ts';
 
 export interface ServerDeps {
@@ -63,10 +62,7 @@ export async function startServer(
   const { clock, rng, log } = deps;
   const pki = await serverPki(layout, clock);
   const configured = await configuredOptions({ clock, log }, layout, flags);
-  const records = sealedRecords(await sealingRules(layout, flags), rng);
-  const journal = etcd
-    ? new EtcdJournal({ clock, log }, { ...etcd, records })
-    : new LmdbJournal(layout.stateDir, records);
+  const { journal, sealing } = await sealedJournal(deps, layout, { etcd, flags });
   let loops: ReturnType<typeof startControlLoops> | undefined;
   const api = await ApiServer.start(
     { journal, clock, rng, log, onFatal: deps.onFatal },
@@ -82,6 +78,7 @@ export async function startServer(
       facts: factsOf(layout, pki.ca.cert),
     },
   );
+  if (sealing.asksPlugins) api.health.addKmsProviders(() => sealing.isWell());
   const clientFor = (user: UserInfo, userAgent: string): Client => createClient(api.transportFor(user, userAgent));
   const own = clientFor(operator, 'knarr-server');
   await ensureJoinToken(own, layout, rng);
@@ -122,12 +119,24 @@ export async function startServer(
       loops?.stop();
       await identity?.stop();
       await api.close();
+      sealing.stop();
     },
   };
 }
 
-const sealingRules = async (layout: ClusterLayout, flags: ConfigurationFlags) =>
-  (await fromServerFile({ layout, flags, file: 'encryptionProviderConfig' }, parseEncryptionConfig)) ?? [];
+/** Where the state is, sealed as the file says. */
+async function sealedJournal(
+  { clock, rng, log }: ServerDeps,
+  layout: ClusterLayout,
+  { etcd, flags }: { etcd: EtcdJournalOptions | undefined; flags: ConfigurationFlags },
+) {
+  const sealing = await startSealing({ clock, rng, log }, { layout, flags });
+  const records = sealedRecords(sealing.rules, rng);
+  const journal = etcd
+    ? new EtcdJournal({ clock, log }, { ...etcd, records })
+    : new LmdbJournal(layout.stateDir, records);
+  return { journal, sealing };
+}
 
 /** What controllers give addresses from. */
 const blocksOf = ({ podCIDR, loadBalancerCIDR }: ClusterLayout['network']) => ({

@@ -25,6 +25,7 @@ interface Deps {
 /** Objects asked for at once when the state is loaded; fewer when they are too large for one answer. */
 const pageSize = 1000;
 const reconnectMs = 200;
+const askAgainMs = 1000;
 /** Of an etcd in which nothing was ever written: the first write gets the next. */
 const emptyRevision = 1;
 
@@ -45,6 +46,8 @@ export class EtcdJournal implements SharedJournal {
   #closed = false;
   /** Parts of an answer that etcd has cut. */
   #fragments: Event[] = [];
+  /** What is told after those who are asked have answered. */
+  #turn: Promise<void> | undefined;
 
   constructor(deps: Deps, options: EtcdJournalOptions) {
     this.#deps = deps;
@@ -113,6 +116,7 @@ export class EtcdJournal implements SharedJournal {
     for (let limit = pageSize, more = true; more; ) {
       try {
         const page = await this.#client.kv.Range({ key, rangeEnd, revision, limit });
+        await this.#prepared(page.kvs ?? []);
         for (const kv of page.kvs ?? []) current.push(this.#versionOf(kv));
         more = page.more === true;
         const last = page.kvs?.at(-1)?.key ?? key;
@@ -160,6 +164,39 @@ export class EtcdJournal implements SharedJournal {
     const revision = fresh.at(-1)?.kv?.modRevision;
     if (revision === undefined) return;
     this.#followed = revision;
+    const asking = this.#prepared(fresh.flatMap(({ kv }) => kv ?? []));
+    if (!asking && !this.#turn) return this.#deliver(fresh, revision, sink);
+    // What comes next waits, too: changes are told in their order.
+    const turn = Promise.all([this.#turn, asking && this.#insist(asking, fresh)]).then(() => {
+      if (!this.#closed) this.#deliver(fresh, revision, sink);
+      if (this.#turn === turn) this.#turn = undefined;
+    });
+    this.#turn = turn;
+  }
+
+  /** Somebody has to be asked before these can be read; undefined: nobody has. */
+  #prepared(kvs: readonly KeyValue[]): Promise<unknown> | undefined {
+    const { prepare } = this.#records;
+    if (!prepare) return undefined;
+    const asking = new Set(kvs.flatMap(({ value }) => (value?.length ? (prepare(Buffer.from(value)) ?? []) : [])));
+    return asking.size > 0 ? Promise.all(asking) : undefined;
+  }
+
+  /** Who is asked may be away for a while: until then this server falls behind. */
+  async #insist(first: Promise<unknown>, events: readonly Event[]): Promise<void> {
+    for (let asking: Promise<unknown> | undefined = first; asking && !this.#closed; ) {
+      try {
+        await asking;
+        return;
+      } catch (error) {
+        this.#deps.log.warn({ error: String(error) }, 'what another server wrote cannot be read yet');
+        await sleep(this.#deps.clock, askAgainMs);
+        asking = this.#prepared(events.flatMap(({ kv }) => kv ?? []));
+      }
+    }
+  }
+
+  #deliver(fresh: readonly Event[], revision: number, sink: SharedJournalSink): void {
     let changes: Change[];
     try {
       changes = fresh.flatMap((event) => this.#changeOf(event) ?? []);

@@ -38,6 +38,7 @@ export class LmdbJournal implements Journal {
     }
     // Written once: with a full disk an old state can still be read.
     if (format !== stateFormat) await flushed([this.#env.meta.put('format', stateFormat)]);
+    await this.#prepare();
     await this.#sealAnew();
     const copy = slabCopies();
     const log = this.#env.log.getRange({}).map(({ key, value }) => this.#records.decode(key, value, copy));
@@ -46,6 +47,17 @@ export class LmdbJournal implements Journal {
     await this.#env.root.close();
     this.#env = opened(this.#folder);
     return loaded;
+  }
+
+  /** Asks what has to be asked before the records can be read. */
+  async #prepare(): Promise<void> {
+    if (!this.#records.prepare) return;
+    const asking = new Set<Promise<void>>();
+    for (const { value } of this.#env.log.getRange({})) {
+      const answer = this.#records.prepare(value);
+      if (answer) asking.add(answer);
+    }
+    await Promise.all(asking);
   }
 
   /**

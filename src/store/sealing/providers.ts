@@ -9,6 +9,10 @@ export interface Provider {
   seal(plain: Buffer, context: Buffer, rng: Rng): Buffer;
   /** What comes after the prefix. Throws where it was sealed with another key, or changed since. */
   open(sealed: Buffer, context: Buffer): Buffer;
+  /** Where somebody has to be asked before it can be opened; undefined: nobody has. Rejects with an Error that says who failed. */
+  prepare?(sealed: Buffer): Promise<void> | undefined;
+  /** Whether it would seal the same otherwise by now. */
+  isStale?(sealed: Buffer): boolean;
 }
 
 /** What every sealed value begins with. */

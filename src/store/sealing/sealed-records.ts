@@ -2,7 +2,7 @@ import type { Rng } from '../../base/rng.ts';
 import type { Change } from '../journal.ts';
 import { decodeRecord, encodeRecord, type RecordCodec, recordOfSealed } from '../record.ts';
 import { ruleFor, type SealingRule } from './encryption-config.ts';
-import { identity } from './providers.ts';
+import { identity, type Provider } from './providers.ts';
 
 /**
  * Records whose objects are sealed, labels and all: what stays readable are resource, namespace, name and uid. Reading marks
@@ -25,17 +25,26 @@ export const sealedRecords = (rules: readonly SealingRule[], rng: Rng): RecordCo
       const isStale = !outer.deleted && providers.length > 0 && providers[0] !== identity;
       return isStale ? { ...outer, version: { ...outer.version, stale: true } } : outer;
     }
-    const bytes = outer.version.bytes;
-    const at = providers.findIndex(
-      ({ prefix }) => prefix !== '' && bytes.subarray(0, prefix.length).toString() === prefix,
-    );
-    const provider = providers[at];
+    const provider = providerFor(providers, outer.version.bytes);
     if (!provider)
       throw new Error(`unable to transform key ${JSON.stringify(`${resource}/${key}`)}: no matching prefix found`);
-    const inner = decodeRecord(revision, opened(bytes.subarray(provider.prefix.length), { provider, outer }), copy);
-    return at === 0 ? inner : { ...inner, version: { ...inner.version, stale: true } };
+    const value = outer.version.bytes.subarray(provider.prefix.length);
+    const inner = decodeRecord(revision, opened(value, { provider, outer }), copy);
+    const isStale = provider !== providers[0] || provider.isStale?.(value);
+    return isStale ? { ...inner, version: { ...inner.version, stale: true } } : inner;
   },
+  ...(rules.some(({ providers }) => providers.some(({ prepare }) => prepare)) ? { prepare: preparing(rules) } : {}),
 });
+
+const providerFor = (providers: readonly Provider[], bytes: Buffer): Provider | undefined =>
+  providers.find(({ prefix }) => prefix !== '' && bytes.subarray(0, prefix.length).toString() === prefix);
+
+const preparing = (rules: readonly SealingRule[]) => (record: Buffer) => {
+  const { version, sealed } = decodeRecord(0, record);
+  if (!sealed) return undefined;
+  const provider = providerFor(ruleFor(rules, version.resource)?.providers ?? [], version.bytes);
+  return provider?.prepare?.(version.bytes.subarray(provider.prefix.length));
+};
 
 function opened(
   sealed: Buffer,

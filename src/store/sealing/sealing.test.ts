@@ -9,6 +9,7 @@ import { LmdbJournal } from '../lmdb/lmdb-journal.ts';
 import { plainRecords } from '../record.ts';
 import { toBytes, type Version } from '../version.ts';
 import { parseEncryptionConfig, ruleFor } from './encryption-config.ts';
+import { identity as nothing } from './providers.ts';
 import { sealedRecords } from './sealed-records.ts';
 
 const key = (letter: string, bytes = 32) => Buffer.from(letter.repeat(bytes)).toString('base64');
@@ -16,6 +17,9 @@ const aescbc = (...names: string[]) => ({ aescbc: { keys: names.map((name) => ({
 const aesgcm = (name: string) => ({ aesgcm: { keys: [{ name, secret: key(name) }] } });
 const secretbox = (name: string) => ({ secretbox: { keys: [{ name, secret: key(name) }] } });
 const identity = { identity: {} };
+const kmsProvider = { apiVersion: 'v2', name: 'vault', endpoint: 'unix:///kms.sock' };
+const kms = (...some: object[]) =>
+  config([{ resources: ['a'], providers: some.map((one) => ({ kms: { ...kmsProvider, ...one } })) }]);
 const config = (resources: object[]) =>
   JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'EncryptionConfiguration', resources });
 const rules = (...providers: object[]) => parseEncryptionConfig(config([{ resources: ['secrets'], providers }]));
@@ -109,8 +113,16 @@ describe('a sealed record', () => {
       'got 9, expected one of 16, 24, 32',
     ],
     [config([{ resources: ['a'], providers: [aescbc('a', 'a')] }]), 'Duplicate value: "a"'],
+    [kms({ apiVersion: 'v1' }), 'kms.apiVersion: Unsupported value: "v1": supported values: "v2"'],
+    [kms({ name: undefined }), 'kms.name: Required value'],
+    [kms({ name: 'a:b' }), "invalid KMS provider name a:b, must not contain ':'"],
+    [kms({ endpoint: undefined }), 'kms.endpoint: Required value: endpoint is a required field'],
+    [kms({ endpoint: 'https://a' }), 'unsupported scheme "https" for KMS provider, only unix is supported'],
+    [kms({ timeout: '0s' }), 'kms.timeout: Invalid value: "0s": timeout should be a positive value'],
+    [kms({ cachesize: 9 }), 'kms.cachesize: Invalid value: 9: cachesize is not supported in v2'],
+    [kms({}, {}), 'duplicate KMS provider name vault, names must be unique'],
   ])('is not made from %s', (text, message) => {
-    expect(() => parseEncryptionConfig(text)).toThrow(message);
+    expect(() => parseEncryptionConfig(text, () => nothing)).toThrow(message);
   });
 });
 
