@@ -25,6 +25,7 @@ import { endpointsService } from './endpoints/service.ts';
 import { garbageCollection } from './garbage/collection.ts';
 import type { MetricsSource } from './horizontalpodautoscaler/metrics.ts';
 import { horizontalPodAutoscalerScaling } from './horizontalpodautoscaler/scaling.ts';
+import { ingressProxy } from './ingress/proxy.ts';
 import { jobCompletion } from './job/completion.ts';
 import { jobTtl } from './job/ttl.ts';
 import { namespaceDeletion } from './namespace/deletion.ts';
@@ -69,6 +70,8 @@ export interface ControllerOptions {
   podCidr?: string;
   /** Addresses for services of type LoadBalancer, IPv4; without it they stay without one. */
   loadBalancerCidr?: string;
+  /** Whether Ingresses are served here; their proxies need addresses of load balancers. */
+  ingress?: boolean;
   /** The cluster's authority; without it no certificate is signed. */
   authority?: KeyPair;
   /** Signs tokens of service accounts that live in Secrets; without it none are made. */
@@ -82,6 +85,7 @@ export const controllers = ({
   rootCaPem,
   podCidr,
   loadBalancerCidr,
+  ingress,
   authority,
   signToken,
   metrics,
@@ -99,6 +103,7 @@ export const controllers = ({
   bootstrapTokenSigner,
   serviceCidrStatus,
   ...(loadBalancerCidr === undefined ? [] : [serviceLoadBalancer(loadBalancerCidr)]),
+  ...(ingress ? [ingressProxy] : []),
   certificateApproving,
   ...(authority === undefined ? [] : [certificateSigning(authority)]),
   certificateCleanup,

@@ -8,6 +8,10 @@ export const healthPort = 61_999;
 
 export const configurationFile = 'haproxy.cfg';
 
+/** The image of a proxy, and the folder in which it finds its files. */
+export const proxyImage = 'knarr.local/haproxy:1';
+export const configurationDir = '/etc/haproxy';
+
 /**
  * After a change clients' connections stay with the old process for one more answer, ten minutes at most: none is closed while its
  * client may be asking. A request that met a server which

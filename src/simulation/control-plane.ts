@@ -162,6 +162,8 @@ export class ControlPlane {
         rootCaPem: trust.ca.cert,
         podCidr: network.podCidr,
         loadBalancerCidr: network.loadBalancerCidr,
+        // Only for those who name it: nobody answers at its addresses here.
+        ingress: controllers !== undefined,
         authority: trust.ca,
         signToken: tokenSigner(trust.tokenKey),
         only: controllers,

@@ -2,6 +2,7 @@ import { api } from './api.ts';
 import { apiserver } from './apiserver.ts';
 import { cluster } from './cluster.ts';
 import { controllers } from './controllers.ts';
+import { ingress } from './ingress.ts';
 import type { Mutant } from './mutant.ts';
 import { node } from './node.ts';
 import { scheduler } from './scheduler.ts';
@@ -15,5 +16,6 @@ export const mutants: readonly Mutant[] = [
   ...controllers,
   ...scheduler,
   ...node,
+  ...ingress,
   ...cluster,
 ];

@@ -16,6 +16,7 @@ import {
   trustObjects,
 } from './cluster-objects.ts';
 import { autoupdateSpec } from './flowcontrol-objects.ts';
+import { ingressObjects } from './ingress-objects.ts';
 import { autoupdate, rbacObjects } from './rbac-objects.ts';
 import { storageObjects } from './storage-objects.ts';
 
@@ -31,6 +32,7 @@ export const bootstrapObjects = (
   ...trustObjects(facts),
   ...networkObjects(facts),
   ...storageObjects(),
+  ...ingressObjects(),
   ...builtInServices(groups),
 ];
 

@@ -1,0 +1,37 @@
+import { clusterrolebindings, clusterroles, rolebindings, roles } from '../../api/generated/resources.ts';
+import { type BootstrapObject, bootstrapObject } from './bootstrap-object.ts';
+
+const apiGroup = 'rbac.authorization.k8s.io';
+const name = 'knarr:ingress-controller';
+const namespace = 'kube-system';
+const subjects = [{ kind: 'ServiceAccount', name: 'ingress-controller', namespace }];
+
+const may = (apiGroups: string[], resources: string[], verbs: string[]) => ({ apiGroups, resources, verbs });
+
+/** What serves Ingresses and Gateways: it writes their statuses, and its proxies in its own namespace, nothing else. */
+export const ingressObjects = (): BootstrapObject[] => [
+  bootstrapObject(clusterroles, 'role', {
+    metadata: { name },
+    rules: [
+      may(['networking.k8s.io'], ['ingresses/status'], ['update']),
+      may(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']),
+    ],
+  }),
+  bootstrapObject(clusterrolebindings, 'binding', {
+    metadata: { name },
+    roleRef: { apiGroup, kind: 'ClusterRole', name },
+    subjects,
+  }),
+  bootstrapObject(roles, 'role', {
+    metadata: { namespace, name },
+    rules: [
+      may([''], ['secrets', 'services'], ['create', 'update', 'delete']),
+      may(['apps'], ['deployments'], ['create', 'update', 'delete']),
+    ],
+  }),
+  bootstrapObject(rolebindings, 'binding', {
+    metadata: { namespace, name },
+    roleRef: { apiGroup, kind: 'Role', name },
+    subjects,
+  }),
+];

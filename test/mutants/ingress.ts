@@ -1,0 +1,18 @@
+import type { Mutant } from './mutant.ts';
+
+export const ingress: Mutant[] = [
+  {
+    bug: 'a prefix need not end with an element of the path',
+    file: 'src/ingress/conditions.ts',
+    find: '-m beg -- ${word(`${prefix}/`)}',
+    replace: '-m beg -- ${word(prefix)}',
+    test: { file: 'src/ingress/haproxy.test.ts', name: 'goes by path: exact before prefix' },
+  },
+  {
+    bug: 'a certificate is served with the key of another',
+    file: 'src/ingress/certificates.ts',
+    find: 'if (!certificates[0]?.checkPrivateKey(key))',
+    replace: 'if (!certificates[0])',
+    test: { file: 'src/ingress/ingress-model.test.ts', name: 'refuses what haproxy would stumble over' },
+  },
+];
