@@ -5,6 +5,7 @@ import { type Clock, every, sleep } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Rng } from '../base/rng.ts';
 import type { Client } from '../client/client.ts';
+import { BroadcastingRecorder } from '../client/event-recorder.ts';
 import { Informer } from '../client/informer.ts';
 import type { Cri } from '../cri/cri.ts';
 import { runCommand } from '../host/command.ts';
@@ -90,10 +91,12 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
     isShuttingDown: () => shutdown.isUnderWay,
     wake: (uids: readonly string[]) => dispatcher.referencesChanged(uids),
   };
-  const { reporter, devices, csi, tokens, changed } = await createNodeSide(deps, options, { ...node, ...told });
-  const around = { ...node, ...told, devices, node: () => reporter.node, csi: csi.volumes, tokens };
+  const recorder = new BroadcastingRecorder({ client, clock, log }, { component: 'kubelet', host: nodeName });
+  const side = await createNodeSide(deps, options, { ...node, ...told, recorder });
+  const { reporter, devices, csi, tokens, changed } = side;
+  const around = { ...node, ...told, recorder, devices, node: () => reporter.node, csi: csi.volumes, tokens };
   const podSide = await createPodSide(deps, options, around);
-  const { dispatcher, recorder, storage } = podSide;
+  const { dispatcher, storage } = podSide;
   const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {
     fieldSelector: `spec.nodeName=${nodeName}`,
   });
@@ -153,12 +156,12 @@ async function createNodeSide(
   { nodeName, dataDir, nodeLabels: labels }: KubeletOptions,
   around: Omit<NodeSurroundings, 'node' | 'devices' | 'csi' | 'tokens'> & Pick<CsiDeps, 'wake'>,
 ) {
-  const { paths, identity, pressures, isShuttingDown, wake } = around;
+  const { paths, identity, recorder, pressures, isShuttingDown, wake } = around;
   const changed = () => reporter.reportSoon();
   const tokens = new TokenSource({ client, clock });
   const devices = new DeviceManager({ clock, log, changed }, paths.devicePluginsDir);
   // Knows what is in use before the node's first word.
-  const csi = await createCsi({ client, clock, log, paths, tokens, nodeName, changed, wake });
+  const csi = await createCsi({ client, clock, log, recorder, paths, tokens, nodeName, changed, wake });
   const reporter: NodeReporter = new NodeReporter(
     { client, cri, clock, rng, log, pressures, isShuttingDown, observed: (node) => csi.volumes.observe(node) },
     {

@@ -5,11 +5,13 @@ import type { Container, Pod, PodSpec } from '../api/generated/types.ts';
 import { silentLog } from '../base/log.ts';
 import { type Rng, seededRng } from '../base/rng.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
+import type { EventRecorder } from '../client/event-recorder.ts';
 import { FakeTransport } from '../client/fake.ts';
 import { Informer } from '../client/informer.ts';
 import { createClient } from '../client/typed-client.ts';
 import { type ContainerBehavior, FakeCri } from '../cri/fake.ts';
 import { containerNameLabel, podNameLabel, podUidLabel } from './config/labels.ts';
+import type { PodHook } from './hooks/hook.ts';
 import { Images } from './images.ts';
 import { Limiter } from './limiter.ts';
 import { PodDispatcher } from './pod-dispatcher.ts';
@@ -34,6 +36,9 @@ class World {
   readonly client;
   readonly cri: FakeCri;
   readonly behaviors = new Map<string, ContainerBehavior>();
+  readonly hooks: PodHook[] = [];
+  /** Reasons of what was said. */
+  readonly said: string[] = [];
   /** Broken promises, in words. */
   readonly violations: string[] = [];
   dispatcher: PodDispatcher | undefined;
@@ -68,14 +73,14 @@ class World {
   start(): void {
     const { clock, client, cri, rng } = this;
     const deps = { client, clock, log: silentLog };
-    const recorder = { event: () => {} };
+    const recorder: EventRecorder = { event: (_about, _type, reason) => void this.said.push(reason) };
     const operations = new PodOperations(
       {
         cri,
         clock,
         limiter: new Limiter(4),
         images: new Images({ images: cri.images, clock, objects: noObjects }),
-        hooks: [],
+        hooks: this.hooks,
         objects: noObjects,
         files: { lastWords: async () => '', removeContainer: async () => {} },
         logDirOf: () => '/logs',
@@ -209,6 +214,24 @@ describe('a pod on a node', () => {
     await world.until(async () => (await world.get('p')) === undefined);
     expect(await world.containers()).toEqual([]);
     expect((await world.cri.runtime.ListPodSandbox({})).items ?? []).toEqual([]);
+  });
+
+  it('that ends waits no longer for its volumes', async () => {
+    const world = new World(1);
+    let isWaiting = false;
+    world.hooks.push({
+      name: 'volumes',
+      prepare(_, signal) {
+        isWaiting = true;
+        return new Promise((_resolve, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+      },
+    });
+    world.start();
+    await world.create('p', { containers: [app()], terminationGracePeriodSeconds: 1 });
+    await world.until(() => isWaiting);
+    await world.client.delete(pods, { namespace: 'default', name: 'p' });
+    await world.until(async () => (await world.get('p')) === undefined);
+    expect(world.said).not.toContain('FailedMount');
   });
 
   it('starts nothing in a pod before its network is ready', async () => {

@@ -1,7 +1,7 @@
 import os from 'node:os';
 import { services } from '../api/generated/resources.ts';
 import type { Node, PersistentVolume, Pod, Service } from '../api/generated/types.ts';
-import { BroadcastingRecorder } from '../client/event-recorder.ts';
+import type { BroadcastingRecorder } from '../client/event-recorder.ts';
 import { Informer } from '../client/informer.ts';
 import { removeTree } from '../cri/mounts.ts';
 import { runCommand } from '../host/command.ts';
@@ -45,13 +45,13 @@ export interface NodeSurroundings {
   isShuttingDown(): boolean;
   devices: DeviceManager;
   csi: CsiVolumes;
+  recorder: BroadcastingRecorder;
   tokens: TokenSource;
 }
 
 /** Everything that runs pods, put together. */
 export interface PodSide {
   dispatcher: PodDispatcher;
-  recorder: BroadcastingRecorder;
   /** What is asked to measure what pods have on disks. */
   storage: StorageReaderDeps;
   /** Adds the pods of the folder of manifests, and follows it from then on. */
@@ -69,12 +69,11 @@ export async function createPodSide(
 ): Promise<PodSide> {
   const { client, cri, clock, rng, log } = deps;
   const { nodeIps, nodeName, cgroupRoot, clusterDomain } = options;
-  const { paths, cgroups, devices, csi, tokens, pressures, isShuttingDown } = around;
+  const { paths, cgroups, devices, csi, tokens, recorder, pressures, isShuttingDown } = around;
   const { staticPodPath, podPidsLimit: maxPids } = options.settings ?? {};
   const operationOptions = await operationOptionsOf(options, around);
   const { allocatable, hasAppArmor } = operationOptions;
   const serviceInformer = new Informer<Service>({ client, clock, rng, log }, services);
-  const recorder = new BroadcastingRecorder({ client, clock, log }, { component: 'kubelet', host: nodeName });
   const statusWriter = new StatusWriter({ client, clock, log });
   const mirrors = new MirrorPods({ client, clock, log, node: around.node, statuses: statusWriter });
   const objects = new WatchedObjects({ client, clock, rng, log }, (uids) => dispatcher.referencesChanged(uids));
@@ -116,7 +115,7 @@ export async function createPodSide(
     : undefined;
   const parts = [mirrors, serviceInformer, localVolumes, volumes, objects, statusWriter, recorder];
   return {
-    ...{ dispatcher, recorder, storage: { paths, volumePaths: (uid) => volumes.pathsOf(uid) } },
+    ...{ dispatcher, storage: { paths, volumePaths: (uid) => volumes.pathsOf(uid) } },
     addStatics: async () => statics?.start(),
     synced: serviceInformer.synced,
     start() {

@@ -116,14 +116,19 @@ export class CsiDriver {
 /** The codes after which a call may still have done, or still be doing, what it was asked for. */
 const uncertainCodes = new Set(['Canceled', 'DeadlineExceeded', 'Unavailable', 'ResourceExhausted', 'Aborted']);
 
+const infeasibleCodes = new Set(['InvalidArgument', 'OutOfRange', 'NotFound']);
+
 /** A driver refused or did not answer. */
 export class DriverError extends Error {
   override readonly name = 'DriverError';
   /** Nothing was done and nothing is under way. */
   readonly isFinal: boolean;
+  /** It will not do this, however often it is asked. */
+  readonly isInfeasible: boolean;
 
   constructor(cause: RpcError) {
     super(`rpc error: code = ${cause.code} desc = ${cause.message}`, { cause });
     this.isFinal = !uncertainCodes.has(cause.code);
+    this.isInfeasible = infeasibleCodes.has(cause.code);
   }
 }

@@ -55,6 +55,9 @@ export function inlineMount(pod: Pod, { name, csi }: Volume): CsiMount {
 export const volumeKey = ({ driver, handle }: Pick<CsiMount, 'driver' | 'handle'>): string =>
   volumeNameOnNode(driver, handle);
 
+/** Of one volume of one pod, for what is to be done to it later. */
+export const volumeDueKey = ({ pod, volumeName }: CsiMount): string => `${pod.metadata.uid}/${volumeName}`;
+
 /** A driver that says nothing wants its volumes attached. */
 export const needsAttachment = ({ mode }: CsiMount, rules: CSIDriver | undefined): boolean =>
   mode === 'Persistent' && rules?.spec.attachRequired !== false;

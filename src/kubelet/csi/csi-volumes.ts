@@ -1,19 +1,18 @@
-import type { CSIDriver, Node } from '../../api/generated/types.ts';
+import type { CSIDriver, Node, PersistentVolume, PersistentVolumeClaim } from '../../api/generated/types.ts';
 import { attachmentName, volumeNameOnNode } from '../../api/storage/csi.ts';
 import { backoffMs } from '../../base/backoff.ts';
-import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { TokenSource, TokenStatus } from '../volumes/token-source.ts';
 import { MountError } from '../volumes/volume.ts';
 import { AttachmentWait } from './attachment-wait.ts';
 import { MissingDriverError } from './csi-drivers.ts';
-import { checkMode, type CsiMount, needsAttachment, podInfo, tokensKey } from './csi-mount.ts';
+import { checkMode, type CsiMount, needsAttachment, podInfo, tokensKey, volumeDueKey } from './csi-mount.ts';
 import type { CsiObjects } from './csi-objects.ts';
 import { CsiVolume, type CsiVolumeDeps, type MountInputs, type VolumeUse } from './csi-volume.ts';
+import { NodeExpansion, type NodeExpansionDeps } from './node-expansion.ts';
 import { namesIn, readRecord, type VolumeRecord } from './volume-record.ts';
 
-export interface CsiVolumesDeps extends CsiVolumeDeps {
-  clock: Clock;
+export interface CsiVolumesDeps extends CsiVolumeDeps, NodeExpansionDeps {
   log: Logger;
   objects: CsiObjects;
   tokens: Pick<TokenSource, 'tokenStatus'>;
@@ -35,6 +34,7 @@ export class CsiVolumes {
   readonly #deps: CsiVolumesDeps;
   readonly #volumes = new Map<string, CsiVolume>();
   readonly #attachments: AttachmentWait;
+  readonly #expansion: NodeExpansion;
   /** Volumes that are being mounted just now, with how often. */
   readonly #mounting = new Map<string, number>();
   /** By driver: pods that it is missing for. */
@@ -46,6 +46,7 @@ export class CsiVolumes {
   constructor(deps: CsiVolumesDeps) {
     this.#deps = deps;
     this.#attachments = new AttachmentWait(deps.clock);
+    this.#expansion = new NodeExpansion(deps);
   }
 
   /** Reads what earlier agents have left; before the node tells what it uses. */
@@ -116,19 +117,27 @@ export class CsiVolumes {
       this.#noteMissing(error, mount);
       throw error;
     }
-    if (rules?.spec.requiresRepublish) this.#republishAt.set(dueKey(mount), this.#deps.clock.now() + republishMs);
+    if (rules?.spec.requiresRepublish) this.#republishAt.set(volumeDueKey(mount), this.#deps.clock.now() + republishMs);
     return volume.target(use);
   }
 
-  /** When the driver wants to be asked again for the pod's volume; epoch milliseconds. */
+  /** Has a mounted volume grow as far as its claim may. Never rejects. */
+  async expand(mount: CsiMount, claim: PersistentVolumeClaim, volume: PersistentVolume): Promise<void> {
+    await this.#expansion.consider(mount, claim, volume);
+  }
+
+  /** When the pod's volume is to be looked at again: for a driver that publishes anew, or for growth. Epoch milliseconds. */
   refreshAtMs(podUid: string, volumeName: string): number | undefined {
-    return this.#republishAt.get(`${podUid}/${volumeName}`);
+    const key = `${podUid}/${volumeName}`;
+    const times = [this.#republishAt.get(key), this.#expansion.lookAtMs(key)].filter((time) => time !== undefined);
+    return times.length > 0 ? Math.min(...times) : undefined;
   }
 
   /** Undoes all that the pod has, also of an earlier agent. Rejects when a driver could not do its part: try again. */
   async teardown(podUid: string): Promise<void> {
     for (const key of this.#republishAt.keys()) if (key.startsWith(`${podUid}/`)) this.#republishAt.delete(key);
     for (const pods of this.#missed.values()) pods.delete(podUid);
+    this.#expansion.forget(podUid);
     await this.#adoptPod(podUid);
     const failures: string[] = [];
     for (const volume of this.#volumes.values()) {
@@ -239,7 +248,7 @@ export class CsiVolumes {
 
   #isToRepublish(mount: CsiMount, rules: CSIDriver | undefined): boolean {
     if (!rules?.spec.requiresRepublish) return false;
-    return (this.#republishAt.get(dueKey(mount)) ?? 0) <= this.#deps.clock.now();
+    return (this.#republishAt.get(volumeDueKey(mount)) ?? 0) <= this.#deps.clock.now();
   }
 
   #noteMissing(error: unknown, { pod, driver }: CsiMount): void {
@@ -280,5 +289,3 @@ export class CsiVolumes {
     if (volume.attachment !== undefined) this.#deps.changed();
   }
 }
-
-const dueKey = ({ pod, volumeName }: CsiMount): string => `${pod.metadata.uid}/${volumeName}`;

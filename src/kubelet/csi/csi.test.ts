@@ -1,121 +1,17 @@
-import { access, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { csidrivers, csinodes, nodes, secrets } from '../../api/generated/resources.ts';
-import type { CSIDriverSpec, PersistentVolume, Pod, Volume } from '../../api/generated/types.ts';
-import type { Clock } from '../../base/clock.ts';
-import { realClock } from '../../base/clock.ts';
-import { silentLog } from '../../base/log.ts';
-import { seededRng } from '../../base/rng.ts';
-import { FakeTransport } from '../../client/fake.ts';
-import { createClient } from '../../client/typed-client.ts';
-import { PodPaths } from '../pod-paths.ts';
-import { TokenSource } from '../volumes/token-source.ts';
-import { createCsi, type Csi } from './csi.ts';
+import { csinodes, nodes, persistentvolumeclaims, secrets, volumeattachments } from '../../api/generated/resources.ts';
+import type { NodeStatus, PersistentVolumeClaim } from '../../api/generated/types.ts';
+import { attachmentName } from '../../api/storage/csi.ts';
+import { CsiWorld, driverName, exists, nodeName, podOf, until, volumeOf } from './csi-harness.ts';
 import { mountOfVolume } from './csi-mount.ts';
-import { FakeDriver, type FakeDriverOptions } from './fake-driver.ts';
-
-const driverName = 'disk.example.com';
-const nodeName = 'n1';
-
-const podOf = (uid: string, spec: Partial<Pod['spec']> = {}): Pod => ({
-  metadata: { name: `pod-${uid}`, namespace: 'ns', uid },
-  spec: { serviceAccountName: 'sa', containers: [{ name: 'c' }], ...spec },
-  status: {},
-});
-
-const volumeOf = (spec: Partial<PersistentVolume['spec']['csi']> = {}, more: object = {}): PersistentVolume => ({
-  metadata: { name: 'pv-1' },
-  spec: {
-    accessModes: ['ReadWriteOnce'],
-    csi: { driver: driverName, volumeHandle: 'vol/1', volumeAttributes: { size: 'big' }, ...spec },
-    ...more,
-  },
-  status: {},
-});
-
-/** A node's folder, an API server's storage and a driver; sockets are real, what is mounted is what `mounted` says. */
-class World {
-  readonly clock: Clock = realClock;
-  readonly transport = new FakeTransport({ clock: realClock, rng: seededRng(1) });
-  readonly client = createClient(this.transport);
-  readonly woken: string[] = [];
-  readonly drivers: FakeDriver[] = [];
-  readonly root: string;
-  /** Paths that something is mounted on. */
-  readonly mounted = new Set<string>();
-  csi!: Csi;
-  changes = 0;
-
-  constructor(root: string) {
-    this.root = root;
-  }
-
-  async start(): Promise<void> {
-    const { client, clock } = this;
-    if (!(await client.get(nodes, { name: nodeName }).catch(() => undefined)))
-      await client.create(nodes, { metadata: { name: nodeName }, spec: {}, status: {} });
-    this.csi = await createCsi({
-      ...{ client, clock, log: silentLog, nodeName, paths: new PodPaths(this.root) },
-      tokens: new TokenSource({ client, clock }),
-      isMounted: async (path) => this.mounted.has(path),
-      changed: () => this.changes++,
-      wake: (uids) => this.woken.push(...uids),
-    });
-    await this.csi.start();
-  }
-
-  /** As the agent does when it is killed: nothing is undone. */
-  async restart(): Promise<void> {
-    this.csi.stop();
-    await this.start();
-  }
-
-  async rules(spec: CSIDriverSpec): Promise<void> {
-    await this.client.create(csidrivers, { metadata: { name: driverName }, spec });
-  }
-
-  /** Resolves when the node has taken the driver in, or refused it. */
-  async driver(options: Partial<FakeDriverOptions> = {}): Promise<FakeDriver> {
-    const driver = new FakeDriver({ root: this.root, ...options });
-    this.drivers.push(driver);
-    await this.register(driver);
-    return driver;
-  }
-
-  async register(driver: FakeDriver): Promise<void> {
-    const before = driver.answers.length;
-    await driver.start();
-    await until(() => driver.answers.length > before);
-  }
-
-  mount(pod: Pod, volume: PersistentVolume = volumeOf(), signal?: AbortSignal): Promise<string> {
-    const mount = mountOfVolume({ pod, volume: { name: 'data' } as Volume, readOnly: false }, volume);
-    return this.csi.volumes.mount(mount, signal);
-  }
-
-  async stop(): Promise<void> {
-    this.csi.stop();
-    for (const driver of this.drivers) await driver.stop();
-  }
-}
-
-/** Waits for what happens in sockets and folders. */
-async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 2));
-}
-
-const exists = (path: string): Promise<boolean> =>
-  access(path).then(
-    () => true,
-    () => false,
-  );
 
 describe('volumes of CSI drivers', () => {
-  let world: World;
+  let world: CsiWorld;
   beforeEach(async () => {
-    world = new World(await mkdtemp(join(tmpdir(), 'csi-')));
+    world = new CsiWorld(await mkdtemp(join(tmpdir(), 'csi-')));
     await world.start();
   });
   afterEach(async () => {
@@ -343,6 +239,226 @@ describe('volumes of CSI drivers', () => {
       await world.register(driver);
       await until(() => driver.names.at(-1) === 'NodeUnstageVolume');
       await until(async () => (await stagedFolders()).length === 0);
+    });
+  });
+
+  describe('a volume that has to be attached', () => {
+    const name = attachmentName('vol/1', driverName, nodeName);
+    const key = `kubernetes.io/csi/${driverName}^vol/1`;
+    const tell = async (status: NodeStatus) => {
+      const body = { status };
+      const node = await world.client.patch(
+        nodes,
+        { name: nodeName },
+        { type: 'merge', body },
+        { subresource: 'status' },
+      );
+      world.csi.volumes.observe(node);
+    };
+    const attach = async () => {
+      const spec = { attacher: driverName, nodeName, source: { persistentVolumeName: 'pv-1' } };
+      await world.client.create(volumeattachments, { metadata: { name }, spec });
+      const body = { status: { attached: true, attachmentMetadata: { devicePath: '/dev/sdx' } } };
+      await world.client.patch(volumeattachments, { name }, { type: 'merge', body }, { subresource: 'status' });
+      await tell({ volumesAttached: [{ name: key, devicePath: '' }] });
+    };
+
+    it('is told to be in use, waited for, staged with what the attacher says, and let go in the end', async () => {
+      const driver = await world.driver();
+      const mounted = world.mount(podOf('u1'));
+      await until(() => world.csi.volumes.inUse().length > 0);
+      expect(world.csi.volumes.inUse()).toEqual([key]);
+      await attach();
+      // Attached, but the node has not yet said that it uses it: it could be taken away under the mount.
+      expect(driver.names).toEqual([]);
+      await tell({ volumesInUse: [key] });
+      await mounted;
+      expect(driver.calls.map(({ request }) => request.publishContext)).toEqual([
+        ...[{ devicePath: '/dev/sdx' }, { devicePath: '/dev/sdx' }],
+      ]);
+      await world.csi.volumes.teardown('u1');
+      await until(() => world.csi.volumes.inUse().length === 0);
+      expect(driver.names.at(-1)).toBe('NodeUnstageVolume');
+    });
+
+    it('is in use after a restart, before anything is said of the node', async () => {
+      await world.driver();
+      await attach();
+      await tell({ volumesInUse: [key] });
+      await world.mount(podOf('u1'));
+      await world.restart();
+      expect(world.csi.volumes.inUse()).toEqual([key]);
+    });
+
+    it('is not waited for any longer by a pod that ends', async () => {
+      const driver = await world.driver();
+      const ending = new AbortController();
+      const mounted = world.mount(podOf('u1'), volumeOf(), ending.signal);
+      await until(() => world.csi.volumes.inUse().length > 0);
+      ending.abort(new Error('the pod is being stopped'));
+      await expect(mounted).rejects.toThrow('the pod is being stopped');
+      expect(world.csi.volumes.inUse()).toEqual([]);
+      expect(driver.names).toEqual([]);
+    });
+
+    it('is not staged while it is being detached', async () => {
+      const driver = await world.driver();
+      await attach();
+      await tell({ volumesInUse: [key] });
+      const body = { metadata: { finalizers: ['x.io/attacher'] } };
+      await world.client.patch(volumeattachments, { name }, { type: 'merge', body });
+      await world.client.delete(volumeattachments, { name });
+      await expect(world.mount(podOf('u1'))).rejects.toThrow(
+        'MountVolume.MountDevice failed for volume "pv-1" : volume attachment is being deleted',
+      );
+      expect(driver.names).toEqual([]);
+    });
+  });
+
+  describe('an inline volume', () => {
+    it('needs a driver that says it has such volumes', async () => {
+      await world.driver();
+      await expect(world.inline(podOf('u1'))).rejects.toThrow(
+        'volume mode "Ephemeral" not supported by driver disk.example.com (no CSIDriver object)',
+      );
+      await world.rules({ attachRequired: false, volumeLifecycleModes: ['Persistent'] });
+      await expect(world.inline(podOf('u1'))).rejects.toThrow(
+        'volume mode "Ephemeral" not supported by driver disk.example.com (only supports ["Persistent"])',
+      );
+    });
+
+    it('is published only, under an id of its own, with what the driver wants to know of the pod', async () => {
+      await world.rules({ podInfoOnMount: true, volumeLifecycleModes: ['Ephemeral'] });
+      const driver = await world.driver();
+      const path = await world.inline(podOf('u1'), { volumeAttributes: { a: 'b' }, readOnly: true });
+      expect(path).toBe(join(world.root, 'pods/u1/volumes/kubernetes.io~csi/scratch/mount'));
+      expect(driver.names).toEqual(['NodePublishVolume']);
+      expect(driver.calls[0]?.request).toMatchObject({
+        volumeId: expect.stringMatching(/^csi-[0-9a-f]{64}$/),
+        readonly: true,
+        volumeContext: {
+          a: 'b',
+          'csi.storage.k8s.io/pod.name': 'pod-u1',
+          'csi.storage.k8s.io/pod.namespace': 'ns',
+          'csi.storage.k8s.io/pod.uid': 'u1',
+          'csi.storage.k8s.io/serviceAccount.name': 'sa',
+          'csi.storage.k8s.io/ephemeral': 'true',
+        },
+      });
+      await world.csi.volumes.teardown('u1');
+      expect(driver.names).toEqual(['NodePublishVolume', 'NodeUnpublishVolume']);
+      expect(await exists(path)).toBe(false);
+    });
+  });
+
+  describe('a driver that wants tokens', () => {
+    const tokens = '{"x.io":{"token":"u1 at x.io","expirationTimestamp":"2027-01-01T00:00:00Z"}}';
+    const key = 'csi.storage.k8s.io/serviceAccount.tokens';
+    const asks = { attachRequired: false, tokenRequests: [{ audience: 'x.io' }] };
+
+    it('gets them with the volume, and again and again if it asks to publish so', async () => {
+      await world.rules({ ...asks, requiresRepublish: true });
+      const driver = await world.driver();
+      await world.mount(podOf('u1'));
+      expect(driver.calls[1]?.request.volumeContext).toEqual({ size: 'big', [key]: tokens });
+      const dueMs = world.csi.volumes.refreshAtMs('u1', 'data') ?? 0;
+      await world.mount(podOf('u1'));
+      expect(driver.calls).toHaveLength(2);
+      world.laterMs = dueMs - Date.now() + 1;
+      await world.mount(podOf('u1'));
+      expect(driver.names).toEqual(['NodeStageVolume', 'NodePublishVolume', 'NodePublishVolume']);
+      // It failed once: what the pod has stays mounted.
+      driver.failures.set('NodePublishVolume', 'Internal');
+      world.laterMs += 120_000;
+      await expect(world.mount(podOf('u1'))).rejects.toThrow('NodePublishVolume fails');
+      expect(await exists(driver.calls[1]?.request.targetPath)).toBe(true);
+    });
+
+    it('gets them among the secrets if it wants that', async () => {
+      await world.rules({ ...asks, serviceAccountTokenInSecrets: true });
+      const driver = await world.driver();
+      await world.mount(podOf('u1'));
+      const { volumeContext, secrets: given } = driver.calls[1]?.request ?? {};
+      expect([volumeContext, given]).toEqual([{ size: 'big' }, { [key]: tokens }]);
+    });
+  });
+
+  describe('growing', () => {
+    const claimOf = (): PersistentVolumeClaim => ({
+      metadata: { name: 'data', namespace: 'ns' },
+      spec: { volumeName: 'pv-1' },
+      status: {
+        phase: 'Bound',
+        capacity: { storage: '1Gi' },
+        conditions: [{ type: 'FileSystemResizePending', status: 'True' }],
+        allocatedResourceStatuses: { storage: 'NodeResizePending' },
+      },
+    });
+    const grow = async (storage: string) => {
+      const { client } = world;
+      const pod = podOf('u1');
+      const volume = volumeOf({}, { capacity: { storage } });
+      const key = { namespace: 'ns', name: 'data' };
+      const claim = await client.get(persistentvolumeclaims, key).catch(async () => {
+        const { status, ...made } = claimOf();
+        await client.create(persistentvolumeclaims, made as PersistentVolumeClaim);
+        return client.patch(
+          persistentvolumeclaims,
+          key,
+          { type: 'merge', body: { status } },
+          { subresource: 'status' },
+        );
+      });
+      await world.mount(pod, volume);
+      await world.csi.volumes.expand(
+        mountOfVolume({ pod, volume: { name: 'data' }, readOnly: false }, volume),
+        claim,
+        volume,
+      );
+      return client.get(persistentvolumeclaims, key);
+    };
+    beforeEach(() => world.rules({ attachRequired: false }));
+
+    it('is done by the driver, then the claim knows it', async () => {
+      const driver = await world.driver({ capabilities: ['STAGE_UNSTAGE_VOLUME', 'EXPAND_VOLUME'] });
+      const { status } = await grow('2Gi');
+      expect(driver.calls.at(-1)).toMatchObject({
+        name: 'NodeExpandVolume',
+        request: {
+          volumeId: 'vol/1',
+          volumePath: join(world.root, 'pods/u1/volumes/kubernetes.io~csi/pv-1/mount'),
+          stagingTargetPath: driver.calls[0]?.request.stagingTargetPath,
+          capacityRange: { requiredBytes: 2 * 2 ** 30 },
+        },
+      });
+      expect(status).toMatchObject({ capacity: { storage: '2Gi' } });
+      expect([status?.conditions, status?.allocatedResourceStatuses?.['storage']]).toEqual([[], undefined]);
+      expect(world.said).toEqual([
+        'FileSystemResizeSuccessful: MountVolume.NodeExpandVolume succeeded for volume "pv-1" n1',
+      ]);
+      // Who looks again later finds nothing to do.
+      expect(world.csi.volumes.refreshAtMs('u1', 'data')).toBeGreaterThan(Date.now());
+      await grow('2Gi');
+      expect(driver.names.filter((name) => name === 'NodeExpandVolume')).toHaveLength(1);
+    });
+
+    it('that the driver calls impossible is said once; it is the controller’s turn', async () => {
+      const driver = await world.driver({ capabilities: ['EXPAND_VOLUME'] });
+      driver.failures.set('NodeExpandVolume', 'OutOfRange');
+      const { status } = await grow('2Gi');
+      expect(status?.allocatedResourceStatuses).toEqual({ storage: 'NodeResizeInfeasible' });
+      expect(world.said).toEqual([
+        'VolumeResizeFailed: NodeExpandVolume.NodeExpandVolume failed for volume "pv-1" : rpc error: code = OutOfRange desc = NodeExpandVolume fails',
+      ]);
+      await grow('2Gi');
+      expect(driver.names.filter((name) => name === 'NodeExpandVolume')).toHaveLength(1);
+    });
+
+    it('is nothing that a driver without the capability is asked for', async () => {
+      const driver = await world.driver();
+      await grow('2Gi');
+      expect(driver.names).not.toContain('NodeExpandVolume');
+      expect(world.csi.volumes.refreshAtMs('u1', 'data')).toBeUndefined();
     });
   });
 });

@@ -1,4 +1,3 @@
-import type { Client } from '../../client/client.ts';
 import { mountPoints } from '../../cri/mounts.ts';
 import type { PodPaths } from '../pod-paths.ts';
 import { PluginWatcher } from '../plugins/plugin-watcher.ts';
@@ -7,8 +6,10 @@ import { CsiNodeWriter } from './csi-node.ts';
 import { csiObjects } from './csi-objects.ts';
 import { CsiVolumes, type CsiVolumesDeps } from './csi-volumes.ts';
 
-export type CsiDeps = Pick<CsiVolumesDeps, 'clock' | 'log' | 'tokens' | 'changed' | 'wake' | 'nodeName'> & {
-  client: Client;
+export type CsiDeps = Pick<
+  CsiVolumesDeps,
+  'client' | 'clock' | 'log' | 'recorder' | 'tokens' | 'changed' | 'wake' | 'nodeName'
+> & {
   paths: PodPaths;
   /** By the kernel's own list unless told. */
   isMounted?: CsiVolumesDeps['isMounted'];
@@ -32,7 +33,14 @@ export async function createCsi({ client, paths, isMounted = isMountPoint, ...de
     podPath: (path) => paths.inPods(path),
     registered: (name) => volumes.registered(name),
   });
-  const volumes = new CsiVolumes({ ...deps, drivers, objects: csiObjects(client), paths: paths.csi, isMounted });
+  const volumes = new CsiVolumes({
+    ...deps,
+    client,
+    drivers,
+    objects: csiObjects(client),
+    paths: paths.csi,
+    isMounted,
+  });
   const watcher = new PluginWatcher({ clock, log, handlers: { CSIPlugin: drivers } }, paths.pluginsRegistryDir);
   await volumes.start();
   return {

@@ -1,3 +1,5 @@
+import { closeSync, openSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { GrpcChannel } from '../../rpc/grpc-channel.ts';
 import type { RpcMethod } from '../../rpc/protobuf.ts';
@@ -8,13 +10,21 @@ export interface PluginConnectionDeps {
   methods: ReadonlyMap<string, RpcMethod>;
 }
 
+/** The kernel takes no longer path of a socket (unix(7)), without the zero at its end. */
+const maxSocketPath = 107;
+
 /** One service of a plugin, at its socket on this machine. */
 export class PluginConnection {
   readonly #channel: GrpcChannel;
   readonly #methods: ReadonlyMap<string, RpcMethod>;
+  /** Open where the path is too long: a pod sees the node's folder under a shorter one. */
+  readonly #folder: number | undefined;
 
   constructor(socketPath: string, { clock, methods }: PluginConnectionDeps) {
-    this.#channel = new GrpcChannel({ address: `unix://${socketPath}` }, clock);
+    const isLong = Buffer.byteLength(socketPath) > maxSocketPath;
+    this.#folder = isLong ? openSync(dirname(socketPath), 'r') : undefined;
+    const path = isLong ? `/proc/self/fd/${this.#folder}/${basename(socketPath)}` : socketPath;
+    this.#channel = new GrpcChannel({ address: `unix://${path}` }, clock);
     this.#methods = methods;
   }
 
@@ -30,6 +40,7 @@ export class PluginConnection {
 
   close(): void {
     this.#channel.close();
+    if (this.#folder !== undefined) closeSync(this.#folder);
   }
 
   #method(name: string): RpcMethod {

@@ -107,9 +107,14 @@ export class PluginWatcher {
   async #gone(name: string, { plugin, cancelRetry }: Socket): Promise<void> {
     cancelRetry();
     this.#sockets.delete(name);
-    if (!plugin) return;
+    if (!plugin || this.#isServed(plugin)) return;
     this.#deps.log.info({ plugin: plugin.name }, 'plugin is gone');
     await this.#deps.handlers[plugin.type]?.unregister(plugin.name);
+  }
+
+  /** By another socket: a new version registers before the old one ends. */
+  #isServed({ type, name }: { type: string; name: string }): boolean {
+    return [...this.#sockets.values()].some(({ plugin }) => plugin?.type === type && plugin.name === name);
   }
 
   /** Never rejects: a socket may be there before anybody listens on it. */

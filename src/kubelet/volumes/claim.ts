@@ -8,7 +8,11 @@ import { giveToGroup } from './ownership.ts';
 import type { VolumeDeps, VolumeInput, VolumeKind } from './volume.ts';
 
 /** What a persistent volume is made of; answers the path on the node. */
-type Source = (input: VolumeInput, volume: PersistentVolume, deps: VolumeDeps) => Promise<string>;
+type Source = (input: ClaimInput, volume: PersistentVolume, deps: VolumeDeps) => Promise<string>;
+
+interface ClaimInput extends VolumeInput {
+  claim: PersistentVolumeClaim;
+}
 
 /** A volume that is there for longer than the pod, by way of a claim: the pod's own (ephemeral) or one that others share. */
 export const claim: VolumeKind = {
@@ -17,7 +21,7 @@ export const claim: VolumeKind = {
   async prepare(input, deps) {
     const found = await claimOf(input, deps);
     const volume = await volumeOf(found, deps);
-    return sourceOf(volume)(input, volume, deps);
+    return sourceOf(volume)({ ...input, claim: found }, volume, deps);
   },
   refreshAtMs: ({ pod, volume }, { csi }) => csi.refreshAtMs(pod.metadata.uid ?? '', volume.name),
 };
@@ -60,9 +64,12 @@ function sourceOf(volume: PersistentVolume): Source {
 const pathOfNode: Source = (input, { spec }, deps) =>
   hostPath.prepare({ ...input, volume: { name: input.volume.name, hostPath: spec.hostPath } }, deps);
 
-const ofDriver: Source = ({ pod, volume: inPod, signal }, volume, { csi }) => {
+const ofDriver: Source = async ({ pod, volume: inPod, claim: bound, signal }, volume, { csi }) => {
   const readOnly = inPod.persistentVolumeClaim?.readOnly === true;
-  return csi.mount(mountOfVolume({ pod, volume: inPod, readOnly }, volume), signal);
+  const mount = mountOfVolume({ pod, volume: inPod, readOnly }, volume);
+  const path = await csi.mount(mount, signal);
+  await csi.expand(mount, bound, volume);
+  return path;
 };
 
 /** A folder that an administrator made, on the node that the volume's affinity names. */

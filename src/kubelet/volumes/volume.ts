@@ -21,7 +21,7 @@ export interface VolumeDeps {
   tokens: TokenSource;
   claims: ClaimReader;
   /** Volumes of CSI drivers. */
-  csi: Pick<CsiVolumes, 'mount' | 'refreshAtMs' | 'teardown'>;
+  csi: Pick<CsiVolumes, 'mount' | 'expand' | 'refreshAtMs' | 'teardown'>;
   /** Where the data of a volume of the built-in storage lie. */
   localVolumeDir(name: string): string;
   /** Where a path of the node is on this machine: several nodes may share it. */

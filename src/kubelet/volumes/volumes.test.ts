@@ -68,6 +68,7 @@ async function prepare(
   const claims = { claim: async () => undefined, volume: async () => undefined, ...of };
   const csi = {
     mount: async ({ driver }: { driver: string }) => Promise.reject(new Error(`asked ${driver}`)),
+    expand: async () => {},
     refreshAtMs: () => undefined,
     teardown: async () => {},
   };
