@@ -18,7 +18,7 @@ import type { Version } from '../store/version.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { ApiServices } from './aggregation/api-services.ts';
 import type { FrontProxyCertificate } from './aggregation/remote-server.ts';
-import type { PodSecurityOptions } from './admission/pod-security/pod-security.ts';
+import type { PluginOptions } from './admission/plugins.ts';
 import { wholeAdmission } from './admission/whole-admission.ts';
 import { Auditor } from './audit/auditor.ts';
 import type { AuditPolicy } from './audit/policy.ts';
@@ -88,8 +88,8 @@ export interface ApiServerOptions {
   checkWrites?: boolean;
   /** How it shows aggregated servers that it may say who asks, and whose certificates may tell it the same. PEM. */
   frontProxy?: FrontProxyCertificate & { ca: string };
-  /** What Pod Security holds where namespaces say nothing, and whom it does not concern. */
-  podSecurity?: PodSecurityOptions;
+  /** Which admission plugins run, and what they are told. */
+  admission?: PluginOptions;
   /** Who is believed, besides those whom the cluster itself makes. */
   authentication?: AuthenticationOptions;
   /** What is told of requests, and where. */
@@ -157,7 +157,7 @@ export class ApiServer {
     const metrics = new ServerMetrics({ store, clock, longRunning, figures });
     metrics.observeServices(() => read.list(apiservices));
     const writes = { read, store, objects, registry, authorizer, caller, clock, rng };
-    const admission = wholeAdmission({ ...writes, metrics: metrics.admission }, options);
+    const admission = wholeAdmission({ ...writes, metrics: metrics.admission }, options.admission ?? {});
     const addresses = new AddressAllocator({ store, objects, registry, clock, rng: streamOf(rng) }, options);
     this.#deps = deps;
     this.#checkWrites = options.checkWrites ?? false;

@@ -20,10 +20,9 @@ export function serverCommand(at: Surroundings): Command {
     .option('--etcd-cert <file>', 'certificate for the members (PEM)')
     .option('--etcd-key <file>', 'key of that certificate (PEM)')
     .option('--etcd-prefix <prefix>', 'what the keys of this cluster begin with', '/knarr')
-    .option(
-      '--admission-control-config-file <file>',
-      'defaults and exemptions of Pod Security (AdmissionConfiguration)',
-    )
+    .option('--admission-control-config-file <file>', 'what admission plugins are told (AdmissionConfiguration)')
+    .option('--enable-admission-plugins <names>', 'admission plugins besides those that are on, with commas between')
+    .option('--disable-admission-plugins <names>', 'admission plugins that are not to run, with commas between')
     .option('--token-auth-file <file>', 'tokens of people: token,user,uid,"groups" a line')
     .option(
       '--authentication-config <file>',

@@ -240,7 +240,8 @@ function meaning(status: NodeStatus | undefined): string {
     reason,
     message,
   ]);
-  const { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images, volumesInUse } = status ?? {};
+  const { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images, volumesInUse, declaredFeatures } =
+    status ?? {};
   return JSON.stringify([
     conditions,
     sorted(capacity),
@@ -250,6 +251,7 @@ function meaning(status: NodeStatus | undefined): string {
     sorted(nodeInfo),
     images?.map((i) => i.names),
     volumesInUse ?? [],
+    declaredFeatures ?? [],
   ]);
 }
 

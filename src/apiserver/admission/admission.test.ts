@@ -29,7 +29,9 @@ import { Authorizer } from '../authz/authorizer.ts';
 import { FakeObjectReader } from '../object-reader.fake.ts';
 import { Admission } from './admission.ts';
 import type { AdmissionVerb } from './plugin.ts';
-import { admissionPlugins } from './plugins.ts';
+import { pluginsWith } from './plugins.ts';
+
+const admissionPlugins = pluginsWith({}, { resourceOf: () => undefined, readFile: () => '' });
 
 const jane: UserInfo = { name: 'jane', groups: ['system:authenticated'] };
 const n1: UserInfo = { name: 'system:node:n1', groups: ['system:nodes', 'system:authenticated'] };
@@ -41,7 +43,10 @@ let admission: Admission;
 beforeEach(() => {
   read = new FakeObjectReader();
   authorizer = new Authorizer(() => undefined);
-  admission = new Admission({ read, authorizer, clock: new VirtualClock(), rng: seededRng(1) });
+  admission = new Admission(
+    { read, authorizer, clock: new VirtualClock(), rng: seededRng(1) },
+    { plugins: admissionPlugins },
+  );
   read.put(namespaces, { metadata: { name: 'err' }, status: { phase: 'Active' } });
   read.put(serviceaccounts, { metadata: { namespace: 'err', name: 'default' }, imagePullSecrets: [{ name: 'pull' }] });
 });
@@ -449,9 +454,6 @@ describe('the plugins', () => {
     const isOn = ({ featureGate }: { featureGate?: string }) => !featureGate || gates.get(featureGate) !== false;
     const missing = policy.admissionPlugins.filter((one) => one.defaultOn && isOn(one) && !names.includes(one.name));
     expect(missing.map(({ name }) => name)).toEqual([
-      'PodGroupProtection',
-      'NodeDeclaredFeatureValidator',
-      'PodResizeValidator',
       // In `extension-plugins.ts`.
       'MutatingAdmissionPolicy',
       'MutatingAdmissionWebhook',

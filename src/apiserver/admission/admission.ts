@@ -6,7 +6,6 @@ import type { AdmissionMetrics, Observed, Step } from '../metrics/admission.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { ApiRequest } from '../request.ts';
 import type { AdmissionContext, AdmissionPlugin, AdmissionVerb } from './plugin.ts';
-import { admissionPlugins } from './plugins.ts';
 
 export interface AdmissionDeps {
   read: ObjectReader;
@@ -40,9 +39,9 @@ export class Admission {
   readonly #plugins: readonly AdmissionPlugin[];
   readonly #concerned = new Map<string, Concerned>();
 
-  constructor(deps: AdmissionDeps, options: { plugins?: readonly AdmissionPlugin[] } = {}) {
+  constructor(deps: AdmissionDeps, { plugins }: { plugins: readonly AdmissionPlugin[] }) {
     this.#deps = deps;
-    this.#plugins = options.plugins ?? admissionPlugins;
+    this.#plugins = plugins;
   }
 
   /** First pass: plugins may change the object. Rejects with `StatusError` when one refuses. */

@@ -17,14 +17,17 @@ export function extensionPlugins(deps: {
   params: ParamReader;
   rng: Rng;
   metrics?: AdmissionMetrics;
+  /** Which of them are on. */
+  runs(name: string): boolean;
 }): AdmissionPlugin[] {
-  const { caller, params, rng, metrics } = deps;
+  const { caller, params, rng, metrics, runs } = deps;
   const expressions = new Expressions();
   const mutations = new Expressions(compileMutation);
   const webhooks = { caller, expressions, rng, metrics };
-  return [
-    mutators([mutatingPolicies({ expressions: mutations, params }), mutatingWebhooks(webhooks)]),
-    validatingPolicies({ expressions, params }),
-    validatingWebhooks(webhooks),
+  const sources = [
+    ...(runs('MutatingAdmissionPolicy') ? [mutatingPolicies({ expressions: mutations, params })] : []),
+    ...(runs('MutatingAdmissionWebhook') ? [mutatingWebhooks(webhooks)] : []),
   ];
+  const validating = [validatingPolicies({ expressions, params }), validatingWebhooks(webhooks)];
+  return [...(sources.length > 0 ? [mutators(sources)] : []), ...validating.filter(({ name }) => runs(name))];
 }

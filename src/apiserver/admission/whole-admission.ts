@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import type { Store } from '../../store/store.ts';
@@ -9,8 +10,7 @@ import type { Registry } from '../registry.ts';
 import type { WebhookCaller } from '../webhook/webhook-caller.ts';
 import { Admission } from './admission.ts';
 import { extensionPlugins } from './extension-plugins.ts';
-import { pluginsWith } from './plugins.ts';
-import type { PodSecurityOptions } from './pod-security/pod-security.ts';
+import { choiceOf, lastPlugins, type PluginDeps, type PluginOptions, pluginsWith } from './plugins.ts';
 import { ParamReader } from './policy-params.ts';
 
 /** What admission is made of in a server: the plugins of Kubernetes, and what configurations in the cluster add. */
@@ -26,12 +26,18 @@ export function wholeAdmission(
     rng: Rng;
     metrics: AdmissionMetrics;
   },
-  options: { podSecurity?: PodSecurityOptions },
+  options: PluginOptions,
 ): Admission {
   const { registry, caller, rng, metrics } = deps;
-  const added = extensionPlugins({ caller, params: new ParamReader(deps), rng, metrics });
+  const resourceOf: PluginDeps['resourceOf'] = (apiVersion, kind) => {
+    const slash = apiVersion.indexOf('/');
+    return registry.ofKind(apiVersion.slice(0, Math.max(slash, 0)), apiVersion.slice(slash + 1), kind)?.kind;
+  };
+  const readFile = (path: string) => readFileSync(path, 'utf8');
+  const params = new ParamReader(deps);
+  const added = extensionPlugins({ caller, params, rng, metrics, runs: choiceOf(options) });
   return new Admission(
     { ...deps, versionsOf: (endpoint) => registry.versionsOf(endpoint) },
-    { plugins: [...pluginsWith(options), ...added] },
+    { plugins: [...pluginsWith(options, { resourceOf, readFile }), ...added, ...lastPlugins(options)] },
   );
 }

@@ -1,4 +1,6 @@
-import { parseAdmissionConfig } from '../../apiserver/admission/pod-security/pod-security-config.ts';
+import { readFileSync } from 'node:fs';
+import { parseAdmissionConfig } from '../../apiserver/admission/admission-config.ts';
+import { type PluginOptions, pluginsWith } from '../../apiserver/admission/plugins.ts';
 import type { ApiServer, ApiServerOptions } from '../../apiserver/api-server.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
@@ -29,20 +31,41 @@ export async function followConfiguration(
 }
 
 /** Flags of `knarr server` that are kube-apiserver's. */
-export type ConfigurationFlags = AuditFlags & AuthenticationFlags;
+export type ConfigurationFlags = AuditFlags & AuthenticationFlags & AdmissionFlags;
+
+interface AdmissionFlags {
+  /** Names with commas between. */
+  enableAdmissionPlugins?: string;
+  disableAdmissionPlugins?: string;
+}
 
 /** What a person has said of a server, by files and flags. */
 export async function configuredOptions(
   deps: { clock: Clock; log: Logger },
   layout: ClusterLayout,
   flags: ConfigurationFlags,
-): Promise<Pick<ApiServerOptions, 'audit' | 'podSecurity' | 'authentication'>> {
+): Promise<Pick<ApiServerOptions, 'audit' | 'admission' | 'authentication'>> {
   await checkAuthorization({ layout, flags });
   const audit = await auditConfig(deps, layout, flags);
-  const podSecurity = await fromServerFile({ layout, flags, file: 'admissionControlConfigFile' }, parseAdmissionConfig);
+  const admission = await admissionOptions(layout, flags);
   return {
     authentication: await authenticationOptions(deps, layout, flags),
     ...(audit ? { audit } : {}),
-    ...(podSecurity ? { podSecurity } : {}),
+    admission,
   };
+}
+
+const readText = (path: string): string => readFileSync(path, 'utf8');
+const listed = (names: string | undefined): string[] => (names ?? '').split(',').filter((name) => name !== '');
+
+/** Rejects with an Error that says what is wrong, before anything is started. */
+async function admissionOptions(layout: ClusterLayout, flags: ConfigurationFlags): Promise<PluginOptions> {
+  const at = { layout, flags, file: 'admissionControlConfigFile' } as const;
+  const options: PluginOptions = {
+    enabled: listed(flags.enableAdmissionPlugins),
+    disabled: listed(flags.disableAdmissionPlugins),
+    configurations: await fromServerFile(at, (text) => parseAdmissionConfig(text, readText)),
+  };
+  pluginsWith(options, { resourceOf: () => undefined, readFile: readText });
+  return options;
 }

@@ -33,6 +33,9 @@ export interface NodeFacts {
   isShuttingDown?: boolean;
 }
 
+/** What changes of pods the node can take that others may not (KEP-5328): no processors are kept for one pod alone. */
+export const declaredFeatures = ['GuaranteedQoSPodCPUResize'];
+
 /** How many images the status lists, and names of each. */
 const maxImages = 50;
 const maxImageNames = 5;
@@ -109,6 +112,7 @@ export function nodeStatus(
     },
     images: imageList(facts.images),
     volumesInUse: identity.volumesInUse?.() ?? [],
+    declaredFeatures,
   };
 }
 

@@ -1,6 +1,6 @@
 import type { NodeStatus } from '../../api/generated/types.ts';
 import { timeText } from '../../kubelet/status/time-text.ts';
-import { kubeletVersion } from '../../kubelet/node/node-object.ts';
+import { declaredFeatures, kubeletVersion } from '../../kubelet/node/node-object.ts';
 import type { HollowNodeSpec } from './node-spec.ts';
 
 /** A common machine; generous, so that small tests never run out of room. */
@@ -52,5 +52,6 @@ export function hollowStatus(spec: HollowNodeSpec, { nowMs, old }: { nowMs: numb
       operatingSystem: 'linux',
       architecture: 'amd64',
     },
+    declaredFeatures,
   };
 }

@@ -1,12 +1,5 @@
-import { parse } from 'yaml';
 import { everythingPrivileged, policyOf } from './policy.ts';
 import type { PodSecurityOptions } from './pod-security.ts';
-
-interface AdmissionConfiguration {
-  apiVersion?: string;
-  kind?: string;
-  plugins?: { name?: string; configuration?: PodSecurityConfiguration }[];
-}
 
 interface PodSecurityConfiguration {
   apiVersion?: string;
@@ -16,22 +9,8 @@ interface PodSecurityConfiguration {
   exemptions?: Partial<PodSecurityOptions['exempt']>;
 }
 
-/**
- * What an AdmissionConfiguration (apiserver.config.k8s.io/v1) says of PodSecurity; undefined: nothing. Throws an Error for
- * what it says wrong, and for other plugins: there is nothing to say about them.
- */
-export function parseAdmissionConfig(text: string): PodSecurityOptions | undefined {
-  const config = parse(text) as AdmissionConfiguration | null;
-  if (config?.apiVersion !== 'apiserver.config.k8s.io/v1' || config.kind !== 'AdmissionConfiguration')
-    throw new Error('it is no AdmissionConfiguration of apiserver.config.k8s.io/v1');
-  const foreign = config.plugins?.find(({ name }) => name !== 'PodSecurity');
-  if (foreign)
-    throw new Error(`plugins: Unsupported value: ${JSON.stringify(foreign.name)}: supported values: "PodSecurity"`);
-  const own = config.plugins?.[0]?.configuration;
-  return own && podSecurityOptions(own);
-}
-
-function podSecurityOptions({
+/** What a PodSecurityConfiguration (pod-security.admission.config.k8s.io/v1) says. Throws an Error for what it says wrong. */
+export function podSecurityOptions({
   apiVersion,
   kind,
   defaults = {},

@@ -11,7 +11,8 @@ import { Admission } from '../admission.ts';
 import type { CheckedPod } from './checked-pod.ts';
 import { violationsOf, violationText } from './checks.ts';
 import { everythingPrivileged, isStricter, type Level, policyOf } from './policy.ts';
-import { parseAdmissionConfig } from './pod-security-config.ts';
+import { parseAdmissionConfig } from '../admission-config.ts';
+import { podSecurityOptions } from './pod-security-config.ts';
 import { podSecurity, type PodSecurityOptions } from './pod-security.ts';
 
 const container = (more: object = {}, name = 'a') => ({ name, image: 'x', ...more });
@@ -205,25 +206,30 @@ describe('a configuration', () => {
     },
   });
 
+  const readOptions = (given: string) => {
+    const told = parseAdmissionConfig(given, () => '')['PodSecurity'];
+    return told ? podSecurityOptions(told) : undefined;
+  };
+
   it('has defaults for namespaces without labels, and exemptions', () => {
     const defaults = { enforce: 'baseline', 'enforce-version': 'v1.30' };
-    const read = parseAdmissionConfig(text([plugin({ defaults, exemptions: { namespaces: ['kube-system'] } })]));
+    const read = readOptions(text([plugin({ defaults, exemptions: { namespaces: ['kube-system'] } })]));
     expect(read?.defaults.enforce).toEqual({ level: 'baseline', version: 'v1.30' });
     expect(read?.defaults.warn.level).toBe('privileged');
     expect(read?.exempt).toEqual({ usernames: [], runtimeClasses: [], namespaces: ['kube-system'] });
-    expect(parseAdmissionConfig(text([]))).toBeUndefined();
+    expect(readOptions(text([]))).toBeUndefined();
   });
 
   it.each([
     ['{}', 'it is no AdmissionConfiguration'],
-    [text([{ name: 'EventRateLimit' }]), 'plugins: Unsupported value: "EventRateLimit"'],
+    [text([{ name: 'LimitRanger' }]), 'plugins: Unsupported value: "LimitRanger"'],
     [text([{ name: 'PodSecurity', configuration: {} }]), 'it is no PodSecurityConfiguration'],
     [
       text([plugin({ defaults: { warn: 'x' } })]),
       'defaults.warn: Invalid value: "x": must be one of privileged, baseline, restricted',
     ],
   ])('%s is refused', (given, message) => {
-    expect(() => parseAdmissionConfig(given)).toThrow(message);
+    expect(() => readOptions(given)).toThrow(message);
   });
 });
 
