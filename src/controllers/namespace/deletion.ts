@@ -49,16 +49,18 @@ export const namespaceDeletion = defineController({
   },
 });
 
-/** Every resource with a place in a namespace; pods last but not least: what makes pods goes before them. */
+/** Every resource with a place in a namespace; pods first. */
 function contentResources(kinds: readonly Kind[], definitions: readonly CustomResourceDefinition[]): Resource[] {
   const wanted = kinds.filter(
     ({ namespaced, verbs }) => namespaced && verbs.includes('delete') && verbs.includes('list'),
   );
-  const isPods = (r: { group: string; resource: string }) => groupResource(r) === groupResource(pods);
   const custom = definitions.flatMap((definition) => customResourceOf(definition) ?? []).filter((r) => r.namespaced);
-  return [...custom, ...wanted.filter((k) => !isPods(k)), ...wanted.filter(isPods)];
+  return [...wanted.filter(isPods), ...custom, ...wanted.filter((k) => !isPods(k))];
 }
 
+const isPods = (r: { group: string; resource: string }) => groupResource(r) === groupResource(pods);
+
+/** While pods are left everything else stays: what they read, and the policies that guard them, outlive them (KEP-5080). */
 async function empty(client: Client, namespace: string, content: Resource[]): Promise<Remains> {
   const remains: Remains = { objects: new Map(), finalizers: new Map(), errors: [] };
   for (const resource of content) {
@@ -70,6 +72,7 @@ async function empty(client: Client, namespace: string, content: Resource[]): Pr
       if (isNotFound(error) || (error instanceof StatusError && error.reason === 'MethodNotAllowed')) continue;
       remains.errors.push((error as Error).message);
     }
+    if (isPods(resource) && (remains.objects.size > 0 || remains.errors.length > 0)) break;
   }
   return remains;
 }

@@ -23,6 +23,28 @@ describe('namespace.deletion', () => {
     cluster.stop();
   });
 
+  it('lets pods go first: all else stays until the last of them is gone', async () => {
+    const cluster = testCluster({ only: ['namespace.deletion'] });
+    await make(cluster);
+    const metadata = { name: 'slow', namespace: 'team', finalizers: ['example.com/hold'] };
+    await cluster.client.create(pods, { ...podManifest('slow', {}), metadata });
+    const read = { namespace: 'team', name: 'read-by-pods' };
+    await cluster.client.create(configmaps, { metadata: read });
+    await cluster.client.delete(namespaces, name);
+    await cluster.settle(20_000);
+    expect((await cluster.client.get(pods, { namespace: 'team', name: 'slow' })).metadata.deletionTimestamp).toBeTruthy();
+    expect((await cluster.client.get(configmaps, read)).metadata.deletionTimestamp).toBeUndefined();
+    const { status } = await cluster.client.get(namespaces, name);
+    expect(status.conditions?.find(({ type }) => type === 'NamespaceContentRemaining')?.message).toBe(
+      'Some resources are remaining: pods. has 1 resource instances',
+    );
+    const body = { metadata: { finalizers: null } };
+    await cluster.client.patch(pods, { namespace: 'team', name: 'slow' }, { type: 'merge', body });
+    await cluster.settle(20_000);
+    expect(await isGone(cluster)).toBe(true);
+    cluster.stop();
+  });
+
   it('says what holds it, and goes on when that is gone', async () => {
     const cluster = testCluster({ only: ['namespace.deletion'] });
     await make(cluster);
