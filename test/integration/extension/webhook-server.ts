@@ -12,7 +12,7 @@ export class WebhookServer {
   /** `servername`: whom the caller took it for. */
   readonly asked: { path: string; review: Json; servername: string | false }[] = [];
   readonly #server: Server;
-  readonly #handlers = new Map<string, (review: Json) => Json>();
+  readonly #handlers = new Map<string, (review: Json) => Promise<Json>>();
   readonly #ca: string;
 
   static async start(pki: ClusterPki): Promise<WebhookServer> {
@@ -34,16 +34,16 @@ export class WebhookServer {
         const path = request.url ?? '';
         const { servername } = request.socket as TLSSocket & { servername: string | false };
         this.asked.push({ path, review, servername });
-        response.end(JSON.stringify(this.#handlers.get(path)?.(review) ?? {}));
+        void this.#answer(path, review).then((answer) => response.end(JSON.stringify(answer)));
       });
     });
   }
 
-  /** `answer` makes the `response` of a review; its uid is filled in. Answers with a clientConfig. */
-  on(path: string, answer: (request: Json) => Json): { url: string; caBundle: string } {
-    this.#handlers.set(path, ({ request, ...type }) => ({
+  /** `answer` makes the `response` of a review, at once or later; its uid is filled in. Answers with a clientConfig. */
+  on(path: string, answer: (request: Json) => Json | Promise<Json>): { url: string; caBundle: string } {
+    this.#handlers.set(path, async ({ request, ...type }) => ({
       ...type,
-      response: { uid: request.uid, ...answer(request) },
+      response: { uid: request.uid, ...(await answer(request)) },
     }));
     return this.client(path);
   }
@@ -54,6 +54,10 @@ export class WebhookServer {
 
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
+  }
+
+  async #answer(path: string, review: Json): Promise<Json> {
+    return (await this.#handlers.get(path)?.(review)) ?? {};
   }
 
   close(): Promise<void> {
