@@ -1,14 +1,8 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findKubectl } from '../../../src/cluster/kubectl.ts';
-import { runCommand } from '../../../src/host/command.ts';
 import { issueCertificate } from '../../../src/pki/issue.ts';
-import { renderKubeconfig } from '../../../src/pki/kubeconfig.ts';
 import { AggregatedServer } from './aggregated-server.ts';
+import { type ApiKubectl, kubectlFor } from './api-kubectl.ts';
 import { ApiProcess } from './api-process.ts';
 import { exposeOnService } from './service-endpoint.ts';
 
@@ -22,8 +16,7 @@ const fleetIn = (groups: Group[]) => groups.find(({ metadata }) => metadata.name
 describe('an aggregated API server', () => {
   let server: ApiProcess;
   let fleet: AggregatedServer;
-  let dir: string;
-  let program: string;
+  let kubectl: ApiKubectl;
 
   const register = (more: object) => ({
     metadata: { name: 'v1.fleet.test.io' },
@@ -35,31 +28,17 @@ describe('an aggregated API server', () => {
     );
   const become = (reason: string) =>
     server.until(`${services}/v1.fleet.test.io`, ({ body }) => body.status?.conditions?.[0]?.reason === reason);
-  const kubectl = (args: string): Promise<string> =>
-    new Promise((resolve, reject) => {
-      const env = { ...process.env, KUBECONFIG: join(dir, 'config'), HOME: dir };
-      execFile(program, args.split(' '), { env }, (error, stdout) => (error ? reject(error) : resolve(stdout)));
-    });
   const behind = { namespace: 'default', name: 'fleet' };
 
   beforeAll(async () => {
-    dir = mkdtempSync(join(tmpdir(), 'aggregation-'));
-    program = await findKubectl(join(import.meta.dirname, '../../..'), { run: runCommand });
     server = await ApiProcess.start();
     fleet = await AggregatedServer.start(server.pki.frontProxy.ca.cert, ['fleet.default.svc']);
-    const kubeconfig = renderKubeconfig({
-      clusterName: 'test',
-      server: `https://127.0.0.1:${server.port}`,
-      caPem: server.pki.ca.cert,
-      userName: 'kubernetes-admin',
-      credential: { cert: server.pki.admin.cert, key: server.pki.admin.key },
-    });
-    writeFileSync(join(dir, 'config'), kubeconfig);
+    kubectl = await kubectlFor(server);
   });
   afterAll(async () => {
     await server.close();
     await fleet.close();
-    rmSync(dir, { recursive: true });
+    kubectl.close();
   });
 
   it('has what it needs to trust the front proxy', async () => {
@@ -127,7 +106,7 @@ describe('an aggregated API server', () => {
         lastTransitionTime: body.metadata.creationTimestamp,
       },
     ]);
-    expect(await kubectl('get apiservices v1. v1.apps')).toMatch(
+    expect((await kubectl('get apiservices v1. v1.apps')).out).toMatch(
       /^NAME +SERVICE +AVAILABLE +AGE\nv1\. +Local +True +\d+s\nv1\.apps +Local +True +\d+s\n$/,
     );
   });
@@ -230,8 +209,8 @@ describe('an aggregated API server', () => {
   });
 
   it('is found, listed and explained by kubectl', async () => {
-    expect(await kubectl('get bo -o name')).toBe('boat.fleet.test.io/knarr\n');
-    expect(await kubectl('explain boats.hull')).toContain('What it is made of.');
+    expect((await kubectl('get bo -o name')).out).toBe('boat.fleet.test.io/knarr\n');
+    expect((await kubectl('explain boats.hull')).out).toContain('What it is made of.');
   });
 
   it('carries watches and upgrades', async () => {

@@ -1,11 +1,5 @@
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { findKubectl } from '../../../src/cluster/kubectl.ts';
-import { runCommand } from '../../../src/host/command.ts';
-import { renderKubeconfig } from '../../../src/pki/kubeconfig.ts';
+import { type ApiKubectl, kubectlFor } from './api-kubectl.ts';
 import { ApiProcess } from './api-process.ts';
 
 const crd = `
@@ -53,34 +47,16 @@ spec: { sails: ${sails} }
 /** kubectl with a custom resource: it finds it, explains it, applies it, scales it. */
 describe('kubectl and custom resources', () => {
   let server: ApiProcess;
-  let program = '';
-  const dir = mkdtempSync(join(tmpdir(), 'crd-kubectl-'));
-
-  const kubectl = (args: string, input = ''): Promise<{ code: number; out: string }> =>
-    new Promise((resolve) => {
-      const env = { ...process.env, KUBECONFIG: join(dir, 'config'), HOME: dir };
-      const child = execFile(program, args.split(' '), { env }, (error, stdout, stderr) =>
-        resolve({ code: error ? Number(error.code) : 0, out: stdout + stderr }),
-      );
-      child.stdin?.end(input);
-    });
+  let kubectl: ApiKubectl;
 
   beforeAll(async () => {
-    program = await findKubectl(join(import.meta.dirname, '../../..'), { run: runCommand });
     server = await ApiProcess.start();
-    const config = renderKubeconfig({
-      clusterName: 'test',
-      userName: 'admin',
-      server: `https://127.0.0.1:${server.port}`,
-      caPem: server.pki.ca.cert,
-      credential: server.pki.admin,
-    });
-    writeFileSync(join(dir, 'config'), config);
+    kubectl = await kubectlFor(server);
     await kubectl('apply -f -', crd);
   });
   afterAll(async () => {
     await server.close();
-    rmSync(dir, { recursive: true });
+    kubectl.close();
   });
 
   it('waits until the definition is established', async () => {
