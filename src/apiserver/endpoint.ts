@@ -42,7 +42,10 @@ export interface Endpoint {
   fieldPaths: FieldPath[];
   /** The values that a stored object has in its header. */
   storedFields: FieldPath[];
-  /** Every stored version has the values of `fieldPaths` in its header, so that watchers can be found by them. */
+  /**
+   * Every stored version has the values of `fieldPaths` in its header, so that watchers can be found by them. Otherwise they
+   * are those of the version that is served.
+   */
   fieldsIndexed: boolean;
   scale: ScaleFields;
   /** `true`: answers deletions with the deleted object instead of a Status. */

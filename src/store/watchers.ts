@@ -71,7 +71,10 @@ function mapIn(map: Map<string, Map<string, Set<Watcher>>>, key: string): Map<st
 }
 
 /** What a watcher with selectors sees of an event: objects enter and leave its selection. Undefined: nothing. */
-export function selected(event: StoreEvent, query: StoreWatchQuery): StoreEvent | undefined {
+export function selected(
+  event: StoreEvent,
+  query: Pick<StoreWatchQuery, 'namespace' | 'matches'>,
+): StoreEvent | undefined {
   const { version, previous } = event;
   if (query.namespace && namespaceOf(version.key) !== query.namespace) return undefined;
   if (!query.matches) return event;

@@ -31,7 +31,6 @@ export function customEndpoints(
   const { spec } = definition;
   const { kind } = spec.names;
   const stored = spec.versions.find((version) => version.storage);
-  const storedFields = (stored?.selectableFields ?? []).map(({ jsonPath }) => fieldPath(jsonPath));
   const types = new Map<string, ObjectType>();
   for (const version of spec.versions) {
     const gvk = { group: spec.group, version: version.name, kind };
@@ -45,7 +44,7 @@ export function customEndpoints(
   };
   return spec.versions
     .filter((version) => version.served)
-    .map((version) => customEndpoint(deps, definition, { version, versions, storedFields, lifetime }));
+    .map((version) => customEndpoint(deps, definition, { version, versions, lifetime }));
 }
 
 function customEndpoint(
@@ -54,11 +53,10 @@ function customEndpoint(
   at: {
     version: CustomResourceDefinitionVersion;
     versions: Versions;
-    storedFields: FieldPath[];
     lifetime: AbortSignal;
   },
 ): Endpoint {
-  const { version, versions, storedFields, lifetime } = at;
+  const { version, versions, lifetime } = at;
   const kind = customKind(definition, version);
   const groupVersion = `${kind.group}/${kind.version}`;
   const schema = schemaOf(version);
@@ -71,7 +69,7 @@ function customEndpoint(
     subresources: new Map((kind.subresources ?? []).map((subresource) => [subresource.name, subresource])),
     representation: new VersionedRepresentation(versions, groupVersion),
     fieldPaths: (version.selectableFields ?? []).map(({ jsonPath }) => fieldPath(jsonPath)),
-    storedFields,
+    storedFields: [],
     fieldsIndexed: false,
     scale: customScale(version.subresources?.scale),
     returnsDeleted: false,

@@ -31,9 +31,8 @@ export async function list(context: ApiContext, request: ApiRequest): Promise<An
   // What comes from a cache (any version will do) comes whole.
   const limit = version === '0' && !token ? 0 : Math.max(0, queryNumber(query, 'limit') ?? 0);
   const revision = position ? position.revision : await revisionOf(context, request, limit);
-  const page = readPage(context, request, { selection, limit, revision, after: position?.after });
-  const versions = await request.endpoint.representation.serve(page.versions);
-  const answer: Answer = { type: 'list', revision: page.revision, versions };
+  const page = await servedPage(context, request, { selection, limit, revision, after: position?.after });
+  const answer: Answer = { type: 'list', revision: page.revision, versions: page.versions };
   const last = page.versions.at(-1);
   if (page.remaining > 0 && last) {
     answer.continueToken = formatContinue({ revision: page.revision, after: last.key });
@@ -50,11 +49,26 @@ export async function deleteCollection(context: ApiContext, request: ApiRequest)
   return answer;
 }
 
-function readPage(
-  context: ApiContext,
-  request: ApiRequest,
-  ask: { selection: Selection; limit: number; revision: number | undefined; after: string | undefined },
-): Page {
+interface PageAsked {
+  selection: Selection;
+  limit: number;
+  revision: number | undefined;
+  after: string | undefined;
+}
+
+/** A page as the endpoint serves it. What is selected by what is served must be served whole before it can be cut. */
+async function servedPage(context: ApiContext, request: ApiRequest, ask: PageAsked): Promise<Page> {
+  const { limit, selection } = ask;
+  const { matchesServed } = selection;
+  const page = readPage(context, request, matchesServed ? { ...ask, limit: 0 } : ask);
+  const views = await request.endpoint.representation.serve(page.versions);
+  if (!matchesServed) return { ...page, versions: views };
+  const found = views.filter(matchesServed);
+  const versions = limit > 0 ? found.slice(0, limit) : found;
+  return { revision: page.revision, versions, remaining: found.length - versions.length };
+}
+
+function readPage(context: ApiContext, request: ApiRequest, ask: PageAsked): Page {
   const { selection, limit, revision, after } = ask;
   try {
     return context.store.list(request.endpoint.resource, { ...selection, limit, revision, after });

@@ -9,8 +9,10 @@ import type { ApiRequest } from '../request.ts';
 /** What a list or watch asks for, as the store takes it. */
 export interface Selection {
   namespace?: string;
-  /** Absent: everything matches. */
+  /** Of what is stored. Absent: everything matches. */
   matches?: (version: Version) => boolean;
+  /** Of what is served, besides: the fields of custom resources are those of the version that is asked for. */
+  matchesServed?: (view: Version) => boolean;
   /** An equality that must hold, to find watchers by. */
   index?: { field: string; value: string };
   /** Selectors hide how many objects there are, so `remainingItemCount` is left out. */
@@ -30,10 +32,13 @@ export function selectionOf({ objects }: Pick<ApiContext, 'objects'>, request: A
   const selection: Selection = { selective: labels !== undefined || fields.length > 0 };
   if (namespace) selection.namespace = namespace;
   if (!selection.selective) return selection;
-  const fieldValue = fieldReader(endpoint, objects);
+  const isOfMeta = (field: string) => field === 'metadata.name' || field === 'metadata.namespace';
+  const stored = fields.filter(({ field }) => endpoint.fieldsIndexed || isOfMeta(field));
   selection.matches = (version) =>
-    fields.every(({ field, value, negated }) => (fieldValue(version, field) === value) !== negated) &&
+    stored.every(({ field, value, negated }) => (storedValue(version, field) === value) !== negated) &&
     (labels === undefined || labels(version.labels ?? noLabels));
+  const served = fields.filter((requirement) => !stored.includes(requirement));
+  if (served.length > 0) selection.matchesServed = servedMatch(endpoint, objects, served);
   const isIndexed = (field: string) =>
     field === 'metadata.name' || (endpoint.fieldsIndexed && field !== 'metadata.namespace');
   const equality = fields.find(({ negated, field }) => !negated && isIndexed(field));
@@ -58,14 +63,19 @@ function fieldRequirements(endpoint: Endpoint, text: string): FieldRequirement[]
   });
 }
 
-/** A version that was stored before the field could be selected by is looked into. */
-function fieldReader(endpoint: Endpoint, objects: ObjectCodec): (version: Version, field: string) => string {
-  const late = new Map(endpoint.fieldsIndexed ? [] : endpoint.fieldPaths.map((path) => [path.key, path]));
-  return (version, field) => {
-    if (field === 'metadata.name') return nameOf(version.key);
-    if (field === 'metadata.namespace') return namespaceOf(version.key);
-    const known = version.fields?.[field];
-    const path = known === undefined ? late.get(field) : undefined;
-    return known ?? (path ? selectableValue(path, objects.read(version)) : '');
+function storedValue(version: Version, field: string): string {
+  if (field === 'metadata.name') return nameOf(version.key);
+  if (field === 'metadata.namespace') return namespaceOf(version.key);
+  return version.fields?.[field] ?? '';
+}
+
+function servedMatch({ fieldPaths }: Endpoint, objects: ObjectCodec, requirements: FieldRequirement[]) {
+  const paths = new Map(fieldPaths.map((path) => [path.key, path]));
+  return (view: Version): boolean => {
+    const object = objects.read(view);
+    return requirements.every(({ field, value, negated }) => {
+      const path = paths.get(field);
+      return ((path ? selectableValue(path, object) : '') === value) !== negated;
+    });
   };
 }

@@ -1,7 +1,9 @@
 import type { StoreEvent, Version } from '../../store/version.ts';
+import { selected } from '../../store/watchers.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { asStored } from '../representation.ts';
 import type { AnswerWatchSink } from '../request.ts';
+import type { Selection } from './selection.ts';
 
 /** A stored version as the endpoint serves it. */
 export function served({ representation }: Endpoint, version: Version): Version | Promise<Version> {
@@ -12,8 +14,15 @@ export function served({ representation }: Endpoint, version: Version): Version 
 
 const only = ([view]: Version[]): Version => view as Version;
 
-/** Hands events on as the endpoint serves their objects, in their order also where that takes time. */
-export function servingSink({ representation }: Endpoint, sink: AnswerWatchSink): AnswerWatchSink {
+/**
+ * Hands events on as the endpoint serves their objects, in their order also where that takes time. Objects enter and leave
+ * a selection of what is served as they do one of what is stored.
+ */
+export function servingSink(
+  { representation }: Endpoint,
+  sink: AnswerWatchSink,
+  { matchesServed }: Pick<Selection, 'matchesServed'>,
+): AnswerWatchSink {
   if (representation === asStored) return sink;
   let before: Promise<void> | undefined;
   /** At once as long as nothing is waited for. */
@@ -27,20 +36,33 @@ export function servingSink({ representation }: Endpoint, sink: AnswerWatchSink)
       });
     before = settled;
   };
-  const emit = (events: readonly StoreEvent[], versions: Version[]) =>
-    sink.events(
-      events.map((event, i) => {
-        const version = versions[i] as Version;
-        return version === event.version ? event : { ...event, version };
-      }),
-    );
+  const emit = (events: readonly StoreEvent[], views: ReadonlyMap<Version, Version>): void => {
+    const all = events.map((event) => viewed(event, views));
+    const seen = matchesServed ? all.flatMap((event) => selected(event, { matches: matchesServed }) ?? []) : all;
+    if (seen.length > 0) sink.events(seen);
+  };
   return {
     events: (events) =>
       inOrder(() => {
-        const versions = representation.serve(events.map((event) => event.version));
-        return versions instanceof Promise ? versions.then((known) => emit(events, known)) : emit(events, versions);
+        const versions = events.flatMap((event) => involved(event, matchesServed !== undefined));
+        const served = representation.serve(versions);
+        const viewsOf = (views: Version[]) => new Map(versions.map((version, i) => [version, views[i] as Version]));
+        return served instanceof Promise
+          ? served.then((views) => emit(events, viewsOf(views)))
+          : emit(events, viewsOf(served));
       }),
     bookmark: (revision, initialEventsEnd) => inOrder(() => sink.bookmark(revision, initialEventsEnd)),
     end: (error) => inOrder(() => sink.end(error)),
   };
+}
+
+/** Whether it was in a selection before is asked of the object before; of one that comes, what it was is no matter. */
+const involved = ({ type, version, previous }: StoreEvent, isSelective: boolean): Version[] =>
+  isSelective && previous && type !== 'ADDED' ? [version, previous] : [version];
+
+function viewed(event: StoreEvent, views: ReadonlyMap<Version, Version>): StoreEvent {
+  const { version, previous } = event;
+  const view = views.get(version) ?? version;
+  const before = previous && (views.get(previous) ?? previous);
+  return view === version && before === previous ? event : { ...event, version: view, previous: before };
 }

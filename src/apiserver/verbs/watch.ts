@@ -28,7 +28,7 @@ export function watch(context: ApiContext, request: ApiRequest): Answer {
   return {
     type: 'watch',
     start(receiver) {
-      const sink = servingSink(request.endpoint, receiver);
+      const sink = servingSink(request.endpoint, receiver, selection);
       let stopped = false;
       const stopEvents = follow(context, request, { start, selection, sink });
       if (!stopEvents) {
