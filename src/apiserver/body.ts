@@ -9,7 +9,7 @@ import { endOfJsonString } from '../api/schema/json-text.ts';
 import { decodeProtobuf } from '../api/schema/protobuf-decode.ts';
 import type { PatchType } from '../client/client.ts';
 import type { Endpoint } from './endpoint.ts';
-import { parseYaml, YamlError } from './yaml-body.ts';
+import { parseYaml, type YamlBody, YamlError } from './yaml-body.ts';
 
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
 
@@ -65,6 +65,7 @@ const nothing = Buffer.alloc(0);
 export interface ParsedBody {
   value: unknown;
   patchType?: PatchType;
+  /** What is to be said of keys that it has twice. */
   duplicates?: string[];
 }
 
@@ -100,7 +101,7 @@ export function parseBody(request: HttpRequest, bytes: Buffer, endpoint: Endpoin
   }
   if (bytes.length === 0) return { value: undefined, patchType };
   if (type === 'application/yaml' || patchType === 'apply')
-    return readYaml(bytes, kind, patchType).then((value) => ({ value, patchType }));
+    return readYaml(bytes, kind, patchType).then((read) => ({ ...read, patchType }));
   if (type === 'application/vnd.kubernetes.protobuf') return { value: decodeProtobuf(bytes), patchType };
   if (type !== '' && type !== 'application/json' && !patchType) {
     throw StatusError.of(
@@ -113,7 +114,7 @@ export function parseBody(request: HttpRequest, bytes: Buffer, endpoint: Endpoin
     const value: unknown = parseJson(text);
     checkDepth(text);
     if (!patchType && request.method !== 'DELETE') requireObject(value, kind, bytes);
-    return { value, patchType, duplicates: duplicateFields(text) };
+    return { value, patchType, duplicates: duplicateFields(text).map((path) => `duplicate field "${path}"`) };
   } catch (error) {
     if (error instanceof StatusError) throw error;
     const why = jsonSyntaxError(text);
@@ -150,13 +151,13 @@ const unrecognized = (kind: string, why: string, bytes: Buffer): StatusError =>
   badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${summary(bytes)})`);
 
 /** JSON is YAML, too, and much faster to read as itself. */
-async function readYaml(bytes: Buffer, kind: string, patchType: PatchType | undefined): Promise<unknown> {
+async function readYaml(bytes: Buffer, kind: string, patchType: PatchType | undefined): Promise<YamlBody> {
   const text = bytes.toString('utf8');
   if (text.trimStart().startsWith('{')) {
     try {
       const value: unknown = parseJson(text);
       checkDepth(text);
-      return value;
+      if (duplicateFields(text).length === 0) return { value, duplicates: [] };
     } catch (error) {
       if (error instanceof StatusError) throw error;
       // A flow mapping that is YAML but not JSON.

@@ -20,7 +20,7 @@ export interface ApiRequest {
   /** Parsed JSON or YAML. */
   body?: unknown;
   patchType?: PatchType;
-  /** Paths of keys that the body has twice; found by the front, which has the text. */
+  /** What is to be said of keys that the body has twice; found by the front, which has the text. */
   duplicateFields?: string[];
   userAgent: string;
   /** A warning for the client. */

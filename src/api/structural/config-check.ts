@@ -1,7 +1,8 @@
-import { kindOf, Misfits } from '../meta/fields/validate.ts';
+import { checkStruct, kindOf, Misfits } from '../meta/fields/validate.ts';
 import type { Shape } from '../meta/fields/shape.ts';
 import { isJsonObject } from '../meta/json.ts';
 import type { KubeObject } from '../resource.ts';
+import { schema as builtIn } from '../schema/schema.ts';
 import { isEmbedded, isMap, isPreserving, itemsOf, resourceMembers, type Structural, valuesOf } from './schema.ts';
 
 /** Refuses an applied configuration that does not fit its schema. */
@@ -11,6 +12,8 @@ export function checkCustomConfig(schema: Structural, shape: Shape, config: Kube
   misfits.checkLists(shape, config, []);
   misfits.refuse(config);
 }
+
+const objectMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 
 /** JSON kinds by the schema's types, and how messages call them. */
 const scalars: Record<string, [type: string, shown: string]> = {
@@ -45,8 +48,15 @@ function members(
   for (const name of Object.keys(value)) {
     const at = [...path, `f:${name}`];
     const property = Object.hasOwn(properties, name) ? properties[name] : valuesOf(schema);
-    if (isResource && resourceMembers.has(name)) continue;
-    if (property) check(misfits, property, value[name], at);
+    if (isResource && resourceMembers.has(name)) checkMeta(misfits, name, { value: value[name], path: at });
+    else if (property) check(misfits, property, value[name], at);
     else if (!isPreserving(schema) && !isMap(schema)) misfits.undeclared(at);
   }
+}
+
+/** The metadata of a resource are the same whatever the schema says. */
+function checkMeta(misfits: Misfits, name: string, { value, path }: { value: unknown; path: string[] }): void {
+  if (name !== 'metadata' || value === null || value === undefined) return;
+  if (isJsonObject(value)) checkStruct(misfits, builtIn, { type: objectMeta, value, path });
+  else misfits.expected('map', value, path);
 }

@@ -37,8 +37,10 @@ export function customType(schema: Structural, gvk: CustomGvk): ObjectType {
       const unknown = [...meta.unknown, ...pruning.unknown];
       if (embeds)
         eachEmbedded(schema, rest, (inner, path) => {
-          if (isJsonObject(inner.metadata))
-            inner.metadata = decodeMeta(prefix, inner.metadata, `${path}.metadata`).meta;
+          if (!isJsonObject(inner.metadata)) return;
+          const own = decodeMeta(prefix, inner.metadata, `${path}.metadata`);
+          inner.metadata = own.meta;
+          unknown.push(...own.unknown);
         });
       const { kind: _kind, apiVersion: _version, metadata: _metadata, ...members } = rest;
       return { object: { ...typeOf(gvk), metadata: meta.meta, ...members } as KubeObject, unknown };

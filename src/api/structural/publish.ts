@@ -27,7 +27,10 @@ export function publishedType(
     ref.startsWith('#/components') ? { allOf: [{ $ref: ref }] } : { $ref: ref };
   return {
     v3: of(schema, `#/components/schemas/${objectMeta}`),
-    v2: of(simplified(schema), `#/definitions/${objectMeta}`),
+    v2: isPreserving(schema)
+      ? // Readers of OpenAPI 2 take a list of members for all there are.
+        { ...simplified(schema), 'x-kubernetes-group-version-kind': [gvk] }
+      : of(simplified(schema), `#/definitions/${objectMeta}`),
     refersTo: [objectMeta],
   };
 }

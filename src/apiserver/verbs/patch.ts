@@ -15,7 +15,7 @@ import { ownershipTime, resetPaths } from '../field-managers.ts';
 import { asStored } from '../representation.ts';
 import { type Answer, type ApiRequest, flag, storeKey } from '../request.ts';
 import { createObject } from './create.ts';
-import { checkIdentity, checkWriteOptions, decodeObject, type KeptMembers } from './request-body.ts';
+import { checkIdentity, checkWriteOptions, decodeObject, type KeptMembers, tellDuplicates } from './request-body.ts';
 import { modify } from './update.ts';
 
 /** PATCH in its four kinds. */
@@ -98,6 +98,7 @@ async function apply(context: ApiContext, request: ApiRequest): Promise<Answer> 
       time: ownershipTime(context),
       reset: resetPaths(request),
     });
+    tellDuplicates(request);
     const object = decodeObject({ ...request, duplicateFields: [] }, endpoint, merged);
     checkIdentity(request, object);
     return object;

@@ -51,10 +51,7 @@ export interface KeptMembers {
 export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unknown, kept?: KeptMembers): KubeObject {
   const mode = fieldValidation(request);
   const { object, unknown } = endpoint.type.decode(kept ? withoutMembers(body as object, kept.names) : body);
-  const strange = [
-    ...unknown.map((path) => `unknown field "${path}"`),
-    ...(request.duplicateFields ?? []).map((path) => `duplicate field "${path}"`),
-  ];
+  const strange = [...unknown.map((path) => `unknown field "${path}"`), ...(request.duplicateFields ?? [])];
   if (strange.length > 0 && mode === 'Strict') {
     const { kind, version } = endpoint.kind;
     const prefix = `${kind} in version "${version}" cannot be handled as a ${kind}`;
@@ -63,6 +60,16 @@ export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unkn
   if (mode === 'Warn') for (const text of strange) request.warn(text);
   const filled = endpoint.type.defaults(object);
   return kept ? withMembers(filled, kept) : filled;
+}
+
+/** What is applied is YAML: its parser says what stands twice in it. Throws BadRequest when that is not allowed. */
+export function tellDuplicates(request: ApiRequest): void {
+  const mode = fieldValidation(request);
+  for (const text of request.duplicateFields ?? []) {
+    const why = `error converting YAML to JSON: ${text}`;
+    if (mode === 'Strict') throw badRequest(`error strict decoding YAML: ${why}`);
+    if (mode === 'Warn') request.warn(why);
+  }
 }
 
 function withoutMembers(document: object, names: readonly string[]): object {

@@ -12,7 +12,7 @@ import { type Shape, shapeOf } from './shape.ts';
 export function checkConfig(schema: Schema, type: string, config: KubeObject): void {
   if (!schema.type(type)) return;
   const misfits = new Misfits();
-  new Check(schema, misfits).struct(type, config as unknown as Record<string, unknown>, []);
+  checkStruct(misfits, schema, { type, value: config as unknown as Record<string, unknown>, path: [] });
   misfits.checkLists(shapeOf(schema, type), config, []);
   misfits.refuse(config);
 }
@@ -21,6 +21,13 @@ function nameOf({ metadata, apiVersion = '', kind }: KubeObject): string {
   const groupVersion = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`;
   return `${metadata?.namespace ?? ''}/${metadata?.name ?? ''}; ${groupVersion}, Kind=${kind ?? ''}`;
 }
+
+/** Notes what of a value is not in a struct of the built-in types. */
+export const checkStruct = (
+  misfits: Misfits,
+  schema: Schema,
+  at: { type: string; value: Record<string, unknown>; path: string[] },
+): void => new Check(schema, misfits).struct(at.type, at.value, at.path);
 
 /** JSON kinds by scalar type; a type that is not here takes any value. */
 const scalarKinds: Record<string, string> = {
