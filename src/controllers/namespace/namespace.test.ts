@@ -32,7 +32,9 @@ describe('namespace.deletion', () => {
     await cluster.client.create(configmaps, { metadata: read });
     await cluster.client.delete(namespaces, name);
     await cluster.settle(20_000);
-    expect((await cluster.client.get(pods, { namespace: 'team', name: 'slow' })).metadata.deletionTimestamp).toBeTruthy();
+    expect(
+      (await cluster.client.get(pods, { namespace: 'team', name: 'slow' })).metadata.deletionTimestamp,
+    ).toBeTruthy();
     expect((await cluster.client.get(configmaps, read)).metadata.deletionTimestamp).toBeUndefined();
     const { status } = await cluster.client.get(namespaces, name);
     expect(status.conditions?.find(({ type }) => type === 'NamespaceContentRemaining')?.message).toBe(

@@ -40,7 +40,7 @@ export class WebhookServer {
   }
 
   /** `answer` makes the `response` of a review, at once or later; its uid is filled in. Answers with a clientConfig. */
-  on(path: string, answer: (request: Json) => Json | Promise<Json>): { url: string; caBundle: string } {
+  on(path: string, answer: (request: Json) => Json): { url: string; caBundle: string } {
     this.#handlers.set(path, async ({ request, ...type }) => ({
       ...type,
       response: { uid: request.uid, ...(await answer(request)) },
