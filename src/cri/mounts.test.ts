@@ -12,9 +12,9 @@ const mountInfo = `22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 describe('mounts', () => {
   it('are read with their types, optional fields or not, and spaces in their paths', () => {
     expect(parseMountInfo(mountInfo)).toEqual([
-      { path: '/', fsType: 'ext4' },
-      { path: '/sys/fs/cgroup/memory', fsType: 'cgroup' },
-      { path: '/var/lib/a b/netns/x', fsType: 'nsfs' },
+      { path: '/', fsType: 'ext4', isShared: true },
+      { path: '/sys/fs/cgroup/memory', fsType: 'cgroup', isShared: false },
+      { path: '/var/lib/a b/netns/x', fsType: 'nsfs', isShared: false },
     ]);
   });
 

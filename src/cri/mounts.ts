@@ -5,6 +5,8 @@ import { promisify } from 'node:util';
 export interface MountPoint {
   path: string;
   fsType: string;
+  /** What is mounted below it in one mount namespace is seen in those that share it (mount_namespaces(7)). */
+  isShared: boolean;
 }
 
 /** The lines of /proc/PID/mountinfo (proc(5)), in the order they were mounted. */
@@ -14,7 +16,9 @@ export function parseMountInfo(text: string): MountPoint[] {
     .filter((line) => line !== '')
     .map((line) => {
       const [before = '', after = ''] = line.split(' - ');
-      return { path: unescapeOctal(before.split(' ')[4] ?? ''), fsType: after.split(' ')[0] ?? '' };
+      const [, , , , path = '', , ...optional] = before.split(' ');
+      const isShared = optional.some((field) => field.startsWith('shared:'));
+      return { path: unescapeOctal(path), fsType: after.split(' ')[0] ?? '', isShared };
     });
 }
 
@@ -32,6 +36,23 @@ export async function mountsBelow(dir: string): Promise<string[]> {
 }
 
 const run = promisify(execFile);
+
+/**
+ * Makes sure that mounts which a pod with mountPropagation Bidirectional makes below `dir` reach this machine and other pods.
+ * systemd shares all mounts; where nobody did (in most containers), `dir` becomes a mount of its own. Whoever deletes the
+ * folder unmounts it first.
+ */
+export async function shareMounts(dir: string): Promise<void> {
+  const around = (await mountPoints()).filter(
+    ({ path }) => path === dir || dir.startsWith(path === '/' ? '/' : `${path}/`),
+  );
+  // Of several on one path the last one is seen.
+  const nearest = around.reduce((best, one) => (one.path.length >= best.path.length ? one : best));
+  if (nearest.isShared) return;
+  // With all that is mounted below it: containers of an earlier agent use that.
+  if (nearest.path !== dir) await run('mount', ['--rbind', dir, dir]);
+  await run('mount', ['--make-rshared', dir]);
+}
 
 /** Unmounts everything below `dir`; what is mounted on it is its owner's. Busy mounts are detached and end with their last user. */
 export async function unmountBelow(dir: string): Promise<void> {

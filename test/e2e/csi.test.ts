@@ -1,9 +1,10 @@
 import { mkdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import type { CSINode, Event, Node, Pod, VolumeAttachment } from '../../src/api/generated/types.ts';
 import { mountPoints } from '../../src/cri/mounts.ts';
 import { outputOf, runCommand } from '../../src/host/command.ts';
+import { findProcesses, signal } from '../../src/host/recorded-process.ts';
 import { FakeDriver } from '../../src/kubelet/csi/fake-driver.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
 import { listOf, pod, sh } from './manifests.ts';
@@ -15,6 +16,9 @@ const volumeOnNode = `kubernetes.io/csi/${driverName}^books`;
 let kubectl: Kubectl;
 let driver: FakeDriver;
 let data = '';
+
+/** The node's folder on this machine. */
+const nodeRoot = () => join(dirname(inject('kubeconfig')), 'nodes', nodeName, 'kubelet');
 
 const mount = (...args: string[]) => outputOf(runCommand, { program: 'mount', args });
 const say = (name: string, script: string) => kubectl.ok(['exec', name, '--', 'sh', '-c', script]);
@@ -63,7 +67,7 @@ beforeAll(async () => {
   kubectl = await kubectlIn('csi');
   data = join(kubectl.dir, 'data');
   driver = new FakeDriver({
-    root: join(dirname(inject('kubeconfig')), 'nodes', nodeName, 'kubelet'),
+    root: nodeRoot(),
     name: driverName,
     info: { nodeId: 'here', accessibleTopology: { segments: { 'folders.e2e.knarr.dev/place': 'here' } } },
     async publish(target, volumeId) {
@@ -146,6 +150,20 @@ describe('a volume of a CSI driver', () => {
     expect(driver.names).toEqual(['NodeStageVolume', 'NodePublishVolume', 'NodePublishVolume']);
   });
 
+  it('outlives the agent: the next one finds it, asks for nothing again, and still says that it is in use', async () => {
+    const cluster = basename(dirname(inject('kubeconfig')));
+    const agents = await findProcesses(
+      ([program, ...args]) => program !== '/bin/sh' && args.includes('agent') && args.includes(cluster),
+    );
+    expect(agents).toHaveLength(1);
+    for (const { pid } of agents) signal(pid, 'SIGKILL');
+    await vi.waitFor(() => expect(driver.answers).toHaveLength(2), { timeout: 60_000, interval: 200 });
+    expect(await say('first', 'cat /data/book')).toBe('once upon a time\n');
+    const { status } = await kubectl.object<Node>('node', nodeName);
+    expect(status?.volumesInUse).toContain(volumeOnNode);
+    expect(driver.names).toEqual(['NodeStageVolume', 'NodePublishVolume', 'NodePublishVolume']);
+  });
+
   it('is let go of with the last pod: unpublished, unstaged, detached, with no mount left', async () => {
     await kubectl.ok(['delete', 'pod/first', 'pod/second']);
     await kubectl.ok(['wait', '--for=delete', 'volumeattachments', '--all', '--timeout=60s']);
@@ -193,5 +211,65 @@ describe('a volume of a CSI driver', () => {
       { timeout: 60_000, interval: 500 },
     );
     await kubectl.ok(['delete', 'pod/waiting', 'csidriver/none.e2e.knarr.dev']);
+  });
+});
+
+/** As drivers are installed: its sockets and mounts are made in a pod that sees the node's folder at /var/lib/kubelet. */
+describe('a CSI driver in a pod', () => {
+  const seen = '/var/lib/kubelet';
+  const name = 'pod.e2e.knarr.dev';
+  const inDriver = (...command: string[]) => kubectl.ok(['exec', 'driver', '--', ...command]);
+  let inPod: FakeDriver;
+
+  beforeAll(async () => {
+    const folder = (path: string) => ({
+      name: path.replace(/\W+/g, '-').slice(1),
+      hostPath: { path, type: 'Directory' },
+    });
+    const volumes = [folder(`${seen}/plugins`), folder(`${seen}/pods`)];
+    const volumeMounts = volumes.map(({ name: volume, hostPath: { path } }) => ({
+      ...{ name: volume, mountPath: path, mountPropagation: 'Bidirectional' },
+    }));
+    const container = sh('main', 'exec sleep 3600', { securityContext: { privileged: true }, volumeMounts });
+    const spec = { ...driverObject.spec, attachRequired: false, podInfoOnMount: false };
+    const objects = [
+      { ...driverObject, metadata: { name }, spec },
+      pod('driver', { containers: [container], volumes }),
+    ];
+    await kubectl.ok(['apply', '-f', '-'], { input: listOf(objects) });
+    await until<Pod>(kubectl, 'pod/driver', isReady);
+    inPod = new FakeDriver({
+      ...{ root: nodeRoot(), name, endpoint: `${seen}/plugins/${name}/csi.sock` },
+      async publish(target) {
+        await inDriver('mkdir', '-p', target);
+        await inDriver('mount', '-t', 'tmpfs', 'tmpfs', target);
+        await inDriver('touch', `${target}/from-the-driver`);
+      },
+      async unpublish(target) {
+        await inDriver('umount', target);
+        await inDriver('rmdir', target);
+      },
+    });
+    await inPod.start();
+    return async () => {
+      await inPod.stop();
+      await kubectl.ok(['delete', `csidriver/${name}`, 'pod/driver']);
+    };
+  });
+
+  it('mounts for other pods of its node', async () => {
+    const user = pod('user', {
+      containers: [sh('main', 'ls /data; exec sleep 3600', { volumeMounts: [{ name: 'data', mountPath: '/data' }] })],
+      volumes: [{ name: 'data', csi: { driver: name } }],
+    });
+    await kubectl.ok(['apply', '-f', '-'], { input: listOf([user]) });
+    await until<Pod>(kubectl, 'pod/user', isReady);
+    expect(await kubectl.ok(['logs', 'user'])).toBe('from-the-driver\n');
+    expect(inPod.calls[0]?.request.targetPath).toMatch(
+      new RegExp(`^${seen}/pods/[0-9a-f-]+/volumes/kubernetes.io~csi/data/mount$`),
+    );
+    await kubectl.ok(['delete', 'pod/user']);
+    expect(inPod.names).toEqual(['NodePublishVolume', 'NodeUnpublishVolume']);
+    expect(await mountsOfDriver()).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts';
 const dispatcherTest = 'src/kubelet/pod-dispatcher.test.ts';
 const probeTest = 'src/kubelet/probes/probe-machine.test.ts';
 const evictionTest = 'src/kubelet/eviction/eviction.test.ts';
+const csiTest = 'src/kubelet/csi/csi.test.ts';
 const statusTest = 'src/kubelet/status/pod-status.test.ts';
 const slotsTest = 'src/proxy/slots.test.ts';
 const rulesetTest = 'src/proxy/rules.test.ts';
@@ -14,6 +15,20 @@ export const node: Mutant[] = [
     find: 'plan.mtu = mtu - tunnelOverhead;',
     replace: 'plan.mtu = mtu;',
     test: { file: 'src/overlay/overlay.test.ts', name: 'leads to a node elsewhere through a tunnel' },
+  },
+  {
+    bug: 'a volume is mounted before the node has said that it uses it',
+    file: 'src/kubelet/csi/attachment-wait.ts',
+    find: '  status?.volumesInUse?.includes(volume) === true &&\n  status.volumesAttached',
+    replace: '  status?.volumesAttached',
+    test: { file: 'src/kubelet/csi/attachment-wait.test.ts', name: 'ends when the volume is attached' },
+  },
+  {
+    bug: 'a pod is let go of though its driver has not unpublished the volume',
+    file: 'src/kubelet/csi/csi-volumes.ts',
+    find: "if (failures.length > 0) throw new Error(failures.join('; '));",
+    replace: '',
+    test: { file: csiTest, name: 'is not let go of before the driver has done its part' },
   },
   {
     bug: 'one failure is enough for a probe',

@@ -7,6 +7,7 @@ import { informersFor } from '../../client/informers.ts';
 import { createClient } from '../../client/typed-client.ts';
 import { connectContainerd } from '../../cri/containerd-client.ts';
 import { type Containerd, ensureContainerd } from '../../cri/containerd-process.ts';
+import { shareMounts } from '../../cri/mounts.ts';
 import type { RunCommand } from '../../host/command.ts';
 import { startKubelet } from '../../kubelet/kubelet.ts';
 import { readSettings } from '../../kubelet/settings.ts';
@@ -96,7 +97,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
     {
       nodeName: options.name,
       nodeIps: [options.address],
-      dataDir: join(options.dir, 'kubelet'),
+      dataDir: await kubeletDir(options.dir, log),
       cgroupRoot: nodeCgroup(options.cluster, options.name),
       clusterDns: [network.dnsAddress],
       clusterDomain: network.clusterDomain,
@@ -122,6 +123,14 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
       cri.close();
     },
   };
+}
+
+/** Where pods' files lie. Storage drivers in pods mount below it. */
+async function kubeletDir(nodeDir: string, log: Logger): Promise<string> {
+  const dir = join(nodeDir, 'kubelet');
+  await mkdir(dir, { recursive: true, mode: 0o750 });
+  await shareMounts(dir).catch((error: unknown) => log.warn({ error: String(error) }, 'mounts are not shared'));
+  return dir;
 }
 
 const ensureRuntime = ({ clock, log }: NodeDeps, { dir, cluster, name }: NodeOptions): Promise<Containerd> =>
