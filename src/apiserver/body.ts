@@ -2,14 +2,14 @@ import { parseJson } from '../base/lossless-json.ts';
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { badRequest, StatusError } from '../api/meta/status-error.ts';
-import { duplicateFields } from '../api/schema/duplicates.ts';
+import { strangeMembers } from '../api/schema/duplicates.ts';
 import { jsonKind } from '../api/schema/cursor.ts';
 import { jsonSyntaxError } from '../api/schema/json-syntax.ts';
 import { endOfJsonString } from '../api/schema/json-text.ts';
 import { decodeProtobuf } from '../api/schema/protobuf-decode.ts';
 import type { PatchType } from '../client/client.ts';
 import type { Endpoint } from './endpoint.ts';
-import { parseYaml, type YamlBody, YamlError } from './yaml-body.ts';
+import { type ParsedYaml, parseYaml, YamlError } from './yaml-body.ts';
 
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
 
@@ -65,8 +65,15 @@ const nothing = Buffer.alloc(0);
 export interface ParsedBody {
   value: unknown;
   patchType?: PatchType;
-  /** What is to be said of keys that it has twice. */
-  duplicates?: string[];
+  source?: BodySource;
+}
+
+/** What of a body's text is not in its value: members that were there twice. */
+export interface BodySource {
+  /** The text of a JSON body. */
+  json?: string;
+  /** Of a YAML body, what its parser says: `line 12: key "a" already set in map`. */
+  yaml?: readonly string[];
 }
 
 const mediaType = (request: HttpRequest): string =>
@@ -101,7 +108,10 @@ export function parseBody(request: HttpRequest, bytes: Buffer, endpoint: Endpoin
   }
   if (bytes.length === 0) return { value: undefined, patchType };
   if (type === 'application/yaml' || patchType === 'apply')
-    return readYaml(bytes, kind, patchType).then((read) => ({ ...read, patchType }));
+    return readYaml(bytes, kind, patchType).then(({ value, duplicates }) => ({
+      ...{ value, patchType },
+      source: { yaml: duplicates },
+    }));
   if (type === 'application/vnd.kubernetes.protobuf') return { value: decodeProtobuf(bytes), patchType };
   if (type !== '' && type !== 'application/json' && !patchType) {
     throw StatusError.of(
@@ -114,7 +124,7 @@ export function parseBody(request: HttpRequest, bytes: Buffer, endpoint: Endpoin
     const value: unknown = parseJson(text);
     checkDepth(text);
     if (!patchType && request.method !== 'DELETE') requireObject(value, kind, bytes);
-    return { value, patchType, duplicates: duplicateFields(text).map((path) => `duplicate field "${path}"`) };
+    return { value, patchType, source: { json: text } };
   } catch (error) {
     if (error instanceof StatusError) throw error;
     const why = jsonSyntaxError(text);
@@ -151,13 +161,13 @@ const unrecognized = (kind: string, why: string, bytes: Buffer): StatusError =>
   badRequest(`the object provided is unrecognized (must be of type ${kind}): ${why} (${summary(bytes)})`);
 
 /** JSON is YAML, too, and much faster to read as itself. */
-async function readYaml(bytes: Buffer, kind: string, patchType: PatchType | undefined): Promise<YamlBody> {
+async function readYaml(bytes: Buffer, kind: string, patchType: PatchType | undefined): Promise<ParsedYaml> {
   const text = bytes.toString('utf8');
   if (text.trimStart().startsWith('{')) {
     try {
       const value: unknown = parseJson(text);
       checkDepth(text);
-      if (duplicateFields(text).length === 0) return { value, duplicates: [] };
+      if (strangeMembers(text).length === 0) return { value, duplicates: [] };
     } catch (error) {
       if (error instanceof StatusError) throw error;
       // A flow mapping that is YAML but not JSON.

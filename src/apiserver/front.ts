@@ -30,6 +30,7 @@ import { type Answer, type ApiRequest, flag, type Verb } from './request.ts';
 import { type HttpResponse, send, sendError } from './respond.ts';
 import { isStored } from './registry.ts';
 import { parseResourcePath, type ResourcePath } from './router.ts';
+import { warningHeaders } from './warning-headers.ts';
 import { sendWatch } from './watch-response.ts';
 
 export interface FrontDeps {
@@ -242,7 +243,7 @@ export class Front {
       name: at.name,
       body: parsed.value,
       patchType: parsed.patchType,
-      duplicateFields: parsed.duplicates,
+      source: parsed.source,
       userAgent: String(request.headers['user-agent'] ?? ''),
       warn: (text) => warnings.push(text),
       ...told(entry),
@@ -250,7 +251,7 @@ export class Front {
     if (parsed.value !== undefined) entry?.sent(parsed.value);
     if (verb !== 'get' && verb !== 'list' && verb !== 'watch') requireBody(apiRequest);
     const answer = await handle(context, apiRequest);
-    if (warnings.length > 0) response.setHeader('warning', warnings.map(warningHeader));
+    if (warnings.length > 0) response.setHeader('warning', warningHeaders(warnings));
     entry?.answered(() => shownAnswer(context, answer));
     if (answer.type === 'watch') {
       entry?.started(200);
@@ -340,8 +341,6 @@ function requireBody(request: ApiRequest): void {
 }
 
 /** RFC 7234 §5.5 with code 299, as Kubernetes sends it. */
-const warningHeader = (text: string): string => `299 - ${JSON.stringify(text)}`;
-
 /** What is not served has no series of its own: whoever asks could make as many as there are names. */
 const isServed = (at: ResourcePath | undefined): boolean =>
   at?.endpoint !== undefined && (at.subresource === '' || at.endpoint.subresources.has(at.subresource));

@@ -3,6 +3,7 @@ import { badRequest } from '../api/meta/status-error.ts';
 import type { PatchType, WatchHandle } from '../client/client.ts';
 import type { StoreEvent, Version } from '../store/version.ts';
 import type { UserInfo } from './authn/user-info.ts';
+import type { BodySource } from './body.ts';
 import type { Endpoint } from './endpoint.ts';
 
 export type Verb = 'get' | 'list' | 'watch' | 'create' | 'update' | 'patch' | 'delete' | 'deletecollection' | 'connect';
@@ -20,8 +21,8 @@ export interface ApiRequest {
   /** Parsed JSON or YAML. */
   body?: unknown;
   patchType?: PatchType;
-  /** What is to be said of keys that the body has twice; found by the front, which has the text. */
-  duplicateFields?: string[];
+  /** What the body's text said besides; absent for requests from within. */
+  source?: BodySource | undefined;
   userAgent: string;
   /** A warning for the client. */
   warn(text: string): void;
@@ -61,3 +62,9 @@ export function queryNumber(query: URLSearchParams, name: string): number | unde
 
 export const storeKey = (request: { namespace: string; name: string }): string =>
   request.namespace ? `${request.namespace}/${request.name}` : request.name;
+
+/** The kind of a write's options, as errors about them call it. */
+export const optionsKind = (request: ApiRequest): string =>
+  ({ create: 'CreateOptions', patch: 'PatchOptions', delete: 'DeleteOptions', deletecollection: 'DeleteOptions' })[
+    request.verb as string
+  ] ?? 'UpdateOptions';

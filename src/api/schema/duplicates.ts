@@ -4,6 +4,14 @@ import { endOfJsonString } from './json-text.ts';
 const maxFindings = 100;
 
 /**
+ * What is strange about a JSON text, in Kubernetes' words and in the order of the text: members that occur twice in one object, and
+ * those whose paths are in `unknown`. Of an unknown member nothing else is said. The text must be valid JSON.
+ */
+export function strangeMembers(json: string, unknown: readonly string[] = []): string[] {
+  return new DuplicateScan(json, new Set(unknown)).messages();
+}
+
+/**
  * The paths of members that occur twice in one object (`spec.containers[0].name`), in the order of the text. `JSON.parse`
  * keeps the last one silently; `fieldValidation` Strict and Warn name them. The text must be valid JSON.
  */
@@ -18,6 +26,10 @@ interface Level {
   seen?: Set<string>;
   /** The member or index the scan is in. */
   step: string | number;
+  /** Within an unknown member. */
+  isForeign: boolean;
+  /** The member that the scan is in is unknown. */
+  atForeign: boolean;
 }
 
 const quote = 0x22;
@@ -25,16 +37,24 @@ const quote = 0x22;
 class DuplicateScan {
   readonly #text: string;
   readonly #levels: Level[] = [];
-  readonly #found = new Set<string>();
+  readonly #unknown: ReadonlySet<string>;
+  /** Paths, and whether they are unknown (or else there twice). */
+  readonly #found = new Map<string, boolean>();
   #at = 0;
 
-  constructor(text: string) {
+  constructor(text: string, unknown: ReadonlySet<string> = new Set()) {
     this.#text = text;
+    this.#unknown = unknown;
   }
 
   run(): string[] {
     while (this.#at < this.#text.length && this.#found.size < maxFindings) this.#token();
-    return [...this.#found];
+    return [...this.#found.keys()];
+  }
+
+  messages(): string[] {
+    this.run();
+    return [...this.#found].map(([path, isUnknown]) => `${isUnknown ? 'unknown' : 'duplicate'} field "${path}"`);
   }
 
   #token(): void {
@@ -44,10 +64,10 @@ class DuplicateScan {
         this.#string(level);
         break;
       case 0x7b: // {
-        this.#levels.push({ seen: new Set(), step: '' });
+        this.#levels.push({ seen: new Set(), step: '', ...this.#inside(level) });
         break;
       case 0x5b: // [
-        this.#levels.push({ step: 0 });
+        this.#levels.push({ step: 0, ...this.#inside(level) });
         break;
       case 0x7d: // }
       case 0x5d: // ]
@@ -71,8 +91,14 @@ class DuplicateScan {
     const plain = this.#text.slice(start + 1, end - 1);
     const name = plain.includes('\\') ? (JSON.parse(`"${plain}"`) as string) : plain;
     level.step = name;
-    if (level.seen.has(name)) this.#found.add(this.#path());
+    if (level.isForeign) return;
+    level.atForeign = this.#unknown.size > 0 && this.#unknown.has(this.#path());
+    if (level.atForeign || level.seen.has(name)) this.#found.set(this.#path(), level.atForeign);
     level.seen.add(name);
+  }
+
+  #inside(level: Level | undefined): Pick<Level, 'isForeign' | 'atForeign'> {
+    return { isForeign: level !== undefined && (level.isForeign || level.atForeign), atForeign: false };
   }
 
   #path(): string {

@@ -34,7 +34,7 @@ export function customType(schema: Structural, gvk: CustomGvk): ObjectType {
       const pruning = new Pruning(prefix);
       const meta = decodeMeta(prefix, metadata, 'metadata');
       const rest = pruning.root(schema, object);
-      const unknown = [...meta.unknown, ...pruning.unknown];
+      const unknown = [...meta.unknown, ...pruning.unknown.toSorted()];
       if (embeds)
         eachEmbedded(schema, rest, (inner, path) => {
           if (!isJsonObject(inner.metadata)) return;

@@ -9,7 +9,7 @@ import { modify } from './update.ts';
 
 /** POST pods/NAME/binding: gives a pod its node, once. */
 export async function bind(context: ApiContext, request: ApiRequest): Promise<Answer> {
-  const binding = decodeAs<Binding>(request.body, codec, { group: '', kind: 'Binding' });
+  const binding = decodeAs<Binding>(request, codec, { group: '', version: 'v1', kind: 'Binding' });
   const name = request.name || binding?.metadata?.name;
   const node = target(binding);
   const pods = context.registry.find('', 'v1', 'pods') as Endpoint;

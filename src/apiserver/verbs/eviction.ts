@@ -10,7 +10,7 @@ import { modify } from './update.ts';
 
 /** POST pods/NAME/eviction: a deletion that a disruption budget may refuse (policy/v1 Eviction). */
 export async function evict(context: ApiContext, request: ApiRequest): Promise<Answer> {
-  const eviction = decodeAs<Eviction>(request.body, codec, { group: 'policy', kind: 'Eviction' });
+  const eviction = decodeAs<Eviction>(request, codec, { group: 'policy', version: 'v1', kind: 'Eviction' });
   const dryRun = dryRunOf(request, eviction);
   if (eviction.metadata.name && eviction.metadata.name !== request.name) {
     throw badRequest('name in URL does not match name in Eviction object');

@@ -15,7 +15,8 @@ import { ownershipTime, resetPaths } from '../field-managers.ts';
 import { asStored } from '../representation.ts';
 import { type Answer, type ApiRequest, flag, storeKey } from '../request.ts';
 import { createObject } from './create.ts';
-import { checkIdentity, checkWriteOptions, decodeObject, type KeptMembers, tellDuplicates } from './request-body.ts';
+import { validateApplied } from './field-validation.ts';
+import { checkIdentity, checkWriteOptions, decodeObject, type KeptMembers } from './request-body.ts';
 import { modify } from './update.ts';
 
 /** PATCH in its four kinds. */
@@ -88,6 +89,7 @@ async function apply(context: ApiContext, request: ApiRequest): Promise<Answer> 
   const { endpoint } = request;
   const config = decodeApplied(request);
   const manager = request.query.get('fieldManager') as string;
+  let isValidated = false;
   const merge = (live: KubeObject | undefined) => {
     const merged = applyPatch(endpoint.type.fields, {
       live,
@@ -98,9 +100,11 @@ async function apply(context: ApiContext, request: ApiRequest): Promise<Answer> 
       time: ownershipTime(context),
       reset: resetPaths(request),
     });
-    tellDuplicates(request);
-    const object = decodeObject({ ...request, duplicateFields: [] }, endpoint, merged);
+    const object = decodeObject({ ...request, source: undefined }, endpoint, merged);
     checkIdentity(request, object);
+    // The first attempt has said it.
+    if (!isValidated) validateApplied(request);
+    isValidated = true;
     return object;
   };
   if (context.store.head(endpoint.resource, storeKey(request)))

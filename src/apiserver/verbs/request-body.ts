@@ -4,24 +4,9 @@ import { validateFieldManager } from '../../api/meta/object-meta.ts';
 import { badRequest, type FieldError, invalid, StatusError } from '../../api/meta/status-error.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import type { Codec } from '../../api/schema/codec.ts';
-import { DecodeError } from '../../api/schema/decode-error.ts';
 import type { Endpoint } from '../endpoint.ts';
-import { type ApiRequest } from '../request.ts';
-
-/** How unknown and duplicate fields are treated; Warn is the server's default (KEP-2885). */
-function fieldValidation(request: ApiRequest): 'Strict' | 'Warn' | 'Ignore' {
-  const mode = request.query.get('fieldValidation') ?? '';
-  if (mode === '') return 'Warn';
-  if (mode === 'Strict' || mode === 'Warn' || mode === 'Ignore') return mode;
-  throw invalid({ group: 'meta.k8s.io', kind: optionsKind(request) }, '', [
-    notSupported('fieldValidation', mode, ['Ignore', 'Strict', 'Warn']),
-  ]);
-}
-
-export const optionsKind = (request: ApiRequest): string =>
-  ({ create: 'CreateOptions', patch: 'PatchOptions', delete: 'DeleteOptions', deletecollection: 'DeleteOptions' })[
-    request.verb as string
-  ] ?? 'UpdateOptions';
+import { type ApiRequest, optionsKind } from '../request.ts';
+import { validateFields } from './field-validation.ts';
 
 /** The options that every write shares, checked: dryRun, fieldManager, force. */
 export function checkWriteOptions(request: ApiRequest): { dryRun: boolean } {
@@ -49,27 +34,11 @@ export interface KeptMembers {
 
 /** The object of a create or update: its kind checked, decoded by the schema, defaulted. */
 export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unknown, kept?: KeptMembers): KubeObject {
-  const mode = fieldValidation(request);
   const { object, unknown } = endpoint.type.decode(kept ? withoutMembers(body as object, kept.names) : body);
-  const strange = [...unknown.map((path) => `unknown field "${path}"`), ...(request.duplicateFields ?? [])];
-  if (strange.length > 0 && mode === 'Strict') {
-    const { kind, version } = endpoint.kind;
-    const prefix = `${kind} in version "${version}" cannot be handled as a ${kind}`;
-    throw new DecodeError(prefix, `strict decoding error: ${strange.join(', ')}`);
-  }
-  if (mode === 'Warn') for (const text of strange) request.warn(text);
+  const { kind, version } = endpoint.kind;
+  validateFields(request, unknown, { kind, version, isCustom: endpoint.type.mergeStrategically === undefined });
   const filled = endpoint.type.defaults(object);
   return kept ? withMembers(filled, kept) : filled;
-}
-
-/** What is applied is YAML: its parser says what stands twice in it. Throws BadRequest when that is not allowed. */
-export function tellDuplicates(request: ApiRequest): void {
-  const mode = fieldValidation(request);
-  for (const text of request.duplicateFields ?? []) {
-    const why = `error converting YAML to JSON: ${text}`;
-    if (mode === 'Strict') throw badRequest(`error strict decoding YAML: ${why}`);
-    if (mode === 'Warn') request.warn(why);
-  }
 }
 
 function withoutMembers(document: object, names: readonly string[]): object {
@@ -94,9 +63,16 @@ export function checkKindOf(body: unknown, wanted: { group: string; kind: string
 }
 
 /** The decoded body of a subresource that takes an object of another kind. Throws BadRequest. */
-export function decodeAs<T>(body: unknown, codec: Codec, wanted: { group: string; kind: string }): T {
+export function decodeAs<T>(
+  request: ApiRequest,
+  codec: Codec,
+  wanted: { group: string; version: string; kind: string },
+): T {
+  const body = request.body ?? {};
   checkKindOf(body, wanted);
-  return codec.decode(body).object as T;
+  const { object, unknown } = codec.decode(body);
+  validateFields(request, unknown, { ...wanted, isCustom: false });
+  return object as T;
 }
 
 /** Name and namespace of a body against those of the URL, which wins where the body is silent. */

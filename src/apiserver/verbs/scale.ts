@@ -6,7 +6,8 @@ import type { ApiContext } from '../context.ts';
 import type { ScaleFields } from '../endpoint.ts';
 import { type Answer, type ApiRequest, storeKey } from '../request.ts';
 import { patched } from './patch.ts';
-import { checkKindOf } from './request-body.ts';
+import { validateFields } from './field-validation.ts';
+import { decodeAs } from './request-body.ts';
 import { served } from './stored.ts';
 import { modify } from './update.ts';
 
@@ -47,11 +48,11 @@ export async function scale(context: ApiContext, request: ApiRequest): Promise<A
 }
 
 function wantedScale(request: ApiRequest, object: KubeObject): Scale {
-  if (request.verb !== 'patch') {
-    checkKindOf(request.body, { group: 'autoscaling', kind: 'Scale' });
-    return scaleCodec.decode(request.body).object as Scale;
-  }
-  return scaleCodec.decode(patched(request, scaleOf(request.endpoint.scale, object), merging)).object as Scale;
+  const wanted = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
+  if (request.verb !== 'patch') return decodeAs<Scale>(request, scaleCodec, wanted);
+  const made = scaleCodec.decode(patched(request, scaleOf(request.endpoint.scale, object), merging));
+  validateFields(request, made.unknown, { ...wanted, isCustom: false });
+  return made.object as Scale;
 }
 
 function checkScale(request: ApiRequest, wanted: Scale): void {

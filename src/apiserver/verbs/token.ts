@@ -11,8 +11,8 @@ const codec = schema.codecFor('io.k8s.api.authentication.v1.TokenRequest');
 export async function requestToken(context: ApiContext, request: ApiRequest): Promise<Answer> {
   const account = { namespace: request.namespace, name: request.name };
   const deps = { issuer: context.tokens, read: context.read, clock: context.clock };
-  const wanted = { group: 'authentication.k8s.io', kind: 'TokenRequest' };
-  const body = decodeAs<TokenRequest>(request.body ?? {}, codec, wanted);
+  const wanted = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' };
+  const body = decodeAs<TokenRequest>(request, codec, wanted);
   // A node may only ask for tokens of pods that it runs.
   await context.admission.validate({ verb: 'create', request, object: body, old: undefined, dryRun: false });
   return { type: 'object', code: 201, object: await createToken(deps, account, body) };
