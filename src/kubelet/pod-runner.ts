@@ -10,6 +10,7 @@ import { withAllocated } from './resize/allocation.ts';
 import { initialPodState, step } from './pod-worker.ts';
 import { type AttemptCount, Prober } from './probes/prober.ts';
 import type { StatusSink } from './status-writer.ts';
+import { MountError } from './volumes/volume.ts';
 import { unhealthyText } from './worker/absorb-probe.ts';
 import { containerOf, fieldPathOf } from './worker/pod-spec.ts';
 import type { PodEffect, PodInput, PodState } from './worker/state.ts';
@@ -197,12 +198,12 @@ export class PodRunner {
   }
 
   /** Runs an operation; its result or failure comes back as an input. */
-  #do(operation: () => Promise<PodInput | undefined>, onFailure?: (message: string) => PodInput): void {
+  #do(operation: () => Promise<PodInput | undefined>, onFailure?: (message: string, error: unknown) => PodInput): void {
     this.#operations++;
     operation()
       .catch((error: unknown) => {
         this.#deps.log.warn({ pod: this.#state.pod.metadata.name, error: text(error) }, 'pod operation failed');
-        return onFailure?.(text(error));
+        return onFailure?.(text(error), error);
       })
       .then((input) => {
         this.#operations--;
@@ -225,7 +226,10 @@ export class PodRunner {
         await this.#deps.operations.prepare(this.#promised(), signal);
         return { type: 'prepared' };
       },
-      (message) => ({ type: 'prepareFailed', message, isCancelled: signal.aborted }),
+      (message, error) => {
+        const reason = error instanceof MountError ? error.reason : 'FailedMount';
+        return { type: 'prepareFailed', message, reason, isCancelled: signal.aborted };
+      },
     );
   }
 

@@ -240,12 +240,15 @@ describe('a CSI driver in a pod', () => {
     await until<Pod>(kubectl, 'pod/driver', isReady);
     inPod = new FakeDriver({
       ...{ root: nodeRoot(), name, endpoint: `${seen}/plugins/${name}/csi.sock` },
-      async publish(target) {
+      async publish(target, volumeId) {
+        // The eighth disk in memory: nobody reads it, and it need not be there.
+        if (volumeId === 'disk') return void (await inDriver('mknod', target, 'b', '1', '7'));
         await inDriver('mkdir', '-p', target);
         await inDriver('mount', '-t', 'tmpfs', 'tmpfs', target);
         await inDriver('touch', `${target}/from-the-driver`);
       },
       async unpublish(target) {
+        if (target.includes('/volumeDevices/')) return void (await inDriver('rm', target));
         await inDriver('umount', target);
         await inDriver('rmdir', target);
       },
@@ -255,6 +258,29 @@ describe('a CSI driver in a pod', () => {
       await inPod.stop();
       await kubectl.ok(['delete', `csidriver/${name}`, 'pod/driver']);
     };
+  });
+
+  it('gives a device to a pod', async () => {
+    const volume = { ...books.spec, volumeMode: 'Block', csi: { driver: name, volumeHandle: 'disk' } };
+    const claimed = { ...claim.spec, volumeMode: 'Block', volumeName: 'disk' };
+    const user = pod('formatter', {
+      containers: [
+        sh('main', 'stat -c "%F %t:%T" /dev/disk; exec sleep 3600', {
+          volumeDevices: [{ name: 'data', devicePath: '/dev/disk' }],
+        }),
+      ],
+      volumes: [{ name: 'data', persistentVolumeClaim: { claimName: 'disk' } }],
+    });
+    const objects = [
+      { ...books, metadata: { name: 'disk' }, spec: volume },
+      { ...claim, metadata: { name: 'disk' }, spec: claimed },
+    ];
+    await kubectl.ok(['apply', '-f', '-'], { input: listOf([...objects, user]) });
+    await until<Pod>(kubectl, 'pod/formatter', isReady);
+    expect(await kubectl.ok(['logs', 'formatter'])).toBe('block special file 1:7\n');
+    await kubectl.ok(['delete', 'pod/formatter', 'pvc/disk', 'pv/disk']);
+    await vi.waitFor(() => expect(inPod.names.at(-1)).toBe('NodeUnstageVolume'), { timeout: 60_000 });
+    inPod.calls.length = 0;
   });
 
   it('mounts for other pods of its node', async () => {

@@ -12,6 +12,8 @@ export interface CsiMount {
   driver: string;
   handle: string;
   mode: 'Persistent' | 'Ephemeral';
+  /** A device, without a file system. */
+  isBlock: boolean;
   readOnly: boolean;
   fsType: string;
   attributes: Readonly<Record<string, string>>;
@@ -31,7 +33,7 @@ export function mountOfVolume(
   if (!csi) throw new Error(`PersistentVolume "${metadata.name}" is of no CSI driver`);
   return {
     ...{ pod, volumeName: volume.name, specName: metadata.name, driver: csi.driver, handle: csi.volumeHandle },
-    ...{ mode: 'Persistent', readOnly, fsType: csi.fsType ?? '' },
+    ...{ mode: 'Persistent', isBlock: spec.volumeMode === 'Block', readOnly, fsType: csi.fsType ?? '' },
     ...{ attributes: csi.volumeAttributes ?? {}, accessModes: spec.accessModes ?? [] },
     mountOptions: spec.mountOptions ?? [],
     stageSecret: csi.nodeStageSecretRef,
@@ -45,7 +47,7 @@ export function inlineMount(pod: Pod, { name, csi }: Volume): CsiMount {
   const { uid = '', namespace } = pod.metadata;
   return {
     ...{ pod, volumeName: name, specName: name, driver, handle: inlineHandle(uid, name) },
-    ...{ mode: 'Ephemeral', readOnly, fsType, attributes: volumeAttributes ?? {} },
+    ...{ mode: 'Ephemeral', isBlock: false, readOnly, fsType, attributes: volumeAttributes ?? {} },
     ...{ accessModes: ['ReadWriteOnce'], mountOptions: [] },
     publishSecret: nodePublishSecretRef && { name: nodePublishSecretRef.name, namespace },
   };
@@ -90,24 +92,26 @@ export function capabilityOf(mount: CsiMount, capabilities: ReadonlySet<NodeCapa
   const names = capabilities.has('SINGLE_NODE_MULTI_WRITER') ? finerModeNames : modeNames;
   const fsGroup = mount.pod.spec.securityContext?.fsGroup;
   const isGroups = capabilities.has('VOLUME_MOUNT_GROUP') && fsGroup !== undefined;
+  const accessMode = { mode: names[mount.accessModes[0] ?? 'ReadWriteOnce'] ?? 'UNKNOWN' };
+  if (mount.isBlock) return { block: {}, accessMode };
   return {
     mount: {
       fsType: mount.fsType,
       mountFlags: mount.mountOptions,
       ...(isGroups ? { volumeMountGroup: String(fsGroup) } : {}),
     },
-    accessMode: { mode: names[mount.accessModes[0] ?? 'ReadWriteOnce'] ?? 'UNKNOWN' },
+    accessMode,
   };
 }
 
 /** Whether the node gives the files to the pod's fsGroup: not what the driver does by itself, nor what it forbids. */
 export function isGivenToGroup(
-  { pod, readOnly, mode, fsType, accessModes }: CsiMount,
+  { pod, isBlock, readOnly, mode, fsType, accessModes }: CsiMount,
   rules: CSIDriver | undefined,
   capabilities: ReadonlySet<NodeCapability>,
 ): boolean {
-  if (pod.spec.securityContext?.fsGroup === undefined || readOnly || capabilities.has('VOLUME_MOUNT_GROUP'))
-    return false;
+  if (pod.spec.securityContext?.fsGroup === undefined || readOnly || isBlock) return false;
+  if (capabilities.has('VOLUME_MOUNT_GROUP')) return false;
   const policy = rules?.spec.fsGroupPolicy ?? 'ReadWriteOnceWithFSType';
   if (policy === 'None') return false;
   if (policy === 'File') return true;

@@ -30,6 +30,16 @@ export class CsiPaths {
     return join(this.stagedVolume(driver, handle), 'globalmount');
   }
 
+  /** Of a device; `name` is the PersistentVolume's. */
+  blockStaging(name: string): string {
+    return join(this.stagedDir, 'volumeDevices', 'staging', name);
+  }
+
+  /** A file for each pod that has the device. */
+  blockTarget(podUid: string, name: string): string {
+    return join(this.stagedDir, 'volumeDevices', 'publish', name, podUid);
+  }
+
   /** Below it: a folder for each volume of the pod, with its record. */
   podVolumesDir(podUid: string): string {
     return join(this.podsDir, podUid, 'volumes', 'kubernetes.io~csi');

@@ -1,4 +1,5 @@
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { CSIDriver } from '../../api/generated/types.ts';
 import { giveToGroup } from '../volumes/ownership.ts';
 import { MountError } from '../volumes/volume.ts';
@@ -32,7 +33,11 @@ export interface MountInputs {
   publishing(): Promise<Pick<StageRequest, 'secrets' | 'volumeContext'>>;
 }
 
-type Step = 'MountDevice' | 'SetUp';
+/** What Kubernetes calls what failed, for folders and for devices. */
+const steps = {
+  stage: ['MountVolume.MountDevice', 'MapVolume.SetUpDevice'],
+  publish: ['MountVolume.SetUp', 'MapVolume.MapPodDevice'],
+} as const;
 
 /**
  * One volume of a CSI driver on this node: staged once, published for each pod. Before each call a record is written, so that
@@ -41,6 +46,8 @@ type Step = 'MountDevice' | 'SetUp';
 export class CsiVolume {
   readonly driver: string;
   readonly handle: string;
+  /** Of a device: the PersistentVolume's name, which its paths are made of. */
+  #block: string | undefined;
   /** The VolumeAttachment, if it has to be attached. */
   attachment: string | undefined;
   readonly #deps: CsiVolumeDeps;
@@ -74,14 +81,17 @@ export class CsiVolume {
   }
 
   /** Takes in what an earlier agent has left a record of. */
-  adoptStaging({ attachmentID }: VolumeRecord): void {
+  adoptStaging(record: VolumeRecord): void {
     this.#staged = 'maybe';
-    this.attachment = attachmentID;
+    this.attachment = record.attachmentID;
+    this.#block = blockName(record);
   }
 
   /** The same for a pod's part. */
-  adoptUse(use: VolumeUse): void {
+  adoptUse(use: VolumeUse, record: VolumeRecord): void {
     this.#uses.set(keyOf(use), { ...use, isPublished: false });
+    this.attachment ??= record.attachmentID;
+    this.#block ??= blockName(record);
   }
 
   /** True when the pod has it already: published by this agent, or found mounted where an earlier one had it published. */
@@ -93,18 +103,20 @@ export class CsiVolume {
   }
 
   target({ podUid, specName }: VolumeUse): string {
-    return this.#deps.paths.target(podUid, specName);
+    const { paths } = this.#deps;
+    return this.#block === undefined ? paths.target(podUid, specName) : paths.blockTarget(podUid, specName);
   }
 
   /** Stages it unless that is done, then publishes it: for the first time, or again for a driver that wants that. */
   mount(mount: CsiMount, inputs: MountInputs): Promise<void> {
     return this.#inTurn(async () => {
       const use = { podUid: mount.pod.metadata.uid ?? '', specName: mount.specName };
+      if (mount.isBlock) this.#block = mount.specName;
       const known = this.#uses.get(keyOf(use)) ?? { ...use, isPublished: false };
       this.#uses.set(keyOf(use), known);
       if (mount.mode === 'Persistent' && !known.isPublished)
-        await inStep('MountDevice', mount, () => this.#stage(mount, inputs));
-      await inStep('SetUp', mount, () => this.#publish(mount, inputs, known));
+        await inStep('stage', mount, () => this.#stage(mount, inputs));
+      await inStep('publish', mount, () => this.#publish(mount, inputs, known));
     });
   }
 
@@ -115,6 +127,8 @@ export class CsiVolume {
       if (await readRecord(folder)) {
         await this.#deps.drivers.get(this.driver).unpublish(this.handle, this.target(use));
         await removeVolumeFolder(folder, this.target(use));
+        // Of devices: shared with other pods.
+        if (this.#block) await rmdir(dirname(this.target(use))).catch(() => undefined);
       }
       this.#uses.delete(keyOf(use));
     });
@@ -131,7 +145,8 @@ export class CsiVolume {
   }
 
   get #staging(): string {
-    return this.#deps.paths.staging(this.driver, this.handle);
+    const { paths } = this.#deps;
+    return this.#block === undefined ? paths.staging(this.driver, this.handle) : paths.blockStaging(this.#block);
   }
 
   /** The record is written for every driver: it says that the volume is in use here. */
@@ -140,9 +155,7 @@ export class CsiVolume {
     const driver = this.#driverFor('attacher.MountDevice failed to create newCsiDriverClient');
     const capabilities = await driver.capabilities();
     const { paths } = this.#deps;
-    const record: VolumeRecord = { driverName: this.driver, volumeHandle: this.handle };
-    if (this.attachment) record.attachmentID = this.attachment;
-    await writeRecord(paths.stagedVolume(this.driver, this.handle), record);
+    await writeRecord(paths.stagedVolume(this.driver, this.handle), this.#recordOf(mount));
     this.#staged = 'maybe';
     await mkdir(this.#staging, { recursive: true, mode: 0o750 });
     if (capabilities.has('STAGE_UNSTAGE_VOLUME')) {
@@ -167,6 +180,7 @@ export class CsiVolume {
       stagingTargetPath: isStaging ? this.#staging : '',
     };
     await writeRecord(folder, this.#recordOf(mount));
+    await mkdir(dirname(this.target(use)), { recursive: true, mode: 0o750 });
     await driver.publish(request).catch((error: unknown) =>
       // What a pod has stays, though it could not be made new.
       this.#failed(error, async () => {
@@ -183,6 +197,7 @@ export class CsiVolume {
       ...{ specVolID: specName, volumeHandle: this.handle, driverName: this.driver, volumeLifecycleMode: mode },
       nodeName: this.#deps.nodeName,
       ...(this.attachment ? { attachmentID: this.attachment } : {}),
+      ...(this.#block ? { volumeMode: 'Block' } : {}),
     };
   }
 
@@ -217,14 +232,22 @@ export class CsiVolume {
   }
 }
 
+const blockName = ({ volumeMode, specVolID }: VolumeRecord): string | undefined =>
+  volumeMode === 'Block' ? specVolID : undefined;
+
 const keyOf = ({ podUid, specName }: VolumeUse): string => `${podUid}/${specName}`;
 
 const text = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-async function inStep(step: Step, { specName }: CsiMount, run: () => Promise<void>): Promise<void> {
+async function inStep(
+  step: keyof typeof steps,
+  { specName, isBlock }: CsiMount,
+  run: () => Promise<void>,
+): Promise<void> {
   try {
     await run();
   } catch (error) {
-    throw new MountError(`MountVolume.${step} failed for volume "${specName}" : ${text(error)}`, { cause: error });
+    const what = `${steps[step][isBlock ? 1 : 0]} failed for volume "${specName}"`;
+    throw new MountError(`${what} : ${text(error)}`, { cause: error, reason: isBlock ? 'FailedMapVolume' : undefined });
   }
 }

@@ -176,8 +176,7 @@ export class CsiVolumes {
       if (!record) continue;
       const volume = this.#volumeOf(record);
       const isKnown = volume.usesOf(podUid).some((use) => use.specName === specName);
-      if (!isKnown) volume.adoptUse({ podUid, specName });
-      volume.attachment ??= record.attachmentID;
+      if (!isKnown) volume.adoptUse({ podUid, specName }, record);
     }
   }
 

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -348,6 +348,54 @@ describe('volumes of CSI drivers', () => {
       await world.csi.volumes.teardown('u1');
       expect(driver.names).toEqual(['NodePublishVolume', 'NodeUnpublishVolume']);
       expect(await exists(path)).toBe(false);
+    });
+  });
+
+  describe('a device', () => {
+    const volume = volumeOf({}, { volumeMode: 'Block' });
+    const devices = () => join(world.root, 'plugins/kubernetes.io/csi/volumeDevices');
+    beforeEach(() => world.rules({ attachRequired: false }));
+    const drivers = () =>
+      world.driver({ publish: (target) => writeFile(target, ''), unpublish: (target) => rm(target) });
+
+    it('is staged and published as a file for each pod, and nothing of it is left', async () => {
+      const driver = await drivers();
+      const paths = [await world.mount(podOf('u1'), volume), await world.mount(podOf('u2'), volume)];
+      expect(paths).toEqual(['u1', 'u2'].map((uid) => join(devices(), 'publish/pv-1', uid)));
+      const [stage, publish] = driver.calls;
+      expect(stage?.request).toMatchObject({
+        stagingTargetPath: join(devices(), 'staging/pv-1'),
+        volumeCapability: { block: {}, accessMode: { mode: 'SINGLE_NODE_WRITER' } },
+      });
+      expect(publish?.request).toMatchObject({ targetPath: paths[0], volumeCapability: { block: {} } });
+      await world.csi.volumes.teardown('u1');
+      expect([await exists(paths[0] ?? ''), await exists(paths[1] ?? '')]).toEqual([false, true]);
+      await world.csi.volumes.teardown('u2');
+      await until(async () => (await stagedFolders()).length === 0);
+      expect(driver.names.at(-1)).toBe('NodeUnstageVolume');
+      expect([await readdir(join(devices(), 'staging')), await readdir(join(devices(), 'publish'))]).toEqual([[], []]);
+    });
+
+    it('is found again by the next agent, under its own paths', async () => {
+      const driver = await drivers();
+      const path = await world.mount(podOf('u1'), volume);
+      await world.restart();
+      await until(() => driver.answers.length === 2);
+      await world.csi.volumes.teardown('u1');
+      await until(async () => (await stagedFolders()).length === 0);
+      expect(driver.calls.slice(2).map(({ request }) => request.targetPath ?? request.stagingTargetPath)).toEqual([
+        ...[path, join(devices(), 'staging/pv-1')],
+      ]);
+    });
+
+    it('that could not be had is told in words of its own', async () => {
+      const driver = await drivers();
+      driver.failures.set('NodePublishVolume', 'Internal');
+      await expect(world.mount(podOf('u1'), volume)).rejects.toMatchObject({
+        message:
+          'MapVolume.MapPodDevice failed for volume "pv-1" : rpc error: code = Internal desc = NodePublishVolume fails',
+        reason: 'FailedMapVolume',
+      });
     });
   });
 

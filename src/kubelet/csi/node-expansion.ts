@@ -70,12 +70,15 @@ export class NodeExpansion {
     const driver = drivers.get(mount.driver);
     const capabilities = await driver.capabilities();
     const storage = volume.spec.capacity?.['storage'] ?? '0';
+    const { specName, isBlock } = mount;
+    const uid = mount.pod.metadata.uid ?? '';
     const isStaging = capabilities.has('STAGE_UNSTAGE_VOLUME');
+    const staging = isBlock ? paths.blockStaging(specName) : paths.staging(mount.driver, mount.handle);
     await driver.expand({
       volumeId: mount.handle,
-      volumePath: paths.target(mount.pod.metadata.uid ?? '', mount.specName),
+      volumePath: isBlock ? paths.blockTarget(uid, specName) : paths.target(uid, specName),
       capacityRange: { requiredBytes: wholeValue(storage) },
-      stagingTargetPath: isStaging ? paths.staging(mount.driver, mount.handle) : '',
+      stagingTargetPath: isStaging ? staging : '',
       volumeCapability: capabilityOf(mount, capabilities),
       secrets: mount.expandSecret ? await objects.secret(mount.expandSecret) : {},
     });

@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, readdir, readFile, rename, rm, rmdir, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** What is written beside a mount before the driver is asked for it: whoever comes later can undo it. Kubernetes' names. */
@@ -11,6 +11,8 @@ export interface VolumeRecord {
   /** Only of volumes that have to be attached. */
   attachmentID?: string;
   volumeLifecycleMode?: 'Persistent' | 'Ephemeral';
+  /** Only of devices. */
+  volumeMode?: 'Block';
 }
 
 const fileName = 'vol_data.json';
@@ -32,9 +34,13 @@ export async function readRecord(folder: string): Promise<VolumeRecord | undefin
   return record as VolumeRecord;
 }
 
-/** Removes an empty mount point, the record and their folder. Rejects rather than delete what somebody's volume holds. */
+/**
+ * Removes an empty mount point, or the file that stands for a device, then the record and its folder. Rejects rather than delete
+ * what somebody's volume holds.
+ */
 export async function removeVolumeFolder(folder: string, mountPoint: string): Promise<void> {
-  await rmdir(mountPoint).catch(unlessMissing);
+  const found = await lstat(mountPoint).catch(unlessMissing);
+  if (found) await (found.isDirectory() ? rmdir(mountPoint) : unlink(mountPoint));
   await rm(join(folder, fileName), { force: true });
   await rm(join(folder, `${fileName}.next`), { force: true });
   await rmdir(folder).catch(unlessMissing);
@@ -43,6 +49,7 @@ export async function removeVolumeFolder(folder: string, mountPoint: string): Pr
 /** Names in a folder; none where it is missing. */
 export const namesIn = (folder: string): Promise<string[]> => readdir(folder).catch(() => []);
 
-function unlessMissing(error: NodeJS.ErrnoException): void {
+function unlessMissing(error: NodeJS.ErrnoException): undefined {
   if (error.code !== 'ENOENT') throw error;
+  return undefined;
 }

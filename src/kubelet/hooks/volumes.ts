@@ -8,9 +8,10 @@ import { expand } from '../config/expansion.ts';
 import type { PodPaths } from '../pod-paths.ts';
 import { mountSubPath } from '../volumes/sub-path.ts';
 import { MountError, type VolumeDeps, type VolumeInput, type VolumeKind } from '../volumes/volume.ts';
+import { isUsedAs } from '../volumes/usage.ts';
 import { volumeKinds } from '../volumes/volumes.ts';
 import type { WatchedObjects } from '../volumes/referenced-objects.ts';
-import type { ContainerInput, PodHook } from './hook.ts';
+import type { ContainerExtras, ContainerInput, PodHook } from './hook.ts';
 
 export interface VolumesHookDeps extends VolumeDeps {
   paths: PodPaths;
@@ -31,8 +32,9 @@ const propagations = {
 export class VolumesHook implements PodHook {
   readonly name = 'volumes';
   readonly #deps: VolumesHookDeps;
-  /** By pod uid: host path by volume name. */
+  /** By pod uid: host path by volume name, of those with files and of devices. */
   readonly #ready = new Map<string, Map<string, string>>();
+  readonly #devices = new Map<string, Map<string, string>>();
   readonly #timers = new Map<string, () => void>();
   /** One thing at a time in a pod's volumes: a change of an object may meet the pod's own preparation or its end. */
   readonly #turns = new Map<string, Promise<void>>();
@@ -68,9 +70,13 @@ export class VolumesHook implements PodHook {
   async #prepareAll(pod: Pod, signal?: AbortSignal): Promise<void> {
     const uid = pod.metadata.uid ?? '';
     this.#deps.objects.use(pod);
-    const ready = new Map<string, string>();
-    for (const volume of pod.spec.volumes ?? []) ready.set(volume.name, await this.#prepareOne(pod, volume, signal));
+    const [ready, devices] = [new Map<string, string>(), new Map<string, string>()];
+    for (const volume of pod.spec.volumes ?? []) {
+      const path = await this.#prepareOne(pod, volume, signal);
+      (isUsedAs(pod, volume.name, 'volumeDevices') ? devices : ready).set(volume.name, path);
+    }
     this.#ready.set(uid, ready);
+    this.#devices.set(uid, devices);
     this.#scheduleRefresh(pod);
   }
 
@@ -84,7 +90,18 @@ export class VolumesHook implements PodHook {
     return mounts;
   }
 
-  /** Where the pod's volumes are, by name; those that are ready. */
+  /** Devices that the container asks for by volumeDevices. */
+  async extras({ pod, container }: Pick<ContainerInput, 'pod' | 'container'>): Promise<ContainerExtras[]> {
+    const ready = this.#devices.get(pod.metadata.uid ?? '');
+    const devices = (container.volumeDevices ?? []).map(({ name, devicePath }) => {
+      const hostPath = ready?.get(name);
+      if (hostPath === undefined) throw new ConfigError(`volume "${name}" is not mapped`);
+      return { containerPath: devicePath, hostPath, permissions: isReadOnlyClaim(pod, name) ? 'r' : 'mrw' };
+    });
+    return devices.length > 0 ? [{ env: {}, mounts: [], devices, annotations: {}, cdiDevices: [] }] : [];
+  }
+
+  /** Where the pod's volumes are, by name; those that are ready and have files. */
   pathsOf(podUid: string): ReadonlyMap<string, string> {
     return this.#ready.get(podUid) ?? new Map();
   }
@@ -98,6 +115,7 @@ export class VolumesHook implements PodHook {
     this.#timers.get(uid)?.();
     this.#timers.delete(uid);
     this.#ready.delete(uid);
+    this.#devices.delete(uid);
     this.#deps.objects.release(uid);
     this.#deps.tokens.forget(uid);
     await this.#deps.csi.teardown(uid);
@@ -124,7 +142,7 @@ export class VolumesHook implements PodHook {
     const { paths } = this.#deps;
     const uid = pod.metadata.uid ?? '';
     const memoryDir = join(paths.podMemoryDir(uid), volume.name);
-    const isReady = this.#ready.get(uid)?.has(volume.name) ?? false;
+    const isReady = [this.#ready, this.#devices].some((all) => all.get(uid)?.has(volume.name));
     return { pod, volume, diskDir: paths.volumeDir(uid, kind.name, volume.name), memoryDir, isReady };
   }
 
@@ -175,8 +193,13 @@ const isPartial = (mount: VolumeMount): boolean => Boolean(mount.subPath || moun
 
 const isReadOnly = (pod: Pod, mount: VolumeMount): boolean => {
   const volume = pod.spec.volumes?.find(({ name }) => name === mount.name);
-  return volume !== undefined && (kindOf(volume).mirrors === true || volume.persistentVolumeClaim?.readOnly === true);
+  return (volume !== undefined && kindOf(volume).mirrors === true) || isReadOnlyClaim(pod, mount.name);
 };
+
+const isReadOnlyClaim = (pod: Pod, volumeName: string): boolean =>
+  pod.spec.volumes?.some(
+    ({ name, persistentVolumeClaim }) => name === volumeName && persistentVolumeClaim?.readOnly,
+  ) === true;
 
 function kindOf(volume: Volume): VolumeKind {
   const kind = volumeKinds.find(({ handles }) => handles(volume));

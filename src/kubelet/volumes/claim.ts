@@ -5,7 +5,8 @@ import { ephemeralClaimName } from '../../placement/volumes/claim-names.ts';
 import { mountOfVolume } from '../csi/csi-mount.ts';
 import { hostPath } from './host-path.ts';
 import { giveToGroup } from './ownership.ts';
-import type { VolumeDeps, VolumeInput, VolumeKind } from './volume.ts';
+import { isUsedAs } from './usage.ts';
+import { MountError, type VolumeDeps, type VolumeInput, type VolumeKind } from './volume.ts';
 
 /** What a persistent volume is made of; answers the path on the node. */
 type Source = (input: ClaimInput, volume: PersistentVolume, deps: VolumeDeps) => Promise<string>;
@@ -21,6 +22,7 @@ export const claim: VolumeKind = {
   async prepare(input, deps) {
     const found = await claimOf(input, deps);
     const volume = await volumeOf(found, deps);
+    checkVolumeMode(input, volume);
     return sourceOf(volume)({ ...input, claim: found }, volume, deps);
   },
   refreshAtMs: ({ pod, volume }, { csi }) => csi.refreshAtMs(pod.metadata.uid ?? '', volume.name),
@@ -53,6 +55,15 @@ async function volumeOf({ metadata, spec }: PersistentVolumeClaim, { claims }: V
   return volume;
 }
 
+/** A device has no files, and files are no device. */
+function checkVolumeMode({ pod, volume: { name } }: VolumeInput, { spec }: PersistentVolume): void {
+  const mode = spec.volumeMode ?? 'Filesystem';
+  const [isMounted, isDevice] = [isUsedAs(pod, name, 'volumeMounts'), isUsedAs(pod, name, 'volumeDevices')];
+  const wrong =
+    mode === 'Block' && isMounted ? 'volumeMounts' : mode === 'Filesystem' && isDevice ? 'volumeDevices' : '';
+  if (wrong) throw new MountError(`volume ${name} has volumeMode ${mode}, but is specified in ${wrong}`);
+}
+
 function sourceOf(volume: PersistentVolume): Source {
   if (volume.spec.hostPath) return pathOfNode;
   if (volume.spec.local) return local;
@@ -72,10 +83,14 @@ const ofDriver: Source = async ({ pod, volume: inPod, claim: bound, signal }, vo
   return path;
 };
 
-/** A folder that an administrator made, on the node that the volume's affinity names. */
+/** A folder or device that an administrator made, on the node that the volume's affinity names. */
 const local: Source = async ({ pod }, { spec }) => {
   const path = spec.local?.path ?? '';
   const found = await stat(path).catch(() => undefined);
+  if (spec.volumeMode === 'Block') {
+    if (!found?.isBlockDevice()) throw new Error(`path "${path}" is no block device`);
+    return path;
+  }
   if (!found?.isDirectory()) throw new Error(`path "${path}" does not exist or is no directory`);
   await giveToGroup(path, pod);
   return path;

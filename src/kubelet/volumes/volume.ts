@@ -44,9 +44,19 @@ export interface VolumeInput {
   signal?: AbortSignal | undefined;
 }
 
-/** A volume could not be made ready; the message is the whole text of the FailedMount event. */
+/** A volume could not be made ready; the message is the whole text of the event. */
 export class MountError extends Error {
   override readonly name = 'MountError';
+  /** Of the event. */
+  readonly reason: string;
+
+  constructor(
+    message: string,
+    { reason = 'FailedMount', ...options }: ErrorOptions & { reason?: string | undefined } = {},
+  ) {
+    super(message, options);
+    this.reason = reason;
+  }
 }
 
 /**

@@ -182,6 +182,20 @@ describe('persistentVolumeClaim', () => {
     await expect(prepare({ persistentVolumeClaim }, around(volumeOf(missing)))).rejects.toThrow('does not exist');
   });
 
+  it('is a device or files as its volumeMode says, not the other', async () => {
+    const pod = (how: object) => podOf({ containers: [{ name: 'c', ...how }] });
+    const device = around(volumeOf({ volumeMode: 'Block', local: { path: dir } }));
+    const mounts = pod({ volumeMounts: [{ name: 'v', mountPath: '/data' }] });
+    await expect(prepare({ persistentVolumeClaim }, { ...device, pod: mounts })).rejects.toThrow(
+      'volume v has volumeMode Block, but is specified in volumeMounts',
+    );
+    const devices = pod({ volumeDevices: [{ name: 'v', devicePath: '/dev/x' }] });
+    await expect(prepare({ persistentVolumeClaim }, { ...device, pod: devices })).rejects.toThrow('is no block device');
+    await expect(prepare({ persistentVolumeClaim }, { ...around(onNode('n1')), pod: devices })).rejects.toThrow(
+      'volume v has volumeMode Filesystem, but is specified in volumeDevices',
+    );
+  });
+
   it('says what is wrong with a claim', async () => {
     await expect(prepare({ persistentVolumeClaim })).rejects.toThrow('persistentvolumeclaim "data" not found');
     const pending = { ...bound, status: { phase: 'Pending' } } as PersistentVolumeClaim;

@@ -127,13 +127,13 @@ function collectGarbage(draft: Draft): void {
   }
 }
 
-function absorbPrepareFailure(draft: Draft, input: { message: string; isCancelled?: boolean }): void {
+function absorbPrepareFailure(draft: Draft, input: Extract<PodInput, { type: 'prepareFailed' }>): void {
   const { state, nowMs } = draft;
   state.prepared = 'no';
   state.prepareFailures++;
   // As the volume manager does: half a second, doubling to two minutes.
   state.prepareRetryAtMs = nowMs + Math.min(500 * 2 ** (state.prepareFailures - 1), 122_000);
-  if (!input.isCancelled) draft.event('Warning', 'FailedMount', input.message);
+  if (!input.isCancelled) draft.event('Warning', input.reason ?? 'FailedMount', input.message);
 }
 
 function absorbSandboxFailure(draft: Draft, message: string): void {

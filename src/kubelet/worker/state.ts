@@ -130,7 +130,7 @@ export type PodInput =
   | { type: 'resized'; containers: { name: string; id: string }[]; resources: Allocated; error?: string }
   | { type: 'runtime'; runtime: RuntimePod }
   | { type: 'prepared' }
-  | { type: 'prepareFailed'; message: string; isCancelled?: boolean }
+  | { type: 'prepareFailed'; message: string; reason?: string; isCancelled?: boolean }
   | { type: 'sandboxReady'; sandbox: RuntimeSandbox }
   | { type: 'sandboxFailed'; message: string }
   | { type: 'sandboxExited'; id: string }
