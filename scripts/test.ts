@@ -20,7 +20,6 @@ interface Layer {
 
 /** What tests use beyond what a cluster needs. */
 const testPrerequisites = [
-  { anyOf: ['/usr/sbin/haproxy'], debianPackage: 'haproxy', why: 'serves Ingress and Gateway' },
   { anyOf: ['/usr/bin/etcd'], debianPackage: 'etcd-server', why: 'is the journal of several servers' },
   { anyOf: ['/usr/bin/gcc'], debianPackage: 'gcc', why: 'builds the faulty disk' },
   { anyOf: ['/usr/include/stdio.h'], debianPackage: 'libc6-dev', why: 'builds the faulty disk' },

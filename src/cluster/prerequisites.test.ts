@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunCommand } from '../host/command.ts';
-import { installPrerequisites, missingPrerequisites, prerequisites } from './prerequisites.ts';
+import { ensurePrerequisites, installPrerequisites, missingPrerequisites, prerequisites } from './prerequisites.ts';
+import type { Steps } from './steps.ts';
 
 const there = { anyOf: ['/no/such/file', '/bin/sh'], debianPackage: 'dash', why: 'is a shell' };
 const missing = { anyOf: ['/no/such/file'], debianPackage: 'nosuch', why: 'does something' };
@@ -33,5 +34,19 @@ describe('prerequisites', () => {
       message: 'missing: nosuch (does something)',
       next: expect.stringContaining('package manager'),
     });
+  });
+
+  it('that are optional keep no cluster from coming up', async () => {
+    const ran: string[] = [];
+    const notes: string[] = [];
+    const run: RunCommand = async ({ program, args }) => {
+      ran.push([program, ...args].join(' '));
+      return { exitCode: 100, stdout: '', stderr: 'E: no network' };
+    };
+    const steps = { run: (_: string, work: () => Promise<void>) => work(), note: (text: string) => notes.push(text) };
+    const optional = { ...missing, isOptional: true };
+    await ensurePrerequisites({ run, steps: steps as unknown as Steps }, [there, optional]);
+    expect(ran).toEqual([expect.stringMatching(/Timeout=10 install --no-install-recommends nosuch$/)]);
+    expect(notes).toEqual([expect.stringContaining('goes on without nosuch (does something)')]);
   });
 });

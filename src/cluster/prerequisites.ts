@@ -1,5 +1,6 @@
 import { access } from 'node:fs/promises';
 import type { RunCommand } from '../host/command.ts';
+import { proxyPrograms } from './images/proxy-image.ts';
 import { StepFailure } from './step-failure.ts';
 import type { Steps } from './steps.ts';
 
@@ -8,6 +9,8 @@ export interface Prerequisite {
   anyOf: string[];
   debianPackage: string;
   why: string;
+  /** A cluster comes up without it, and says what it cannot do. */
+  isOptional?: boolean;
 }
 
 const inPath = (program: string): string[] =>
@@ -28,7 +31,13 @@ export const prerequisites: Prerequisite[] = [
   { anyOf: ['/usr/lib/cni/ptp'], debianPackage: 'containernetworking-plugins', why: 'connects pods' },
   { anyOf: ['/usr/bin/catatonit'], debianPackage: 'catatonit', why: 'is the pause container' },
   { anyOf: ['/bin/busybox'], debianPackage: 'busybox-static', why: 'is the demo image' },
-  { anyOf: inPath('unzip'), debianPackage: 'unzip', why: 'unpacks kubectl' },
+  { anyOf: [proxyPrograms.haproxy], debianPackage: 'haproxy', why: 'serves Ingress and Gateway', isOptional: true },
+  {
+    anyOf: [proxyPrograms.inotifywait],
+    debianPackage: 'inotify-tools',
+    why: 'tells haproxy of new routes',
+    isOptional: true,
+  },
 ];
 
 const exists = (path: string): Promise<boolean> =>
@@ -51,10 +60,23 @@ export async function ensurePrerequisites(
   list: Prerequisite[] = prerequisites,
 ): Promise<void> {
   const missing = await missingPrerequisites(list);
-  const what = missing.map((p) => p.debianPackage).join(' ');
-  const title = what ? `prerequisites: installing ${what}` : 'prerequisites: all there';
-  await steps.run(title, () => installPrerequisites(missing, { run }));
+  const namesOf = (some: Prerequisite[]) => some.map((p) => p.debianPackage).join(' ');
+  const needed = missing.filter(({ isOptional }) => !isOptional);
+  const title = needed.length > 0 ? `prerequisites: installing ${namesOf(needed)}` : 'prerequisites: all there';
+  await steps.run(title, () => installPrerequisites(needed, { run }));
+  const optional = missing.filter(({ isOptional }) => isOptional);
+  if (optional.length === 0) return;
+  const result = await run({ program: 'env', args: [...optionalInstall, ...optional.map((p) => p.debianPackage)] });
+  if (result.exitCode === 0) return steps.note(`installed ${namesOf(optional)}`);
+  const without = optional.map((p) => `${p.debianPackage} (${p.why})`).join(', ');
+  steps.note(`goes on without ${without}: apt-get install ${namesOf(optional)} could not be done`);
 }
+
+/** Once, and not for long: a machine without a network comes up, too. */
+const optionalInstall = [
+  ...['DEBIAN_FRONTEND=noninteractive', 'apt-get', '-q', '-y'],
+  ...['-o', 'Acquire::Retries=0', '-o', 'Acquire::http::Timeout=10', 'install', '--no-install-recommends'],
+];
 
 /** Installs missing packages with apt-get. Throws `StepFailure` with the command to run by hand where that does not work. */
 export async function installPrerequisites(

@@ -83,7 +83,7 @@ export class TestHaproxy {
 
   /** What the proxy answers; `port` is the model's. */
   get(path: string, options: Ask = {}): Promise<Answer> {
-    return ask(path, { ...options, port: this.#ports.get(options.port ?? 80) ?? 0 });
+    return ask(path, { ...options, address: '127.0.0.1', port: this.#ports.get(options.port ?? 80) ?? 0 });
   }
 
   async stop(): Promise<void> {
@@ -98,6 +98,7 @@ export class TestHaproxy {
 }
 
 export interface Ask {
+  address?: string;
   port?: number;
   host?: string;
   method?: string;
@@ -115,12 +116,13 @@ export interface Answer {
   certificate?: string | undefined;
 }
 
-function ask(
+/** One request; without a `port` it goes to that of the protocol. */
+export function ask(
   path: string,
-  { port, host = 'localhost', method = 'GET', headers = {}, sni, agent }: Ask,
+  { address, port, host = 'localhost', method = 'GET', headers = {}, sni, agent }: Ask,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port, path, method, headers: { host, ...headers }, agent: agent ?? false };
+    const options = { host: address, port, path, method, headers: { host, ...headers }, agent: agent ?? false };
     const onAnswer = (response: IncomingMessage) => {
       const socket = response.socket as TLSSocket;
       const certificate = sni === undefined ? undefined : String(socket.getPeerCertificate().subject.CN);

@@ -32,7 +32,7 @@ export const bootstrapObjects = (
   ...trustObjects(facts),
   ...networkObjects(facts),
   ...storageObjects(),
-  ...ingressObjects(),
+  ...ingressObjects(facts),
   ...builtInServices(groups),
 ];
 

@@ -1,4 +1,11 @@
-import { clusterrolebindings, clusterroles, rolebindings, roles } from '../../api/generated/resources.ts';
+import {
+  clusterrolebindings,
+  clusterroles,
+  ingressclasses,
+  rolebindings,
+  roles,
+} from '../../api/generated/resources.ts';
+import { ingressControllerName } from '../../api/networking/ingress-controller.ts';
 import { type BootstrapObject, bootstrapObject } from './bootstrap-object.ts';
 
 const apiGroup = 'rbac.authorization.k8s.io';
@@ -8,8 +15,15 @@ const subjects = [{ kind: 'ServiceAccount', name: 'ingress-controller', namespac
 
 const may = (apiGroups: string[], resources: string[], verbs: string[]) => ({ apiGroups, resources, verbs });
 
+/** The default one until somebody says otherwise. Without addresses for their proxies Ingresses are left to others. */
+const ingressClass = bootstrapObject(ingressclasses, 'create', {
+  metadata: { name: 'knarr', annotations: { 'ingressclass.kubernetes.io/is-default-class': 'true' } },
+  spec: { controller: ingressControllerName },
+});
+
 /** What serves Ingresses and Gateways: it writes their statuses, and its proxies in its own namespace, nothing else. */
-export const ingressObjects = (): BootstrapObject[] => [
+export const ingressObjects = ({ loadBalancerCidr }: { loadBalancerCidr?: string }): BootstrapObject[] => [
+  ...(loadBalancerCidr ? [ingressClass] : []),
   bootstrapObject(clusterroles, 'role', {
     metadata: { name },
     rules: [

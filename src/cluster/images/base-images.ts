@@ -11,6 +11,7 @@ import { findImages } from './image-layout.ts';
 import { hasImage, importFolder } from './import-image.ts';
 import type { ImageRecipe, LayerEntry } from './oci-image.ts';
 import { buildOciImage, sha256 } from './oci-image.ts';
+import { proxyRecipes } from './proxy-image.ts';
 
 export const busyboxImage = 'knarr.local/busybox:1';
 export const demoImage = 'knarr.local/demo:1';
@@ -41,7 +42,7 @@ export interface BaseImage {
   imported: boolean;
 }
 
-/** Makes sure that the runtime has the pause, busybox and demo images, without a registry. Does nothing the second time. */
+/** Makes sure that the runtime has the pause, busybox, demo and proxy images, without a registry. Does nothing the second time. */
 export async function ensureBaseImages(request: BaseImagesRequest): Promise<BaseImage[]> {
   const programs = request.programs ?? debianPrograms;
   const recipes = await baseRecipes(programs);
@@ -112,6 +113,7 @@ export async function baseRecipes({ busybox, catatonit }: BasePrograms): Promise
     },
     { ref: busyboxImage, layers: [shell], config: { Cmd: ['sh'], Env: [shellPath], WorkingDir: '/' } },
     { ref: demoImage, layers: [shell, demoLayer(catatonit)], config: demoConfig },
+    ...(await proxyRecipes(shell, catatonit)),
   ];
 }
 

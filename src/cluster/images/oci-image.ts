@@ -19,6 +19,7 @@ export interface ImageConfig {
   Env?: string[];
   WorkingDir?: string;
   User?: string;
+  StopSignal?: string;
   ExposedPorts?: Record<string, object>;
 }
 

@@ -138,10 +138,11 @@ async function sealedJournal(
   return { journal, sealing };
 }
 
-/** What controllers give addresses from. */
+/** What controllers give addresses from, and that Ingresses get some. */
 const blocksOf = ({ podCIDR, loadBalancerCIDR }: ClusterLayout['network']) => ({
   podCidr: podCIDR,
   loadBalancerCidr: loadBalancerCIDR,
+  ingress: true,
 });
 
 const factsOf = (layout: ClusterLayout, caPem: string): ClusterFacts => ({

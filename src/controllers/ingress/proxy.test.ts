@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { deployments, events, ingressclasses, ingresses, secrets, services } from '../../api/generated/resources.ts';
 import type { Ingress } from '../../api/generated/types.ts';
+import { ingressControllerName } from '../../api/networking/ingress-controller.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
 import { configurationFile } from '../../ingress/haproxy.ts';
 import { pairs, tlsSecret } from '../../ingress/ingress-fixtures.ts';
 import { testCluster } from '../test-cluster.ts';
-import { ingressControllerName } from './proxy.ts';
 
 let cluster: ReturnType<typeof testCluster>;
 beforeEach(async () => {

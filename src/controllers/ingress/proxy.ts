@@ -1,5 +1,6 @@
 import { ingressclasses, ingresses } from '../../api/generated/resources.ts';
 import type { Ingress, IngressClass, IngressLoadBalancerStatus } from '../../api/generated/types.ts';
+import { ingressControllerName } from '../../api/networking/ingress-controller.ts';
 import { keyOf, keyText } from '../../api/resource.ts';
 import type { Client } from '../../client/client.ts';
 import type { Informer } from '../../client/informer.ts';
@@ -8,9 +9,6 @@ import { type ControllerContext, defineController, done, watch } from '../runtim
 import { sameJson } from '../same-json.ts';
 import { RoutedObjects } from './objects.ts';
 import { Proxies } from './proxies.ts';
-
-/** What an IngressClass names to be served here. */
-export const ingressControllerName = 'knarr.dev/ingress';
 
 /** All Ingresses share one proxy, so all of them are one piece of work. */
 const key = 'ingresses';

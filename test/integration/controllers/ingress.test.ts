@@ -1,16 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { deployments, ingressclasses, ingresses, secrets, services } from '../../../src/api/generated/resources.ts';
+import { deployments, ingresses, secrets, services } from '../../../src/api/generated/resources.ts';
 import type { Resource } from '../../../src/api/resource.ts';
-import { ingressControllerName } from '../../../src/controllers/ingress/proxy.ts';
 import { Plane } from './plane.ts';
 
 let plane: Plane;
 beforeEach(async () => {
   plane = await Plane.start({ only: ['ingress.proxy', 'service.load-balancer'] });
-  await plane.admin.create(ingressclasses, {
-    metadata: { name: 'test' },
-    spec: { controller: ingressControllerName },
-  });
   await plane.admin.create(services, {
     metadata: { namespace: 'default', name: 'web' },
     spec: { ports: [{ port: 80 }] },
@@ -25,7 +20,7 @@ const at = { namespace: 'kube-system', name: 'knarr-ingress' };
 const make = (name: string) =>
   plane.admin.create(ingresses, {
     metadata: { namespace: 'default', name },
-    spec: { ingressClassName: 'test', defaultBackend: { service: { name: 'web', port: { number: 80 } } } },
+    spec: { defaultBackend: { service: { name: 'web', port: { number: 80 } } } },
   });
 
 describe('Ingresses', () => {
