@@ -1,0 +1,156 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type ApiKubectl, kubectlFor } from './api-kubectl.ts';
+import { ApiProcess } from './api-process.ts';
+import { customOf, definition, definitions, free, redefine, versionsOf } from './definitions.ts';
+
+let server: ApiProcess;
+let kubectl: ApiKubectl;
+beforeAll(async () => {
+  server = await ApiProcess.start();
+  kubectl = await kubectlFor(server);
+});
+afterAll(async () => {
+  await server.close();
+  kubectl.close();
+});
+
+interface Published {
+  properties?: Record<string, object>;
+}
+/** What the document of OpenAPI 2 says of custom resources, by `group.version.Kind`; the group backwards, as in its names. */
+const published = async (): Promise<Record<string, Published>> => {
+  const { body } = await server.get('/openapi/v2');
+  const all = Object.entries(body.definitions as Record<string, Published>);
+  return Object.fromEntries(all.filter(([name]) => name.startsWith('io.test') && !name.endsWith('List')));
+};
+/** Waits until OpenAPI 3 has a group version, or has it no more. */
+const listed = (groupVersion: string, isThere = true) =>
+  server.until('/openapi/v3', ({ body }) => (body.paths[`apis/${groupVersion}`] !== undefined) === isThere);
+
+const withMembers = (description: string, more: object = {}) => ({
+  type: 'object',
+  description,
+  properties: { spec: { type: 'object', description: 'What it should be like.', ...more } },
+});
+const hull = {
+  type: 'array',
+  description: 'Its planks.',
+  items: { type: 'object', properties: { wood: { type: 'string' } } },
+};
+
+describe('custom resources with room for what nobody has told', () => {
+  const anything = { a: { b: [{ c: 'd' }] } };
+  it.each([
+    ['without more of a schema', 'rafts', free, anything, 'DESCRIPTION:\n    <empty>'],
+    [
+      ...['at the root', 'roots', { ...withMembers('It takes all.', { properties: { hull } }), ...free }],
+      anything,
+      'KIND:       Root',
+    ],
+    [
+      ...['in one of its objects', 'nests', withMembers('It has room within.', free)],
+      { spec: { a: null, ...anything } },
+      'It has room within.',
+    ],
+  ] as const)(
+    '%s, are created and applied by kubectl as they are, and explained',
+    async (_, plural, schema, more, told) => {
+      const made = definition(plural, { versions: versionsOf({ v1: { schema } }) });
+      await server.define(made);
+      await listed('test.io/v1');
+      const { object, path } = customOf(made);
+      const text = JSON.stringify(object('any', more));
+      for (const verb of ['create', 'apply']) {
+        expect(await kubectl(`${verb} -f -`, text)).toMatchObject({ code: 0 });
+        expect((await server.get(`${path}/any`)).body).toMatchObject(more);
+        expect(await kubectl(`delete ${plural}.test.io any`)).toMatchObject({ code: 0 });
+      }
+      const { code, out } = await kubectl(`explain ${plural}`);
+      expect([code, out]).toEqual([0, expect.stringContaining(told)]);
+      // A list of members would be taken for all there are.
+      const { properties } = (await published())[`io.test.v1.${made.spec.names.kind}`] ?? {};
+      expect(properties?.spec).toEqual(
+        plural === 'nests' ? { ...free, description: 'What it should be like.' } : undefined,
+      );
+    },
+  );
+});
+
+describe('the schemas of custom resources', () => {
+  const hulls = withMembers('It has a hull.', { properties: { hull } });
+  const sails = withMembers('It has sails.', { properties: { sails: { type: 'integer' } } });
+  const define = async (plural: string, more: Parameters<typeof definition>[1]) => {
+    const made = definition(plural, more);
+    await server.define(made);
+    for (const { name } of made.spec.versions as { name: string }[]) await listed(`${made.spec.group}/${name}`);
+  };
+  const specIn = (schema: typeof hulls) => expect.objectContaining({ spec: schema.properties.spec });
+  const shown = (schema: typeof hulls) =>
+    expect.objectContaining({ description: schema.description, properties: specIn(schema) });
+
+  it('are published for each of several groups', async () => {
+    await define('boats', { group: 'one.test.io', versions: versionsOf({ v1: { schema: hulls } }) });
+    await define('ships', { group: 'two.test.io', versions: versionsOf({ v1beta1: { schema: sails } }) });
+    const all = await published();
+    expect(all['io.test.one.v1.Boat']).toEqual(shown(hulls));
+    expect(all['io.test.two.v1beta1.Ship']).toEqual(shown(sails));
+  });
+
+  it('are published for each version, of one definition and of several', async () => {
+    await define('ferries', {
+      group: 'many.test.io',
+      versions: versionsOf({ v2: { schema: hulls }, v3: { schema: sails } }),
+    });
+    await define('canoes', { group: 'many.test.io', versions: versionsOf({ v4: { schema: hulls } }) });
+    await define('kayaks', { group: 'many.test.io', versions: versionsOf({ v5: { schema: sails } }) });
+    const all = await published();
+    expect(all['io.test.many.v2.Ferrie']).toEqual(shown(hulls));
+    expect(all['io.test.many.v3.Ferrie']).toEqual(shown(sails));
+    expect(all['io.test.many.v4.Canoe']).toEqual(shown(hulls));
+    expect(all['io.test.many.v5.Kayak']).toEqual(shown(sails));
+  });
+
+  it('are published for each kind of one version', async () => {
+    await define('dories', { group: 'same.test.io', versions: versionsOf({ v6: { schema: hulls } }) });
+    await define('yawls', { group: 'same.test.io', versions: versionsOf({ v6: { schema: sails } }) });
+    const all = await published();
+    expect(all['io.test.same.v6.Dorie']).toEqual(shown(hulls));
+    expect(all['io.test.same.v6.Yawl']).toEqual(shown(sails));
+    const { schemas } = (await server.get('/openapi/v3/apis/same.test.io/v6')).body.components;
+    expect(Object.keys(schemas)).toEqual(expect.arrayContaining(['io.test.same.v6.Dorie', 'io.test.same.v6.Yawl']));
+  });
+
+  it('follow a version that gets another name, and leave the others as they are', async () => {
+    await define('arks', {
+      group: 'new.test.io',
+      versions: versionsOf({ v2: { schema: hulls }, v3: { schema: sails } }),
+    });
+    const before = await published();
+    await redefine(server, 'arks.new.test.io', {
+      versions: versionsOf({ v2: { schema: hulls }, v4: { schema: sails } }),
+    });
+    await listed('new.test.io/v4');
+    await listed('new.test.io/v3', false);
+    const after = await published();
+    expect(after['io.test.new.v4.Ark']).toEqual(shown(sails));
+    expect(after['io.test.new.v3.Ark']).toBeUndefined();
+    expect(after['io.test.new.v2.Ark']).toEqual(before['io.test.new.v2.Ark']);
+  });
+
+  it('go with a version that is not served any more', async () => {
+    await define('tugs', {
+      group: 'old.test.io',
+      versions: versionsOf({ v5: { schema: hulls }, v6: { schema: sails } }),
+    });
+    const before = await published();
+    expect(before['io.test.old.v6.Tug']).toEqual(shown(sails));
+    const versions = versionsOf({ v5: { schema: hulls }, v6: { schema: sails, served: false } });
+    await redefine(server, 'tugs.old.test.io', { versions });
+    await listed('old.test.io/v6', false);
+    const after = await published();
+    expect(after['io.test.old.v6.Tug']).toBeUndefined();
+    expect(after['io.test.old.v5.Tug']).toEqual(before['io.test.old.v5.Tug']);
+    expect((await server.send('DELETE', `${definitions}/tugs.old.test.io`)).status).toBe(200);
+    await listed('old.test.io/v5', false);
+  });
+});
