@@ -77,6 +77,20 @@ describe('garbage.collection', () => {
     cluster.stop();
   });
 
+  it('foreground: nobody waits for ever in a circle', async () => {
+    const cluster = setUp();
+    const a = await make(cluster, 'a');
+    const b = await make(cluster, 'b', [refTo(a, true)]);
+    const body = { metadata: { ownerReferences: [refTo(b, true)] } };
+    await cluster.client.patch(configmaps, key('a'), { type: 'merge', body });
+    await cluster.settle();
+    expect(await names(cluster)).toEqual(['a', 'b']);
+    await cluster.client.delete(configmaps, key('a'), { propagationPolicy: 'Foreground' });
+    await cluster.settle();
+    expect(await names(cluster)).toEqual([]);
+    cluster.stop();
+  });
+
   it('orphan: dependents are cut loose and stay', async () => {
     const cluster = setUp();
     const top = await make(cluster, 'top');

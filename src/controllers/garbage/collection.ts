@@ -45,7 +45,7 @@ export const garbageCollection = defineController({
     }
 
     async function collect(item: Item): Promise<void> {
-      const { namespace, uid, resourceVersion, finalizers = [], ownerReferences = [] } = item.object.metadata;
+      const { namespace, uid, finalizers = [], ownerReferences = [] } = item.object.metadata;
       const states = new Map<OwnerReference, OwnerState>();
       for (const ref of ownerReferences) states.set(ref, await stateOf(item, ref, namespace));
       const gone = ownerReferences.filter((ref) => states.get(ref) !== 'present');
@@ -56,11 +56,15 @@ export const garbageCollection = defineController({
           gone.map((ref) => ref.uid),
         );
       const isAwaited = [...states.values()].includes('waiting');
+      const awaited = isAwaited ? graph.dependentsOf(uid) : [];
       const propagationPolicy = finalizers.includes(orphan)
         ? 'Orphan'
-        : finalizers.includes(foreground) || (isAwaited && graph.dependentsOf(uid).length > 0)
+        : finalizers.includes(foreground) || awaited.length > 0
           ? 'Foreground'
           : 'Background';
+      // A dependent that waits as well closes a circle: it would wait for this one, and this one for it.
+      const isCircle = awaited.some((d) => isWaiting(d.object));
+      const { resourceVersion } = (isCircle ? await unblockOwners(item) : item.object).metadata;
       const preconditions = { uid, resourceVersion };
       await ignoringGone(item.client.delete(item.resource, keyOf(item.object), { propagationPolicy, preconditions }));
     }
@@ -79,8 +83,7 @@ export const garbageCollection = defineController({
       const cached = informer.get(key);
       const owner = cached?.metadata.uid === ref.uid ? cached : await live(client, informer.resource, keyText(key));
       if (owner?.metadata.uid !== ref.uid) return 'absent';
-      const isWaiting = owner.metadata.deletionTimestamp && owner.metadata.finalizers?.includes(foreground);
-      return isWaiting ? 'waiting' : 'present';
+      return isWaiting(owner) ? 'waiting' : 'present';
     }
 
     return {
@@ -94,6 +97,18 @@ interface Item {
   client: Client;
   resource: Resource;
   object: KubeObject;
+}
+
+/** It goes after its dependents. */
+const isWaiting = ({ metadata }: KubeObject): boolean =>
+  metadata.deletionTimestamp !== undefined && metadata.finalizers?.includes(foreground) === true;
+
+/** No owner waits for it any more. Answers with what it is then. */
+async function unblockOwners({ client, resource, object }: Item): Promise<KubeObject> {
+  const { uid, resourceVersion, ownerReferences = [] } = object.metadata;
+  const unblocked = ownerReferences.map((ref) => ({ ...ref, blockOwnerDeletion: false }));
+  const body = { metadata: { uid, resourceVersion, ownerReferences: unblocked } };
+  return client.patch(resource, keyOf(object), { type: 'merge', body });
 }
 
 const isBlocking = (object: KubeObject, uid: string | undefined): boolean =>
