@@ -303,7 +303,8 @@ const withoutTable = new Set(['eviction', 'binding', 'token']);
 
 const offerOf = (endpoint: Endpoint, subresource: string, verb: Verb): Offer => ({
   watch: verb === 'watch',
-  table: !withoutTable.has(subresource),
+  // What nobody can list has no columns.
+  table: !withoutTable.has(subresource) && endpoint.kind.verbs.includes('list'),
   protobuf: hasProtobuf(endpoint.kind.type),
 });
 

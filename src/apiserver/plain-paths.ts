@@ -9,7 +9,7 @@ import type { FlowControl } from './flowcontrol/flow-control.ts';
 import type { Health, HealthEndpoint } from './health.ts';
 import type { OpenApi } from './openapi/openapi.ts';
 import { type Audited, authorize, methodNotAllowed } from './pipeline.ts';
-import { type HttpResponse, send, sendJson, sendText } from './respond.ts';
+import { type HttpResponse, send, sendText } from './respond.ts';
 
 export interface PlainPathsDeps {
   context: ApiContext;
@@ -21,6 +21,13 @@ export interface PlainPathsDeps {
 
 const endpoints: readonly HealthEndpoint[] = ['healthz', 'livez', 'readyz'];
 const healthPath = /^\/(healthz|livez|readyz)(?:\/(.*))?$/;
+
+/** What others need to prove tokens of service accounts by, with the media types of OpenID Connect. */
+const proofs: Record<string, { type: string; of(tokens: ApiContext['tokens']): object }> = {
+  '/openid/v1/jwks': { type: 'application/jwk-set+json', of: (tokens) => tokens.jwks() },
+  '/.well-known/openid-configuration': { type: 'application/json', of: (tokens) => tokens.openidConfiguration() },
+};
+const keptAnHour = { 'cache-control': 'public, max-age=3600' };
 
 /** Everything that is not a resource: discovery, OpenAPI, version, health, keys. */
 export class PlainPaths {
@@ -49,9 +56,10 @@ export class PlainPaths {
       if (request.method !== 'GET' && (found || request.method !== 'HEAD')) throw methodNotAllowed();
       return sendDocument(request, response, document);
     }
-    if (path === '/openid/v1/jwks') return sendJson(request, response, 200, context.tokens.jwks());
-    if (path === '/.well-known/openid-configuration') {
-      return sendJson(request, response, 200, context.tokens.openidConfiguration());
+    const proof = proofs[path];
+    if (proof) {
+      const chunks = [Buffer.from(JSON.stringify(proof.of(context.tokens)))];
+      return send(request, response, { code: 200, type: proof.type, chunks, headers: keptAnHour });
     }
     if (path === '/metrics') {
       const chunks = [Buffer.from(context.metrics.metrics.text())];
