@@ -65,6 +65,43 @@ describe('DisruptionController', () => {
   });
 
   // DisruptionController should block an eviction until the PDB is updated to allow it
+  // DisruptionController should create a PodDisruptionBudget
+  it('looks at a budget when it is made, updated and patched, until it is deleted', async () => {
+    const looked = async () => {
+      await plane.settle();
+      const { metadata, spec, status: told } = await plane.get(poddisruptionbudgets, 'web');
+      expect(told.observedGeneration).toBe(metadata.generation);
+      return [metadata.generation, spec.minAvailable];
+    };
+    const made = await budget({ minAvailable: '1%' });
+    expect(await looked()).toEqual([1, '1%']);
+    const current = await plane.get(poddisruptionbudgets, 'web');
+    await plane.admin.update(poddisruptionbudgets, { ...current, spec: { ...made.spec, minAvailable: '2%' } });
+    expect(await looked()).toEqual([2, '2%']);
+    await plane.patch(poddisruptionbudgets, 'web', { spec: { minAvailable: '3%' } });
+    expect(await looked()).toEqual([3, '3%']);
+    await plane.admin.delete(poddisruptionbudgets, key);
+    expect(await plane.names(poddisruptionbudgets)).toEqual([]);
+  });
+
+  // DisruptionController should update/patch PodDisruptionBudget status
+  it('lets somebody say which pods are disrupted, by an update and by a patch of the status', async () => {
+    await deploy(3);
+    await budget({ minAvailable: 1 });
+    await plane.runPods();
+    const pod = await firstPod();
+    const disruptedPods = { [pod.metadata.name]: new Date(plane.cluster.now).toISOString().replace(/\.\d+/, '') };
+    const current = await plane.get(poddisruptionbudgets, 'web');
+    const told = { ...current.status, disruptedPods };
+    const options = { subresource: 'status' };
+    const updated = await plane.admin.update(poddisruptionbudgets, { ...current, status: told } as never, options);
+    expect(updated.status).toEqual(told);
+    expect((await status()).disruptedPods).toEqual(disruptedPods);
+    const body = { status: { disruptedPods: null } };
+    await plane.admin.patch(poddisruptionbudgets, key, { type: 'merge', body }, options);
+    expect((await status()).disruptedPods).toBeUndefined();
+  });
+
   it('blocks an eviction until the budget allows it', async () => {
     await deploy(2);
     await budget({ minAvailable: 2 });

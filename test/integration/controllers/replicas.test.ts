@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { pods, replicasets, replicationcontrollers } from '../../../src/api/generated/resources.ts';
-import type { ReplicationController } from '../../../src/api/generated/types.ts';
+import type { ReplicationController, Scale } from '../../../src/api/generated/types.ts';
 import { keyOf, type ObjectKey, type Resource } from '../../../src/api/resource.ts';
 import { Plane, template } from './plane.ts';
 
@@ -72,4 +72,52 @@ describe.each(kinds)('%s', (kind, resource, selector) => {
     await plane.runPods();
     expect(await plane.names(pods)).toHaveLength(4);
   });
+});
+
+// ReplicationController should test the lifecycle of a ReplicationController
+it('a ReplicationController is watched from its creation over patches and updates to the end of its collection', async () => {
+  const labels = { lifecycle: 'rc' };
+  const seen: string[] = [];
+  const watch = plane.admin.watch(
+    replicationcontrollers,
+    { namespace: 'default', labelSelector: 'lifecycle=rc' },
+    {
+      events: (all) => {
+        for (const { type, object } of all)
+          if (type !== 'BOOKMARK') seen.push(`${type} ${object.status?.readyReplicas ?? 0}/${object.spec.replicas}`);
+      },
+      end: () => {},
+    },
+  );
+  const current = () => plane.get(replicationcontrollers, 'web');
+  const ready = async () => (await current()).status.readyReplicas;
+  await plane.admin.create(replicationcontrollers, {
+    metadata: { ...key, labels },
+    spec: { replicas: 1, selector: { app: 'web' }, template: template('web') },
+  } as never);
+  await plane.runPods();
+  expect([seen[0], await ready()]).toEqual(['ADDED 0/1', 1]);
+  const patched = { metadata: { labels: { patched: 'yes' } } };
+  await plane.admin.patch(replicationcontrollers, key, { type: 'strategic', body: patched });
+  const body = { status: { readyReplicas: 0, availableReplicas: 0 } };
+  const options = { subresource: 'status' };
+  const told = await plane.admin.patch(replicationcontrollers, key, { type: 'strategic', body }, options);
+  expect(told.status.readyReplicas ?? 0).toBe(0);
+  await plane.runPods();
+  expect([seen.includes('MODIFIED 0/1'), await ready()]).toEqual([true, 1]);
+  const scale = await plane.admin.getSubresource<Scale>(replicationcontrollers, key, 'scale');
+  const scaled = { ...scale, spec: { replicas: 2 } };
+  await plane.admin.update(replicationcontrollers, scaled as never, { subresource: 'scale' });
+  await plane.runPods();
+  expect(await ready()).toBe(2);
+  const everywhere = await plane.admin.list(replicationcontrollers, { labelSelector: 'patched=yes' });
+  expect(everywhere.items.map(({ metadata }) => metadata.name)).toEqual(['web']);
+  const now = await current();
+  const metadata = { ...now.metadata, labels: { ...now.metadata.labels, updated: 'yes' } };
+  await plane.admin.update(replicationcontrollers, { ...now, metadata });
+  for (const one of (await plane.admin.list(replicationcontrollers, { labelSelector: 'updated=yes' })).items)
+    await plane.admin.delete(replicationcontrollers, keyOf(one), { propagationPolicy: 'Background' });
+  await plane.runPods();
+  expect([seen.at(-1), await plane.names(pods)]).toEqual(['DELETED 2/2', []]);
+  watch.stop();
 });

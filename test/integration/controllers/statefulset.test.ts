@@ -5,7 +5,7 @@ import {
   pods,
   statefulsets,
 } from '../../../src/api/generated/resources.ts';
-import type { Pod, StatefulSet } from '../../../src/api/generated/types.ts';
+import type { Pod, Scale, StatefulSet } from '../../../src/api/generated/types.ts';
 import { keyOf } from '../../../src/api/resource.ts';
 import { Plane, template } from './plane.ts';
 
@@ -96,6 +96,24 @@ describe('StatefulSet', () => {
   });
 
   // [StatefulSetBasic] Burst scaling should run to completion even with unhealthy pods
+  // [StatefulSetBasic] should have a working scale subresource
+  it('is scaled by its subresource, which is read, replaced and patched', async () => {
+    const key = { namespace: 'default', name: 'web' };
+    await make({ replicas: 1 });
+    await plane.runPods();
+    const current = () => plane.admin.getSubresource<Scale>(statefulsets, key, 'scale');
+    expect(await current()).toMatchObject({ spec: { replicas: 1 }, status: { replicas: 1, selector: 'app=web' } });
+    const wanted = { ...(await current()), spec: { replicas: 2 } };
+    await plane.admin.update(statefulsets, wanted as never, { subresource: 'scale' });
+    await plane.runPods();
+    expect([(await get()).spec.replicas, await plane.names(pods)]).toEqual([2, ['web-0', 'web-1']]);
+    const body = { spec: { replicas: 4 } };
+    await plane.admin.patch(statefulsets, key, { type: 'merge', body }, { subresource: 'scale' });
+    await plane.runPods();
+    expect([(await get()).spec.replicas, (await plane.names(pods)).length]).toEqual([4, 4]);
+    expect(await current()).toMatchObject({ spec: { replicas: 4 }, status: { replicas: 4 } });
+  });
+
   it('Parallel: does not wait when it scales', async () => {
     plane.mayRun = () => false;
     await make({ podManagementPolicy: 'Parallel', ordinals: { start: 5 } });

@@ -258,6 +258,41 @@ describe('admission', () => {
     expect((await server.post(maps, map('few', { a: '1' }))).status).toBe(201);
   });
 
+  it('a policy looks into deployments of the namespaces that it is for', async () => {
+    await policy('wide', {
+      matchConstraints: {
+        namespaceSelector: { matchLabels: { wide: 'yes' } },
+        resourceRules: [
+          { apiGroups: ['apps'], apiVersions: ['v1'], operations: ['CREATE', 'UPDATE'], resources: ['deployments'] },
+        ],
+      },
+      validations: [
+        {
+          expression: 'object.spec.replicas > 1',
+          messageExpression: "'wants replicas > 1, got ' + string(object.spec.replicas)",
+        },
+        { expression: "namespaceObject.metadata.name == 'wide'", message: 'no other namespace' },
+      ],
+    });
+    await binding('wide');
+    await create('/api/v1/namespaces', { metadata: { name: 'wide', labels: { wide: 'yes' } } } as never);
+    const deploy = (namespace: string, name: string, replicas: number) => {
+      const template = { metadata: { labels: { app: 'a' } }, spec: { containers: [{ name: 'c', image: 'i' }] } };
+      const spec = { replicas, selector: { matchLabels: { app: 'a' } }, template };
+      return server.post(`/apis/apps/v1/namespaces/${namespace}/deployments`, { metadata: { name }, spec });
+    };
+    const refused = await deploy('wide', 'one', 1);
+    expect([refused.status, refused.body.reason, refused.body.message]).toEqual([
+      422,
+      'Invalid',
+      `deployments.apps "one" is forbidden: ValidatingAdmissionPolicy 'wide' with binding 'wide' denied request: wants replicas > 1, got 1`,
+    ]);
+    expect((await deploy('wide', 'two', 2)).status).toBe(201);
+    const scaled = await server.patch('/apis/apps/v1/namespaces/wide/deployments/two', { spec: { replicas: 1 } });
+    expect(scaled.status).toBe(422);
+    expect((await deploy('default', 'one', 1)).status).toBe(201);
+  });
+
   it('a policy takes its parameters from other objects, and may only warn', async () => {
     await server.post(maps, map('limits', { max: '1' }));
     await policy('sized', {

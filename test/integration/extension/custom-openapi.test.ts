@@ -49,7 +49,7 @@ describe('custom resources with room for what nobody has told', () => {
     ],
     [
       ...['in one of its objects', 'nests', withMembers('It has room within.', free)],
-      { spec: { a: null, ...anything } },
+      { spec: { nothing: null, ...anything } },
       'It has room within.',
     ],
   ] as const)(
