@@ -122,16 +122,14 @@ describe('a request for a certificate', () => {
       return body;
     };
     const seen: string[] = [];
-    const watch = server
-      .client()
-      .watch(
-        certificatesigningrequests,
-        { labelSelector: 'lifecycle=csr' },
-        {
-          events: (all) => seen.push(...all.map(({ type }) => type).filter((type) => type !== 'BOOKMARK')),
-          end: () => {},
-        },
-      );
+    const watch = server.client().watch(
+      certificatesigningrequests,
+      { labelSelector: 'lifecycle=csr' },
+      {
+        events: (all) => seen.push(...all.map(({ type }) => type).filter((type) => type !== 'BOOKMARK')),
+        end: () => {},
+      },
+    );
     const made = await make('first-');
     const one = `${path}/${made.metadata.name}`;
     expect(made.spec).toMatchObject({

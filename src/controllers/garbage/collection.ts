@@ -45,7 +45,7 @@ export const garbageCollection = defineController({
     }
 
     async function collect(item: Item): Promise<void> {
-      const { namespace, uid, finalizers = [], ownerReferences = [] } = item.object.metadata;
+      const { namespace, uid, ownerReferences = [] } = item.object.metadata;
       const states = new Map<OwnerReference, OwnerState>();
       for (const ref of ownerReferences) states.set(ref, await stateOf(item, ref, namespace));
       const gone = ownerReferences.filter((ref) => states.get(ref) !== 'present');
@@ -57,11 +57,7 @@ export const garbageCollection = defineController({
         );
       const isAwaited = [...states.values()].includes('waiting');
       const awaited = isAwaited ? graph.dependentsOf(uid) : [];
-      const propagationPolicy = finalizers.includes(orphan)
-        ? 'Orphan'
-        : finalizers.includes(foreground) || awaited.length > 0
-          ? 'Foreground'
-          : 'Background';
+      const propagationPolicy = policyOf(item.object, awaited.length > 0);
       // A dependent that waits as well closes a circle: it would wait for this one, and this one for it.
       const isCircle = awaited.some((d) => isWaiting(d.object));
       const { resourceVersion } = (isCircle ? await unblockOwners(item) : item.object).metadata;
@@ -97,6 +93,12 @@ interface Item {
   client: Client;
   resource: Resource;
   object: KubeObject;
+}
+
+/** How an object goes; `isAwaited`: an owner waits for it that goes after its dependents. */
+function policyOf({ metadata: { finalizers = [] } }: KubeObject, isAwaited: boolean): string {
+  if (finalizers.includes(orphan)) return 'Orphan';
+  return finalizers.includes(foreground) || isAwaited ? 'Foreground' : 'Background';
 }
 
 /** It goes after its dependents. */

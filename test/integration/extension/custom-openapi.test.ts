@@ -40,21 +40,20 @@ const hull = {
 
 describe('custom resources with room for what nobody has told', () => {
   const anything = { a: { b: [{ c: 'd' }] } };
+  const within = { spec: { nothing: null, ...anything } };
   it.each([
-    ['without more of a schema', 'rafts', free, anything, 'DESCRIPTION:\n    <empty>'],
-    [
-      ...['at the root', 'roots', { ...withMembers('It takes all.', { properties: { hull } }), ...free }],
-      anything,
-      'KIND:       Root',
-    ],
-    [
-      ...['in one of its objects', 'nests', withMembers('It has room within.', free)],
-      { spec: { nothing: null, ...anything } },
-      'It has room within.',
-    ],
-  ] as const)(
-    '%s, are created and applied by kubectl as they are, and explained',
-    async (_, plural, schema, more, told) => {
+    { where: 'everywhere', plural: 'rafts', schema: free, more: anything, told: 'DESCRIPTION:\n    <empty>' },
+    {
+      ...{ where: 'at the root', plural: 'roots', more: anything, told: 'KIND:       Root' },
+      schema: { ...withMembers('It takes all.', { properties: { hull } }), ...free },
+    },
+    {
+      ...{ where: 'in one of its objects', plural: 'nests', more: within, told: 'It has room within.' },
+      schema: withMembers('It has room within.', free),
+    },
+  ])(
+    '$where, are created and applied by kubectl as they are, and explained',
+    async ({ plural, schema, more, told }) => {
       const made = definition(plural, { versions: versionsOf({ v1: { schema } }) });
       await server.define(made);
       await listed('test.io/v1');
