@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, describe, expect, it } from 'vitest';
 import {
+  csidrivers,
+  persistentvolumes,
   certificatesigningrequests,
   ingressclasses,
   ingresses,
@@ -328,7 +330,8 @@ describe('NodeRestriction', () => {
   });
 
   it('gives it tokens of its own pods only', async () => {
-    read.put(pods, pod({ nodeName: 'n1' }, { uid: 'u1' }));
+    const projected = { sources: [{ serviceAccountToken: { path: 'token' } }] };
+    read.put(pods, pod({ nodeName: 'n1', volumes: [{ name: 'token', projected }] }, { uid: 'u1' }));
     read.put(pods, pod({ nodeName: 'n2' }, { uid: 'u2', name: 'q' }));
     const ask = (boundObjectRef?: object) => ({
       object: { metadata: { name: 'default' }, spec: { boundObjectRef } },
@@ -342,6 +345,37 @@ describe('NodeRestriction', () => {
       'scheduled on a different node',
     );
     expect(await message(serviceaccounts, ask({ ...ref, uid: 'old' }))).toContain('does not match the UID in record');
+  });
+
+  it('gives it tokens only for whom the pod’s volumes name', async () => {
+    const projected = { sources: [{ serviceAccountToken: { path: 'token', audience: 'vault' } }] };
+    const volumes = [
+      { name: 'token', projected },
+      { name: 'inline', csi: { driver: 'a.example.com' } },
+      { name: 'claimed', persistentVolumeClaim: { claimName: 'data' } },
+    ];
+    read.put(pods, pod({ nodeName: 'n1', volumes }, { uid: 'u1' }));
+    for (const [name, audience] of [
+      ['a.example.com', 'of-a'],
+      ['b.example.com', 'of-b'],
+      ['c.example.com', 'of-c'],
+    ])
+      read.put(csidrivers, { metadata: { name }, spec: { tokenRequests: [{ audience }] } });
+    read.put(persistentvolumeclaims, { metadata: { name: 'data', namespace: 'err' }, spec: { volumeName: 'pv' } });
+    const csi = { driver: 'b.example.com', volumeHandle: 'x' };
+    read.put(persistentvolumes, { metadata: { name: 'pv' }, spec: { csi } });
+    const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: 'u1' };
+    const ask = (...audiences: string[]) => ({
+      object: { metadata: { name: 'default' }, spec: { boundObjectRef, audiences } },
+      subresource: 'token',
+      user: n1,
+    });
+    for (const audience of ['vault', 'of-a', 'of-b']) await run(serviceaccounts, ask(audience));
+    expect(await message(serviceaccounts, ask('of-c'))).toBe(
+      'serviceaccounts "default" is forbidden: audience "of-c" not found in pod spec volume, system:node:n1 is not authorized to request tokens for this audience',
+    );
+    expect(await message(serviceaccounts, ask())).toContain('audience "" not found in pod spec volume');
+    expect(await message(serviceaccounts, ask('vault', 'of-a'))).toContain('node may only request 0 or 1 audiences');
   });
 
   it('gives it its own lease only', async () => {

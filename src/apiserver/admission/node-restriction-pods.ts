@@ -1,5 +1,5 @@
 import { pods } from '../../api/generated/resources.ts';
-import type { PersistentVolumeClaim, Pod, TokenRequest } from '../../api/generated/types.ts';
+import type { PersistentVolumeClaim, Pod } from '../../api/generated/types.ts';
 import { isMirrorPod } from './mirror-pod.ts';
 import type { NodeRule } from './node-restriction.ts';
 import { type AdmissionContext, refused } from './plugin.ts';
@@ -80,22 +80,4 @@ export const restrictClaim: NodeRule = (node, context) => {
   if (specOf(context.object) !== specOf(context.old)) {
     throw refused(context, `node ${quoted(node)} is not allowed to update fields other than status`);
   }
-};
-
-/** Tokens: only bound to a pod of the node's own, as it is now. */
-export const restrictToken: NodeRule = (node, context) => {
-  const ref = (context.object as TokenRequest | undefined)?.spec?.boundObjectRef;
-  const isPod = ref?.apiVersion === 'v1' && ref.kind === 'Pod' && ref.name;
-  if (!isPod) throw refused(context, 'node requested token not bound to a pod');
-  if (!ref.uid) throw refused(context, 'node requested token with a pod binding without a uid');
-  const pod = context.read.get(pods, context.namespace, ref.name ?? '');
-  if (!pod) throw refused(context, `pod ${quoted(ref.name)} not found`);
-  if (pod.metadata.uid !== ref.uid) {
-    throw refused(
-      context,
-      `the UID in the bound object reference (${ref.uid}) does not match the UID in record. The object might have been deleted and then recreated`,
-    );
-  }
-  if (pod.spec.nodeName !== node)
-    throw refused(context, 'node requested token bound to a pod scheduled on a different node');
 };

@@ -1,13 +1,8 @@
 import type { KubeObject } from '../../api/resource.ts';
 import { nodeNameOf, nodesGroup, nodeUserPrefix } from '../authn/user-info.ts';
 import { restrictCertificateRequest, restrictLease, restrictNamed, restrictNode } from './node-restriction-nodes.ts';
-import {
-  restrictClaim,
-  restrictEviction,
-  restrictPod,
-  restrictPodStatus,
-  restrictToken,
-} from './node-restriction-pods.ts';
+import { restrictClaim, restrictEviction, restrictPod, restrictPodStatus } from './node-restriction-pods.ts';
+import { restrictToken } from './node-restriction-tokens.ts';
 import { restrictVolume } from './node-restriction-volumes.ts';
 import { type AdmissionContext, definePlugin, refused } from './plugin.ts';
 

@@ -1,3 +1,4 @@
+import type { CSIDriver } from '../../api/generated/types.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { RpcMethod } from '../../rpc/protobuf.ts';
@@ -16,12 +17,16 @@ export interface CsiDriversDeps {
   podPath(path: string): string;
   /** A driver may be used now. */
   registered(name: string): void;
+  /** The driver's object, as it is now. */
+  rules(name: string): Promise<CSIDriver | undefined>;
 }
 
 /** The CSI drivers of this node: those that have registered. */
 export class CsiDrivers implements PluginHandler {
   readonly #deps: CsiDriversDeps;
   readonly #drivers = new Map<string, CsiDriver>();
+  /** What ends the next question of each driver. */
+  readonly #questions = new Map<string, () => void>();
   #methods: Map<string, RpcMethod> | undefined;
 
   constructor(deps: CsiDriversDeps) {
@@ -48,16 +53,38 @@ export class CsiDrivers implements PluginHandler {
     this.#drivers.get(name)?.close();
     this.#drivers.set(name, driver);
     this.#deps.registered(name);
+    await this.#askLater(driver);
   }
 
   async unregister(name: string): Promise<void> {
+    this.#questions.get(name)?.();
     this.#drivers.get(name)?.close();
     if (this.#drivers.delete(name)) await this.#deps.node.uninstall(name);
   }
 
   stop(): void {
+    for (const cancel of this.#questions.values()) cancel();
     for (const driver of this.#drivers.values()) driver.close();
     this.#drivers.clear();
+  }
+
+  /** How many volumes the node takes may change: a driver may want to be asked again (KEP-4876). Never rejects. */
+  async #askLater(driver: CsiDriver): Promise<void> {
+    const { clock, log, node, rules } = this.#deps;
+    const seconds = (await rules(driver.name).catch(() => undefined))?.spec.nodeAllocatableUpdatePeriodSeconds;
+    if (seconds === undefined || this.#drivers.get(driver.name) !== driver) return;
+    const ask = async () => {
+      await driver
+        .info()
+        .then((info) => node.install(driver.name, info))
+        .catch((error: unknown) => log.warn({ driver: driver.name, error: String(error) }, 'CSINode not updated'));
+      await this.#askLater(driver);
+    };
+    this.#questions.get(driver.name)?.();
+    this.#questions.set(
+      driver.name,
+      clock.after(seconds * 1000, () => void ask(), { background: true }),
+    );
   }
 
   /** A driver that names its socket as pods see it gets all paths so: that is where it mounts the node's folder. */

@@ -34,7 +34,16 @@ export const volumeOf = (spec: Partial<PersistentVolume['spec']['csi']> = {}, mo
 export class CsiWorld {
   /** The time is so much later than it is: sockets need the real one to go on. */
   laterMs = 0;
-  readonly clock: Clock = { ...realClock, now: () => realClock.now() + this.laterMs };
+  /** What is to come again and again. */
+  readonly timers: { delayMs: number; run: () => void }[] = [];
+  readonly clock: Clock = {
+    now: () => realClock.now() + this.laterMs,
+    after: (delayMs, run, options) => {
+      if (!options?.background) return realClock.after(delayMs, run);
+      this.timers.push({ delayMs, run });
+      return () => {};
+    },
+  };
   readonly transport = new FakeTransport({ clock: realClock, rng: seededRng(1) });
   readonly client = createClient(this.transport);
   readonly woken: string[] = [];

@@ -52,6 +52,21 @@ describe('volumes of CSI drivers', () => {
       });
     });
 
+    it('that wants it is asked again how many volumes the node takes', async () => {
+      await world.rules({ nodeAllocatableUpdatePeriodSeconds: 10 });
+      let maxVolumesPerNode = 3;
+      await world.driver({ info: () => ({ nodeId: 'a', maxVolumesPerNode }) });
+      const countOf = async () => {
+        const { spec } = await world.client.get(csinodes, { name: nodeName });
+        return spec.drivers[0]?.allocatable?.count;
+      };
+      expect(await countOf()).toBe(3);
+      maxVolumesPerNode = 2;
+      await until(() => world.timers.length > 0);
+      for (const { delayMs, run } of world.timers.splice(0)) if (delayMs === 10_000) run();
+      await until(async () => (await countOf()) === 2);
+    });
+
     it('is refused with a reason: another label, no id, another version', async () => {
       const body = { metadata: { labels: { 'x.io/rack': 'r2' } } };
       await world.client.patch(nodes, { name: nodeName }, { type: 'merge', body });

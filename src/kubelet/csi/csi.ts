@@ -26,18 +26,20 @@ export interface Csi {
 /** Resolves when it is known what earlier agents have left. */
 export async function createCsi({ client, paths, isMounted = isMountPoint, ...deps }: CsiDeps): Promise<Csi> {
   const { clock, log, nodeName } = deps;
+  const objects = csiObjects(client);
   const node = new CsiNodeWriter({ client, clock }, nodeName);
   const drivers = new CsiDrivers({
     ...{ clock, log, node },
     nodePath: (path) => paths.ofKubelet(path),
     podPath: (path) => paths.inPods(path),
     registered: (name) => volumes.registered(name),
+    rules: (name) => objects.driver(name),
   });
   const volumes = new CsiVolumes({
     ...deps,
     client,
     drivers,
-    objects: csiObjects(client),
+    objects,
     paths: paths.csi,
     isMounted,
   });

@@ -9,7 +9,7 @@ export interface FakeDriverOptions {
   /** The node's folder: sockets are made below it. */
   root: string;
   name?: string;
-  info?: NodeInfo;
+  info?: NodeInfo | (() => NodeInfo);
   capabilities?: readonly NodeCapability[];
   versions?: readonly string[];
   /** Where it says that it listens; where it does unless told. */
@@ -96,7 +96,7 @@ export class FakeDriver {
 
   async #answer(name: string, request: object): Promise<object> {
     const { info = { nodeId: 'here' }, capabilities = ['STAGE_UNSTAGE_VOLUME'] } = this.#options;
-    if (name === 'NodeGetInfo') return info;
+    if (name === 'NodeGetInfo') return typeof info === 'function' ? info() : info;
     if (name === 'NodeGetCapabilities') return { capabilities: capabilities.map((type) => ({ rpc: { type } })) };
     const call: DriverCall = { name, request };
     this.calls.push(call);

@@ -193,7 +193,8 @@ const isPartial = (mount: VolumeMount): boolean => Boolean(mount.subPath || moun
 
 const isReadOnly = (pod: Pod, mount: VolumeMount): boolean => {
   const volume = pod.spec.volumes?.find(({ name }) => name === mount.name);
-  return (volume !== undefined && kindOf(volume).mirrors === true) || isReadOnlyClaim(pod, mount.name);
+  if (volume && (kindOf(volume).mirrors || volume.csi?.readOnly)) return true;
+  return isReadOnlyClaim(pod, mount.name);
 };
 
 const isReadOnlyClaim = (pod: Pod, volumeName: string): boolean =>
