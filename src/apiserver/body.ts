@@ -2,7 +2,7 @@ import { parseJson } from '../base/lossless-json.ts';
 import type { IncomingMessage } from 'node:http';
 import type { Http2ServerRequest } from 'node:http2';
 import { badRequest, StatusError } from '../api/meta/status-error.ts';
-import { strangeMembers } from '../api/schema/duplicates.ts';
+import { strangeMembers } from '../api/schema/strange-members.ts';
 import { jsonKind } from '../api/schema/cursor.ts';
 import { jsonSyntaxError } from '../api/schema/json-syntax.ts';
 import { endOfJsonString } from '../api/schema/json-text.ts';

@@ -3,9 +3,24 @@ import type { Mutant } from './mutant.ts';
 const journalTest = 'src/store/lmdb/lmdb-journal.test.ts';
 const storeTest = 'src/store/local-store.test.ts';
 
+const watchLaw = 'src/apiserver/verbs/watch-law.test.ts';
 const kmsTest = 'src/store/sealing/kms/kms.test.ts';
 
 export const store: Mutant[] = [
+  {
+    bug: 'what leaves a selection is told at the version before',
+    file: 'src/store/watchers.ts',
+    find: 'version: atRevision(previous, version.revision), previous }',
+    replace: 'version: previous, previous }',
+    test: { file: watchLaw, name: 'with the seed 1' },
+  },
+  {
+    bug: 'what comes into a selection by labels is told as a change when its fields were selected before',
+    file: 'src/apiserver/verbs/stored.ts',
+    find: "event.type === 'ADDED' && event.previous",
+    replace: 'event.type === undefined',
+    test: { file: watchLaw, name: 'with the seed 1' },
+  },
   {
     bug: 'all writes of a seed have the same key',
     file: 'src/store/sealing/kms/seed.ts',

@@ -1,7 +1,7 @@
 import { notSupported } from '../../api/meta/field-error.ts';
 import { badRequest, invalid } from '../../api/meta/status-error.ts';
 import { DecodeError } from '../../api/schema/decode-error.ts';
-import { strangeMembers } from '../../api/schema/duplicates.ts';
+import { strangeMembers } from '../../api/schema/strange-members.ts';
 import { type ApiRequest, optionsKind } from '../request.ts';
 
 /** How unknown and duplicate fields are treated; Warn is the server's default (KEP-2885). */

@@ -38,7 +38,9 @@ export function servingSink(
   };
   const emit = (events: readonly StoreEvent[], views: ReadonlyMap<Version, Version>): void => {
     const all = events.map((event) => viewed(event, views));
-    const seen = matchesServed ? all.flatMap((event) => selected(event, { matches: matchesServed }) ?? []) : all;
+    const seen = matchesServed
+      ? all.flatMap((event) => selected(arriving(event), { matches: matchesServed }) ?? [])
+      : all;
     if (seen.length > 0) sink.events(seen);
   };
   return {
@@ -55,6 +57,10 @@ export function servingSink(
     end: (error) => inOrder(() => sink.end(error)),
   };
 }
+
+/** What has come into the selection of what is stored was not there before, whatever it was. */
+const arriving = (event: StoreEvent): StoreEvent =>
+  event.type === 'ADDED' && event.previous ? { ...event, previous: undefined } : event;
 
 /** Whether it was in a selection before is asked of the object before; of one that comes, what it was is no matter. */
 const involved = ({ type, version, previous }: StoreEvent, isSelective: boolean): Version[] =>

@@ -5,19 +5,11 @@ const maxFindings = 100;
 
 /**
  * What is strange about a JSON text, in Kubernetes' words and in the order of the text: members that occur twice in one object, and
- * those whose paths are in `unknown`. Of an unknown member nothing else is said. The text must be valid JSON.
+ * those whose paths are in `unknown`. `JSON.parse` keeps the last of several silently. Of an unknown member nothing else is said. The text
+ * must be valid JSON.
  */
 export function strangeMembers(json: string, unknown: readonly string[] = []): string[] {
-  return new DuplicateScan(json, new Set(unknown)).messages();
-}
-
-/**
- * The paths of members that occur twice in one object (`spec.containers[0].name`), in the order of the text. `JSON.parse`
- * keeps the last one silently; `fieldValidation` Strict and Warn name them. The text must be valid JSON.
- */
-export function duplicateFields(json: Buffer | string): string[] {
-  const scan = new DuplicateScan(typeof json === 'string' ? json : json.toString('utf8'));
-  return scan.run();
+  return new MemberScan(json, new Set(unknown)).messages();
 }
 
 /** An open object or list of the scan. */
@@ -34,7 +26,7 @@ interface Level {
 
 const quote = 0x22;
 
-class DuplicateScan {
+class MemberScan {
   readonly #text: string;
   readonly #levels: Level[] = [];
   readonly #unknown: ReadonlySet<string>;
@@ -47,13 +39,8 @@ class DuplicateScan {
     this.#unknown = unknown;
   }
 
-  run(): string[] {
-    while (this.#at < this.#text.length && this.#found.size < maxFindings) this.#token();
-    return [...this.#found.keys()];
-  }
-
   messages(): string[] {
-    this.run();
+    while (this.#at < this.#text.length && this.#found.size < maxFindings) this.#token();
     return [...this.#found].map(([path, isUnknown]) => `${isUnknown ? 'unknown' : 'duplicate'} field "${path}"`);
   }
 
