@@ -4,8 +4,11 @@ import { isPreserving, itemsOf, type Structural, valuesOf } from './schema.ts';
 const objectMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 
 const standard = {
-  apiVersion: { description: 'The group and version of the API that this object is written in.', type: 'string' },
-  kind: { description: 'The kind of the object, in CamelCase.', type: 'string' },
+  apiVersion: {
+    description: 'APIVersion defines the group and version that the object is written in.',
+    type: 'string',
+  },
+  kind: { description: 'Kind is the kind of the object, in CamelCase.', type: 'string' },
 };
 
 /** How OpenAPI shows a custom resource: its schema with what every object has. */
@@ -15,7 +18,11 @@ export function publishedType(
 ): PublishedType {
   const of = (shown: Structural, ref: string): object => {
     const { properties = {}, ...rest } = shown;
-    const metadata = { description: 'What all objects have.', ...own(properties.metadata), ...reference(ref) };
+    const metadata = {
+      description: "Standard object's metadata: its name, its labels and the like.",
+      ...own(properties.metadata),
+      ...reference(ref),
+    };
     return {
       ...rest,
       ...(Object.keys(rest).length > 0 || schema.type ? { type: 'object' } : {}),

@@ -47,13 +47,39 @@ const specialByName = new Map(Object.values(specials).map((special) => [special.
 
 /** What every object's fields of these names mean. */
 const commonFields: Record<string, string> = {
-  apiVersion: 'The group and version of the API that this object is written in.',
-  kind: 'The kind of the object, in CamelCase.',
-  metadata: "The object's name, labels and the rest of what all objects have.",
+  apiVersion: 'APIVersion defines the group and version that the object is written in.',
+  kind: 'Kind is the kind of the object, in CamelCase.',
+  metadata: "Standard object's metadata: its name, its labels and the like.",
   spec: 'What is wanted of the object.',
   status: 'What is the case, as last observed. Written by the system.',
   items: 'The objects of the list.',
 };
+
+/** What the members of all metadata mean. */
+const metadataFields: Record<string, string> = {
+  annotations: 'Annotations are free texts by name, for programs and people. Nothing is selected by them.',
+  creationTimestamp: 'CreationTimestamp is a timestamp: when the server made the object.',
+  deletionGracePeriodSeconds:
+    'How long the object may take to go, in seconds. Set by the server when its deletion is asked for.',
+  deletionTimestamp:
+    'DeletionTimestamp is a timestamp: when the object will be gone. Set by the server when its deletion is asked for.',
+  finalizers: 'Finalizers must be taken off, each by who knows it, before the object can go.',
+  generateName: 'GenerateName is what a name begins with that the server makes up, where no name is given.',
+  generation: 'Generation counts the changes of what is wanted of the object.',
+  labels: 'Labels are short texts by name, by which objects are selected.',
+  managedFields: 'ManagedFields says who has set which fields, and when.',
+  name: 'Name is unique among the objects of a kind in a namespace.',
+  namespace: 'Namespace is where names are unique. Empty for objects of the whole cluster.',
+  ownerReferences: 'OwnerReferences name the objects that this one goes with.',
+  resourceVersion:
+    'ResourceVersion is another one after every change. To be compared with others of its kind, not to be made up.',
+  selfLink: 'SelfLink is not set any more.',
+  uid: 'UID is never used again, also when the name is.',
+};
+
+/** What a field means that means the same wherever it stands; undefined for all others: the facts do not say. */
+const meaningOf = (owner: string, field: string): string | undefined =>
+  owner === `${meta}ObjectMeta` ? metadataFields[field] : commonFields[field];
 
 const elementType = (type: string): string => type.replace(/^(\[\]|map\[string\])+/, '');
 
@@ -98,11 +124,16 @@ function defaultOf(flavor: Flavor, field: FieldSchema, schema: JsonSchema): Json
   return field.r && !field.ptr && zero !== undefined ? { default: zero } : {};
 }
 
-function property(flavor: Flavor, table: SchemaTable, field: FieldSchema): JsonSchema {
+function property(
+  flavor: Flavor,
+  table: SchemaTable,
+  { owner, field }: { owner: string; field: FieldSchema },
+): JsonSchema {
+  const description = meaningOf(owner, field.n);
   const schema = valueSchema(flavor, field.t);
   const named = field.a ? table[field.a]?.enum : undefined;
   const beside: JsonSchema = {
-    ...(commonFields[field.n] ? { description: commonFields[field.n] } : {}),
+    ...(description ? { description } : {}),
     ...defaultOf(flavor, field, schema),
     ...(named && field.t === 'string' ? { enum: [...named].sort() } : {}),
     ...extensionsOf(field),
@@ -133,7 +164,11 @@ export function typeSchema(flavor: Flavor, table: SchemaTable, name: string): Js
     type: 'object',
     ...(required.length > 0 ? { required } : {}),
     ...(fields.length > 0
-      ? { properties: Object.fromEntries(fields.map((f) => [f.n, property(flavor, table, f)])) }
+      ? {
+          properties: Object.fromEntries(
+            fields.map((field) => [field.n, property(flavor, table, { owner: name, field })]),
+          ),
+        }
       : {}),
     ...(type.st === 'atomic' ? { 'x-kubernetes-map-type': 'atomic' } : {}),
   };

@@ -77,6 +77,66 @@ describe('custom resources with room for what nobody has told', () => {
   );
 });
 
+describe('custom resources with a schema', () => {
+  const bars = {
+    type: 'array',
+    description: 'List of Bars and their specs.',
+    items: {
+      type: 'object',
+      required: ['name'],
+      properties: {
+        name: { type: 'string', description: 'Name of Bar.' },
+        age: { type: 'string', description: 'Age of Bar.' },
+        bazs: { type: 'array', description: 'List of Bazs.', items: { type: 'string' } },
+      },
+    },
+  };
+  const schema = withMembers('Foo for testing.', { properties: { bars } });
+  const made = definition('foos', { group: 'foo.test.io', versions: versionsOf({ v1: { schema } }) });
+  const foo = (spec: object) => JSON.stringify(customOf(made).object('one', { spec }));
+
+  beforeAll(async () => {
+    await server.define(made);
+    await listed('foo.test.io/v1');
+  });
+
+  it('are created and applied by kubectl where they fit, and refused where they do not', async () => {
+    expect((await published())['io.test.foo.v1.Foo']).toMatchObject(schema);
+    for (const verb of ['create', 'apply']) {
+      expect(await kubectl(`${verb} -f -`, foo({ bars: [{ name: 'test-bar' }] }))).toMatchObject({ code: 0 });
+      expect(await kubectl('delete foos one')).toMatchObject({ code: 0 });
+      const unknown = await kubectl(`${verb} -f -`, foo({ foo: true }));
+      expect([unknown.code, unknown.out]).toEqual([1, expect.stringContaining('unknown field "spec.foo"')]);
+      const without = await kubectl(`${verb} -f -`, foo({ bars: [{ age: '10' }] }));
+      expect([without.code, without.out]).toEqual([1, expect.stringContaining('spec.bars[0].name: Required value')]);
+    }
+  });
+
+  it.each([
+    [
+      'foos',
+      /DESCRIPTION:\n +Foo for testing.[^]*FIELDS:\n +apiVersion\t<string>\n +APIVersion defines [^]*spec\t<Object>\n +What it/,
+    ],
+    [
+      'foos.metadata',
+      /DESCRIPTION:\n +Standard object's metadata[^]*creationTimestamp\t<string>\n +CreationTimestamp is a timestamp/,
+    ],
+    ['foos.spec', /DESCRIPTION:\n +What it should be like.\n[^]*bars\t<\[\]Object>\n +List of Bars and their specs/],
+    [
+      'foos.spec.bars',
+      /DESCRIPTION:\n +List of Bars and their specs.\n[^]*bazs\t<\[\]string>\n +List of Bazs[^]*name\t<string> -required-\n +Name of Bar/,
+    ],
+  ])('are explained: %s', async (what, told) => {
+    const { code, out } = await kubectl(`explain ${what}`);
+    expect([code, out]).toEqual([0, expect.stringMatching(told)]);
+  });
+
+  it('are not explained where there is nothing', async () => {
+    const { code, out } = await kubectl('explain foos.spec.bars2');
+    expect([code, out]).toEqual([1, expect.stringContaining('field "bars2" does not exist')]);
+  });
+});
+
 describe('the schemas of custom resources', () => {
   const hulls = withMembers('It has a hull.', { properties: { hull } });
   const sails = withMembers('It has sails.', { properties: { sails: { type: 'integer' } } });
