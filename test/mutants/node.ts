@@ -24,6 +24,20 @@ export const node: Mutant[] = [
     test: { file: 'src/kubelet/csi/attachment-wait.test.ts', name: 'ends when the volume is attached' },
   },
   {
+    bug: 'a volume whose unstaging was not answered counts as staged',
+    file: 'src/kubelet/csi/csi-volume.ts',
+    find: "// Whatever the driver answers: who comes now has it staged again.\n      this.#staged = 'maybe';",
+    replace: '',
+    test: { file: csiTest, name: 'is staged again for who comes after the unstaging' },
+  },
+  {
+    bug: 'a refusal makes an earlier call forgotten that nobody has heard of',
+    file: 'src/kubelet/csi/csi-volume.ts',
+    find: 'if (isFirst) await this.#forgetStaging();',
+    replace: 'await this.#forgetStaging();',
+    test: { file: csiTest, name: 'is unstaged in the end, though a later call was refused' },
+  },
+  {
     bug: 'a pod is let go of though its driver has not unpublished the volume',
     file: 'src/kubelet/csi/csi-volumes.ts',
     find: "if (failures.length > 0) throw new Error(failures.join('; '));",

@@ -30,16 +30,18 @@ export const volumeOf = (spec: Partial<PersistentVolume['spec']['csi']> = {}, mo
   status: {},
 });
 
-/** A node's folder, an API server's storage and a driver; sockets are real, what is mounted is what `mounted` says. */
+/** A node's folder, an API server's storage and a driver; sockets are real, what is mounted is what `isMounted` says. */
 export class CsiWorld {
   /** The time is so much later than it is: sockets need the real one to go on. */
   laterMs = 0;
+  /** Timers come so many times sooner. */
+  haste = 1;
   /** What is to come again and again. */
   readonly timers: { delayMs: number; run: () => void }[] = [];
   readonly clock: Clock = {
     now: () => realClock.now() + this.laterMs,
     after: (delayMs, run, options) => {
-      if (!options?.background) return realClock.after(delayMs, run);
+      if (!options?.background) return realClock.after(delayMs / this.haste, run);
       this.timers.push({ delayMs, run });
       return () => {};
     },
@@ -49,8 +51,8 @@ export class CsiWorld {
   readonly woken: string[] = [];
   readonly drivers: FakeDriver[] = [];
   readonly root: string;
-  /** Paths that something is mounted on. */
-  readonly mounted = new Set<string>();
+  /** Whether something is mounted on a path. */
+  isMounted = (_path: string): boolean => false;
   csi!: Csi;
   /** Told whenever the node uses something else. */
   changed = (): void => {};
@@ -72,7 +74,7 @@ export class CsiWorld {
           ...{ token: `${metadata.uid} at ${audience}`, expirationTimestamp: '2027-01-01T00:00:00Z' },
         }),
       },
-      isMounted: async (path) => this.mounted.has(path),
+      isMounted: async (path) => this.isMounted(path),
       changed: () => this.changed(),
       recorder: {
         event: (about, _, reason, message) => {

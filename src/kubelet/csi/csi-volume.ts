@@ -24,6 +24,13 @@ export interface VolumeUse {
   specName: string;
 }
 
+interface KnownUse extends VolumeUse {
+  /** There may be something: a record is there. */
+  isBegun: boolean;
+  /** As far as this agent knows. */
+  isPublished: boolean;
+}
+
 /** What a mount needs from the API; read only when it is really made. */
 export interface MountInputs {
   rules: CSIDriver | undefined;
@@ -51,8 +58,8 @@ export class CsiVolume {
   /** The VolumeAttachment, if it has to be attached. */
   attachment: string | undefined;
   readonly #deps: CsiVolumeDeps;
-  /** By pod and name; true: published, as far as this agent knows. */
-  readonly #uses = new Map<string, VolumeUse & { isPublished: boolean }>();
+  /** By pod and name. */
+  readonly #uses = new Map<string, KnownUse>();
   /** `maybe`: a record is there, of an earlier agent or of a call whose outcome is not known. */
   #staged: 'no' | 'maybe' | 'yes' = 'no';
   /** One call at a time: a driver must not be asked for two things of one volume at once. */
@@ -89,7 +96,7 @@ export class CsiVolume {
 
   /** The same for a pod's part. */
   adoptUse(use: VolumeUse, record: VolumeRecord): void {
-    this.#uses.set(keyOf(use), { ...use, isPublished: false });
+    this.#uses.set(keyOf(use), { ...use, isBegun: true, isPublished: false });
     this.attachment ??= record.attachmentID;
     this.#block ??= blockName(record);
   }
@@ -112,7 +119,7 @@ export class CsiVolume {
     return this.#inTurn(async () => {
       const use = { podUid: mount.pod.metadata.uid ?? '', specName: mount.specName };
       if (mount.isBlock) this.#block = mount.specName;
-      const known = this.#uses.get(keyOf(use)) ?? { ...use, isPublished: false };
+      const known = this.#uses.get(keyOf(use)) ?? { ...use, isBegun: false, isPublished: false };
       this.#uses.set(keyOf(use), known);
       if (mount.mode === 'Persistent' && !known.isPublished)
         await inStep('stage', mount, () => this.#stage(mount, inputs));
@@ -124,6 +131,9 @@ export class CsiVolume {
   unmount(use: VolumeUse): Promise<void> {
     return this.#inTurn(async () => {
       const folder = this.#deps.paths.podVolume(use.podUid, use.specName);
+      const known = this.#uses.get(keyOf(use));
+      // From now on nobody knows, whatever the driver answers.
+      if (known) known.isPublished = false;
       if (await readRecord(folder)) {
         await this.#deps.drivers.get(this.driver).unpublish(this.handle, this.target(use));
         await removeVolumeFolder(folder, this.target(use));
@@ -138,6 +148,8 @@ export class CsiVolume {
   unstage(): Promise<void> {
     return this.#inTurn(async () => {
       if (this.isUsed || !this.isStaged) return;
+      // Whatever the driver answers: who comes now has it staged again.
+      this.#staged = 'maybe';
       const driver = this.#deps.drivers.get(this.driver);
       if ((await driver.capabilities()).has('STAGE_UNSTAGE_VOLUME')) await driver.unstage(this.handle, this.#staging);
       await this.#forgetStaging();
@@ -156,19 +168,23 @@ export class CsiVolume {
     const capabilities = await driver.capabilities();
     const { paths } = this.#deps;
     await writeRecord(paths.stagedVolume(this.driver, this.handle), this.#recordOf(mount));
+    // A refusal says nothing of an earlier call whose outcome is not known.
+    const isFirst = this.#staged === 'no';
     this.#staged = 'maybe';
     await mkdir(this.#staging, { recursive: true, mode: 0o750 });
     if (capabilities.has('STAGE_UNSTAGE_VOLUME')) {
       const request = await this.#request(capabilityOf(mount, capabilities), inputs);
       const secrets = await inputs.stageSecrets();
-      await driver
-        .stage({ ...request, secrets, volumeContext: { ...mount.attributes } })
-        .catch((error: unknown) => this.#failed(error, () => this.#forgetStaging()));
+      await driver.stage({ ...request, secrets, volumeContext: { ...mount.attributes } }).catch((error: unknown) =>
+        this.#failed(error, async () => {
+          if (isFirst) await this.#forgetStaging();
+        }),
+      );
     }
     this.#staged = 'yes';
   }
 
-  async #publish(mount: CsiMount, inputs: MountInputs, use: VolumeUse & { isPublished: boolean }): Promise<void> {
+  async #publish(mount: CsiMount, inputs: MountInputs, use: KnownUse): Promise<void> {
     const driver = this.#driverFor('mounter.SetUpAt failed to get CSI client');
     const capabilities = await driver.capabilities();
     const folder = this.#deps.paths.podVolume(use.podUid, use.specName);
@@ -179,16 +195,20 @@ export class CsiVolume {
       ...{ targetPath: this.target(use), readonly: mount.readOnly },
       stagingTargetPath: isStaging ? this.#staging : '',
     };
+    const isFirst = !use.isBegun;
     await writeRecord(folder, this.#recordOf(mount));
+    use.isBegun = true;
     await mkdir(dirname(this.target(use)), { recursive: true, mode: 0o750 });
     await driver.publish(request).catch((error: unknown) =>
-      // What a pod has stays, though it could not be made new.
+      // What a pod has, or may have, stays.
       this.#failed(error, async () => {
-        if (!use.isPublished) await removeVolumeFolder(folder, this.target(use));
+        if (!isFirst) return;
+        await removeVolumeFolder(folder, this.target(use));
+        use.isBegun = false;
       }),
     );
-    const isFirst = !use.isPublished;
-    if (isFirst && isGivenToGroup(mount, inputs.rules, capabilities)) await giveToGroup(this.target(use), mount.pod);
+    if (!use.isPublished && isGivenToGroup(mount, inputs.rules, capabilities))
+      await giveToGroup(this.target(use), mount.pod);
     use.isPublished = true;
   }
 

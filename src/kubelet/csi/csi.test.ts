@@ -7,6 +7,7 @@ import type { NodeStatus, PersistentVolumeClaim } from '../../api/generated/type
 import { attachmentName } from '../../api/storage/csi.ts';
 import { CsiWorld, driverName, exists, nodeName, podOf, until, volumeOf } from './csi-harness.ts';
 import { mountOfVolume } from './csi-mount.ts';
+import type { FakeDriver } from './fake-driver.ts';
 
 describe('volumes of CSI drivers', () => {
   let world: CsiWorld;
@@ -169,6 +170,57 @@ describe('volumes of CSI drivers', () => {
       expect(driver.names).toEqual(['NodeStageVolume', 'NodeStageVolume', 'NodeUnstageVolume']);
     });
 
+    describe('of which a call was done though its answer was lost', () => {
+      /** The next call of this name: done, and nobody hears of it. */
+      const loseAnswer = (driver: FakeDriver, name: string) => {
+        driver.fate = (call) => {
+          if (call.name !== name) return undefined;
+          driver.fate = () => undefined;
+          return { code: 'Unavailable', isDone: true };
+        };
+      };
+
+      it('is unstaged in the end, though a later call was refused', async () => {
+        const driver = await world.driver();
+        loseAnswer(driver, 'NodeStageVolume');
+        await expect(world.mount(podOf('u1'))).rejects.toThrow('code = Unavailable');
+        driver.failures.set('NodeStageVolume', 'Internal');
+        await expect(world.mount(podOf('u1'))).rejects.toThrow('code = Internal');
+        await world.csi.volumes.teardown('u1');
+        await until(async () => (await stagedFolders()).length === 0);
+        expect(driver.names).toEqual(['NodeStageVolume', 'NodeStageVolume', 'NodeUnstageVolume']);
+      });
+
+      it('is unpublished in the end, though a later call was refused', async () => {
+        const driver = await world.driver();
+        loseAnswer(driver, 'NodePublishVolume');
+        await expect(world.mount(podOf('u1'))).rejects.toThrow('code = Unavailable');
+        driver.failures.set('NodePublishVolume', 'Internal');
+        await expect(world.mount(podOf('u1'))).rejects.toThrow('code = Internal');
+        await world.csi.volumes.teardown('u1');
+        expect(driver.names.slice(1)).toEqual(['NodePublishVolume', 'NodePublishVolume', 'NodeUnpublishVolume']);
+      });
+
+      it('is staged again for who comes after the unstaging', async () => {
+        const driver = await world.driver();
+        await world.mount(podOf('u1'));
+        loseAnswer(driver, 'NodeUnstageVolume');
+        await world.csi.volumes.teardown('u1');
+        await until(() => driver.names.at(-1) === 'NodeUnstageVolume');
+        await world.mount(podOf('u2'));
+        expect(driver.names.slice(4)).toEqual(['NodeStageVolume', 'NodePublishVolume']);
+      });
+
+      it('is published again after the unpublishing', async () => {
+        const driver = await world.driver();
+        await world.mount(podOf('u1'));
+        loseAnswer(driver, 'NodeUnpublishVolume');
+        await expect(world.csi.volumes.teardown('u1')).rejects.toThrow('code = Unavailable');
+        await world.mount(podOf('u1'));
+        expect(driver.names.at(-1)).toBe('NodePublishVolume');
+      });
+    });
+
     it('that the driver refuses to publish is tried again from there', async () => {
       const driver = await world.driver();
       driver.failures.set('NodePublishVolume', 'Internal');
@@ -229,7 +281,7 @@ describe('volumes of CSI drivers', () => {
     it('is found again by the next agent: nothing is asked for what is mounted, and what is left over goes', async () => {
       const driver = await world.driver();
       const path = await world.mount(podOf('u1'));
-      world.mounted.add(path);
+      world.isMounted = (mounted) => mounted === path;
       await world.mount(podOf('u2'), volumeOf({ volumeHandle: 'vol/2' }));
       await world.restart();
       await until(() => driver.answers.length === 2);

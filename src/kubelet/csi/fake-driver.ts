@@ -38,6 +38,8 @@ export class FakeDriver {
   readonly answers: { pluginRegistered?: boolean; error?: string }[] = [];
   /** The next calls of a name fail so. */
   readonly failures = new Map<string, RpcErrorCode>();
+  /** Whether a call fails, and whether that is before or after it is done. */
+  fate: (call: DriverCall) => { code: RpcErrorCode; isDone: boolean } | undefined = () => undefined;
   /** Told of each call. */
   onCall: (call: DriverCall) => void = () => {};
   readonly name: string;
@@ -103,7 +105,10 @@ export class FakeDriver {
     this.onCall(call);
     const failure = this.failures.get(name);
     if (failure) throw new RpcError(failure, `${name} fails`);
-    return this.#do(call);
+    const fate = this.fate(call);
+    const answer = fate?.isDone === false ? {} : await this.#do(call);
+    if (fate) throw new RpcError(fate.code, `${name} fails`);
+    return answer;
   }
 
   async #do({ name, request }: DriverCall): Promise<object> {
