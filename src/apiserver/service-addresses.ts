@@ -11,6 +11,7 @@ import { timestamp } from './context.ts';
 import type { ObjectCodec } from './object-codec.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Registry } from './registry.ts';
+import { fillFamilies } from './service-families.ts';
 
 const nodePortRange = { first: 30_000, last: 32_767 };
 /** The low part of the range that is left to services that ask for an address by name (KEP-3070). */
@@ -84,8 +85,8 @@ export class AddressAllocator {
       spec.clusterIPs = undefined;
       return this.#releaseAddress(held);
     }
-    spec.ipFamilies ??= ['IPv4'];
-    spec.ipFamilyPolicy ??= 'SingleStack';
+    const wrong = fillFamilies(spec, before?.spec);
+    if (wrong.length > 0) throw refuseService(service, ...wrong);
     spec.clusterIP ||= spec.clusterIPs?.[0] ?? held;
     if (spec.clusterIP === 'None') {
       spec.clusterIPs = ['None'];
@@ -254,5 +255,5 @@ const portsOf = ({ spec }: Service): number[] =>
 const hasAddress = (service: Service | undefined): boolean =>
   service?.spec.clusterIP !== undefined && service.spec.clusterIP !== 'None' && service.spec.clusterIP !== '';
 
-const refuseService = (service: Service, error: FieldError) =>
-  invalid({ group: '', kind: 'Service' }, service.metadata.name, [error]);
+const refuseService = (service: Service, ...errors: FieldError[]) =>
+  invalid({ group: '', kind: 'Service' }, service.metadata.name, errors);

@@ -29,15 +29,18 @@ export function validateDefinition(definition: CustomResourceDefinition): FieldE
     ...validateSpec(spec),
     ...validateDefinitionStatus(definition),
     ...validateApproval(definition),
-    ...(spec.preserveUnknownFields
-      ? [
-          invalidValue(
-            'spec.preserveUnknownFields',
-            true,
-            'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead',
-          ),
-        ]
-      : []),
+    ...(spec.preserveUnknownFields ? preserving(spec) : []),
+  ];
+}
+
+function preserving({ conversion }: CustomResourceDefinition['spec']): FieldError[] {
+  const text =
+    'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead';
+  const { strategy = 'None' } = conversion ?? {};
+  const only = 'must be None if spec.preserveUnknownFields is true';
+  return [
+    invalidValue('spec.preserveUnknownFields', true, text),
+    ...(strategy === 'None' ? [] : [invalidValue('spec.conversion.strategy', strategy, only)]),
   ];
 }
 

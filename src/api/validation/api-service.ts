@@ -1,10 +1,26 @@
 import type { APIService } from '../generated/types.ts';
 import { dns1035Label, dns1123Subdomain, portNumber } from '../meta/name-format.ts';
-import { type FieldError, formatted, invalidValue, keyFormatted, required } from './check.ts';
+import {
+  child,
+  each,
+  type FieldError,
+  formatted,
+  invalidValue,
+  keyFormatted,
+  notSupported,
+  required,
+} from './check.ts';
 
 /** One row: a number that must lie in a range which starts at one. */
 const within = (path: string, value: number, most: number): FieldError[] =>
   value <= 0 || value > most ? [invalidValue(path, value, `must be positive and less than ${most}`)] : [];
+
+const statuses = ['True', 'False', 'Unknown'];
+
+export const validateApiServiceStatus = ({ status }: APIService): FieldError[] =>
+  each(status?.conditions, 'status.conditions', ({ status: value }, path) =>
+    statuses.includes(value) ? [] : [notSupported(child(path, 'status'), value, statuses)],
+  );
 
 export function validateApiService({ metadata, spec }: APIService): FieldError[] {
   const { group = '', version = '', groupPriorityMinimum, versionPriority } = spec;

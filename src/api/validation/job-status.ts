@@ -130,8 +130,12 @@ function history(job: Job, old: Readonly<Job>): FieldError[] {
   const before = old.status ?? {};
   if (completionTime && before.completionTime && completionTime !== before.completionTime)
     errors.push(invalidValue(path('completionTime'), completionTime, 'field is immutable'));
-  if (before.startTime && !same(before.startTime, startTime) && !job.spec.suspend)
-    errors.push(required(path('startTime'), 'startTime cannot be removed for unsuspended job'));
+  // A job that is resumed starts anew.
+  const isFixed = before.startTime && !job.spec.suspend && !isTrue(old, 'Suspended');
+  if (isFixed && !same(before.startTime, startTime))
+    errors.push(
+      invalidValue(path('startTime'), startTime ?? 'null', 'field is immutable for unsuspended job once set'),
+    );
   const met = 'SuccessCriteriaMet';
   if (isTrue(old, met) && !isTrue(job, met))
     errors.push(invalidState(path('conditions'), `cannot disable the ${met}=True condition`));

@@ -14,7 +14,7 @@ import {
   validatePolicyBinding,
 } from './admission-policies.ts';
 import { validateWebhookConfiguration } from './admission-webhooks.ts';
-import { validateApiService } from './api-service.ts';
+import { validateApiService, validateApiServiceStatus } from './api-service.ts';
 import { validateAutoscaler } from './autoscaling.ts';
 import { validateClaim, validateClaimStatus, validateClaimUpdate } from './claim.ts';
 import {
@@ -205,7 +205,10 @@ const table: Record<string, RulesOf> = {
     validateStatusUpdate: validateAdmissionPolicyStatus,
   },
   'validatingadmissionpolicybindings.admissionregistration.k8s.io': { validate: validatePolicyBinding },
-  'apiservices.apiregistration.k8s.io': { validate: validateApiService },
+  'apiservices.apiregistration.k8s.io': {
+    validate: validateApiService,
+    validateStatusUpdate: validateApiServiceStatus,
+  },
   'certificatesigningrequests.certificates.k8s.io': {
     validate: validateSigningRequest,
     validateUpdate: validateSigningRequestUpdate,
