@@ -93,6 +93,10 @@ export class RunningKubectl {
     });
   }
 
+  get hasEnded(): boolean {
+    return this.#ended;
+  }
+
   write(text: string): void {
     this.#child.stdin.write(text);
   }

@@ -10,6 +10,18 @@ export const sh = (name: string, script: string, more: object = {}) => ({
   ...more,
 });
 
+/** This machine's root, for containers that run its Node. */
+export const machine = { name: 'machine', hostPath: { path: '/' } };
+
+/** A container that runs a script of Node's: the machine's own, on the pod's network. Its pod has the volume `machine`. */
+export const nodeScript = (name: string, script: string, more: object = {}) => ({
+  name,
+  image: busybox,
+  command: ['chroot', '/machine', process.execPath, '-e', script],
+  volumeMounts: [{ name: 'machine', mountPath: '/machine', readOnly: true }],
+  ...more,
+});
+
 /** A pod that ends quickly when it is deleted. */
 export const pod = (name: string, spec: object, metadata: object = {}) => ({
   apiVersion: 'v1',

@@ -12,9 +12,8 @@ export async function until<T>(kubectl: Kubectl, name: string, is: (object: T) =
     for (;;) {
       const [document, rest] = firstDocument(watch.stdout.slice(last.length)) ?? [];
       if (document === undefined) {
-        const said = watch.stdout.length;
+        if (watch.hasEnded) throw new Error(`${name} was never so: ${last.slice(-4000)}${watch.stderr}`);
         await watch.more();
-        if (watch.stdout.length === said) throw new Error(`${name} was never so: ${last.slice(-4000)}${watch.stderr}`);
         continue;
       }
       last = watch.stdout.slice(0, watch.stdout.length - (rest?.length ?? 0));

@@ -71,7 +71,9 @@ export async function modify(
     if (subresource === 'status') endpoint.strategy.prepareForStatusUpdate?.(object, old);
     else if (subresource === '') endpoint.strategy.prepareForUpdate?.(object, old);
     else endpoint.strategy.prepareThrough?.[subresource]?.(object, old);
-    if (endpoint.kind.generation && !sameButMeta(endpoint, object, old)) {
+    // A pod that has got its node is as it was asked for.
+    const isCounted = endpoint.kind.generation && subresource !== 'binding';
+    if (isCounted && !sameButMeta(endpoint, object, old)) {
       object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     }
     validateChanged(endpoint, { object, old, subresource });

@@ -128,6 +128,28 @@ describe('node.lifecycle', () => {
     cluster.stop();
   });
 
+  it('lets a pod bear a taint that says not since when it is there, for its time, and no longer', async () => {
+    const cluster = testCluster({ only: lifecycle });
+    await makeNode(cluster, 'n');
+    const bears = { key: 'leave', operator: 'Exists' as const, effect: 'NoExecute' as const, tolerationSeconds: 5 };
+    const manifest = podManifest('goes', {});
+    const spec = { ...manifest.spec, nodeName: 'n', tolerations: [bears] };
+    await cluster.client.create(pods, { ...manifest, spec } as Manifest<Pod>);
+    const taint = (taints: object[] | null) =>
+      cluster.client.patch(nodes, { name: 'n' }, { type: 'merge', body: { spec: { taints } } });
+    await taint([{ key: 'leave', value: 'now', effect: 'NoExecute' }]);
+    await cluster.settle(4000);
+    await taint(null);
+    await cluster.settle(4000);
+    await taint([{ key: 'leave', value: 'now', effect: 'NoExecute' }]);
+    await cluster.settle(4000);
+    const goes = async () => (await cluster.podList()).find((p) => p.metadata.name === 'goes');
+    expect((await goes())?.metadata.deletionTimestamp).toBeUndefined();
+    await cluster.settle(2000);
+    expect((await goes())?.metadata.deletionTimestamp).toBeDefined();
+    cluster.stop();
+  });
+
   it('removes the pods of a node that is no more', async () => {
     const cluster = testCluster({ only: lifecycle });
     await makeNode(cluster, 'n');

@@ -20,6 +20,8 @@ export const nodeTaintEviction = defineController({
     const all = context.informer(nodes);
     const allPods = context.informer(pods);
     allPods.addIndex('node', (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
+    /** When pods were first seen to have to go some time: not every taint says since when it is there. */
+    const markedMs = new Map<string, number>();
     const keysOfNode = (node: Node) => allPods.index('node', node.metadata.name).map((pod) => keyText(keyOf(pod)));
     return {
       watches: [
@@ -29,8 +31,11 @@ export const nodeTaintEviction = defineController({
       async reconcile(key, client) {
         const pod = allPods.get(key);
         const node = pod && all.get(pod.spec?.nodeName ?? '');
-        if (!pod || !node || pod.metadata.deletionTimestamp) return done;
-        const dueMs = evictionTime(pod, node.spec?.taints ?? [], clock.now());
+        const sinceMs = markedMs.get(key) ?? clock.now();
+        const dueMs = node && evictionTime(pod, node.spec?.taints ?? [], sinceMs);
+        if (dueMs === undefined) markedMs.delete(key);
+        else markedMs.set(key, sinceMs);
+        if (!pod || pod.metadata.deletionTimestamp) return done;
         const event = { reason: 'TaintManagerEviction', message: `Marking for deletion Pod ${key}` };
         return evictWhenDue(context, client, pod, { dueMs, why, event });
       },
@@ -41,15 +46,18 @@ export const nodeTaintEviction = defineController({
 const isMovedOrChanged = (old: Pod, pod: Pod): boolean =>
   old.spec?.nodeName !== pod.spec?.nodeName || !sameJson(old.spec?.tolerations, pod.spec?.tolerations);
 
-/** When the pod has to go; undefined when it may stay. A toleration without seconds is for ever. */
-export function evictionTime(pod: Pod, taints: Taint[], nowMs: number): number | undefined {
+/**
+ * When the pod has to go; undefined when it may stay. A toleration without seconds is for ever, one with seconds counts
+ * from when the taint was added, or from `sinceMs` where the taint does not say: kubectl's do not.
+ */
+export function evictionTime(pod: Pod, taints: Taint[], sinceMs: number): number | undefined {
   const times = taints
     .filter((taint) => taint.effect === 'NoExecute')
     .map((taint) => {
       const tolerations = (pod.spec?.tolerations ?? []).filter((t) => tolerates(t, taint));
-      if (tolerations.length === 0) return nowMs;
+      if (tolerations.length === 0) return sinceMs;
       const seconds = Math.min(...tolerations.map((t) => t.tolerationSeconds ?? Number.POSITIVE_INFINITY));
-      const since = taint.timeAdded ? Date.parse(taint.timeAdded) : nowMs;
+      const since = taint.timeAdded ? Date.parse(taint.timeAdded) : sinceMs;
       return since + Math.max(0, seconds) * 1000;
     });
   const first = Math.min(...times);
