@@ -24,6 +24,8 @@ import { endpointSliceService } from './endpointslice/service.ts';
 import { endpointsService } from './endpoints/service.ts';
 import { garbageCollection } from './garbage/collection.ts';
 import type { MetricsSource } from './horizontalpodautoscaler/metrics.ts';
+import { gatewayDefinitionsUpkeep } from './gateway/definitions.ts';
+import { gatewayProxy } from './gateway/proxy.ts';
 import { horizontalPodAutoscalerScaling } from './horizontalpodautoscaler/scaling.ts';
 import { ingressProxy } from './ingress/proxy.ts';
 import { jobCompletion } from './job/completion.ts';
@@ -70,7 +72,7 @@ export interface ControllerOptions {
   podCidr?: string;
   /** Addresses for services of type LoadBalancer, IPv4; without it they stay without one. */
   loadBalancerCidr?: string;
-  /** Whether Ingresses are served here; their proxies need addresses of load balancers. */
+  /** Whether Ingresses and Gateways are served here; their proxies need addresses of load balancers. */
   ingress?: boolean;
   /** The cluster's authority; without it no certificate is signed. */
   authority?: KeyPair;
@@ -103,7 +105,7 @@ export const controllers = ({
   bootstrapTokenSigner,
   serviceCidrStatus,
   ...(loadBalancerCidr === undefined ? [] : [serviceLoadBalancer(loadBalancerCidr)]),
-  ...(ingress ? [ingressProxy] : []),
+  ...(ingress ? [ingressProxy, gatewayDefinitionsUpkeep, gatewayProxy] : []),
   certificateApproving,
   ...(authority === undefined ? [] : [certificateSigning(authority)]),
   certificateCleanup,

@@ -8,3 +8,6 @@ export const word = (text: string): string => `'${text.replace(control, '').repl
 
 /** The same inside of a log format, where `%` begins an expression. */
 export const literal = (text: string): string => text.replaceAll('%', '%%');
+
+/** Names that can stand as an argument in parentheses. Others exist in RFC 9110, and nobody uses them. */
+export const isPlainName = (name: string): boolean => /^[A-Za-z0-9._-]+$/.test(name);

@@ -4,27 +4,10 @@ import type { Ingress } from '../../src/api/generated/types.ts';
 import { type Ask, ask } from '../../src/ingress/haproxy-harness.ts';
 import { pairs, tlsSecret } from '../../src/ingress/ingress-fixtures.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
-import { demo, listOf, service } from './manifests.ts';
+import { listOf, service, webDeployment } from './manifests.ts';
 import { until } from './until.ts';
 
 const host = 'one.example.com';
-const web = (name: string, replicas: number) => ({
-  apiVersion: 'apps/v1',
-  kind: 'Deployment',
-  metadata: { name },
-  spec: {
-    replicas,
-    selector: { matchLabels: { app: name } },
-    template: {
-      metadata: { labels: { app: name } },
-      spec: {
-        containers: [
-          { name: 'c', image: demo, readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 } },
-        ],
-      },
-    },
-  },
-});
 const secret = (pair: { crt: string; key: string }) => ({
   apiVersion: 'v1',
   kind: 'Secret',
@@ -51,7 +34,7 @@ beforeAll(async () => {
   kubectl = await kubectlIn('ingress');
   const port = { ports: [{ port: 80, targetPort: 8080 }] };
   const services = ['front', 'shop'].map((app) => service(app, { selector: { app }, ...port }));
-  await apply(web('front', 2), web('shop', 1), ...services, secret(pairs.one), {
+  await apply(webDeployment('front', 2), webDeployment('shop', 1), ...services, secret(pairs.one), {
     apiVersion: 'networking.k8s.io/v1',
     kind: 'Ingress',
     metadata: { name: 'web' },

@@ -37,5 +37,24 @@ export const service = (name: string, spec: object) => ({
   spec,
 });
 
+/** Demo web servers, labelled `app`: each answers `/` on port 8080 with its pod's name. */
+export const webDeployment = (name: string, replicas: number) => ({
+  apiVersion: 'apps/v1',
+  kind: 'Deployment',
+  metadata: { name },
+  spec: {
+    replicas,
+    selector: { matchLabels: { app: name } },
+    template: {
+      metadata: { labels: { app: name } },
+      spec: {
+        containers: [
+          { name: 'c', image: demo, readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 } },
+        ],
+      },
+    },
+  },
+});
+
 /** Objects as one document for `kubectl apply -f -`. */
 export const listOf = (items: object[]): string => JSON.stringify({ apiVersion: 'v1', kind: 'List', items });

@@ -15,4 +15,11 @@ export const ingress: Mutant[] = [
     replace: 'if (!certificates[0])',
     test: { file: 'src/ingress/ingress-model.test.ts', name: 'refuses what haproxy would stumble over' },
   },
+  {
+    bug: 'a grant is one for every namespace',
+    file: 'src/ingress/gateway/grants.ts',
+    find: 'f.group === from.group && f.kind === from.kind && f.namespace === from.namespace;',
+    replace: 'f.group === from.group && f.kind === from.kind;',
+    test: { file: 'src/ingress/gateway/gateway-plan.test.ts', name: 'refuse what others were granted' },
+  },
 ];

@@ -28,6 +28,10 @@ export const ingressObjects = ({ loadBalancerCidr }: { loadBalancerCidr?: string
     metadata: { name },
     rules: [
       may(['networking.k8s.io'], ['ingresses/status'], ['update']),
+      may(['gateway.networking.k8s.io'], ['gatewayclasses/status', 'gateways/status', 'httproutes/status'], ['update']),
+      // The definitions of Gateway API, and the class that is served.
+      may(['gateway.networking.k8s.io'], ['gatewayclasses'], ['create']),
+      may(['apiextensions.k8s.io'], ['customresourcedefinitions'], ['create', 'update']),
       may(['', 'events.k8s.io'], ['events'], ['create', 'patch', 'update']),
     ],
   }),
