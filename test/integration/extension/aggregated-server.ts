@@ -21,6 +21,8 @@ const boat = (name: string) => ({
   metadata: { name, namespace: 'default' },
 });
 
+const boatsPath = `${root}/namespaces/default/boats`;
+
 const documents: Record<string, object> = {
   [root]: {
     kind: 'APIResourceList',
@@ -32,7 +34,7 @@ const documents: Record<string, object> = {
         singularName: 'boat',
         namespaced: true,
         kind: 'Boat',
-        verbs: ['get', 'list'],
+        verbs: ['get', 'list', 'create', 'delete'],
         shortNames: ['bo'],
       },
       { name: 'boats/rudder', singularName: '', namespaced: true, kind: 'Boat', verbs: ['get'] },
@@ -62,22 +64,16 @@ const documents: Record<string, object> = {
     },
     definitions: { 'io.test.fleet.v1.Boat': { type: 'object' } },
   },
-  [`${root}/namespaces/default/boats/knarr`]: boat('knarr'),
-  [`${root}/namespaces/default/boats`]: {
-    apiVersion: 'fleet.test.io/v1',
-    kind: 'BoatList',
-    metadata: { resourceVersion: '1' },
-    items: [boat('knarr')],
-  },
 };
 
-/** A small aggregated API server: believes `X-Remote-*` headers of the front proxy alone, as a real one does. */
+/** A small aggregated API server that keeps boats: believes `X-Remote-*` headers of the front proxy alone, as a real one does. */
 export class AggregatedServer {
   readonly asked: Asked[] = [];
   /** Answers nothing but errors while true. */
   isBroken = false;
   readonly ca: string;
   readonly #server: Server;
+  readonly #boats = new Map([['knarr', boat('knarr')]]);
 
   /** `hosts`: what its certificate is for. */
   static async start(frontProxyCa: string, hosts: string[]): Promise<AggregatedServer> {
@@ -118,11 +114,33 @@ export class AggregatedServer {
   #serve(request: IncomingMessage, response: ServerResponse): void {
     this.#note(request);
     const [path = '', query = ''] = (request.url ?? '').split('?');
-    const document = documents[path];
-    const code = this.isBroken ? 500 : document ? 200 : 404;
-    response.writeHead(code, { 'content-type': 'application/json' });
-    if (code !== 200) return void response.end('{"kind":"Status","apiVersion":"v1","status":"Failure"}');
-    if (!query.includes('watch=true')) return void response.end(JSON.stringify(document));
-    response.write(`${JSON.stringify({ type: 'ADDED', object: boat('knarr') })}\n`);
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const text = Buffer.concat(chunks).toString();
+      const found = documents[path] ?? this.#boat(request.method ?? '', path, text);
+      const code = this.isBroken ? 500 : found ? (request.method === 'POST' ? 201 : 200) : 404;
+      response.writeHead(code, { 'content-type': 'application/json' });
+      if (!found || this.isBroken) return void response.end('{"kind":"Status","apiVersion":"v1","status":"Failure"}');
+      if (!query.includes('watch=true')) return void response.end(JSON.stringify(found));
+      response.write(`${JSON.stringify({ type: 'ADDED', object: boat('knarr') })}\n`);
+    });
+  }
+
+  /** A boat or all of them, made and deleted where that is asked. */
+  #boat(method: string, path: string, text: string): object | undefined {
+    if (path === boatsPath && method === 'POST') {
+      const { metadata } = JSON.parse(text) as ReturnType<typeof boat>;
+      this.#boats.set(metadata.name, boat(metadata.name));
+      return this.#boats.get(metadata.name);
+    }
+    if (path === boatsPath) {
+      const type = { apiVersion: 'fleet.test.io/v1', kind: 'BoatList' };
+      return { ...type, metadata: { resourceVersion: '1' }, items: [...this.#boats.values()] };
+    }
+    const name = path.startsWith(`${boatsPath}/`) ? path.slice(boatsPath.length + 1) : '';
+    const found = this.#boats.get(name);
+    if (method === 'DELETE') this.#boats.delete(name);
+    return found;
   }
 }

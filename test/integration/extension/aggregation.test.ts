@@ -163,6 +163,28 @@ describe('an aggregated API server', () => {
     expect(Object.keys(asked?.headers ?? {}).filter((name) => /^impersonate|authorization/.test(name))).toEqual([]);
   });
 
+  it('has its objects made, listed and deleted through the cluster', async () => {
+    const names = async () =>
+      (await server.get(boats)).body.items.map(({ metadata }: { metadata: { name: string } }) => metadata.name);
+    const faering = {
+      apiVersion: 'fleet.test.io/v1',
+      kind: 'Boat',
+      metadata: { name: 'faering', namespace: 'default' },
+    };
+    const made = await server.post(boats, faering);
+    expect([made.status, made.body]).toEqual([201, faering]);
+    expect(await names()).toEqual(['knarr', 'faering']);
+    expect((await server.send('DELETE', `${boats}/faering`)).status).toBe(200);
+    expect((await server.get(`${boats}/faering`)).status).toBe(404);
+    expect(await kubectl('create -f -', JSON.stringify(faering))).toEqual({
+      code: 0,
+      out: 'boat.fleet.test.io/faering created\n',
+    });
+    expect(await names()).toEqual(['knarr', 'faering']);
+    expect((await kubectl('delete boat faering --wait=false')).code).toBe(0);
+    expect(await names()).toEqual(['knarr']);
+  });
+
   it('is in discovery, plain and aggregated, and in OpenAPI', async () => {
     const groups = (await server.get('/apis')).body.groups.map(({ name }: { name: string }) => name);
     expect(groups).toContain('fleet.test.io');
@@ -183,7 +205,7 @@ describe('an aggregated API server', () => {
               responseKind: { group: 'fleet.test.io', version: 'v1', kind: 'Boat' },
               scope: 'Namespaced',
               singularResource: 'boat',
-              verbs: ['get', 'list'],
+              verbs: ['get', 'list', 'create', 'delete'],
               shortNames: ['bo'],
               subresources: [
                 {
@@ -262,8 +284,28 @@ describe('an aggregated API server', () => {
     expect((await server.get(`${boats}/knarr`)).status).toBe(200);
   });
 
+  it('its APIService is patched, and has a status that others may add to', async () => {
+    const path = `${services}/v1.fleet.test.io`;
+    const patched = await server.patch(path, {
+      metadata: { labels: { fleet: 'yes' } },
+      spec: { versionPriority: 400 },
+    });
+    expect([patched.status, patched.body.spec.versionPriority]).toEqual([200, 400]);
+    const read = await server.get(`${path}/status`);
+    expect(read.body.status.conditions).toMatchObject([{ type: 'Available', status: 'True' }]);
+    const added = (type: string) => ({ type, status: 'True', reason: 'E2E', message: 'set by a test' });
+    const conditions = [...read.body.status.conditions, added('StatusUpdated')];
+    const updated = await server.put(`${path}/status`, { ...read.body, status: { conditions } });
+    expect(updated.body.status.conditions).toMatchObject(conditions);
+    const more = { status: { conditions: [...conditions, added('StatusPatched')] } };
+    expect((await server.patch(`${path}/status`, more)).body.status.conditions).toMatchObject(more.status.conditions);
+    expect((await server.get(`${services}?labelSelector=fleet=yes`)).body.items).toMatchObject([
+      { metadata: { name: 'v1.fleet.test.io' }, spec: { versionPriority: 400 } },
+    ]);
+  });
+
   it('is gone with its APIService', async () => {
-    await server.send('DELETE', `${services}/v1.fleet.test.io`);
+    await server.send('DELETE', `${services}?labelSelector=fleet=yes`);
     expect((await server.get(boats)).status).toBe(404);
     expect((await server.get('/apis/fleet.test.io')).status).toBe(404);
   });
