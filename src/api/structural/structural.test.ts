@@ -170,3 +170,42 @@ describe('any schema, any object', () => {
     );
   });
 });
+
+describe('resources that are embedded', () => {
+  const schema: Structural = {
+    type: 'object',
+    properties: { template: { type: 'object', 'x-kubernetes-embedded-resource': true } },
+  };
+  const type = customType(schema, { group: 'test.io', version: 'v1', kind: 'Nest' });
+  const nest = (unknown: object) => ({
+    apiVersion: 'test.io/v1',
+    kind: 'Nest',
+    metadata: { name: 'n', ...unknown },
+    template: { apiVersion: 'v1', kind: 'Sub', metadata: { name: 's', ...unknown } },
+  });
+
+  it('have metadata like all others: what is not known is named and left out', () => {
+    const { object, unknown } = type.decode(nest({ foo: 1 }));
+    expect(unknown).toEqual(['metadata.foo', 'template.metadata.foo']);
+    expect(object).toEqual(nest({}));
+  });
+
+  it('are refused in what is applied when their metadata do not fit', () => {
+    const applied = nest({ foo: 1, labels: 'none' }) as unknown as KubeObject;
+    const misfits = ['.metadata', '.template.metadata'].flatMap((at) => [
+      `  ${at}.foo: field not declared in schema`,
+      `  ${at}.labels: expected map, got &value.valueUnstructured{Value:"none"}`,
+    ]);
+    expect(() => type.fields.check?.(applied)).toThrow(
+      `failed to create typed patch object (/n; test.io/v1, Kind=Nest): errors:\n${misfits.join('\n')}`,
+    );
+  });
+});
+
+it('OpenAPI 2 lists no members of what takes all', () => {
+  const gvk = { group: 'test.io', version: 'v1', kind: 'Raft' };
+  const all = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } as const;
+  const { published } = customType({ ...all, properties: { spec: { type: 'object' } } }, gvk);
+  expect(published?.v2).toEqual({ ...all, 'x-kubernetes-group-version-kind': [gvk] });
+  expect(Object.keys((published?.v3 as { properties: object }).properties)).toContain('metadata');
+});
