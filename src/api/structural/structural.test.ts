@@ -207,5 +207,5 @@ it('OpenAPI 2 lists no members of what takes all', () => {
   const all = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } as const;
   const { published } = customType({ ...all, properties: { spec: { type: 'object' } } }, gvk);
   expect(published?.v2).toEqual({ ...all, 'x-kubernetes-group-version-kind': [gvk] });
-  expect(Object.keys((published?.v3 as { properties: object }).properties)).toContain('metadata');
+  expect(published?.v3).toMatchObject({ properties: { metadata: expect.any(Object) } });
 });
