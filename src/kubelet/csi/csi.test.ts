@@ -296,6 +296,15 @@ describe('volumes of CSI drivers', () => {
       ]);
     });
 
+    it('finds its driver there when the agent starts again', async () => {
+      const driver = await world.driver();
+      await world.mount(podOf('u1'));
+      await world.restart();
+      // Nothing is waited for: who starts knows it.
+      await world.mount(podOf('u2'));
+      expect(driver.names.slice(2)).toEqual(['NodeStageVolume', 'NodePublishVolume']);
+    });
+
     it('that nobody uses after a restart is unstaged as soon as its driver is there', async () => {
       const driver = await world.driver();
       await world.mount(podOf('u1'));

@@ -1,3 +1,4 @@
+import { sleep } from '../../base/clock.ts';
 import { mountPoints } from '../../cri/mounts.ts';
 import type { PodPaths } from '../pod-paths.ts';
 import { PluginWatcher } from '../plugins/plugin-watcher.ts';
@@ -5,6 +6,9 @@ import { CsiDrivers } from './csi-drivers.ts';
 import { CsiNodeWriter } from './csi-node.ts';
 import { csiObjects } from './csi-objects.ts';
 import { CsiVolumes, type CsiVolumesDeps } from './csi-volumes.ts';
+
+/** So long at most a node that starts waits for drivers that were there before. */
+const registeringMs = 2000;
 
 export type CsiDeps = Pick<
   CsiVolumesDeps,
@@ -18,7 +22,10 @@ export type CsiDeps = Pick<
 /** Everything of a node that CSI drivers have to do with. */
 export interface Csi {
   volumes: CsiVolumes;
-  /** From when the node is registered: drivers may come. A node that cannot watch for them runs pods all the same. */
+  /**
+   * From when the node is registered: drivers may come, and those that are there are known. A node that cannot watch for them
+   * runs pods all the same.
+   */
   start(): Promise<void>;
   stop(): void;
 }
@@ -50,6 +57,8 @@ export async function createCsi({ client, paths, isMounted = isMountPoint, ...de
     async start() {
       await node.ensure().catch((error: unknown) => log.warn({ error: String(error) }, 'no CSINode was made'));
       await watcher.start().catch((error: unknown) => log.warn({ error: String(error) }, 'plugins are not watched'));
+      // Pods that are there already must not miss drivers that are, too.
+      await Promise.race([watcher.settled(), sleep(clock, registeringMs)]);
     },
     stop() {
       watcher.stop();

@@ -79,7 +79,7 @@ export class PluginWatcher {
     for (const { cancelRetry } of this.#sockets.values()) cancelRetry();
   }
 
-  /** Resolves when what is known by now has been dealt with. */
+  /** Resolves when who is known by now has been asked. */
   settled(): Promise<void> {
     return this.#looking;
   }
