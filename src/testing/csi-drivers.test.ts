@@ -198,4 +198,61 @@ describe('a CSI driver in a cluster', () => {
       ...['NodeStageVolume', 'NodePublishVolume', 'NodeExpandVolume', 'NodeUnpublishVolume', 'NodeUnstageVolume'],
     ]);
   });
+
+  it('has volumes of the plugin that it took over from', async () => {
+    await cluster.apply(`
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: old}
+spec:
+  storageClassName: gp2
+  accessModes: [ReadWriteOnce]
+  capacity: {storage: 1Gi}
+  awsElasticBlockStore: {volumeID: 'aws://us-west-2b/vol-1', fsType: ext4}
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: old, namespace: default}
+spec: {storageClassName: gp2, volumeName: old, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: storage.k8s.io/v1
+kind: StorageClass
+metadata: {name: gp2}
+provisioner: kubernetes.io/aws-ebs
+allowVolumeExpansion: true
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: new, namespace: default}
+spec: {storageClassName: gp2, accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: old, namespace: default}
+spec:
+  containers: [{name: main, image: 'writer:1', volumeMounts: [{name: data, mountPath: /data}]}]
+  volumes: [{name: data, persistentVolumeClaim: {claimName: old}}]
+`);
+    await until(async () => (await sidecars.list(volumeattachments)).items.length > 0);
+    const [attachment] = (await sidecars.list(volumeattachments)).items;
+    expect(attachment?.spec).toMatchObject({
+      attacher: 'ebs.csi.aws.com',
+      nodeName,
+      source: { persistentVolumeName: 'old' },
+    });
+    const volume = await sidecars.get(persistentvolumes, { name: 'old' });
+    expect(volume.metadata.annotations?.['pv.kubernetes.io/migrated-to']).toBe('ebs.csi.aws.com');
+    const claim = await sidecars.get(persistentvolumeclaims, { namespace: 'default', name: 'new' });
+    expect(claim.metadata.annotations?.['volume.kubernetes.io/storage-provisioner']).toBe('ebs.csi.aws.com');
+    const key = { namespace: 'default', name: 'old' };
+    await until(async () => (await sidecars.get(persistentvolumeclaims, key)).status?.phase === 'Bound');
+    const body = { spec: { resources: { requests: { storage: '2Gi' } } } };
+    await cluster.client.patch(persistentvolumeclaims, key, { type: 'merge', body });
+    await until(async () => {
+      const { annotations } = (await sidecars.get(persistentvolumeclaims, key)).metadata;
+      return annotations?.['volume.kubernetes.io/storage-resizer'] === 'ebs.csi.aws.com';
+    });
+    const { metadata } = await sidecars.get(csinodes, { name: nodeName });
+    expect(metadata.annotations?.['storage.alpha.kubernetes.io/migrated-plugins']).toContain('kubernetes.io/aws-ebs');
+  });
 });

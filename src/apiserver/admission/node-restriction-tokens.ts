@@ -1,5 +1,6 @@
 import { csidrivers, persistentvolumeclaims, persistentvolumes, pods } from '../../api/generated/resources.ts';
 import type { Pod, TokenRequest } from '../../api/generated/types.ts';
+import { csiSourceOf } from '../../api/storage/in-tree.ts';
 import { claimNamesOf } from '../../placement/volumes/claim-names.ts';
 import type { NodeRule } from './node-restriction.ts';
 import { type AdmissionContext, refused } from './plugin.ts';
@@ -57,7 +58,8 @@ function driversOf({ read, namespace }: AdmissionContext, pod: Pod): string[] {
   const own = (pod.spec.volumes ?? []).flatMap(({ csi }) => (csi ? [csi.driver] : []));
   const claimed = claimNamesOf(pod).flatMap((name) => {
     const claim = read.get(persistentvolumeclaims, namespace, name);
-    return read.get(persistentvolumes, '', claim?.spec.volumeName ?? '')?.spec.csi?.driver ?? [];
+    const volume = read.get(persistentvolumes, '', claim?.spec.volumeName ?? '');
+    return (volume && csiSourceOf(volume)?.driver) ?? [];
   });
   return [...own, ...claimed];
 }

@@ -1,5 +1,6 @@
 import type { PersistentVolume, Pod, PodSpec, VolumeAttachment } from '../../api/generated/types.ts';
 import type { KubeObject } from '../../api/resource.ts';
+import { csiSourceOf } from '../../api/storage/in-tree.ts';
 
 /** Resources whose objects a node may only see when one of its pods refers to them. */
 export type GraphResource = 'secrets' | 'configmaps' | 'persistentvolumeclaims' | 'serviceaccounts' | 'resourceclaims';
@@ -190,7 +191,8 @@ function addVolumes(pod: Pod, add: Add): void {
 
 /** The Secrets that a driver's node side reads; those of the controller side are not the node's business. */
 function volumeSecrets(volume: PersistentVolume): { name: string; namespace?: string }[] {
-  const { csi, flexVolume, cephfs, iscsi, rbd } = volume.spec;
+  const { flexVolume, cephfs, iscsi, rbd } = volume.spec;
+  const csi = csiSourceOf(volume);
   const refs = [
     csi?.nodePublishSecretRef,
     csi?.nodeStageSecretRef,

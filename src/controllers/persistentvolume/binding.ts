@@ -2,6 +2,7 @@ import { persistentvolumeclaims, persistentvolumes, pods, storageclasses } from 
 import type { PersistentVolume, PersistentVolumeClaim, Pod, StorageClass } from '../../api/generated/types.ts';
 import { isNotFound } from '../../api/meta/status-error.ts';
 import { keyOf, keyText, type Resource } from '../../api/resource.ts';
+import { driverOfProvisioner } from '../../api/storage/in-tree.ts';
 import type { Client } from '../../client/client.ts';
 import type { EventType } from '../../client/event-recorder.ts';
 import { claimNamesOf } from '../../placement/volumes/claim-names.ts';
@@ -149,7 +150,7 @@ async function askProvisioner(w: Work, storageClass: StorageClass | undefined): 
     say(w, 'Warning', 'ProvisioningFailed', `storageclass.storage.k8s.io "${name}" not found`);
     return;
   }
-  const { provisioner } = storageClass;
+  const provisioner = driverOfProvisioner(storageClass.provisioner);
   if (provisioner === 'kubernetes.io/no-provisioner') return;
   const { annotations } = claim.metadata;
   if (annotations?.[annotationNames.provisioner] !== provisioner) {

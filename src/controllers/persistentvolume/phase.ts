@@ -1,6 +1,7 @@
 import { persistentvolumeclaims, persistentvolumes } from '../../api/generated/resources.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/generated/types.ts';
 import { isNotFound } from '../../api/meta/status-error.ts';
+import { csiSourceOf } from '../../api/storage/in-tree.ts';
 import type { Client } from '../../client/client.ts';
 import { type ControllerContext, defineController, done, watch } from '../runtime.ts';
 import { annotationNames } from '../../placement/volumes/volume-matching.ts';
@@ -40,6 +41,10 @@ export const persistentVolumePhase = defineController({
       async reconcile(key, client) {
         const volume = volumes.get(key);
         if (!volume) return done;
+        if (isToTell(volume)) {
+          await tellDriver(client, volume);
+          return done;
+        }
         const { claimRef } = volume.spec;
         const known = claimRef && claims.get({ namespace: claimRef.namespace, name: claimRef.name ?? '' });
         // The cache may be behind, and a volume that is released loses its data.
@@ -52,6 +57,18 @@ export const persistentVolumePhase = defineController({
     };
   },
 });
+
+/** A volume of a plugin that once was in Kubernetes itself: its driver's provisioner goes by this when it is deleted. */
+const isToTell = (volume: PersistentVolume): boolean => {
+  const driver = volume.spec.csi ? undefined : csiSourceOf(volume)?.driver;
+  return driver !== undefined && volume.metadata.annotations?.[annotationNames.migratedTo] !== driver;
+};
+
+async function tellDriver(client: Client, volume: PersistentVolume): Promise<void> {
+  const { metadata } = volume;
+  const annotations = { ...metadata.annotations, [annotationNames.migratedTo]: csiSourceOf(volume)?.driver ?? '' };
+  await client.update(persistentvolumes, { ...volume, metadata: { ...metadata, annotations } });
+}
 
 async function liveClaim(
   client: Client,
@@ -70,7 +87,7 @@ async function reclaim({ recorder }: ControllerContext, client: Client, volume: 
   const { persistentVolumeReclaimPolicy: policy } = volume.spec;
   const about = { ...volume, kind: 'PersistentVolume', apiVersion: 'v1' };
   if (policy === 'Delete') {
-    if (volume.spec.csi || volume.metadata.annotations?.[annotationNames.provisionedBy]) return;
+    if (csiSourceOf(volume) || volume.metadata.annotations?.[annotationNames.provisionedBy]) return;
     const message = `error getting deleter volume plugin for volume "${volume.metadata.name}": no deletable volume plugin matched`;
     recorder.event(about, 'Warning', 'VolumeFailedDelete', message);
     await setPhase(client, volume, { phase: 'Failed', message });

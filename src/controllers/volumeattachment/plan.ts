@@ -1,5 +1,6 @@
 import type { CSIDriver, Node, PersistentVolume, Pod, VolumeAttachment } from '../../api/generated/types.ts';
 import { attachmentName, volumeNameOnNode } from '../../api/storage/csi.ts';
+import { csiSourceOf } from '../../api/storage/in-tree.ts';
 
 /** A volume that pods need attached to a node before its kubelet can mount it. */
 export interface Wanted {
@@ -22,7 +23,7 @@ export function wantedOn(nodeName: string, podsOfNode: readonly Pod[], sources: 
   for (const pod of podsOfNode) {
     if (hasEnded(pod)) continue;
     for (const volume of sources.volumesOf(pod)) {
-      const { csi } = volume.spec;
+      const csi = csiSourceOf(volume);
       if (!csi || sources.driver(csi.driver)?.spec.attachRequired === false) continue;
       const name = attachmentName(csi.volumeHandle, csi.driver, nodeName);
       const known = wanted.get(name);
@@ -42,8 +43,10 @@ function hasEnded({ metadata, status }: Pod): boolean {
   );
 }
 
-export const volumeOnNode = ({ spec: { csi } }: PersistentVolume): string =>
-  volumeNameOnNode(csi?.driver ?? '', csi?.volumeHandle ?? '');
+export function volumeOnNode(volume: PersistentVolume): string {
+  const csi = csiSourceOf(volume);
+  return volumeNameOnNode(csi?.driver ?? '', csi?.volumeHandle ?? '');
+}
 
 /** May be on one node only. */
 export const isExclusive = ({ spec }: PersistentVolume): boolean =>

@@ -60,6 +60,14 @@ describe('isGivenToGroup', () => {
   });
 });
 
+it('a volume of a plugin that a driver took over from is that driver’s', () => {
+  const spec = { awsElasticBlockStore: { volumeID: 'aws:///vol-1', fsType: 'xfs' }, ...once };
+  const volume = { metadata: { name: 'pv' }, spec, status: {} };
+  expect(mountOfVolume({ pod: pod(), volume: { name: 'data' }, readOnly: false }, volume)).toMatchObject({
+    ...{ driver: 'ebs.csi.aws.com', handle: 'vol-1', fsType: 'xfs', specName: 'pv' },
+  });
+});
+
 describe('needsAttachment', () => {
   it('unless the driver says no, or the volume is the pod’s own', () => {
     expect(needsAttachment(mountOf(once), undefined)).toBe(true);

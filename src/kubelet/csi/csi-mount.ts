@@ -1,5 +1,6 @@
 import type { CSIDriver, PersistentVolume, Pod, SecretReference, Volume } from '../../api/generated/types.ts';
 import { inlineHandle, volumeNameOnNode } from '../../api/storage/csi.ts';
+import { csiSourceOf } from '../../api/storage/in-tree.ts';
 import type { AccessModeName, NodeCapability, VolumeCapability } from './csi-api.ts';
 
 /** A volume as a pod wants it from a driver. */
@@ -27,9 +28,10 @@ export interface CsiMount {
 /** Read-only is what the pod says; the volume's own word is for whoever attaches it. Throws when it is of no CSI driver. */
 export function mountOfVolume(
   { pod, volume, readOnly }: { pod: Pod; volume: Volume; readOnly: boolean },
-  { metadata, spec }: PersistentVolume,
+  persistent: PersistentVolume,
 ): CsiMount {
-  const { csi } = spec;
+  const { metadata, spec } = persistent;
+  const csi = csiSourceOf(persistent);
   if (!csi) throw new Error(`PersistentVolume "${metadata.name}" is of no CSI driver`);
   return {
     ...{ pod, volumeName: volume.name, specName: metadata.name, driver: csi.driver, handle: csi.volumeHandle },

@@ -1,11 +1,13 @@
 import { csinodes, nodes } from '../../api/generated/resources.ts';
 import type { CSINode, CSINodeDriver, Node } from '../../api/generated/types.ts';
 import { isAlreadyExists, isConflict, isNotFound } from '../../api/meta/status-error.ts';
+import { migratedPlugins } from '../../api/storage/in-tree.ts';
 import { backoffMs } from '../../base/backoff.ts';
 import { type Clock, sleep } from '../../base/clock.ts';
 import type { Client } from '../../client/client.ts';
 import type { NodeInfo } from './csi-api.ts';
 
+const migratedAnnotation = 'storage.alpha.kubernetes.io/migrated-plugins';
 const nodeIdAnnotation = 'csi.volume.kubernetes.io/nodeid';
 /** A write that met another one is made again so often. */
 const attempts = 4;
@@ -81,7 +83,9 @@ export class CsiNodeWriter {
     }
     const { metadata } = await client.get(nodes, { name });
     const owner = { apiVersion: 'v1', kind: 'Node', name, uid: metadata.uid ?? '' };
-    return client.create(csinodes, { metadata: { name, ownerReferences: [owner] }, spec: { drivers: [] } });
+    const annotations = { [migratedAnnotation]: migratedPlugins.join(',') };
+    const made = { name, annotations, ownerReferences: [owner] };
+    return client.create(csinodes, { metadata: made, spec: { drivers: [] } });
   }
 
   async #writeDrivers(change: (drivers: readonly CSINodeDriver[]) => CSINodeDriver[]): Promise<void> {

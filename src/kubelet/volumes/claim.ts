@@ -1,5 +1,6 @@
 import { chmod, mkdir, stat } from 'node:fs/promises';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/generated/types.ts';
+import { csiSourceOf } from '../../api/storage/in-tree.ts';
 import { isLocalPath, localPathNodeLabel } from '../../api/storage/local-path.ts';
 import { ephemeralClaimName } from '../../placement/volumes/claim-names.ts';
 import { mountOfVolume } from '../csi/csi-mount.ts';
@@ -68,7 +69,7 @@ function sourceOf(volume: PersistentVolume): Source {
   if (volume.spec.hostPath) return pathOfNode;
   if (volume.spec.local) return local;
   if (isLocalPath(volume)) return localPath;
-  if (volume.spec.csi) return ofDriver;
+  if (csiSourceOf(volume)) return ofDriver;
   throw new Error(`no volume plugin matched PersistentVolume "${volume.metadata.name}"`);
 }
 

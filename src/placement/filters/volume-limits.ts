@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/generated/types.ts';
+import { csiSourceOf, driverOfProvisioner } from '../../api/storage/in-tree.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { claimNamesOf } from '../volumes/claim-names.ts';
 import type { VolumeCatalog } from '../volumes/volume-catalog.ts';
@@ -40,9 +41,11 @@ function attachedVolumes(catalog: VolumeCatalog, pod: Pod): Map<string, string> 
   for (const name of claimNamesOf(pod)) {
     const claim = catalog.claims.get(name, pod.metadata.namespace);
     if (!claim) continue;
-    const csi = catalog.volumes.get(claim.spec.volumeName ?? '')?.spec.csi;
+    const volume = catalog.volumes.get(claim.spec.volumeName ?? '');
+    const csi = volume && csiSourceOf(volume);
     if (csi) volumes.set(`${csi.driver}/${csi.volumeHandle}`, csi.driver);
-    const provisioner = claim.spec.volumeName ? undefined : catalog.classes.get(classOf(claim))?.provisioner;
+    const named = claim.spec.volumeName ? undefined : catalog.classes.get(classOf(claim))?.provisioner;
+    const provisioner = named && driverOfProvisioner(named);
     if (provisioner) volumes.set(`${provisioner}/${pod.metadata.namespace}/${name}`, provisioner);
   }
   return volumes;

@@ -6,6 +6,8 @@ export const annotationNames = {
   bindCompleted: 'pv.kubernetes.io/bind-completed',
   boundByController: 'pv.kubernetes.io/bound-by-controller',
   provisionedBy: 'pv.kubernetes.io/provisioned-by',
+  /** The CSI driver that has taken over from the plugin that made it. */
+  migratedTo: 'pv.kubernetes.io/migrated-to',
   selectedNode: 'volume.kubernetes.io/selected-node',
   provisioner: 'volume.kubernetes.io/storage-provisioner',
   olderProvisioner: 'volume.beta.kubernetes.io/storage-provisioner',

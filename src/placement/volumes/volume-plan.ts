@@ -4,6 +4,7 @@ import type {
   PersistentVolumeClaim,
   StorageClass,
 } from '../../api/generated/types.ts';
+import { driverOfProvisioner } from '../../api/storage/in-tree.ts';
 import { matchesLabelSelector } from '../../api/meta/label-selector.ts';
 import { compareQuantity, parseQuantity } from '../../api/meta/quantity.ts';
 import { type CompiledSelector, compileTerm, isEmptyTerm, selectorTest } from '../node-selector.ts';
@@ -107,7 +108,7 @@ function provisionProblem(
   const storageClass = catalog.classes.get(classOf(claim));
   if (!storageClass?.provisioner || storageClass.provisioner === 'kubernetes.io/no-provisioner') return reasons.nothing;
   if (!isAllowedTopology(storageClass, labels)) return reasons.nothing;
-  if (!catalog.drivers.get(storageClass.provisioner)?.spec.storageCapacity) return undefined;
+  if (!catalog.drivers.get(driverOfProvisioner(storageClass.provisioner))?.spec.storageCapacity) return undefined;
   const isEnough = (capacity: CSIStorageCapacity): boolean => {
     const { storageClassName, nodeTopology, capacity: free, maximumVolumeSize } = capacity;
     if (storageClassName !== storageClass.metadata.name || !matchesLabelSelector(nodeTopology, labels)) return false;
