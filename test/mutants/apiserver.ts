@@ -120,8 +120,15 @@ export const apiserver: Mutant[] = [
     test: { file: admissionTest, name: 'wants a namespace that is there and stays' },
   },
   {
+    bug: 'custom resources are selected by what is stored of them',
+    file: 'src/apiserver/verbs/selection.ts',
+    find: 'endpoint.fieldsIndexed || isOfMeta(field)',
+    replace: 'true',
+    test: { file: 'src/apiserver/crd/field-selection.test.ts', name: 'custom resources are selected by what they are' },
+  },
+  {
     bug: 'a node gets tokens of pods on other nodes',
-    file: 'src/apiserver/admission/node-restriction-pods.ts',
+    file: 'src/apiserver/admission/node-restriction-tokens.ts',
     find: "if (pod.spec.nodeName !== node)\n    throw refused(context, 'node requested token bound",
     replace: "if (!pod.spec.nodeName)\n    throw refused(context, 'node requested token bound",
     test: { file: admissionTest, name: 'gives it tokens of its own pods only' },

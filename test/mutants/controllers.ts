@@ -48,6 +48,20 @@ export const controllers: Mutant[] = [
     test: { file: garbageTest, name: 'foreground: the owner waits' },
   },
   {
+    bug: 'those that own each other in a circle wait for ever',
+    file: 'src/controllers/garbage/collection.ts',
+    find: 'isCircle ? await unblockOwners(item) : item.object',
+    replace: 'item.object',
+    test: { file: garbageTest, name: 'nobody waits for ever in a circle' },
+  },
+  {
+    bug: 'a namespace takes along what its pods still read',
+    file: 'src/controllers/namespace/deletion.ts',
+    find: 'if (isPods(resource) && (remains',
+    replace: 'if (content.length === 0 && (remains',
+    test: { file: 'src/controllers/namespace/namespace.test.ts', name: 'lets pods go first' },
+  },
+  {
     bug: 'two services of one wish get one address',
     file: 'src/controllers/service/address-plan.ts',
     find: 'else if (holder) plan.set(key',
