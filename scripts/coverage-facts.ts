@@ -4,10 +4,12 @@
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Kind } from '../src/api/kind.ts';
 import { strategies } from '../src/api/kinds.ts';
 import { allVersions, storedName } from '../src/api/served-versions.ts';
 import { connecting } from '../src/apiserver/front.ts';
 import { isHandled } from '../src/apiserver/pipeline.ts';
+import { metricsKinds } from '../src/apiserver/resource-metrics/endpoints.ts';
 import { controllers } from '../src/controllers/controllers.ts';
 import { fallen, missingTests, type Numbers } from './coverage-numbers.ts';
 import { type Rule, rulesShown, shownCauses } from './coverage-validation.ts';
@@ -26,7 +28,8 @@ interface FactResource {
 }
 const { resources } = read<{ resources: FactResource[] }>('facts/kinds.json');
 const keyOf = (r: FactResource): string => `${r.group}/${r.version}/${r.resource}`;
-const served = new Map(allVersions.map((kind) => [keyOf(kind as FactResource), kind]));
+/** What the server stores, and what it reads from the nodes. */
+const served = new Map([...allVersions, ...metricsKinds].map((kind) => [keyOf(kind as FactResource), kind]));
 
 /** A kind counts when it can be served in that version: as in Kubernetes, what is not stable only when it is asked for. */
 const kinds = () => resources.map((r) => served.has(keyOf(r)));
@@ -42,11 +45,14 @@ const verbs = () =>
     return [...own, ...below];
   });
 
+const hasPrinter = (kind: Kind): boolean =>
+  metricsKinds.includes(kind) || strategies[storedName(kind)]?.cells !== undefined;
+
 /** A column counts when its kind has a printer of its own, or has only those that every kind has. */
 const columns = () =>
   resources.flatMap((r) => {
     const kind = served.get(keyOf(r));
-    const has = kind && ((r.columns ?? []).length <= 2 || strategies[storedName(kind)]?.cells);
+    const has = kind && ((r.columns ?? []).length <= 2 || hasPrinter(kind));
     return (r.columns ?? []).map(() => Boolean(has));
   });
 

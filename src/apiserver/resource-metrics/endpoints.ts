@@ -72,10 +72,16 @@ const strategy = defineStrategy<MetricsObject>({
   },
 });
 
+const nodeMetrics = kindOf({ kind: 'NodeMetrics', resource: 'nodes', namespaced: false });
+const podMetrics = kindOf({ kind: 'PodMetrics', resource: 'pods', namespaced: true });
+
+/** The kinds of `metrics.k8s.io`, each with a printer. */
+export const metricsKinds: readonly Kind[] = [nodeMetrics, podMetrics];
+
 /** What is served of `metrics.k8s.io`; `answers` reads it from the nodes. */
 export const metricsEndpoints = (answers: NonNullable<Endpoint['answers']>): Endpoint[] => [
-  endpoint(kindOf({ kind: 'NodeMetrics', resource: 'nodes', namespaced: false }), nodeSchema, answers),
-  endpoint(kindOf({ kind: 'PodMetrics', resource: 'pods', namespaced: true }), podSchema, answers),
+  endpoint(nodeMetrics, nodeSchema, answers),
+  endpoint(podMetrics, podSchema, answers),
 ];
 
 const endpoint = (kind: Kind, schema: Structural, answers: Endpoint['answers']): Endpoint => ({
