@@ -22,7 +22,10 @@ import {
   keyFormatted,
   notSupported,
   required,
+  same,
 } from './check.ts';
+import { mandatoryLevels, mandatorySchemas } from '../flowcontrol/mandatory.ts';
+import { goForm } from '../schema/go-form.ts';
 import { there } from './members.ts';
 
 const maxPrecedence = 10_000;
@@ -30,8 +33,28 @@ const wildcard = '*';
 
 export const validateFlowSchema = ({ metadata, spec, status }: FlowSchema): FieldError[] => [
   ...flowSpec(spec, metadata.name),
+  ...fixedSchema(spec, metadata.name),
   ...conditionTypes(status?.conditions),
 ];
+
+const types = 'io.k8s.api.flowcontrol.v1';
+const fixed = (type: string, spec: object, text: string): FieldError =>
+  invalidValue('spec', goForm(`${types}.${type}`, spec), text);
+
+function fixedSchema(spec: FlowSchemaSpec, name: string): FieldError[] {
+  const wanted = mandatorySchemas[name];
+  return !wanted || same(spec, wanted)
+    ? []
+    : [fixed('FlowSchemaSpec', spec, `spec of '${name}' must equal the fixed value`)];
+}
+
+function fixedLevel(spec: PriorityLevelConfiguration['spec'], name: string): FieldError[] {
+  const wanted = mandatoryLevels[name];
+  const isExempt = name === 'exempt';
+  if (!wanted || same(isExempt ? { ...spec, exempt: wanted.exempt } : spec, wanted)) return [];
+  const but = isExempt ? " except the 'spec.exempt' field" : '';
+  return [fixed('PriorityLevelConfigurationSpec', spec, `spec of '${name}'${but} must equal the fixed value`)];
+}
 
 export const validateFlowStatus = ({ status }: FlowSchema | PriorityLevelConfiguration): FieldError[] =>
   conditionTypes(status?.conditions);
@@ -195,7 +218,7 @@ export function validatePriorityLevel({ metadata, spec, status }: PriorityLevelC
     if (limited) errors.push(...limitedLevel(limited, 'spec.limited'));
     else errors.push(required('spec.limited', 'must not be empty when type is Limited'));
   } else errors.push(notSupported('spec.type', type, ['Exempt', 'Limited']));
-  return [...errors, ...conditionTypes(status?.conditions)];
+  return [...errors, ...fixedLevel(spec, metadata.name), ...conditionTypes(status?.conditions)];
 }
 
 interface Shares {

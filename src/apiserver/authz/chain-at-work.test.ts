@@ -45,7 +45,8 @@ async function send(method: string, path: string, body?: object): Promise<Answer
     ...(path.includes('watch=1') ? { enough: (bytes: Buffer) => bytes.includes('\n') } : {}),
   });
   const text = answer.body.toString();
-  const { message = '' } = answer.status >= 400 && text.startsWith('{') ? (JSON.parse(text) as Answer) : { message: '' };
+  const { message = '' } =
+    answer.status >= 400 && text.startsWith('{') ? (JSON.parse(text) as Answer) : { message: '' };
   return { status: answer.status, text, message };
 }
 
@@ -93,7 +94,9 @@ describe('a server that asks somebody outside', () => {
 
   it('says in a review how it was decided', async () => {
     decide = (attributes) =>
-      isResource(attributes) && attributes.resource === 'secrets' ? { ...no, denied: true, reason: 'no' } : { allowed: true, reason: '' };
+      isResource(attributes) && attributes.resource === 'secrets'
+        ? { ...no, denied: true, reason: 'no' }
+        : { allowed: true, reason: '' };
     const spec = { resourceAttributes: { verb: 'get', resource: 'secrets', namespace: 't' } };
     const { text } = await send('POST', '/apis/authorization.k8s.io/v1/selfsubjectaccessreviews', { spec });
     expect(JSON.parse(text)).toMatchObject({ status: { allowed: false, denied: true, reason: 'no' } });

@@ -1,3 +1,4 @@
+import { mandatoryLevels, mandatorySchemas } from '../../api/flowcontrol/mandatory.ts';
 import { flowschemas, prioritylevelconfigurations } from '../../api/generated/resources.ts';
 import type {
   FlowSchemaSpec,
@@ -74,13 +75,12 @@ const schema = (
 
 /** What flow control does not work without: restored whatever anybody does. */
 export const mandatoryObjects: readonly BootstrapObject[] = [
-  bootstrapObject(prioritylevelconfigurations, 'own', {
-    metadata: metadata('exempt'),
-    spec: { type: 'Exempt', exempt: { nominalConcurrencyShares: 0, lendablePercent: 0 } },
-  }),
-  limited('own', 'catch-all', [5, 0]),
-  schema('own', ['exempt', 'exempt', 1], groups('system:masters')),
-  schema('own', ['catch-all', 'catch-all', 10_000, 'ByUser'], everybody),
+  ...Object.entries(mandatoryLevels).map(([name, spec]) =>
+    bootstrapObject(prioritylevelconfigurations, 'own', { metadata: metadata(name), spec }),
+  ),
+  ...Object.entries(mandatorySchemas).map(([name, spec]) =>
+    bootstrapObject(flowschemas, 'own', { metadata: metadata(name), spec }),
+  ),
 ];
 
 /** Upstream's suggestion for a cluster's own traffic and that of its users (flowcontrol/bootstrap/default.go). */
