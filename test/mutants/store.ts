@@ -8,6 +8,13 @@ const kmsTest = 'src/store/sealing/kms/kms.test.ts';
 
 export const store: Mutant[] = [
   {
+    bug: 'what can be read at once overtakes what has to be asked for',
+    file: 'src/store/etcd/prepared-turns.ts',
+    find: '!asking && !this.#last',
+    replace: '!asking',
+    test: { file: 'src/store/etcd/prepared-turns.test.ts', name: 'keeps its order while somebody is asked' },
+  },
+  {
     bug: 'what leaves a selection is told at the version before',
     file: 'src/store/watchers.ts',
     find: 'version: atRevision(previous, version.revision), previous }',

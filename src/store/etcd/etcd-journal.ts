@@ -9,6 +9,7 @@ import { atRevision, goneAt, type Version } from '../version.ts';
 import { EtcdClient, type EtcdOptions, type EtcdWatch } from './etcd-client.ts';
 import { EtcdCompactor } from './etcd-compactor.ts';
 import { EtcdKeys } from './etcd-keys.ts';
+import { PreparedTurns } from './prepared-turns.ts';
 
 export interface EtcdJournalOptions extends EtcdOptions {
   /** Keys of this cluster begin with it; `/knarr` unless told. */
@@ -25,7 +26,6 @@ interface Deps {
 /** Objects asked for at once when the state is loaded; fewer when they are too large for one answer. */
 const pageSize = 1000;
 const reconnectMs = 200;
-const askAgainMs = 1000;
 /** Of an etcd in which nothing was ever written: the first write gets the next. */
 const emptyRevision = 1;
 
@@ -46,14 +46,14 @@ export class EtcdJournal implements SharedJournal {
   #closed = false;
   /** Parts of an answer that etcd has cut. */
   #fragments: Event[] = [];
-  /** What is told after those who are asked have answered. */
-  #turn: Promise<void> | undefined;
+  readonly #turns: PreparedTurns;
 
   constructor(deps: Deps, options: EtcdJournalOptions) {
     this.#deps = deps;
     this.#client = new EtcdClient(deps, options);
     this.#keys = new EtcdKeys(options.prefix ?? '/knarr');
     this.#records = options.records ?? plainRecords;
+    this.#turns = new PreparedTurns(deps);
     this.#compactor = new EtcdCompactor({ ...deps, kv: this.#client.kv }, this.#keys.compaction);
   }
 
@@ -98,6 +98,7 @@ export class EtcdJournal implements SharedJournal {
   async close(): Promise<void> {
     this.#closed = true;
     this.#compactor.stop();
+    this.#turns.close();
     this.#watch?.close();
     this.#client.close();
   }
@@ -164,14 +165,11 @@ export class EtcdJournal implements SharedJournal {
     const revision = fresh.at(-1)?.kv?.modRevision;
     if (revision === undefined) return;
     this.#followed = revision;
-    const asking = this.#prepared(fresh.flatMap(({ kv }) => kv ?? []));
-    if (!asking && !this.#turn) return this.#deliver(fresh, revision, sink);
-    // What comes next waits, too: changes are told in their order.
-    const turn = Promise.all([this.#turn, asking && this.#insist(asking, fresh)]).then(() => {
-      if (!this.#closed) this.#deliver(fresh, revision, sink);
-      if (this.#turn === turn) this.#turn = undefined;
-    });
-    this.#turn = turn;
+    const kvs = fresh.flatMap(({ kv }) => kv ?? []);
+    this.#turns.take(
+      () => this.#prepared(kvs),
+      () => this.#deliver(fresh, revision, sink),
+    );
   }
 
   /** Somebody has to be asked before these can be read; undefined: nobody has. */
@@ -180,20 +178,6 @@ export class EtcdJournal implements SharedJournal {
     if (!prepare) return undefined;
     const asking = new Set(kvs.flatMap(({ value }) => (value?.length ? (prepare(Buffer.from(value)) ?? []) : [])));
     return asking.size > 0 ? Promise.all(asking) : undefined;
-  }
-
-  /** Who is asked may be away for a while: until then this server falls behind. */
-  async #insist(first: Promise<unknown>, events: readonly Event[]): Promise<void> {
-    for (let asking: Promise<unknown> | undefined = first; asking && !this.#closed; ) {
-      try {
-        await asking;
-        return;
-      } catch (error) {
-        this.#deps.log.warn({ error: String(error) }, 'what another server wrote cannot be read yet');
-        await sleep(this.#deps.clock, askAgainMs);
-        asking = this.#prepared(events.flatMap(({ kv }) => kv ?? []));
-      }
-    }
   }
 
   #deliver(fresh: readonly Event[], revision: number, sink: SharedJournalSink): void {

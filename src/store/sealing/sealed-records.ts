@@ -43,7 +43,12 @@ const preparing = (rules: readonly SealingRule[]) => (record: Buffer) => {
   const { version, sealed } = decodeRecord(0, record);
   if (!sealed) return undefined;
   const provider = providerFor(ruleFor(rules, version.resource)?.providers ?? [], version.bytes);
-  return provider?.prepare?.(version.bytes.subarray(provider.prefix.length));
+  try {
+    return provider?.prepare?.(version.bytes.subarray(provider.prefix.length));
+  } catch {
+    // What is wrong with it is said by whoever decodes it.
+    return undefined;
+  }
 };
 
 function opened(
