@@ -134,6 +134,13 @@ export const apiserver: Mutant[] = [
     test: { file: admissionTest, name: 'gives it tokens of its own pods only' },
   },
   {
+    bug: 'a node gets tokens for whomever it names',
+    file: 'src/apiserver/admission/node-restriction-tokens.ts',
+    find: 'if (isNamed(context, pod, audience)) return;',
+    replace: 'if (pod) return;',
+    test: { file: 'src/apiserver/admission/admission.test.ts', name: 'gives it tokens only for whom the pod' },
+  },
+  {
     bug: 'a pod gets a token that it does not want',
     file: 'src/apiserver/admission/service-account.ts',
     find: 'pod.spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true',
