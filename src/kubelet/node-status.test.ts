@@ -1,7 +1,7 @@
 import { tmpdir } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { leases, nodes } from '../api/generated/resources.ts';
-import type { NodeCondition } from '../api/generated/types.ts';
+import type { Node, NodeCondition } from '../api/generated/types.ts';
 import { silentLog } from '../base/log.ts';
 import { seededRng } from '../base/rng.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
@@ -22,14 +22,19 @@ describe('NodeReporter', () => {
     const api = new FakeTransport({ clock, rng });
     const client = createClient(api);
     const cri = new FakeCri({ clock, rng });
+    const inUse: string[] = [];
+    const seen: Node[] = [];
     const identity = { nodeName: name, nodeIps: ['192.0.2.1'], kubeletPort: 10_250, maxPods: 10, dataDir: tmpdir() };
-    const reporter = new NodeReporter({ client, cri, clock, rng, log: silentLog }, identity);
+    const reporter = new NodeReporter(
+      { client, cri, clock, rng, log: silentLog, observed: (node) => seen.push(node) },
+      { ...identity, volumesInUse: () => [...inUse] },
+    );
     stop = () => reporter.stop();
     await reporter.start();
     await clock.advance(0);
     const ready = async () =>
       (await client.get(nodes, { name })).status?.conditions?.find(({ type }) => type === 'Ready');
-    return { clock, client, reporter, ready };
+    return { clock, client, reporter, ready, inUse, seen };
   }
 
   /** Lets virtual time pass until it is so; what reads /proc meanwhile gets real time. */
@@ -65,5 +70,17 @@ describe('NodeReporter', () => {
     const { clock, client, reporter } = await world();
     await client.patch(nodes, { name }, { type: 'merge', body: { metadata: { labels: { disk: 'ssd' } } } });
     await until(clock, () => reporter.node?.metadata.labels?.['disk'] === 'ssd', 1000);
+  });
+
+  it('says at once which volumes are in use, and when none is any more', async () => {
+    const { clock, client, reporter, inUse, seen } = await world();
+    const said = async () => (await client.get(nodes, { name })).status?.volumesInUse;
+    inUse.push('kubernetes.io/csi/d^v');
+    reporter.reportSoon();
+    await until(clock, async () => (await said())?.length === 1, 1000);
+    expect(seen.at(-1)?.status?.volumesInUse).toEqual(inUse);
+    inUse.length = 0;
+    reporter.reportSoon();
+    await until(clock, async () => (await said()) === undefined, 1000);
   });
 });
