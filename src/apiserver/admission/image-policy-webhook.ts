@@ -1,7 +1,7 @@
 import type { Pod } from '../../api/generated/types.ts';
 import type { Clock } from '../../base/clock.ts';
-import { callHttps } from '../https-call.ts';
-import { parseWebhookServer, postTo, type WebhookServer } from '../webhook/kubeconfig.ts';
+import { parseWebhookServer, type WebhookServer } from '../webhook/kubeconfig.ts';
+import { postReview } from '../webhook/post-review.ts';
 import { type AdmissionContext, type AdmissionPlugin, definePlugin, refused } from './plugin.ts';
 
 /** `imagePolicy` of its configuration; times in seconds. */
@@ -89,9 +89,7 @@ function specOf({ object, old, subresource, namespace }: AdmissionContext<Pod>):
 async function ask(clock: Clock, server: WebhookServer, spec: object): Promise<Answer | undefined> {
   const body = JSON.stringify({ apiVersion: 'imagepolicy.k8s.io/v1alpha1', kind: 'ImageReview', metadata: {}, spec });
   try {
-    const { status, text } = await callHttps(postTo(server), { clock, ...limits }, body);
-    if (status < 200 || status >= 300) return undefined;
-    return (JSON.parse(text) as { status?: Answer }).status;
+    return (JSON.parse(await postReview(server, { clock, ...limits }, body)) as { status?: Answer }).status;
   } catch {
     return undefined;
   }

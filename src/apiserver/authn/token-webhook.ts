@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type { TokenReview } from '../../api/generated/types.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import { callHttps } from '../https-call.ts';
-import { postTo, type WebhookServer } from '../webhook/kubeconfig.ts';
+import type { WebhookServer } from '../webhook/kubeconfig.ts';
+import { postReview } from '../webhook/post-review.ts';
 import type { TokenAuthenticator, TokenIdentity } from './authenticator.ts';
 
 const limits = { timeoutMs: 30_000, maxBytes: 64 * 1024 };
@@ -47,8 +47,7 @@ export class WebhookTokenAuthenticator implements TokenAuthenticator {
     const spec = { token, audiences };
     const body = JSON.stringify({ apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', metadata: {}, spec });
     try {
-      const { status, text } = await callHttps(postTo(this.#server), { clock, ...limits }, body);
-      if (status < 200 || status >= 300) throw new Error(`status ${status}`);
+      const text = await postReview(this.#server, { clock, ...limits }, body);
       return { identity: identityOf(JSON.parse(text) as TokenReview, audiences) };
     } catch (error) {
       log.warn({ error: String(error) }, 'the webhook for tokens did not answer');

@@ -72,7 +72,8 @@ function chain(more: object = {}, after: object[] = [rbac], metrics = new Metric
   const authorizers = [{ type: 'Webhook', name: 'hook', webhook }, ...after];
   const written = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthorizationConfiguration', authorizers };
   const config = parseAuthorizationConfig(JSON.stringify(written), () => true);
-  const deps = { clock, log: silentLog, metrics: webhookAuthorizerMetrics(metrics), own: authorizer.own };
+  const backoff = { firstMs: 1, factor: 1, attempts: 2 };
+  const deps = { clock, log: silentLog, metrics: webhookAuthorizerMetrics(metrics), own: authorizer.own, backoff };
   authorizer.configure(authorizationChain({ ...deps, serverOf: () => at }, config));
   return authorizer;
 }
@@ -207,7 +208,23 @@ describe('a webhook', () => {
     grant(authorizer);
     expect((await authorizer.authorize(jane, getPods)).allowed).toBe(!denied);
     expect(metrics.text()).toContain('apiserver_authorization_webhook_evaluations_total{name="hook",result="error"} 2');
+    // Each time it was asked once more.
+    expect(asked.length).toBe(4);
+  });
+
+  it('that fails once is asked again', async () => {
+    answer = () => (asked.length === 1 ? 503 : { allowed: true });
+    expect((await chain().authorize(jane, getPods)).allowed).toBe(true);
     expect(asked.length).toBe(2);
+  });
+
+  it('that says no by its status is not asked again', async () => {
+    answer = () => 403;
+    const { error } = await chain().authorize(jane, getPods);
+    expect([error?.replace(/:\d+/, ''), asked.length]).toEqual([
+      'Post "https://127.0.0.1/authorize": the webhook answered with status 403',
+      1,
+    ]);
   });
 
   it('that does not answer in time fails', async () => {

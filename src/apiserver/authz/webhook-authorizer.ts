@@ -2,9 +2,9 @@ import type { SubjectAccessReview, SubjectAccessReviewSpec } from '../../api/gen
 import { CostError, EvaluationError } from '../../cel/errors.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import { callHttps } from '../https-call.ts';
 import type { UserInfo } from '../authn/user-info.ts';
-import { postTo, type WebhookServer } from '../webhook/kubeconfig.ts';
+import type { WebhookServer } from '../webhook/kubeconfig.ts';
+import { type Backoff, postReview } from '../webhook/post-review.ts';
 import { accessReviewSpec } from './access-review-spec.ts';
 import { type Attributes, type Decided, type Decision, isResource } from './attributes.ts';
 import type { AuthorizationWebhookConfig } from './authorization-config.ts';
@@ -23,6 +23,8 @@ export interface WebhookAuthorizerDeps {
   clock: Clock;
   log: Logger;
   metrics: WebhookAuthorizerMetrics;
+  /** When a server that fails is asked again; unless told, as upstream does. */
+  backoff?: Backoff;
 }
 
 type Answer = NonNullable<SubjectAccessReview['status']>;
@@ -106,8 +108,7 @@ export class WebhookAuthorizer implements ChainLink {
       });
     const limits = { clock, timeoutMs, maxBytes: maxAnswerBytes };
     try {
-      const { status, text } = await callHttps(postTo(this.#server), limits, reviewText(spec, version));
-      if (status < 200 || status >= 300) throw new Error(`the webhook answered with status ${status}`);
+      const text = await postReview(this.#server, limits, reviewText(spec, version), this.#deps.backoff);
       const answer = (JSON.parse(text) as SubjectAccessReview).status;
       if (typeof answer?.allowed !== 'boolean') throw new Error('the webhook answered without a status');
       told('success');
@@ -115,7 +116,7 @@ export class WebhookAuthorizer implements ChainLink {
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error);
       told(message.includes('deadline exceeded') ? 'timeout' : 'error');
-      throw new Error(`Post ${JSON.stringify(this.#server.url.href)}: ${message}`, { cause: error });
+      throw error;
     }
   }
 
