@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import type { Secret } from '../api/generated/types.ts';
+import type { ObjectKey } from '../api/resource.ts';
 
 /** What a Secret of type kubernetes.io/tls holds, ready to be served, or why it cannot be. */
 export type CertificatePair = { pem: string } | { problem: string };
@@ -12,6 +13,11 @@ const curves = ['prime256v1', 'secp384r1', 'secp521r1'];
 const weakSignatures = ['2a864886f70d010104', '2a864886f70d010105', '2a8648ce3d0401'].map((hex) =>
   Buffer.from(hex, 'hex'),
 );
+
+/** Where certificates are found, by their Secret. */
+export interface CertificateView {
+  certificate(key: ObjectKey): CertificatePair;
+}
 
 /**
  * Looks at everything that would keep haproxy from loading it: one Secret that is wrong must not stop the others. Reads no

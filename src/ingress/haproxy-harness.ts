@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import {
   createServer,
   type IncomingMessage,
@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { realClock, sleep } from '../base/clock.ts';
-import { configurationFile, healthPort, renderHaproxy } from './haproxy.ts';
+import { configurationFile, healthPort, renderHaproxy, versionFile } from './haproxy.ts';
 import type { ProxyModel } from './model.ts';
 
 const program = '/usr/sbin/haproxy';
@@ -61,22 +61,28 @@ export class TestHaproxy {
 
   /** As the proxy's pod does when its files have changed. Resolves when no new connection comes to the old worker any more. */
   async reload(model: ProxyModel): Promise<void> {
+    const before = this.#stops();
     this.#write(model);
     this.check();
-    const before = this.#stops();
-    this.#process?.kill('SIGUSR2');
-    while (this.#stops() === before) await aMoment();
+    for (let moments = 0; !(await this.#isCurrent()) || this.#stops() === before; moments++) {
+      // Told while it loads it does not hear.
+      if (moments % 100 === 0 && !(await this.#isCurrent())) this.#process?.kill('SIGUSR2');
+      await aMoment();
+    }
+  }
+
+  /** Whether it serves the files that there are. */
+  async #isCurrent(): Promise<boolean> {
+    const answer = await this.get('/', { port: healthPort }).catch(() => undefined);
+    return answer?.body === readFileSync(join(this.#dir, versionFile), 'utf8');
   }
 
   /** The last that an old worker says of what it listened to; its log repeats it. */
-  #stops = (): number => this.#output.match(/WARNING.*Proxy <HTTPCLIENT> stopped/g)?.length ?? 0;
+  #stops = (): number => this.#output.match(/WARNING.*Proxy health stopped/g)?.length ?? 0;
 
   async #untilReady(): Promise<void> {
-    for (;;) {
+    while (!(await this.#isCurrent())) {
       if (this.#process?.exitCode !== null) throw new Error(`haproxy has ended: ${this.#output}`);
-      const answer = await this.get('/', { port: healthPort }).catch(() => undefined);
-      // Before, a signal would be lost.
-      if (answer?.status === 200 && this.#output.includes('Loading success')) return;
       await aMoment();
     }
   }

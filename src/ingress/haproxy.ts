@@ -3,17 +3,19 @@ import { Conditions, hostVariable } from './conditions.ts';
 import type { ProxyModel, ProxyPort, ServedCertificate } from './model.ts';
 import { targetLines } from './target.ts';
 
-/** On this port of the proxy's pod readiness is asked for: no listener may have it. */
+/** On this port of the proxy's pod its readiness is asked for, and which files it serves: no listener may have it. */
 export const healthPort = 61_999;
 
 export const configurationFile = 'haproxy.cfg';
+/** Holds a hash of all the other files, which the proxy answers with on its port for health. */
+export const versionFile = 'version';
 
 /** The image of a proxy, and the folder in which it finds its files. */
 export const proxyImage = 'knarr.local/haproxy:1';
 export const configurationDir = '/etc/haproxy';
 
 /**
- * After a change clients' connections stay with the old process for one more answer, ten minutes at most: none is closed while its
+ * After a change clients' connections stay with the old process for one more answer, ten minutes and twenty changes at most: none is closed while its
  * client may be asking. A request that met a server which
  * was just going is sent once more when that does no harm; a refused connection always, as the next one leads to another pod.
  */
@@ -21,6 +23,7 @@ const preamble = `global
   log stdout format raw local0 notice
   fd-hard-limit 20000
   hard-stop-after 10m
+  mworker-max-reloads 20
   ssl-default-bind-options ssl-min-ver TLSv1.2
   tune.ssl.default-dh-param 2048
 
@@ -39,10 +42,6 @@ defaults
   retries 2
   retry-on conn-failure empty-response
 
-frontend health
-  bind :${healthPort}
-  http-request return status 200
-
 backend no-route
   http-request return status 404
 `;
@@ -60,8 +59,14 @@ export function renderHaproxy({ ports }: ProxyModel, { dir }: { dir: string }): 
     return frontend(port, { tls, backends });
   });
   const sections = [preamble, ...frontends, ...[...backends].map(([name, body]) => `backend ${name}\n${body}\n`)];
-  return { ...files, [configurationFile]: sections.join('\n') };
+  const version = hashOf(JSON.stringify([files, sections]));
+  return { ...files, [configurationFile]: [...sections, health(version)].join('\n'), [versionFile]: version };
 }
+
+const health = (version: string): string => `frontend health
+  bind :${healthPort}
+  http-request return status 200 content-type text/plain string ${version}
+`;
 
 function frontend(model: ProxyPort, { tls, backends }: { tls: string; backends: Map<string, string> }): string {
   const { port, routes } = model;
@@ -87,7 +92,8 @@ function frontend(model: ProxyPort, { tls, backends }: { tls: string; backends: 
 }
 
 /** A name that follows from the content: what did not change keeps it, and targets that are the same are one. */
-const nameOf = (text: string): string => `b-${hex(fnv1a(text))}${hex(fnv1a(text, 1))}`;
+const nameOf = (text: string): string => `b-${hashOf(text)}`;
+const hashOf = (text: string): string => `${hex(fnv1a(text))}${hex(fnv1a(text, 1))}`;
 const hex = (value: number): string => value.toString(16).padStart(8, '0');
 
 function certificateFiles(certificates: readonly ServedCertificate[], dir: string) {
@@ -95,7 +101,7 @@ function certificateFiles(certificates: readonly ServedCertificate[], dir: strin
   // The first of the list is for everybody who is not in it.
   const inOrder = [...certificates].sort((a, b) => Math.sign(a.names.length) - Math.sign(b.names.length));
   const lines = inOrder.map(({ names, pem }) => {
-    const file = `${nameOf(pem).replace('b-', 'tls-')}.pem`;
+    const file = `tls-${hashOf(pem)}.pem`;
     files[file] = pem;
     return [`${dir}/${file}`, ...names].join(' ');
   });

@@ -1,5 +1,6 @@
 import type { EndpointSlice, Ingress, IngressBackend, Secret, Service, ServicePort } from '../api/generated/types.ts';
 import { keyOf, keyText, type ObjectKey } from '../api/resource.ts';
+import { certificatePairOf } from './certificates.ts';
 import type { IngressView } from './ingress-model.ts';
 
 /** Self-signed, for a hundred years: `one.example.com` and `two.example.com`, P-256; RSA of 1024 bits; signed with SHA-1. */
@@ -141,7 +142,10 @@ export function viewOf(objects: { services?: Service[]; slices?: EndpointSlice[]
     list.find((o) => keyText(keyOf(o)) === keyText(key));
   return {
     service: (key) => find(services, key),
-    secret: (key) => find(secrets, key),
+    certificate: (key) => {
+      const secret = find(secrets, key);
+      return secret ? certificatePairOf(secret) : { problem: `secret "${keyText(key)}" not found` };
+    },
     slicesOf: ({ name }) => slices.filter(({ metadata }) => metadata.labels?.['kubernetes.io/service-name'] === name),
   };
 }

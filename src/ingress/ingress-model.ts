@@ -1,14 +1,11 @@
-import type { HTTPIngressPath, Ingress, IngressBackend, Secret } from '../api/generated/types.ts';
-import type { ObjectKey } from '../api/resource.ts';
+import type { HTTPIngressPath, Ingress, IngressBackend } from '../api/generated/types.ts';
 import { backendOf, type ServiceView } from './backends.ts';
-import { certificatePairOf } from './certificates.ts';
+import type { CertificateView } from './certificates.ts';
 import type { HostPattern, PathPattern, ProxyModel, Route, ServedCertificate, Target } from './model.ts';
 import { byPrecedence } from './precedence.ts';
 
 /** What Ingresses speak of. */
-export interface IngressView extends ServiceView {
-  secret(key: ObjectKey): Secret | undefined;
-}
+export type IngressView = ServiceView & CertificateView;
 
 /** What an Ingress asks for and cannot have. */
 export interface IngressProblem {
@@ -91,8 +88,7 @@ function certificatesOf(
   const { namespace = '' } = ingress.metadata;
   return (ingress.spec.tls ?? []).flatMap(({ hosts = [], secretName }) => {
     if (!secretName) return [];
-    const secret = view.secret({ namespace, name: secretName });
-    const pair = secret ? certificatePairOf(secret) : { problem: `secret "${namespace}/${secretName}" not found` };
+    const pair = view.certificate({ namespace, name: secretName });
     if ('pem' in pair) return [{ names: hosts.map((host) => host.toLowerCase()), pem: pair.pem }];
     onProblem(pair.problem);
     return [];

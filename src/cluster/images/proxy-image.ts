@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { access } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { configurationDir, configurationFile, proxyImage } from '../../ingress/haproxy.ts';
+import { configurationDir, configurationFile, healthPort, proxyImage, versionFile } from '../../ingress/haproxy.ts';
 import type { ImageRecipe, LayerEntry } from './oci-image.ts';
 
 const run = promisify(execFile);
@@ -11,20 +11,26 @@ export const proxyPrograms = { haproxy: '/usr/sbin/haproxy', inotifywait: '/usr/
 
 /**
  * The files of a Secret change all at once: `..data`, a link, is put in the place of the one before. haproxy then takes the new
- * ones, without closing a connection; what does not load is left, and the old process serves on. A signal that comes before it
- * can take any would end it: changes of its first seconds wait. Who watches is no child of it, as haproxy ends with the last.
+ * ones, without closing a connection; what does not load is left, and the old process serves on. haproxy 2.6 loses a signal that
+ * comes while it loads, so it is told until it says that it serves the files there are. Who tells it is no child of it, as it
+ * ends with its last one.
  */
 const start = `#!/bin/sh
 cd ${configurationDir} || exit 1
 haproxy=$$
-at=$(readlink ..data)
-(inotifywait -q -m -e moved_to --format %f . | {
-  sleep 3
-  [ "$(readlink ..data)" = "$at" ] || kill -USR2 $haproxy
-  while read -r name; do
-    if [ "$name" = ..data ]; then kill -USR2 $haproxy; fi
+served() { wget -q -O - http://127.0.0.1:${healthPort}/; }
+follow() {
+  until served > /dev/null; do sleep 1; done
+  while :; do
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+      [ "$(served)" = "$(cat ${versionFile})" ] && break
+      kill -USR2 $haproxy
+      sleep 1
+    done
+    read -r name || exit
   done
-} &)
+}
+(inotifywait -q -m -e moved_to --format %f . | follow &)
 exec haproxy -W -f ${configurationDir}/${configurationFile}
 `;
 

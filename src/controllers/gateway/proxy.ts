@@ -54,8 +54,8 @@ export const gatewayProxy = defineController({
           const found = allNamespaces.get({ name });
           return found && { ...found.metadata.labels };
         };
-        const { service, secret, slicesOf } = routed;
-        const view = { service, secret, slicesOf, grants, labelsOf };
+        const { service, certificate, slicesOf } = routed;
+        const view = { service, certificate, slicesOf, grants, labelsOf };
         const classes = objects.classes.filter(({ spec }) => spec.controllerName === gatewayControllerName);
         const names = new Set(classes.map(({ metadata }) => metadata.name));
         const planned = objects.gateways

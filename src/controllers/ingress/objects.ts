@@ -2,6 +2,7 @@ import { endpointslices, secrets, services } from '../../api/generated/resources
 import type { EndpointSlice, Secret, Service } from '../../api/generated/types.ts';
 import { keyText, type ObjectKey } from '../../api/resource.ts';
 import type { Informer } from '../../client/informer.ts';
+import { type CertificatePair, certificatePairOf } from '../../ingress/certificates.ts';
 import type { IngressView } from '../../ingress/ingress-model.ts';
 import { type ControllerContext, type Watch, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
@@ -13,6 +14,8 @@ export class RoutedObjects implements IngressView {
   readonly #services: Informer<Service>;
   readonly #slices: Informer<EndpointSlice>;
   readonly #secrets: Informer<Secret>;
+  /** Reading keys takes a millisecond each: what was said of a Secret holds until there is another object. */
+  readonly #pairs = new WeakMap<Secret, CertificatePair>();
 
   constructor(context: Pick<ControllerContext, 'informer'>) {
     this.#services = context.informer(services);
@@ -32,8 +35,15 @@ export class RoutedObjects implements IngressView {
   }
 
   service = (key: ObjectKey): Service | undefined => this.#services.get(key);
-  secret = (key: ObjectKey): Secret | undefined => this.#secrets.get(key);
   slicesOf = (key: ObjectKey): readonly EndpointSlice[] => this.#slices.index('service', keyText(key));
+
+  certificate = (key: ObjectKey): CertificatePair => {
+    const secret = this.#secrets.get(key);
+    if (!secret) return { problem: `secret "${keyText(key)}" not found` };
+    let pair = this.#pairs.get(secret);
+    if (!pair) this.#pairs.set(secret, (pair = certificatePairOf(secret)));
+    return pair;
+  };
 
   #isHeadless = (slice: EndpointSlice): boolean => this.#services.get(serviceOf(slice))?.spec.clusterIP === 'None';
 }

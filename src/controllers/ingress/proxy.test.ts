@@ -3,7 +3,7 @@ import { deployments, events, ingressclasses, ingresses, secrets, services } fro
 import type { Ingress } from '../../api/generated/types.ts';
 import { ingressControllerName } from '../../api/networking/ingress-controller.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
-import { configurationFile } from '../../ingress/haproxy.ts';
+import { configurationFile, versionFile } from '../../ingress/haproxy.ts';
 import { pairs, tlsSecret } from '../../ingress/ingress-fixtures.ts';
 import { testCluster } from '../test-cluster.ts';
 
@@ -86,11 +86,11 @@ describe('ingress.proxy', () => {
     const ports = async () => (await client.get(services, at)).spec.ports?.map(({ port }) => port);
     const files = async () => Object.keys((await client.get(secrets, at)).data ?? {});
     expect(await ports()).toEqual([80, 443]);
-    expect(await files()).toHaveLength(3);
+    expect(await files()).toHaveLength(4);
     await client.delete(secrets, { namespace: 'default', name: 'one' });
     await cluster.settle();
     expect(await ports()).toEqual([80]);
-    expect(await files()).toEqual([configurationFile]);
+    expect(await files()).toEqual([configurationFile, versionFile]);
   });
 
   it('leaves to people how many there are', async () => {

@@ -1,5 +1,4 @@
-import type { Secret } from '../../api/generated/types.ts';
-import type { ObjectKey } from '../../api/resource.ts';
+import type { CertificateView } from '../certificates.ts';
 import type { HostPattern, ProxyModel, ProxyPort, Route } from '../model.ts';
 import { byPrecedence } from '../precedence.ts';
 import { attach, isParent, type NamespaceLabels } from './attachment.ts';
@@ -10,8 +9,7 @@ import { type ListenerPlan, planListeners } from './listeners.ts';
 import { changesOf, matchesOf, UnsupportedRule } from './rule.ts';
 import type { Gateway, HTTPRoute, ParentReference, RouteKind } from './types.ts';
 
-export interface GatewayView extends BackendDeps {
-  secret(key: ObjectKey): Secret | undefined;
+export interface GatewayView extends BackendDeps, CertificateView {
   labelsOf: NamespaceLabels;
 }
 

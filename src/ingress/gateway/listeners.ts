@@ -1,6 +1,4 @@
-import type { Secret } from '../../api/generated/types.ts';
-import type { ObjectKey } from '../../api/resource.ts';
-import { certificatePairOf } from '../certificates.ts';
+import type { CertificateView } from '../certificates.ts';
 import { healthPort } from '../haproxy.ts';
 import type { ServedCertificate } from '../model.ts';
 import { conditionsOf, type TimelessCondition } from './condition.ts';
@@ -19,8 +17,7 @@ export interface ListenerPlan {
   conditions: TimelessCondition[];
 }
 
-export interface ListenerDeps {
-  secret(key: ObjectKey): Secret | undefined;
+export interface ListenerDeps extends CertificateView {
   grants: readonly ReferenceGrant[];
 }
 
@@ -88,7 +85,7 @@ function kindsOf({ allowedRoutes }: Listener): { supportedKinds: RouteKind[]; ki
 function certificatesOf(
   { protocol, hostname, tls }: Listener,
   gateway: Gateway,
-  { secret, grants }: ListenerDeps,
+  { certificate, grants }: ListenerDeps,
 ): { certificates: ServedCertificate[]; problem?: Verdict | undefined } {
   if (protocol !== 'HTTPS') return { certificates: [] };
   const certificates: ServedCertificate[] = [];
@@ -98,16 +95,14 @@ function certificatesOf(
   if (refs.length === 0) problem = { reason: 'InvalidCertificateRef', message: 'there is no certificateRef' };
   for (const { group = '', kind = 'Secret', namespace = own, name } of refs) {
     const at = `${kind} "${namespace}/${name}"`;
-    const found = secret({ namespace, name });
     if (group !== '' || kind !== 'Secret')
       problem ??= { reason: 'InvalidCertificateRef', message: `${at} is no Secret` };
     else if (
       !isGranted({ group: gatewayGroup, kind: 'Gateway', namespace: own }, { group, kind, namespace, name }, grants)
     )
       problem ??= { reason: 'RefNotPermitted', message: `no ReferenceGrant of namespace ${namespace} allows ${at}` };
-    else if (!found) problem ??= { reason: 'InvalidCertificateRef', message: `${at} not found` };
     else {
-      const pair = certificatePairOf(found);
+      const pair = certificate({ namespace, name });
       if ('pem' in pair) certificates.push({ names: hostname ? [hostname.toLowerCase()] : [], pem: pair.pem });
       else problem ??= { reason: 'InvalidCertificateRef', message: pair.problem };
     }
