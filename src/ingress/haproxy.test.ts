@@ -1,10 +1,13 @@
 import { Agent } from 'node:http';
+import { createServer as createHttp2Server } from 'node:http2';
+import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Ingress } from '../api/generated/types.ts';
 import { freePort, TestBackend, TestHaproxy } from './haproxy-harness.ts';
 import { ingress, pairs, service, tlsSecret, to, viewOf } from './ingress-fixtures.ts';
 import { ingressModel } from './ingress-model.ts';
 import type { ProxyModel, RequestMatch, Route, Target } from './model.ts';
+import { regexProblem } from './regex.ts';
 
 let [a, b] = [] as TestBackend[] as [TestBackend, TestBackend];
 let proxy: TestHaproxy;
@@ -289,6 +292,71 @@ describe('a route in a real haproxy', () => {
     await proxy.reload(model(toBackend(a, {}, 0)));
     expect(await count(3)).toEqual({ 500: 3 });
   }, 20_000);
+
+  it('speaks HTTP/2 to a backend that knows nothing else', async () => {
+    const backend = createHttp2Server((_, response) => response.end('by HTTP/2'));
+    const port = await new Promise<number>((resolve) => {
+      backend.listen(0, '127.0.0.1', () => resolve((backend.address() as AddressInfo).port));
+    });
+    await serve({ match: {}, target: { servers: [{ address: '127.0.0.1', port, weight: 1, isH2c: true }] } });
+    expect((await proxy.get('/')).body).toBe('by HTTP/2');
+    backend.close();
+  });
+
+  it('waits for an answer as long as it may', async () => {
+    const silent = createTcpServer((socket) => socket.on('error', () => undefined));
+    const port = await new Promise<number>((resolve) => {
+      silent.listen(0, '127.0.0.1', () => resolve((silent.address() as AddressInfo).port));
+    });
+    const servers = [{ address: '127.0.0.1', port, weight: 1 }];
+    await serve(
+      { match: { path: { type: 'Exact', value: '/for-ever' } }, target: toBackend(a, { timeoutMs: 0 }) },
+      { match: {}, target: { servers, timeoutMs: 50 } },
+    );
+    expect(await whereTo('/')).toBe(504);
+    expect(await whereTo('/for-ever')).toBe('a');
+    silent.close();
+  });
+
+  it('loads every expression that is let through', async () => {
+    const expressions = [
+      ...['', '[[:alpha:]]+', '[[:^word:]]', '(?i)abc', '(?i:a)b', '(?s).', '(?m)^a$', '(?U)a+', '(?-s).', 'a*?b'],
+      ...[
+        '\\bx\\B',
+        '\\Ax\\z',
+        '\\d{1,3}',
+        '[^\\n]',
+        '\\a\\f\\v',
+        '\\123',
+        '(|a)*',
+        '()',
+        '[]a]',
+        'a{,2}',
+        '{',
+        'x{1000}',
+        "it's|a b",
+      ],
+    ];
+    for (const expression of expressions)
+      expect(`${expression} ${regexProblem(expression)}`).toBe(`${expression} undefined`);
+    const routes = expressions.map(
+      (value): Route => ({ match: { path: { type: 'RegularExpression', value } }, target: toBackend(a) }),
+    );
+    await serve(...routes);
+    for (const expression of [
+      '(',
+      'a**',
+      '(?<n>a)',
+      '(?P<n>a)',
+      '\\pL',
+      '\\x{1F600}',
+      '(?=a)',
+      'a\\1',
+      'ü',
+      '(a{100}){100}',
+    ])
+      expect(`${expression} ${typeof regexProblem(expression)}`).toBe(`${expression} string`);
+  });
 
   it('takes no configuration from a value', async () => {
     const value = "x'\n  http-request return status 418\n'";

@@ -18,7 +18,7 @@ export const proxyPrograms = { haproxy: '/usr/sbin/haproxy', inotifywait: '/usr/
 const start = `#!/bin/sh
 cd ${configurationDir} || exit 1
 haproxy=$$
-served() { wget -q -O - http://127.0.0.1:${healthPort}/; }
+served() { wget -q -O - http://127.0.0.1:${healthPort}/ 2> /dev/null; }
 follow() {
   until served > /dev/null; do sleep 1; done
   while :; do
