@@ -54,3 +54,17 @@ it('does not tell who came or went while it was told', () => {
   expect(late).toEqual([[]]);
   expect(gone).toEqual([]);
 });
+
+it.each([{ namespace: 'x' }, { index: { field: 'metadata.name', value: 'a' } }])(
+  'a watch that is stopped twice takes nothing from the next one of its sort: %j',
+  (narrowed) => {
+    const watchers = new Watchers();
+    const stop = watchers.add({ resource: 'pods', ...narrowed }, () => {});
+    stop();
+    const seen: string[] = [];
+    watchers.add({ resource: 'pods', ...narrowed }, ([event]) => seen.push(event?.version.key ?? ''));
+    stop();
+    watchers.publish([added('x/a', 1)]);
+    expect(seen).toEqual(['x/a']);
+  },
+);

@@ -29,11 +29,18 @@ class ResourceWatchers {
   readonly byField = new Map<string, Map<string, Set<Watcher>>>();
 
   add(watcher: Watcher): void {
-    this.#place(watcher, true).add(watcher);
+    const { map, key } = this.#place(watcher);
+    if (!map) return void this.everything.add(watcher);
+    const set = map.get(key) ?? new Set();
+    map.set(key, set.add(watcher));
   }
 
+  /** Does nothing to others when the watcher is not here any more. */
   remove(watcher: Watcher): void {
-    this.#place(watcher, false).delete(watcher);
+    const { map, key } = this.#place(watcher);
+    const set = map ? map.get(key) : this.everything;
+    set?.delete(watcher);
+    if (set?.size === 0) map?.delete(key);
   }
 
   /** The sets of those that an event may concern; no watcher is in two of them. */
@@ -50,24 +57,12 @@ class ResourceWatchers {
     return sets;
   }
 
-  #place(watcher: Watcher, create: boolean): Set<Watcher> {
-    const { index, namespace } = watcher.query;
-    if (index) return setIn(mapIn(this.byField, index.field), index.value, create);
-    return namespace ? setIn(this.byNamespace, namespace, create) : this.everything;
+  #place({ query: { index, namespace } }: Watcher): { map: Map<string, Set<Watcher>> | undefined; key: string } {
+    if (!index) return { map: namespace ? this.byNamespace : undefined, key: namespace ?? '' };
+    const values = this.byField.get(index.field) ?? new Map();
+    this.byField.set(index.field, values);
+    return { map: values, key: index.value };
   }
-}
-
-function setIn(map: Map<string, Set<Watcher>>, key: string, create: boolean): Set<Watcher> {
-  const found = map.get(key) ?? new Set();
-  if (create) map.set(key, found);
-  else if (found.size <= 1) map.delete(key);
-  return found;
-}
-
-function mapIn(map: Map<string, Map<string, Set<Watcher>>>, key: string): Map<string, Set<Watcher>> {
-  const found = map.get(key) ?? new Map();
-  map.set(key, found);
-  return found;
 }
 
 /** What a watcher with selectors sees of an event: objects enter and leave its selection. Undefined: nothing. */

@@ -174,6 +174,7 @@ describe('restarts', () => {
       type: 'Warning',
       message: expect.stringMatching(/^Back-off restarting failed container main in pod crash_containers\(/),
     });
+    await kubectl.ok(['delete', 'pod', 'crash', '--timeout=30s']);
   });
 
   it('OnFailure: until it succeeds', async () => {

@@ -116,14 +116,18 @@ async function attach(): Promise<VolumeAttachment> {
 describe('a volume of a CSI driver', () => {
   it('has its driver told of by the node', async () => {
     const isThere = ({ spec }: CSINode) => spec.drivers.some(({ name }) => name === driverName);
+    await kubectl.ok(['wait', '--for=create', `csinode/${nodeName}`, '--timeout=60s']);
     const { spec } = await until<CSINode>(kubectl, `csinode/${nodeName}`, isThere);
     expect(spec.drivers).toContainEqual({
       name: driverName,
       nodeID: 'here',
       topologyKeys: ['folders.e2e.knarr.dev/place'],
     });
-    const { metadata } = await kubectl.object<Node>('node', nodeName);
-    expect(metadata.labels).toMatchObject({ 'folders.e2e.knarr.dev/place': 'here' });
+    await until<Node>(
+      kubectl,
+      `node/${nodeName}`,
+      (n) => n.metadata.labels?.['folders.e2e.knarr.dev/place'] === 'here',
+    );
   });
 
   it('is attached, staged and published; what the pod writes is on the driver’s folder', async () => {

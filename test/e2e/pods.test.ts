@@ -161,6 +161,8 @@ const badSubPath = (name: string, value: string) =>
   );
 
 const every = { periodSeconds: 1, failureThreshold: 1 };
+/** However busy the machine is. */
+const patiently = { periodSeconds: 1, timeoutSeconds: 30 };
 const asked = (command: string) => ['sh', '-c', `echo x >>/asked; ${command}`];
 const servingFor = (seconds: string) =>
   `mkdir /w; echo ok >/w/healthz; (sleep ${seconds}; rm /w/healthz) & exec httpd -f -vvv -p 8080 -h /w`;
@@ -179,7 +181,7 @@ const grpcHealth = (seconds: number) => `
     answer(null, Buffer.from([8, Date.now() - started < ${seconds} * 1000 ? 1 : 2]));
   } });
   server.bindAsync('0.0.0.0:8080', grpc.ServerCredentials.createInsecure(), () => {});`;
-const grpcProbe = { grpc: { port: 8080 }, initialDelaySeconds: 3, periodSeconds: 1, failureThreshold: 3 };
+const grpcProbe = { grpc: { port: 8080 }, initialDelaySeconds: 3, failureThreshold: 3, ...patiently };
 
 const lasting = [
   pod('defaults', { containers: [{ name: 'c', image: demo }] }),
@@ -206,14 +208,14 @@ const lasting = [
   badSubPath('sub-path-above', '..'),
   badSubPath('sub-path-mended', '../up'),
   pod('live-exec', {
-    containers: [sh('c', 'exec sleep 3600', { livenessProbe: { exec: { command: asked('true') }, ...every } })],
+    containers: [sh('c', 'exec sleep 3600', { livenessProbe: { exec: { command: asked('true') }, ...patiently } })],
   }),
-  pod('live-http', { containers: [sh('c', servingFor('3600'), { livenessProbe: { ...healthz, ...every } })] }),
+  pod('live-http', { containers: [sh('c', servingFor('3600'), { livenessProbe: { ...healthz, ...patiently } })] }),
   pod('dead-http', { containers: [sh('c', servingFor('3'), { livenessProbe: { ...healthz, ...every } })] }),
   pod('live-tcp', {
     containers: [
       sh('c', "exec nc -ll -p 8080 -e sh -c 'echo x >>/asked'", {
-        livenessProbe: { tcpSocket: { port: 8080 }, initialDelaySeconds: 1, ...every },
+        livenessProbe: { tcpSocket: { port: 8080 }, initialDelaySeconds: 1, ...patiently },
       }),
     ],
   }),
@@ -502,6 +504,23 @@ describe('a pod', () => {
     await kubectl.ok(['delete', 'pod', 'claims-to-be-old']);
     await watch.says('2;');
     await watch.stop();
+  });
+
+  it('may change five hundred times in a row: its node says the last of them', async () => {
+    const proxy = kubectl.start(['proxy', '--port=0']);
+    await proxy.says('Starting to serve on ');
+    const [address] = /127\.0\.0\.1:\d+/.exec(proxy.stdout) ?? [];
+    for (let seconds = 9999; seconds > 9499; seconds--) {
+      const { ok } = await fetch(`http://${address}/api/v1/namespaces/${namespace}/pods/live-http`, {
+        method: 'PATCH',
+        headers: { 'Content-Type': 'application/merge-patch+json' },
+        body: JSON.stringify({ spec: { activeDeadlineSeconds: seconds } }),
+      });
+      expect(ok).toBe(true);
+    }
+    await proxy.stop();
+    const { metadata, status } = await untilPod('live-http', (p) => p.status.observedGeneration === 501);
+    expect([metadata.generation, first({ metadata, status } as Pod)?.restartCount]).toEqual([501, 0]);
   });
 
   it('goes with all of its kind', async () => {

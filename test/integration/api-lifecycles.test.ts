@@ -41,6 +41,9 @@ import {
   services,
   statefulsets,
   volumeattachments,
+  volumeattributesclasses,
+  persistentvolumeclaims,
+  persistentvolumes,
 } from '../../src/api/generated/resources.ts';
 import type { KubeObject, ObjectKey, Resource } from '../../src/api/resource.ts';
 
@@ -78,6 +81,8 @@ interface Case {
   change: object;
   /** What its controller may say of it. */
   status?: object;
+  /** That it has to go is a change of it, also when it goes at once. */
+  isGraceful?: true;
 }
 
 const cases: [kind: string, Case][] = [
@@ -132,7 +137,45 @@ const cases: [kind: string, Case][] = [
   ['DeviceClass', { resource: deviceclasses, object: { spec: {} }, change: { spec: { selectors } } }],
   [
     'ResourceClaim',
-    { resource: resourceclaims, object: { spec: claim }, change: { metadata: { annotations: { changed: 'yes' } } } },
+    {
+      resource: resourceclaims,
+      object: { spec: claim },
+      change: { metadata: { annotations: { changed: 'yes' } } },
+      status: { allocation: { devices: { results: [{ request: 'r', driver: 'test.io', pool: 'p', device: 'd' }] } } },
+    },
+  ],
+  [
+    'VolumeAttributesClass',
+    {
+      resource: volumeattributesclasses,
+      object: { driverName: 'test.io', parameters: { speed: 'high' } },
+      change: { metadata: { annotations: { changed: 'yes' } } },
+    },
+  ],
+  [
+    'Pod',
+    {
+      resource: pods,
+      isGraceful: true,
+      object: { spec: template.spec },
+      change: { metadata: { annotations: { changed: 'yes' } } },
+      status: { message: 'told', reason: 'Told', conditions: [{ type: 'Told', status: 'True' }] },
+    },
+  ],
+  [
+    'Pod with a volume of a CSI driver',
+    {
+      resource: pods,
+      isGraceful: true,
+      object: {
+        spec: {
+          ...template.spec,
+          automountServiceAccountToken: false,
+          volumes: [{ name: 'v', csi: { driver: 'test.io', readOnly: true } }],
+        },
+      },
+      change: { metadata: { annotations: { changed: 'yes' } } },
+    },
   ],
   [
     'ResourceClaimTemplate',
@@ -368,7 +411,7 @@ const keyOf = ({ namespaced }: Resource, name: string): ObjectKey =>
   namespaced ? { namespace: 'default', name } : { name };
 
 describe('an object is made, found, watched, changed, replaced and deleted', () => {
-  it.each([...cases, ...others, ...workloads])('%s', async (_, { resource, object, change, status }) => {
+  it.each([...cases, ...others, ...workloads])('%s', async (_, { resource, object, change, status, isGraceful }) => {
     const { admin } = server;
     // An IPAddress is called by its address.
     const called = (name: string) => (resource.kind === 'IPAddress' ? `10.96.7.${name.length}` : name);
@@ -398,22 +441,21 @@ describe('an object is made, found, watched, changed, replaced and deleted', () 
     const replaced = await admin.update(resource, { ...patched, metadata: { ...patched.metadata, labels } });
     expect(replaced.metadata.labels).toEqual(labels);
     await expect(admin.update(resource, { ...patched })).rejects.toMatchObject({ reason: 'Conflict' });
-    const said = status ? 1 : 0;
     if (status) {
       const body = { ...change, status };
-      const told = await admin.patch(resource, at('one'), { type: 'merge', body }, { subresource: 'status' });
-      expect(told).toMatchObject({ status });
+      const patchedStatus = await admin.patch(resource, at('one'), { type: 'merge', body }, { subresource: 'status' });
+      expect(patchedStatus).toMatchObject({ status });
     }
     await admin.delete(resource, at('one'));
     await expect(admin.get(resource, at('one'))).rejects.toMatchObject({ reason: 'NotFound' });
     for (const name of ['two', 'three']) await make(name);
     await deleteAll(resource, 'lifecycle=all');
     expect((await admin.list(resource, selected)).items).toEqual([]);
-    await vi.waitFor(() => expect(seen).toHaveLength(8 + said));
-    expect(seen).toEqual([
-      ...['ADDED', 'MODIFIED', 'MODIFIED', ...(said ? ['MODIFIED'] : []), 'DELETED'],
-      ...['ADDED', 'ADDED', 'DELETED', 'DELETED'],
-    ]);
+    const goes = isGraceful ? ['MODIFIED', 'DELETED'] : ['DELETED'];
+    const told = status ? ['MODIFIED'] : [];
+    const wanted = ['ADDED', 'MODIFIED', 'MODIFIED', ...told, ...goes, 'ADDED', 'ADDED', ...goes, ...goes];
+    await vi.waitFor(() => expect(seen).toHaveLength(wanted.length));
+    expect(seen).toEqual(wanted);
     watch.stop();
   });
 });
@@ -493,6 +535,64 @@ describe('the mirror of a static pod', () => {
     expect((await as('n2', 'DELETE', '/web-n1', { gracePeriodSeconds: 0 }))[0]).toBe(403);
     expect((await as('n1', 'DELETE', '/web-n1', { gracePeriodSeconds: 0 }))[0]).toBe(200);
     await server.admin.delete(nodes, { name: 'n1' });
+  });
+});
+
+describe('a volume and its claim', () => {
+  it('are made, bound, told how they are, changed, and go when nobody uses them', async () => {
+    const cluster = await startCluster();
+    const { client } = cluster;
+    const storage = { storage: '1Gi' };
+    const spec = { accessModes: ['ReadWriteOnce' as const], storageClassName: '' };
+    const source = {
+      csi: { driver: 'test.io', volumeHandle: 'handle' },
+      persistentVolumeReclaimPolicy: 'Retain' as const,
+    };
+    const volume = { name: 'volume' };
+    const claimed = { namespace: 'default', name: 'claim' };
+    await client.create(persistentvolumes, {
+      metadata: { ...volume, labels: label },
+      spec: { ...spec, ...source, capacity: storage },
+    });
+    await client.create(persistentvolumeclaims, {
+      metadata: { ...claimed, labels: label },
+      spec: { ...spec, resources: { requests: storage }, volumeName: 'volume' },
+    });
+    await cluster.waitFor(persistentvolumeclaims, 'claim', ({ status }) => status?.phase === 'Bound');
+    expect((await client.get(persistentvolumes, volume)).spec.claimRef).toMatchObject({ name: 'claim' });
+    const type = 'merge' as const;
+    const condition = { type: 'Told', status: 'True' as const, lastTransitionTime: '2026-01-01T00:00:00Z' };
+    const told = await client.patch(
+      persistentvolumeclaims,
+      claimed,
+      { type, body: { status: { conditions: [condition] } } },
+      { subresource: 'status' },
+    );
+    expect(told.status).toMatchObject({ phase: 'Bound', conditions: [condition] });
+    const said = await client.patch(
+      persistentvolumes,
+      volume,
+      { type, body: { status: { message: 'told', reason: 'Told' } } },
+      { subresource: 'status' },
+    );
+    expect(said.status).toMatchObject({ phase: 'Bound', message: 'told', reason: 'Told' });
+    for (const [resource, key] of [
+      [persistentvolumes, volume],
+      [persistentvolumeclaims, claimed],
+    ] as const) {
+      const body = { metadata: { labels: { patched: 'yes' } } };
+      const patched = await client.patch(resource as Resource, key, { type, body });
+      const labels = { ...patched.metadata.labels, replaced: 'yes' };
+      await client.update(resource as Resource, { ...patched, metadata: { ...patched.metadata, labels } });
+      const found = await client.list(resource as Resource, { labelSelector: 'replaced=yes,patched=yes' });
+      expect(found.items.map(({ metadata }) => metadata.name)).toEqual([key.name]);
+    }
+    await client.delete(persistentvolumeclaims, claimed);
+    await cluster.waitForAll(persistentvolumeclaims, { namespace: 'default' }, (all) => all.length === 0);
+    await cluster.waitFor(persistentvolumes, 'volume', ({ status }) => status?.phase === 'Released');
+    await client.delete(persistentvolumes, volume);
+    await cluster.waitForAll(persistentvolumes, {}, (all) => all.length === 0);
+    await cluster.stop();
   });
 });
 

@@ -15,6 +15,13 @@ export const store: Mutant[] = [
     test: { file: 'src/store/etcd/prepared-turns.test.ts', name: 'keeps its order while somebody is asked' },
   },
   {
+    bug: 'a watch that is stopped twice takes the next one of its sort along',
+    file: 'src/store/watchers.ts',
+    find: 'if (set?.size === 0) map?.delete(key);',
+    replace: 'map?.delete(key);',
+    test: { file: 'src/store/watchers.test.ts', name: 'a watch that is stopped twice takes nothing' },
+  },
+  {
     bug: 'what leaves a selection is told at the version before',
     file: 'src/store/watchers.ts',
     find: 'version: atRevision(previous, version.revision), previous }',
