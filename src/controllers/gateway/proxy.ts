@@ -61,13 +61,17 @@ export const gatewayProxy = defineController({
         const planned = objects.gateways
           .filter(({ spec }) => names.has(spec.gatewayClassName))
           .map((gateway) => ({ gateway, plan: planGateway(gateway, routes, view) }));
-        await proxies.keep(planned.filter(isServed).map(proxyOf), client);
+        const tooLarge = await proxies.keep(planned.filter(isServed).map(proxyOf), client);
         const now = timeText(context.clock.now());
         const write = statusWriter(client);
         for (const one of classes) await write(objects.resource('gatewayclasses'), one, classStatus(one, now));
         for (const { gateway, plan } of planned) {
           const addresses = isServed({ gateway, plan }) ? proxies.addressesOf(nameOf(gateway)) : [];
-          await write(objects.resource('gateways'), gateway, gatewayStatus(gateway, plan, { addresses, now }));
+          await write(
+            objects.resource('gateways'),
+            gateway,
+            gatewayStatus(gateway, plan, { addresses, now, isTooLarge: tooLarge.has(nameOf(gateway)) }),
+          );
         }
         for (const route of routes) {
           const ours = planned.flatMap(({ plan }) => plan.parents.filter((parent) => parent.route === route));

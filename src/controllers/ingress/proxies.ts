@@ -4,7 +4,7 @@ import { type KubeObject, keyOf, type Manifest } from '../../api/resource.ts';
 import type { Client } from '../../client/client.ts';
 import type { Informer } from '../../client/informer.ts';
 import { type ControllerContext, type Watch, watch } from '../runtime.ts';
-import { isOfSameSource, madeByLabel, type Proxy, proxyNamespace, proxyObjects } from './workload.ts';
+import { isOfSameSource, isTooLarge, madeByLabel, type Proxy, proxyNamespace, proxyObjects } from './workload.ts';
 
 /** The proxies that one controller has made: there are those that it wants, and no others. */
 export class Proxies {
@@ -31,10 +31,16 @@ export class Proxies {
     ];
   }
 
-  async keep(wanted: readonly Omit<Proxy, 'madeBy'>[], client: Client): Promise<void> {
+  /** Resolves with the names of those whose files are more than a Secret holds: they go on with what they had. */
+  async keep(wanted: readonly Omit<Proxy, 'madeBy'>[], client: Client): Promise<Set<string>> {
+    const tooLarge = new Set<string>();
     const names = new Set(wanted.map(({ name }) => name));
     for (const proxy of wanted) {
       const objects = proxyObjects({ ...proxy, madeBy: this.#madeBy });
+      if (isTooLarge(objects.secret)) {
+        tooLarge.add(proxy.name);
+        continue;
+      }
       // What it does comes before who does it.
       await apply(client, this.#secrets, objects.secret);
       await apply(client, this.#deployments, objects.deployment);
@@ -48,6 +54,7 @@ export class Proxies {
         await client.delete(informer.resource, keyOf(object), { propagationPolicy: 'Background', ...preconditions });
       }
     }
+    return tooLarge;
   }
 
   /** The addresses at which a proxy is reached, once it has some. */

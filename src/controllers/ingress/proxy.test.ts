@@ -93,6 +93,38 @@ describe('ingress.proxy', () => {
     expect(await files()).toEqual([configurationFile, versionFile]);
   });
 
+  it('goes on with what it had when there is more than a Secret holds, and says so', async () => {
+    await make('a', { ingressClassName: 'knarr' });
+    await cluster.settle();
+    const before = await configuration();
+    const paths = Array.from({ length: 3000 }, (_, i) => ({
+      path: `/${i}/${'x'.repeat(200)}`,
+      pathType: 'Prefix' as const,
+      backend: { service: { name: 'web', port: { number: 80 } } },
+    }));
+    await make('huge', { ingressClassName: 'knarr', rules: [{ http: { paths } }] });
+    await cluster.settle();
+    expect(await configuration()).toBe(before);
+    const { items } = await cluster.client.list(events);
+    expect(
+      items.filter(({ message }) => message?.includes('more than a Secret')).map((e) => e.involvedObject.name),
+    ).toEqual(['huge']);
+    await cluster.client.delete(ingresses, { namespace: 'default', name: 'huge' });
+    await make('b', { ingressClassName: 'knarr', rules: [{ host: 'b.example.com' }] });
+    await cluster.settle();
+    expect(await configuration()).toContain('b.example.com');
+  });
+
+  it('takes its address from an Ingress that goes to another class', async () => {
+    await make('a', { ingressClassName: 'knarr' });
+    await cluster.settle();
+    const key = { namespace: 'default', name: 'a' };
+    await cluster.client.patch(ingresses, key, { type: 'merge', body: { spec: { ingressClassName: 'other' } } });
+    await cluster.settle();
+    expect(await addressOf('a')).toBeUndefined();
+    expect(await madeNames()).toEqual([]);
+  });
+
   it('leaves to people how many there are', async () => {
     await make('a', { ingressClassName: 'knarr' });
     await cluster.settle();

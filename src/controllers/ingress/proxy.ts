@@ -38,16 +38,26 @@ export const ingressProxy = defineController({
         ...proxies.watches(key),
       ],
       async reconcile(_, client) {
-        const served = all.list().filter((ingress) => isServed(ingress, classes));
+        const live = all.list().filter(({ metadata }) => !metadata.deletionTimestamp);
+        const served = live.filter((ingress) => isServed(ingress, classes));
+        const others = live.filter((ingress) => !isServed(ingress, classes));
         const { model, problems } = ingressModel(served, objects);
-        tell(problems);
-        await proxies.keep(served.length > 0 ? [{ name: proxyName, model }] : [], client);
-        await writeStatuses(served, proxies.addressesOf(proxyName), client);
+        // Also those of a proxy that goes now.
+        const addresses = proxies.addressesOf(proxyName);
+        const tooLarge = await proxies.keep(served.length > 0 ? [{ name: proxyName, model }] : [], client);
+        const [youngest] = [...served].sort((a, b) => (createdAt(a) > createdAt(b) ? -1 : 1));
+        const overflow = tooLarge.size > 0 && youngest ? [{ ingress: youngest, message: overflowMessage }] : [];
+        tell([...problems, ...overflow]);
+        await writeStatuses({ served, others }, addresses, client);
         return done;
       },
     };
   },
 });
+
+const overflowMessage =
+  'all routes and certificates together are more than a Secret holds: the proxy goes on with those before';
+const createdAt = ({ metadata }: Ingress): string => metadata.creationTimestamp ?? '';
 
 const isWorth = (old: Ingress, ingress: Ingress): boolean =>
   !sameJson(old.spec, ingress.spec) ||
@@ -60,8 +70,7 @@ const classOf = ({ spec, metadata }: Ingress): string | undefined =>
 
 function isServed(ingress: Ingress, classes: Informer<IngressClass>): boolean {
   const name = classOf(ingress);
-  if (name === undefined || ingress.metadata.deletionTimestamp) return false;
-  return classes.get({ name })?.spec?.controller === ingressControllerName;
+  return name !== undefined && classes.get({ name })?.spec?.controller === ingressControllerName;
 }
 
 /** Says each once: events are for people. */
@@ -79,11 +88,17 @@ function problemTeller({ recorder }: Pick<ControllerContext, 'recorder'>) {
   };
 }
 
-async function writeStatuses(served: readonly Ingress[], addresses: readonly string[], client: Client): Promise<void> {
-  const loadBalancer: IngressLoadBalancerStatus =
-    addresses.length > 0 ? { ingress: addresses.map((ip) => ({ ip })) } : {};
-  for (const ingress of served) {
-    if (sameJson(ingress.status?.loadBalancer ?? {}, loadBalancer)) continue;
-    await client.update(ingresses, { ...ingress, status: { loadBalancer } }, { subresource: 'status' });
-  }
+/** Those that are served have the addresses of the proxy, and none that is not has them any more. */
+async function writeStatuses(
+  { served, others }: { served: readonly Ingress[]; others: readonly Ingress[] },
+  addresses: readonly string[],
+  client: Client,
+): Promise<void> {
+  const ours: IngressLoadBalancerStatus = addresses.length > 0 ? { ingress: addresses.map((ip) => ({ ip })) } : {};
+  const has = ({ status }: Ingress, loadBalancer: IngressLoadBalancerStatus) =>
+    sameJson(status?.loadBalancer ?? {}, loadBalancer);
+  const write = (ingress: Ingress, loadBalancer: IngressLoadBalancerStatus) =>
+    client.update(ingresses, { ...ingress, status: { loadBalancer } }, { subresource: 'status' });
+  for (const ingress of served) if (!has(ingress, ours)) await write(ingress, ours);
+  for (const ingress of others) if (addresses.length > 0 && has(ingress, ours)) await write(ingress, {});
 }

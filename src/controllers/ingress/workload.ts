@@ -34,6 +34,12 @@ type Annotated = { metadata: { annotations?: Record<string, string> } };
 export const isOfSameSource = (a: Annotated, b: Annotated): boolean =>
   a.metadata.annotations?.[sourceAnnotation] === b.metadata.annotations?.[sourceAnnotation];
 
+/** What a Secret may hold, in bytes (core/v1 MaxSecretSize). */
+const largestSecret = 1024 * 1024;
+
+export const isTooLarge = ({ data = {} }: Manifest<Secret>): boolean =>
+  Object.values(data ?? {}).reduce((sum, text) => sum + Buffer.byteLength(text ?? '', 'base64'), 0) > largestSecret;
+
 export function proxyObjects({ name, madeBy, model, address }: Proxy): ProxyObjects {
   const labels = { [nameLabel]: name, [madeByLabel]: madeBy };
   const files = renderHaproxy(model, { dir: configurationDir });

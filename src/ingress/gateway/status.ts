@@ -26,25 +26,30 @@ export function requestedAddress({ spec }: Gateway): { address?: string | undefi
   return asked.length > 1 ? { problem: 'a Gateway has one address' } : { address: asked[0]?.value };
 }
 
-/** The status of a Gateway that is reached by these addresses. */
+/** The status of a Gateway that is reached by these addresses; `isTooLarge`: its files are more than a proxy can have. */
 export function gatewayStatus(
   gateway: Gateway,
   { listeners }: GatewayPlan,
-  { addresses, now }: { addresses: readonly string[]; now: string },
+  { addresses, now, isTooLarge }: { addresses: readonly string[]; now: string; isTooLarge: boolean },
 ): GatewayStatus {
   const condition = conditionsOf(gateway.metadata.generation);
   const { problem } = requestedAddress(gateway);
   const served = listeners.filter(({ isServed }) => isServed).length;
   const isAccepted = !problem && served > 0;
   const accepted = problem ? 'UnsupportedAddress' : served < listeners.length ? 'ListenersNotValid' : 'Accepted';
-  const isProgrammed = isAccepted && addresses.length > 0;
-  const programmed = isProgrammed ? 'Programmed' : isAccepted ? 'AddressNotAssigned' : 'Invalid';
+  const isProgrammed = isAccepted && addresses.length > 0 && !isTooLarge;
+  const isWaiting = isAccepted && !isTooLarge;
+  const programmed = isProgrammed ? 'Programmed' : isWaiting ? 'AddressNotAssigned' : 'Invalid';
+  const overflow = isTooLarge ? 'all routes and certificates together are more than a Secret holds' : undefined;
   const before = gateway.status;
   return {
     addresses: addresses.map((value) => ({ type: 'IPAddress', value })),
     conditions: timed(
       before?.conditions,
-      [condition('Accepted', isAccepted, accepted, problem), condition('Programmed', isProgrammed, programmed)],
+      [
+        condition('Accepted', isAccepted, accepted, problem),
+        condition('Programmed', isProgrammed, programmed, overflow),
+      ],
       now,
     ),
     listeners: listeners.map(({ name, isServed, supportedKinds, attachedRoutes, conditions }) => {
