@@ -12,7 +12,7 @@ import { commandLine, startTimeOf } from '../src/host/recorded-process.ts';
 export type Snapshot = Record<keyof typeof lookers, string[]>;
 
 /** Programs that we start have one of these in their arguments or their cgroup. */
-const ourPrograms = /knarr|containerd|catatonit|runc/;
+const ourPrograms = /knarr|containerd|catatonit|runc|haproxy|inotifywait/;
 
 /** Folders whose entries count, and how deep to look. */
 const folders: [path: string, depth: number][] = [
