@@ -179,7 +179,7 @@ export class Front {
     if (!at?.endpoint || !connecting.has(at.subresource)) throw noSuchResource();
     const apiRequest = { ...this.#connectRequest(request, { at, query, user }), ...told(entry) };
     await authorize(context, user, attributesOf(apiRequest), apiRequest);
-    await admitConnection(context, apiRequest, at.rest);
+    if (at.subresource !== 'log') await admitConnection(context, apiRequest, at.rest);
     begin();
     if (at.subresource === 'proxy') return proxy.upgrade(apiRequest, { request, socket, head });
     await nodes.upgrade(apiRequest, at, { request, socket, head });

@@ -3,6 +3,7 @@ import { request as httpsRequest } from 'node:https';
 import { connect, type TLSSocket } from 'node:tls';
 import { nodes, pods } from '../api/generated/resources.ts';
 import type { Node, Pod } from '../api/generated/types.ts';
+import { sendLog } from '../streams/message-log.ts';
 import { splice } from '../streams/splice.ts';
 import { forbidden, invalidValue } from '../api/meta/field-error.ts';
 import {
@@ -32,6 +33,12 @@ export interface NodeConnectorOptions {
 /** As long as Kubernetes waits for a node's TCP and TLS handshakes. */
 const dialTimeoutMs = 10_000;
 const answerTimeoutMs = 30_000;
+
+/** Who has asked, and what closes when he goes away. */
+interface Client {
+  incoming: HttpRequest;
+  client: { on(event: 'close', told: () => void): unknown };
+}
 
 interface Target {
   host: string;
@@ -78,14 +85,9 @@ export class NodeConnector {
       this.#target(request);
       throw badRequest('Upgrade request required');
     }
-    const pod = this.#pod(request);
-    checkLogOptions(request);
-    containerOf(request, pod);
+    const answer = await this.#log(request, { incoming, client: response });
     // A pod that runs nowhere yet has said nothing.
-    if (!pod.spec.nodeName) return noContent(response);
-    const target = this.#target(request);
-    const answer = await this.#ask(target, { incoming, response });
-    if (answer.statusCode !== 200) throw nodeError(answer.statusCode ?? 500, await textOf(answer));
+    if (!answer) return noContent(response);
     write(response, 200, { 'content-type': answer.headers['content-type'] ?? 'text/plain' });
     // A log that is followed may say nothing for long; that it stands is to be seen at once.
     (response as ServerResponse).flushHeaders();
@@ -97,11 +99,19 @@ export class NodeConnector {
     });
   }
 
+  /** The log that is asked for, as its node gives it; undefined: it has no node yet. */
+  async #log(request: ApiRequest, client: Client): Promise<IncomingMessage | undefined> {
+    const pod = this.#pod(request);
+    checkLogOptions(request);
+    containerOf(request, pod);
+    if (!pod.spec.nodeName) return undefined;
+    const answer = await this.#ask(this.#target(request), client);
+    if (answer.statusCode !== 200) throw nodeError(answer.statusCode ?? 500, await textOf(answer));
+    return answer;
+  }
+
   /** The node's answer to a GET. It breaks off when the client goes away. */
-  #ask(
-    { host, port, path }: Target,
-    { incoming, response }: { incoming: HttpRequest; response: HttpResponse },
-  ): Promise<IncomingMessage> {
+  #ask({ host, port, path }: Target, { incoming, client }: Client): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
       const outgoing = httpsRequest({ host, port, path, timeout: answerTimeoutMs, ...this.#tls }, (answer) => {
         outgoing.setTimeout(0);
@@ -109,18 +119,23 @@ export class NodeConnector {
       });
       outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer from ${host}:${port}`)));
       outgoing.on('error', (error) => reject(internalError(error)));
-      response.on('close', () => outgoing.destroy());
+      client.on('close', () => outgoing.destroy());
       incoming.on('error', () => outgoing.destroy());
       outgoing.end();
     });
   }
 
-  /** An upgraded connection: the request is sent again to the node, then both ends are joined. */
+  /** An upgraded connection: the request is sent again to the node, then both ends are joined. A log comes in messages. */
   async upgrade(
     request: ApiRequest,
     _at: ResourcePath,
     { request: incoming, socket, head }: { request: HttpRequest; socket: TLSSocket; head: Buffer },
   ): Promise<void> {
+    if (request.subresource === 'log') {
+      const log = await this.#log(request, { incoming, client: socket });
+      if (!log) throw badRequest(`pod ${request.name} does not have a host assigned`);
+      return sendLog({ request: incoming as IncomingMessage, socket, head }, log);
+    }
     const target = this.#target(request);
     const node = await this.#dial(target);
     node.write(upgradeHead(incoming, target));

@@ -1,5 +1,6 @@
 import { runCommand } from '../../src/host/command.ts';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
+import { WebSocket } from 'ws';
 import type { Pod } from '../../src/api/generated/types.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
 import { demo, listOf, pod, service, sh } from './manifests.ts';
@@ -44,6 +45,21 @@ beforeAll(async () => {
   return async () => {
     await kubectl.ok(['delete', 'namespace', 'streams', '--wait=false']);
   };
+});
+
+describe('a log over a WebSocket', () => {
+  it('comes in messages, and ends', async () => {
+    const proxy = kubectl.start(['proxy', '--port=0']);
+    await proxy.says('Starting to serve on ');
+    const [address] = /127\.0\.0\.1:\d+/.exec(proxy.stdout) ?? [];
+    const path = '/api/v1/namespaces/streams/pods/several/log?container=one';
+    const client = new WebSocket(`ws://${address}${path}`, ['binary.k8s.io']);
+    const heard: Buffer[] = [];
+    client.on('message', (data: Buffer) => heard.push(data));
+    expect(await new Promise((resolve) => client.on('close', resolve))).toBe(1000);
+    expect(Buffer.concat(heard).toString()).toBe('from one\n');
+    await proxy.stop();
+  });
 });
 
 describe('watches', () => {
