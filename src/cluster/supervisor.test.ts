@@ -26,8 +26,9 @@ const service = (script: string, version = '1.0.0'): Service => ({
 });
 const start = (wanted: Service) => startService(place, wanted, realClock);
 const running = async (): Promise<number> => {
-  await expect.poll(async () => (await serviceStatus(place, 'server')).running).toBe(true);
-  return (await serviceStatus(place, 'server')).pid as number;
+  let pid: number | undefined;
+  await expect.poll(async () => (pid = (await serviceStatus(place, 'server')).pid)).toBeDefined();
+  return pid as number;
 };
 const sleeper = 'exec sleep 1000';
 

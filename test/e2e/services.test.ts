@@ -11,6 +11,12 @@ const saysByUdp = `
   const socket = require('dgram').createSocket('udp4');
   socket.on('message', (_, { port, address }) => socket.send(require('os').hostname(), port, address));
   socket.bind(8082);`;
+/** Says what it was asked. */
+const saysWhat = `
+  require('http').createServer((request, response) => {
+    response.setHeader('x-method', request.method);
+    response.end(request.method + ' ' + request.url);
+  }).listen(8080);`;
 const speaker = (name: string, labels: object = { app: 'web' }, more: object = {}) =>
   pod(
     name,
@@ -52,6 +58,8 @@ const objects = [
   speaker('two'),
   pod('client', asking),
   pod('on-node', { hostNetwork: true, ...asking }),
+  pod('porter', { containers: [nodeScript('c', saysWhat)], volumes: [machine] }, { labels: { app: 'porter' } }),
+  service('porter', { selector: { app: 'porter' }, ports: [{ name: 'http', port: 80, targetPort: 8080 }] }),
   service('web', { selector, ports: [{ port: 80, targetPort: 'http' }] }),
   service('ports', {
     selector,
@@ -151,6 +159,21 @@ describe('a service', () => {
     await until<Endpoints>(kubectl, 'endpoints/coming', (e) => !known(e)?.length);
   });
 
+  it('has its endpoints soon, also when it is one of two hundred', async () => {
+    const many = Array.from({ length: 200 }, (_, i) =>
+      service(`many-${i}`, { selector: { app: 'porter' }, ports: [{ port: 80, targetPort: 8080 }] }),
+    );
+    await kubectl.ok(['create', '-f', '-'], { input: listOf(many) });
+    const createdMs = Date.now();
+    const served = async () => {
+      const { items } = await kubectl.object<{ items: EndpointSlice[] }>('endpointslices');
+      const isServed = (s: EndpointSlice) => s.metadata.name.startsWith('many-') && s.endpoints?.[0]?.conditions?.ready;
+      return items.filter(isServed).length;
+    };
+    await expect.poll(served, { timeout: 20_000, interval: 500 }).toBe(200);
+    expect(Date.now() - createdMs).toBeLessThan(20_000);
+  });
+
   it('that selects nobody has an empty slice, and both go with it', async () => {
     await until<Service>(kubectl, 'service/of-nobody', () => true);
     const of = ['endpointslices', '-l', 'kubernetes.io/service-name=of-nobody'];
@@ -229,6 +252,30 @@ describe('the API server', () => {
     expect(['one\n', 'two\n']).toContain(await raw('services/http:ports:b/proxy/index.html'));
     expect(['one\n', 'two\n']).toContain(await raw('services/web/proxy/'));
   });
+
+  it.each(['pods/porter:8080', 'services/porter:http', 'services/http:porter:80'])(
+    'hands on every method, with and without a path, to %s',
+    async (target) => {
+      await untilAnswered('client', page('porter'), ['GET /']);
+      const proxy = kubectl.start(['proxy', '--port=0']);
+      await proxy.says('Starting to serve on ');
+      const [address] = /127\.0\.0\.1:\d+/.exec(proxy.stdout) ?? [];
+      const base = `http://${address}/api/v1/namespaces/${namespace}/${target}/proxy`;
+      for (const path of ['/', '/some/path/with/words?and=query']) {
+        for (const method of ['DELETE', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'GET']) {
+          const answer = await fetch(`${base}${path}`, { method });
+          expect([answer.status, await answer.text()]).toEqual([200, `${method} ${path}`]);
+        }
+        const head = await fetch(`${base}${path}`, { method: 'HEAD' });
+        expect([head.status, head.headers.get('x-method'), await head.text()]).toEqual([200, 'HEAD', '']);
+      }
+      for (const method of ['GET', 'HEAD']) {
+        const moved = await fetch(base, { method, redirect: 'manual' });
+        expect([moved.status, moved.headers.get('location')?.endsWith('/proxy/')]).toEqual([301, true]);
+      }
+      await proxy.stop();
+    },
+  );
 
   it('is among the endpoints', async () => {
     const of = ['-n', 'default', '-l', 'kubernetes.io/service-name=kubernetes'];

@@ -538,6 +538,20 @@ describe('the mirror of a static pod', () => {
   });
 });
 
+describe('the class of a pod', () => {
+  it.each([
+    { qos: 'Guaranteed', resources: { requests: { cpu: '1', memory: '1Gi' }, limits: { cpu: '1', memory: '1Gi' } } },
+    { qos: 'Burstable', resources: { requests: { cpu: '1' } } },
+    { qos: 'BestEffort', resources: {} },
+  ])('is $qos from the start', async ({ qos, resources }) => {
+    const { admin } = server;
+    const metadata = { namespace: 'default', name: `class-${qos.toLowerCase()}` };
+    const spec = { containers: [{ name: 'c', image: 'i', resources }] };
+    expect((await admin.create(pods, { metadata, spec } as never)).status.qosClass).toBe(qos);
+    await admin.delete(pods, metadata);
+  });
+});
+
 describe('a volume and its claim', () => {
   it('are made, bound, told how they are, changed, and go when nobody uses them', async () => {
     const cluster = await startCluster();
