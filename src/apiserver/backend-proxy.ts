@@ -30,7 +30,7 @@ export class BackendProxy {
     const { path, prefix } = behindProxy(url);
     const backend = this.#backend(asked);
     // Relative links of the page behind the proxy need the slash.
-    if (path === '' && exchange.request.method === 'GET') return redirect(exchange.response, url);
+    if (path === '' && /^(GET|HEAD)$/.test(exchange.request.method ?? '')) return redirect(exchange.response, url);
     await passOn(backend, { path: path || '/', prefix }, exchange);
   }
 

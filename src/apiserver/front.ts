@@ -25,7 +25,7 @@ import { type Encoding, Negotiator, type Offer } from './negotiate.ts';
 import type { NodeConnector } from './node-connector.ts';
 import { notFoundPage, type PlainPaths } from './plain-paths.ts';
 import { attributesOf, authorize, handle, methodNotAllowed } from './pipeline.ts';
-import { attributesOfPath, connectVerbs, type Url, urlOf } from './path-attributes.ts';
+import { attributesOfPath, connectVerbs, proxiedVerbs, type Url, urlOf } from './path-attributes.ts';
 import { type Answer, type ApiRequest, flag, type Verb } from './request.ts';
 import { type HttpResponse, send, sendError } from './respond.ts';
 import { isStored } from './registry.ts';
@@ -291,10 +291,10 @@ export class Front {
     const endpoint = at.endpoint as NonNullable<ResourcePath['endpoint']>;
     const declared = endpoint.subresources.get(at.subresource);
     if (!declared) throw endpoint.unknownSubresource(at.name);
-    const verb = connectVerbs[request.method ?? ''];
-    if (!verb || !declared.verbs.includes(verb)) throw methodNotAllowed();
     const { subresource, namespace, name } = at;
-    return { verb, endpoint, user, query, subresource, namespace, name, userAgent: '', warn: () => {} };
+    const verb = (subresource === 'proxy' ? proxiedVerbs : connectVerbs)[request.method ?? ''];
+    if (verb === undefined || (verb && !declared.verbs.includes(verb))) throw methodNotAllowed();
+    return { verb: verb as Verb, endpoint, user, query, subresource, namespace, name, userAgent: '', warn: () => {} };
   }
 }
 

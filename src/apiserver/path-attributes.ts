@@ -13,6 +13,9 @@ export const connectVerbs: Record<string, Verb> = {
   DELETE: 'delete',
 };
 
+/** Those that a proxy passes on: OPTIONS has no verb, which only who may do everything is allowed. */
+export const proxiedVerbs: Record<string, Verb | ''> = { ...connectVerbs, HEAD: 'get', OPTIONS: '' };
+
 /** What a request asks for, taken apart. */
 export interface Url {
   path: string;
