@@ -86,6 +86,8 @@ beforeAll(async () => {
     await kubectl.ok(['delete', 'namespace', 'csi', '--timeout=60s']);
     await kubectl.ok(['delete', 'pv/books', `csidriver/${driverName}`]);
     await driver.stop();
+    // As in Kubernetes it stays where the driver has been.
+    await kubectl.ok(['label', 'node', nodeName, 'folders.e2e.knarr.dev/place-']);
   };
 });
 
