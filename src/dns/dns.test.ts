@@ -71,8 +71,6 @@ describe('the DNS server', () => {
       const response = respond(message, false);
       if (response) udp.send(response, from.port, from.address);
     });
-    udp.bind(0, address);
-    await once(udp, 'listening');
     const tcp = net.createServer((socket) => {
       const messages = new StreamMessages();
       socket.on('data', (chunk) => {
@@ -82,8 +80,11 @@ describe('the DNS server', () => {
         }
       });
     });
-    tcp.listen(udp.address().port, address);
+    // TCP chooses: more of its ports are taken.
+    tcp.listen(0, address);
     await once(tcp, 'listening');
+    udp.bind((tcp.address() as net.AddressInfo).port, address);
+    await once(udp, 'listening');
     closers.push(
       () => udp.close(),
       () => tcp.close(),
