@@ -49,7 +49,13 @@ export const webDeployment = (name: string, replicas: number) => ({
       metadata: { labels: { app: name } },
       spec: {
         containers: [
-          { name: 'c', image: demo, readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 } },
+          {
+            name: 'c',
+            image: demo,
+            readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 },
+            // Until every node has heard that it goes.
+            lifecycle: { preStop: { sleep: { seconds: 3 } } },
+          },
         ],
       },
     },
