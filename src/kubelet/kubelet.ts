@@ -121,6 +121,7 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const stopRelist = every(clock, relistMs, () => dispatcher.relistSoon());
   upkeep.start();
   await devices.keepOnly((uid) => dispatcher.mayKnow(uid));
+  devices.useActivity((uid) => dispatcher.mayUse(uid));
   const machineWatch = periods.totalMs > 0 ? onMachineShutdown({ log }, shutdown) : undefined;
   const podResources = await servePodResources(
     { devices, pods: () => dispatcher.list() },

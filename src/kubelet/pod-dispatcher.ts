@@ -46,6 +46,10 @@ export interface PodDispatcherOptions {
 /** A broken event stream is opened again after this long. */
 const resubscribeMs = 500;
 
+/** Has something of the node. What the scheduler is told to be over, it gives to others, though traces are still taken away. */
+const isUsing = ({ stage, status: { phase } }: PodState): boolean =>
+  (stage === 'syncing' || stage === 'terminating') && phase !== 'Succeeded' && phase !== 'Failed';
+
 /** Gives every pod of this node its runner and brings it the news: from the API, the runtime's events, and the relist. */
 export class PodDispatcher {
   readonly #deps: PodDispatcherDeps;
@@ -132,6 +136,12 @@ export class PodDispatcher {
   /** Whether this pod may have anything on the node; always true until everything is known. */
   mayKnow(uid: string): boolean {
     return !this.#isComplete || this.#runners.has(uid) || this.#found.has(uid);
+  }
+
+  /** Whether this pod may have anything that another one wants; always true until everything is known. */
+  mayUse(uid: string): boolean {
+    const runner = this.#runners.get(uid);
+    return runner ? isUsing(runner.state) : this.mayKnow(uid);
   }
 
   /** The pods of this node with their newest status. */
@@ -249,7 +259,7 @@ export class PodDispatcher {
 
   #activePods(exceptUid: string): Pod[] {
     return Array.from(this.#runners.values(), ({ state }) => state)
-      .filter(({ stage, pod }) => (stage === 'syncing' || stage === 'terminating') && pod.metadata.uid !== exceptUid)
+      .filter((state) => isUsing(state) && state.pod.metadata.uid !== exceptUid)
       .map(({ pod, allocated }) => withAllocated(pod, allocated));
   }
 

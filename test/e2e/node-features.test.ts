@@ -2,6 +2,7 @@ import { rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import type { Node, Pod } from '../../src/api/generated/types.ts';
+import { GpuPlugin } from '../integration/gpu-plugin.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
 import { listOf, pod, sh } from './manifests.ts';
 
@@ -124,5 +125,39 @@ describe('limits of storage', () => {
         expect.objectContaining({ type: 'DisruptionTarget', reason: 'TerminationByKubelet' }),
       ]),
     });
+  });
+});
+
+describe('devices', () => {
+  const gpu = 'test.io/gpu';
+
+  it('of a plugin are counted, given to a container, given to the next one, and taken back', async () => {
+    const plugin = new GpuPlugin({ folder: join(nodeDir, 'kubelet', 'device-plugins'), gpus: { gpu0: 0 } });
+    await plugin.start();
+    const allocatable = async () => (await kubectl.object<Node>('node', nodeName)).status?.allocatable?.[gpu];
+    await until(async () => (await allocatable()) === '1');
+    const using = (name: string) =>
+      pod(name, {
+        containers: [
+          sh('c', 'echo $GPU_IDS; ls -l /dev/gpu0; cat /gpu/version; exec sleep 3600', {
+            resources: { limits: { [gpu]: '1' } },
+          }),
+        ],
+      });
+    await apply(using('trains'));
+    await ready('trains');
+    await until(async () => (await kubectl.ok(['logs', 'trains'])).includes('Linux version'));
+    expect(await kubectl.ok(['logs', 'trains'])).toMatch(/^gpu0\nc.*\/dev\/gpu0\nLinux version/);
+    // Each waits for the one before, and takes its device over at once.
+    let last = 'trains';
+    for (const name of ['waits', 'waits-too', 'waits-as-well']) {
+      await apply(using(name));
+      await kubectl.ok(['delete', 'pod', last]);
+      await ready(name);
+      last = name;
+    }
+    await kubectl.ok(['delete', 'pod', last]);
+    plugin.stop();
+    await until(async () => (await allocatable()) === '0');
   });
 });

@@ -105,6 +105,18 @@ describe('device plugins', () => {
     expect(idsOf(pod)).toEqual(before);
   });
 
+  it('give the devices of a pod that is over to the next one, before all traces of it are gone', async () => {
+    const { devices, take, idsOf } = await world({ gpus: { gpu0: 0, gpu1: 0, gpu2: 0 } });
+    const [over, next] = [podOf('over', 3), podOf('next', 3)];
+    await take(over);
+    devices.useActivity(() => true);
+    await expect(take(next)).rejects.toThrow('Requested: 3, Available: 0');
+    devices.useActivity((uid) => uid !== over.metadata.uid);
+    await take(next);
+    await devices.release(over.metadata.uid ?? '');
+    expect(idsOf(next)).toEqual(['gpu0', 'gpu1', 'gpu2']);
+  });
+
   it('never give a device that is not healthy', async () => {
     const { plugin, until, take, idsOf } = await world();
     plugin.setHealth('gpu0', false);

@@ -45,6 +45,8 @@ export class DeviceManager {
   readonly #resources = new Map<string, Resource>();
   #allocations: Allocations = new Map();
   #server: GrpcServer | undefined;
+  /** Whether a pod may still use what it was given. */
+  #mayUse: (podUid: string) => boolean = () => true;
   /** One write of the file at a time. */
   #saving: Promise<void> = Promise.resolve();
 
@@ -114,6 +116,11 @@ export class DeviceManager {
     if (this.#allocations.delete(podUid)) await this.#save();
   }
 
+  /** From now on devices of pods that are over are free, before they are released: the scheduler has given them to others. */
+  useActivity(mayUse: (podUid: string) => boolean): void {
+    this.#mayUse = mayUse;
+  }
+
   /** Pods that are not there any more have nothing. */
   async keepOnly(mayKnow: (podUid: string) => boolean): Promise<void> {
     for (const uid of this.#allocations.keys()) if (!mayKnow(uid)) await this.release(uid);
@@ -146,8 +153,12 @@ export class DeviceManager {
     return picked;
   }
 
+  #used(name: string): Set<string> {
+    return usedOf(new Map([...this.#allocations].filter(([uid]) => this.#mayUse(uid))), name);
+  }
+
   #free(name: string): string[] {
-    const used = usedOf(this.#allocations, name);
+    const used = this.#used(name);
     const devices = this.#resources.get(name)?.devices.values() ?? [];
     return [...devices].filter(({ id, isHealthy }) => isHealthy && !used.has(id)).map(({ id }) => id);
   }
@@ -160,7 +171,7 @@ export class DeviceManager {
     // Others may have been given devices while the plugin thought.
     const free = new Set(this.#free(name));
     if (wish?.length === count && wish.every((id) => free.has(id))) return wish;
-    return pickDevices(resource.devices.values(), usedOf(this.#allocations, name), count);
+    return pickDevices(resource.devices.values(), this.#used(name), count);
   }
 
   #register(request: RegisterRequest): object {
