@@ -15,9 +15,9 @@ export const proxyImage = 'knarr.local/haproxy:1';
 export const configurationDir = '/etc/haproxy';
 
 /**
- * After a change clients' connections stay with the old process for one more answer, ten minutes and twenty changes at most: none is closed while its
- * client may be asking. A request that met a server which
- * was just going is sent once more when that does no harm; a refused connection always, as the next one leads to another pod.
+ * After a change clients' connections stay with the old process for one more answer, ten minutes and twenty changes at
+ * most: none is closed while its client may be asking. A request that met a server which was just going is sent once more
+ * when that does no harm; a refused connection always, as the next one leads to another pod.
  */
 const preamble = `global
   log stdout format raw local0 notice
