@@ -117,7 +117,7 @@ async function attach(): Promise<VolumeAttachment> {
 
 describe('a volume of a CSI driver', () => {
   it('has its driver told of by the node', async () => {
-    const isThere = ({ spec }: CSINode) => spec.drivers.some(({ name }) => name === driverName);
+    const isThere = ({ spec }: CSINode) => spec.drivers?.some(({ name }) => name === driverName) === true;
     await kubectl.ok(['wait', '--for=create', `csinode/${nodeName}`, '--timeout=60s']);
     const { spec } = await until<CSINode>(kubectl, `csinode/${nodeName}`, isThere);
     expect(spec.drivers).toContainEqual({

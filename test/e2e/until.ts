@@ -12,7 +12,7 @@ export async function until<T>(kubectl: Kubectl, name: string, is: (object: T) =
     for (;;) {
       const [document, rest] = firstDocument(watch.stdout.slice(last.length)) ?? [];
       if (document === undefined) {
-        if (watch.hasEnded) throw new Error(`${name} was never so: ${last.slice(-4000)}${watch.stderr}`);
+        if (watch.hasEnded) throw new Error(await whatIs(kubectl, name, { is, heard: last + watch.stderr }));
         await watch.more();
         continue;
       }
@@ -24,6 +24,17 @@ export async function until<T>(kubectl: Kubectl, name: string, is: (object: T) =
     clearTimeout(timer);
     await watch.stop();
   }
+}
+
+/** Why it was never so: the object is not, or the watch has not said it. */
+async function whatIs<T>(
+  kubectl: Kubectl,
+  name: string,
+  { is, heard }: { is: (object: T) => boolean; heard: string },
+): Promise<string> {
+  const now = await kubectl.object<T>(name).catch(() => undefined);
+  const why = now && is(now) ? 'is so, but its watch never said it' : 'was never so';
+  return `${name} ${why}: ${heard.slice(-4000)}`;
 }
 
 /** kubectl writes indented objects one after the other: the first one, and what follows. */
