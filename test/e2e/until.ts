@@ -1,7 +1,10 @@
 import type { Kubectl } from './kubectl.ts';
 
-/** Longer than anything that is waited for; what never comes fails with what there is instead. */
-const limitMs = 60_000;
+/**
+ * Longer than anything that is waited for, also when a call of the node gets no answer and is made again after a minute; what
+ * never comes fails with what there is instead.
+ */
+const limitMs = 150_000;
 
 /** The object as soon as it is so. It is watched, not asked for again and again; it must exist. */
 export async function until<T>(kubectl: Kubectl, name: string, is: (object: T) => boolean): Promise<T> {
