@@ -1,14 +1,15 @@
 import type { Kubectl } from './kubectl.ts';
 
-/**
- * Longer than anything that is waited for, also when a call of the node gets no answer and is made again after a minute; what
- * never comes fails with what there is instead.
- */
-const limitMs = 150_000;
+/** Longer than anything that is waited for; what never comes fails with what there is instead. */
+const limitMs = 60_000;
 
-/** The object as soon as it is so. It is watched, not asked for again and again; it must exist. */
+/**
+ * The object as soon as it is so. It is watched, not asked for again and again: in a list, as a kubectl that watches one object
+ * by its name keeps to itself what changes between its GET and the beginning of its watch.
+ */
 export async function until<T>(kubectl: Kubectl, name: string, is: (object: T) => boolean): Promise<T> {
-  const watch = kubectl.start(['get', name, '-o', 'json', '--watch']);
+  const [resource = '', called = ''] = name.split('/');
+  const watch = kubectl.start(['get', resource, `--field-selector=metadata.name=${called}`, '-o', 'json', '--watch']);
   const timer = setTimeout(() => void watch.stop(), limitMs);
   let last = '';
   try {
@@ -20,8 +21,9 @@ export async function until<T>(kubectl: Kubectl, name: string, is: (object: T) =
         continue;
       }
       last = watch.stdout.slice(0, watch.stdout.length - (rest?.length ?? 0));
-      const object = JSON.parse(document) as T;
-      if (is(object)) return object;
+      const said = JSON.parse(document) as T & { kind: string; items: T[] };
+      const object = (said.kind === 'List' ? said.items : [said as T]).find(is);
+      if (object) return object;
     }
   } finally {
     clearTimeout(timer);
