@@ -83,8 +83,8 @@ export const api: Mutant[] = [
   {
     bug: 'a configuration that is wrong replaces the one before',
     file: 'src/cluster/server/authentication-options.ts',
-    find: "      reloads.add(['failure']);",
-    replace: "      reloads.add(['failure']);\n      configure({});",
+    find: 'configure(await authenticationOptions(deps, layout, flags));',
+    replace: 'configure(await authenticationOptions(deps, layout, flags).catch(() => ({})));',
     test: { file: 'src/cluster/server/authentication-options.test.ts', name: 'is read again when a file changes' },
   },
 ];

@@ -2,6 +2,7 @@ import type { Pod } from '../../api/generated/types.ts';
 import type { Clock } from '../../base/clock.ts';
 import { parseWebhookServer, type WebhookServer } from '../webhook/kubeconfig.ts';
 import { postReview } from '../webhook/post-review.ts';
+import { RememberedAnswers } from '../webhook/remembered-answers.ts';
 import { type AdmissionContext, type AdmissionPlugin, definePlugin, refused } from './plugin.ts';
 
 /** `imagePolicy` of its configuration; times in seconds. */
@@ -28,7 +29,7 @@ export function imagePolicyWebhook(configuration: unknown, readFile: (path: stri
   const { imagePolicy: config } = (configuration ?? {}) as { imagePolicy?: Config };
   if (!config?.kubeConfigFile) throw new Error('ImagePolicyWebhook: imagePolicy.kubeConfigFile: Required value');
   const server = parseWebhookServer(readFile(config.kubeConfigFile), readFile);
-  const known = new Map<string, { until: number; answer: Answer }>();
+  const known = new RememberedAnswers<Answer>(maxRemembered);
   return definePlugin<Pod>({
     name: 'ImagePolicyWebhook',
     verbs: ['create', 'update'],
@@ -51,14 +52,12 @@ export function imagePolicyWebhook(configuration: unknown, readFile: (path: stri
       async function asked(about: object): Promise<Answer | undefined> {
         const question = JSON.stringify(about);
         const { clock } = context;
-        const before = known.get(question);
-        if (before && before.until > clock.now()) return before.answer;
+        const before = known.get(question, clock.now());
+        if (before) return before;
         const found = await ask(clock, server, about);
         if (!found) return undefined;
         const { allowTTL = defaultTtlSeconds.allow, denyTTL = defaultTtlSeconds.deny } = config as Config;
-        // Start over rather than grow.
-        if (known.size >= maxRemembered) known.clear();
-        known.set(question, { until: clock.now() + (found.allowed ? allowTTL : denyTTL) * 1000, answer: found });
+        known.set(question, found, clock.now() + (found.allowed ? allowTTL : denyTTL) * 1000);
         return found;
       }
     },

@@ -4,6 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { WebhookServer } from '../webhook/kubeconfig.ts';
 import { postReview } from '../webhook/post-review.ts';
+import { RememberedAnswers } from '../webhook/remembered-answers.ts';
 import type { TokenAuthenticator, TokenIdentity } from './authenticator.ts';
 
 const limits = { timeoutMs: 30_000, maxBytes: 64 * 1024 };
@@ -16,7 +17,7 @@ export class WebhookTokenAuthenticator implements TokenAuthenticator {
   readonly name = 'webhook';
   readonly #deps: { clock: Clock; log: Logger };
   readonly #server: WebhookServer;
-  readonly #known = new Map<string, { until: number; identity: TokenIdentity | undefined }>();
+  readonly #known = new RememberedAnswers<{ identity: TokenIdentity | undefined }>(maxRemembered);
 
   constructor(deps: { clock: Clock; log: Logger }, server: WebhookServer) {
     this.#deps = deps;
@@ -28,13 +29,11 @@ export class WebhookTokenAuthenticator implements TokenAuthenticator {
     const id = createHash('sha256')
       .update(JSON.stringify([token, audiences]))
       .digest('base64');
-    const known = this.#known.get(id);
-    if (known && known.until > now) return known.identity;
+    const known = this.#known.get(id, now);
+    if (known) return known.identity;
     const answer = await this.#ask(token, audiences);
     if (!answer) return undefined;
-    // Start over rather than grow.
-    if (this.#known.size >= maxRemembered) this.#known.clear();
-    this.#known.set(id, { until: now + rememberedMs, ...answer });
+    this.#known.set(id, answer, now + rememberedMs);
     return answer.identity;
   }
 

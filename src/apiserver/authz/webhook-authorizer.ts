@@ -5,6 +5,7 @@ import type { Logger } from '../../base/log.ts';
 import type { UserInfo } from '../authn/user-info.ts';
 import type { WebhookServer } from '../webhook/kubeconfig.ts';
 import { type Backoff, postReview } from '../webhook/post-review.ts';
+import { RememberedAnswers } from '../webhook/remembered-answers.ts';
 import { accessReviewSpec } from './access-review-spec.ts';
 import { type Attributes, type Decided, type Decision, isResource } from './attributes.ts';
 import type { AuthorizationWebhookConfig } from './authorization-config.ts';
@@ -39,7 +40,7 @@ export class WebhookAuthorizer implements ChainLink {
   readonly #deps: WebhookAuthorizerDeps;
   readonly #config: AuthorizationWebhookConfig;
   readonly #server: WebhookServer;
-  readonly #known = new Map<string, { until: number; answer: Answer }>();
+  readonly #known = new RememberedAnswers<Answer>(maxRemembered);
 
   constructor(
     deps: WebhookAuthorizerDeps,
@@ -56,8 +57,8 @@ export class WebhookAuthorizer implements ChainLink {
     const isWanted = this.#isWanted(spec);
     if (isWanted !== true) return isWanted === false ? noOpinion : this.#failed(isWanted);
     const question = JSON.stringify(spec);
-    const known = this.#known.get(question);
-    if (known && known.until > this.#deps.clock.now()) return decisionOf(known.answer);
+    const known = this.#known.get(question, this.#deps.clock.now());
+    if (known) return decisionOf(known);
     return this.#ask(spec).then(
       (answer) => {
         if (charsOf(attributes) < maxRememberedChars) this.#remember(question, answer);
@@ -123,10 +124,8 @@ export class WebhookAuthorizer implements ChainLink {
   #remember(question: string, answer: Answer): void {
     const { cacheAuthorizedRequests, cacheUnauthorizedRequests, authorizedTtlMs, unauthorizedTtlMs } = this.#config;
     if (!(answer.allowed ? cacheAuthorizedRequests : cacheUnauthorizedRequests)) return;
-    // Start over rather than grow.
-    if (this.#known.size >= maxRemembered) this.#known.clear();
     const ttlMs = answer.allowed ? authorizedTtlMs : unauthorizedTtlMs;
-    this.#known.set(question, { until: this.#deps.clock.now() + ttlMs, answer });
+    this.#known.set(question, answer, this.#deps.clock.now() + ttlMs);
   }
 }
 

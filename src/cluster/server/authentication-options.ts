@@ -10,7 +10,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { ClusterLayout } from '../layout.ts';
-import { followFiles } from './follow-files.ts';
+import { followConfiguration } from './follow-files.ts';
 import { fromServerFile, type ServerFileFlags, serverFiles } from './server-files.ts';
 
 /** kube-apiserver's flags of the same names. */
@@ -31,23 +31,9 @@ export function followAuthentication(
   { layout, flags }: { layout: ClusterLayout; flags: AuthenticationFlags },
   configure: (options: AuthenticationOptions) => void,
 ): () => void {
-  const reloads = deps.metrics.counter(
-    'apiserver_authentication_config_controller_automatic_reloads_total',
-    '[BETA] Total number of automatic reloads of authentication configuration split by status.',
-    ['status'],
-  );
   const paths = files.map((file) => flags[file] ?? join(layout.configDir, serverFiles[file]));
-  return followFiles(deps, paths, async () => {
-    try {
-      configure(await authenticationOptions(deps, layout, flags));
-      reloads.add(['success']);
-      deps.log.info({}, 'the authentication configuration was read again');
-    } catch (error) {
-      reloads.add(['failure']);
-      const why = error instanceof Error ? error.message : String(error);
-      deps.log.error({ error: why }, 'the authentication configuration is wrong: the one before stays');
-    }
-  });
+  const read = async () => configure(await authenticationOptions(deps, layout, flags));
+  return followConfiguration(deps, { what: 'authentication', stability: 'BETA' }, { paths, configure: read });
 }
 
 const files = ['authenticationConfig', 'authenticationTokenWebhookConfigFile', 'tokenAuthFile'] as const;

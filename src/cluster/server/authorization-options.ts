@@ -9,7 +9,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { ClusterLayout } from '../layout.ts';
-import { followFiles } from './follow-files.ts';
+import { followConfiguration } from './follow-files.ts';
 import { fromServerFile, type ServerFileFlags, serverFiles } from './server-files.ts';
 
 const file = 'authorizationConfig';
@@ -33,11 +33,6 @@ export async function followAuthorization(
   deps: { clock: Clock; log: Logger; metrics: Metrics; authorizer: Authorizer },
   at: At,
 ): Promise<() => void> {
-  const reloads = deps.metrics.counter(
-    'apiserver_authorization_config_controller_automatic_reloads_total',
-    '[ALPHA] Total number of automatic reloads of authorization configuration split by status.',
-    ['status'],
-  );
   const { authorizer } = deps;
   const metrics = webhookAuthorizerMetrics(deps.metrics);
   const usual: ChainLink[] = [authorizer.own.node, authorizer.own.rbac];
@@ -50,15 +45,5 @@ export async function followAuthorization(
   };
   await configure();
   const path = at.flags[file] ?? join(at.layout.configDir, serverFiles[file]);
-  return followFiles(deps, [path], async () => {
-    try {
-      await configure();
-      reloads.add(['success']);
-      deps.log.info({}, 'the authorization configuration was read again');
-    } catch (error) {
-      reloads.add(['failure']);
-      const why = error instanceof Error ? error.message : String(error);
-      deps.log.error({ error: why }, 'the authorization configuration is wrong: the one before stays');
-    }
-  });
+  return followConfiguration(deps, { what: 'authorization', stability: 'ALPHA' }, { paths: [path], configure });
 }

@@ -2,6 +2,7 @@ import { watch } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import type { Metrics } from '../../base/metrics.ts';
 
 /** Files are written in several steps, and several files together: they are read this long after the last of them. */
 const settleMs = 200;
@@ -27,6 +28,34 @@ export function followFiles(
     cancel();
     for (const stop of stops) stop();
   };
+}
+
+/**
+ * Calls `configure` whenever one of the files has changed. A configuration that is wrong (`configure` throws or rejects) changes
+ * nothing: it is logged, and counted as upstream counts it. The result ends it.
+ */
+export function followConfiguration(
+  deps: { clock: Clock; log: Logger; metrics: Metrics },
+  { what, stability }: { what: 'authentication' | 'authorization'; stability: 'ALPHA' | 'BETA' },
+  { paths, configure }: { paths: readonly string[]; configure(): Promise<void> },
+): () => void {
+  const { log, metrics } = deps;
+  const reloads = metrics.counter(
+    `apiserver_${what}_config_controller_automatic_reloads_total`,
+    `[${stability}] Total number of automatic reloads of ${what} configuration split by status.`,
+    ['status'],
+  );
+  return followFiles(deps, paths, async () => {
+    try {
+      await configure();
+      reloads.add(['success']);
+      log.info({}, `the ${what} configuration was read again`);
+    } catch (error) {
+      reloads.add(['failure']);
+      const why = error instanceof Error ? error.message : String(error);
+      log.error({ error: why }, `the ${what} configuration is wrong: the one before stays`);
+    }
+  });
 }
 
 function followFolder(
