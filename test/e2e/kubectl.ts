@@ -67,6 +67,14 @@ export async function kubectlIn(namespace: string, program = inject('kubectl')):
   return kubectl;
 }
 
+/** The API without authentication at an address of this machine, until the proxy is stopped. */
+export async function proxyOf(kubectl: Kubectl): Promise<{ address: string; proxy: RunningKubectl }> {
+  const proxy = kubectl.start(['proxy', '--port=0']);
+  await proxy.says('Starting to serve on ');
+  const [address = ''] = /127\.0\.0\.1:\d+/.exec(proxy.stdout) ?? [];
+  return { address, proxy };
+}
+
 /** A kubectl that is running, with all it has said. */
 export class RunningKubectl {
   stdout = '';

@@ -37,29 +37,37 @@ export const service = (name: string, spec: object) => ({
   spec,
 });
 
-/** Demo web servers, labelled `app`: each answers `/` on port 8080 with its pod's name. */
-export const webDeployment = (name: string, replicas: number) => ({
+/** Pods labelled `app`, and that alone. */
+export const deployment = (name: string, replicas: number, spec: object) => ({
   apiVersion: 'apps/v1',
   kind: 'Deployment',
   metadata: { name },
   spec: {
     replicas,
     selector: { matchLabels: { app: name } },
-    template: {
-      metadata: { labels: { app: name } },
-      spec: {
-        containers: [
-          {
-            name: 'c',
-            image: demo,
-            readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 },
-            // Until every node has heard that it goes.
-            lifecycle: { preStop: { sleep: { seconds: 3 } } },
-          },
-        ],
-      },
-    },
+    template: { metadata: { labels: { app: name } }, spec },
   },
+});
+
+/** Demo web servers: each answers `/` on port 8080 with its pod's name. */
+export const webDeployment = (name: string, replicas: number) =>
+  deployment(name, replicas, {
+    containers: [
+      {
+        name: 'c',
+        image: demo,
+        readinessProbe: { httpGet: { path: '/healthz', port: 8080 }, periodSeconds: 1 },
+        // Until every node has heard that it goes.
+        lifecycle: { preStop: { sleep: { seconds: 3 } } },
+      },
+    ],
+  });
+
+/** Variables that come from the pod, and from what its container asked for. */
+export const fieldEnv = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+export const resourceEnv = (name: string, resource: string, divisor: string) => ({
+  name,
+  valueFrom: { resourceFieldRef: { resource, divisor } },
 });
 
 /** Objects as one document for `kubectl apply -f -`. */

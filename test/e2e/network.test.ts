@@ -1,34 +1,22 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { EndpointSlice, Node, Pod, Service } from '../../src/api/generated/types.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
-import { demo, listOf, pod, service, sh } from './manifests.ts';
+import { demo, deployment, listOf, pod, service, sh } from './manifests.ts';
 
 const labels = { app: 'web' };
 const nodePort = 30_777;
 const objects = [
-  {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name: 'web' },
-    spec: {
-      replicas: 2,
-      selector: { matchLabels: labels },
-      template: {
-        metadata: { labels },
-        spec: {
-          terminationGracePeriodSeconds: 1,
-          containers: [
-            {
-              name: 'c',
-              image: demo,
-              ports: [{ name: 'http', containerPort: 8080 }],
-              readinessProbe: { httpGet: { path: '/healthz', port: 'http' }, periodSeconds: 1 },
-            },
-          ],
-        },
+  deployment('web', 2, {
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      {
+        name: 'c',
+        image: demo,
+        ports: [{ name: 'http', containerPort: 8080 }],
+        readinessProbe: { httpGet: { path: '/healthz', port: 'http' }, periodSeconds: 1 },
       },
-    },
-  },
+    ],
+  }),
   service('web', { selector: labels, ports: [{ port: 80, targetPort: 'http' }] }),
   service('sticky', { selector: labels, sessionAffinity: 'ClientIP', ports: [{ port: 80, targetPort: 8080 }] }),
   service('open', { type: 'NodePort', selector: labels, ports: [{ port: 80, targetPort: 8080, nodePort }] }),

@@ -1,8 +1,9 @@
 import { createRequire } from 'node:module';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { ContainerStatus, Node, Pod } from '../../src/api/generated/types.ts';
-import { type Kubectl, kubectlIn } from './kubectl.ts';
-import { demo, listOf, machine, nodeScript, pod, service, sh } from './manifests.ts';
+import { wholeValue } from '../../src/api/meta/quantity.ts';
+import { type Kubectl, kubectlIn, proxyOf } from './kubectl.ts';
+import { demo, fieldEnv, listOf, machine, nodeScript, pod, resourceEnv, service, sh } from './manifests.ts';
 import { expectLines, outputsOf, type Said } from './outputs.ts';
 import { until } from './until.ts';
 
@@ -13,11 +14,6 @@ const objects = [
   service('shop', { selector: { app: 'nobody' }, ports: [{ port: 8765, targetPort: 8080 }] }),
 ];
 
-const fromField = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
-const fromResource = (name: string, resource: string, divisor: string) => ({
-  name,
-  valueFrom: { resourceFieldRef: { resource, divisor } },
-});
 const volume = { volumes: [{ name: 'v', emptyDir: {} }] };
 // Not by a shell, which does not hand on what is no variable to it.
 const environ = "tr '\\0' '\\n' </proc/1/environ | sort";
@@ -57,17 +53,17 @@ const endings: Said[] = [
     container: {
       resources: { requests: { cpu: '250m', memory: '32Mi' }, limits: { cpu: '1250m', memory: '64Mi' } },
       env: [
-        fromField('SELF_NAME', 'metadata.name'),
-        fromField('SELF_NAMESPACE', 'metadata.namespace'),
-        fromField('SELF_UID', 'metadata.uid'),
-        fromField('SELF_IP', 'status.podIP'),
-        fromField('SELF_IPS', 'status.podIPs'),
-        fromField('SELF_HOST', 'status.hostIP'),
-        fromField('SELF_HOSTS', 'status.hostIPs'),
-        fromResource('SELF_CPU_REQUEST', 'requests.cpu', '1m'),
-        fromResource('SELF_CPU_LIMIT', 'limits.cpu', '1m'),
-        fromResource('SELF_MEMORY_REQUEST', 'requests.memory', '1Mi'),
-        fromResource('SELF_MEMORY_LIMIT', 'limits.memory', '1Mi'),
+        fieldEnv('SELF_NAME', 'metadata.name'),
+        fieldEnv('SELF_NAMESPACE', 'metadata.namespace'),
+        fieldEnv('SELF_UID', 'metadata.uid'),
+        fieldEnv('SELF_IP', 'status.podIP'),
+        fieldEnv('SELF_IPS', 'status.podIPs'),
+        fieldEnv('SELF_HOST', 'status.hostIP'),
+        fieldEnv('SELF_HOSTS', 'status.hostIPs'),
+        resourceEnv('SELF_CPU_REQUEST', 'requests.cpu', '1m'),
+        resourceEnv('SELF_CPU_LIMIT', 'limits.cpu', '1m'),
+        resourceEnv('SELF_MEMORY_REQUEST', 'requests.memory', '1Mi'),
+        resourceEnv('SELF_MEMORY_LIMIT', 'limits.memory', '1Mi'),
       ],
     },
   },
@@ -75,7 +71,7 @@ const endings: Said[] = [
     name: 'env-node',
     script: `${environ} | grep ^NODE_`,
     container: {
-      env: [fromResource('NODE_CPU', 'limits.cpu', '1'), fromResource('NODE_MEMORY', 'limits.memory', '1')],
+      env: [resourceEnv('NODE_CPU', 'limits.cpu', '1'), resourceEnv('NODE_MEMORY', 'limits.memory', '1')],
     },
   },
   { name: 'env-services', script: `${environ} | grep ^SHOP_` },
@@ -126,7 +122,7 @@ const endings: Said[] = [
     name: 'sub-path',
     script: 'echo here >/mine/file; cat /all/sub-path/file /all/deep/conf-sub-path/file',
     container: {
-      env: [fromField('POD', 'metadata.name')],
+      env: [fieldEnv('POD', 'metadata.name')],
       volumeMounts: [
         { name: 'v', mountPath: '/all' },
         { name: 'v', mountPath: '/mine', subPathExpr: '$(POD)' },
@@ -137,7 +133,7 @@ const endings: Said[] = [
       ...volume,
       initContainers: [
         sh('first', 'echo there >/other/file', {
-          env: [fromField('POD', 'metadata.name')],
+          env: [fieldEnv('POD', 'metadata.name')],
           volumeMounts: [{ name: 'v', mountPath: '/other', subPathExpr: 'deep/conf-$(POD)' }],
         }),
       ],
@@ -152,7 +148,7 @@ const badSubPath = (name: string, value: string) =>
       ...volume,
       containers: [
         sh('c', 'sleep 3600', {
-          env: [fromField('WHERE', "metadata.annotations['where']")],
+          env: [fieldEnv('WHERE', "metadata.annotations['where']")],
           volumeMounts: [{ name: 'v', mountPath: '/v', subPathExpr: '$(WHERE)' }],
         }),
       ],
@@ -321,8 +317,7 @@ describe('what a container is told', () => {
 
   it('by variables of the node, when it may have all of that', () => {
     const { cpu = '', memory = '' } = node.status?.allocatable ?? {};
-    const cores = cpu.endsWith('m') ? Math.ceil(Number.parseInt(cpu, 10) / 1000) : Number(cpu);
-    expectLines(said, 'env-node', [`NODE_CPU=${cores}`, `NODE_MEMORY=${Number.parseInt(memory, 10) * 1024}`]);
+    expectLines(said, 'env-node', [`NODE_CPU=${wholeValue(cpu)}`, `NODE_MEMORY=${wholeValue(memory)}`]);
   });
 
   it('by variables of Services', async () => {
@@ -507,9 +502,7 @@ describe('a pod', () => {
   });
 
   it('may change five hundred times in a row: its node says the last of them', async () => {
-    const proxy = kubectl.start(['proxy', '--port=0']);
-    await proxy.says('Starting to serve on ');
-    const [address] = /127\.0\.0\.1:\d+/.exec(proxy.stdout) ?? [];
+    const { address, proxy } = await proxyOf(kubectl);
     for (let seconds = 9999; seconds > 9499; seconds--) {
       const { ok } = await fetch(`http://${address}/api/v1/namespaces/${namespace}/pods/live-http`, {
         method: 'PATCH',

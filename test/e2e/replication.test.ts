@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Pod } from '../../src/api/generated/types.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
-import { busybox, demo, listOf, service } from './manifests.ts';
+import { demo, deployment, listOf, service, sh } from './manifests.ts';
 
 let kubectl: Kubectl;
 beforeAll(async () => {
@@ -76,27 +76,15 @@ const server = (scripts: Record<string, string>, beside = ':') => {
   return ['mkdir -p /www/cgi-bin', ...written, beside, 'exec httpd -f -p 80 -h /www'].join('\n');
 };
 const tier = (name: string, replicas: number, script: string) => [
-  {
-    apiVersion: 'apps/v1',
-    kind: 'Deployment',
-    metadata: { name },
-    spec: {
-      replicas,
-      selector: { matchLabels: { app: name } },
-      template: {
-        metadata: { labels: { app: name } },
-        spec: {
-          terminationGracePeriodSeconds: 1,
-          containers: [
-            {
-              ...{ name: 'c', image: busybox, command: ['sh', '-c', script], ports: [{ containerPort: 80 }] },
-              readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1 },
-            },
-          ],
-        },
-      },
-    },
-  },
+  deployment(name, replicas, {
+    terminationGracePeriodSeconds: 1,
+    containers: [
+      sh('c', script, {
+        ports: [{ containerPort: 80 }],
+        readinessProbe: { tcpSocket: { port: 80 }, periodSeconds: 1 },
+      }),
+    ],
+  }),
   service(name, { selector: { app: name }, ports: [{ port: 80 }] }),
 ];
 

@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Container, Pod, ResourceRequirements } from '../../src/api/generated/types.ts';
+import { milliValue, wholeValue } from '../../src/api/meta/quantity.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
 import { listOf, pod, sh } from './manifests.ts';
 import { until } from './until.ts';
@@ -69,12 +70,6 @@ const look = [
   'cat /sys/fs/cgroup/cpu/cpu.cfs_quota_us 2>/dev/null || cut -d" " -f1 /sys/fs/cgroup/cpu.max',
   'cat /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null || cat /sys/fs/cgroup/memory.max',
 ].join('; ');
-const milli = (cpu: string): number => (cpu.endsWith('m') ? Number.parseInt(cpu, 10) : Number(cpu) * 1000);
-const bytes = (memory: string): number => {
-  const unit = { Ki: 2 ** 10, Mi: 2 ** 20 }[memory.slice(-2)] ?? 1;
-  return Number.parseInt(memory, 10) * unit;
-};
-
 let kubectl: Kubectl;
 beforeAll(async () => {
   kubectl = await kubectlIn(namespace);
@@ -92,7 +87,7 @@ async function expectResized({ name, to }: Case): Promise<void> {
     to.every((wanted, i) => {
       const { requests, limits } = p.status.containerStatuses?.find((c) => c.name === `c${i}`)?.resources ?? {};
       const isSame = (a?: string, b?: string) =>
-        a === undefined ? b === undefined : b !== undefined && milli(a) === milli(b);
+        a === undefined ? b === undefined : b !== undefined && milliValue(a) === milliValue(b);
       return isSame(wanted?.limits?.['cpu'], limits?.['cpu']) && isSame(wanted?.requests?.['cpu'], requests?.['cpu']);
     });
   const isSettled = (p: Pod) => !p.status.conditions?.some(({ type }) => type.startsWith('PodResize'));
@@ -102,8 +97,8 @@ async function expectResized({ name, to }: Case): Promise<void> {
     const { cpu, memory } = wanted?.limits ?? {};
     const said = await kubectl.ok(['exec', name, '-c', `c${i}`, '--', 'sh', '-c', look]);
     const [quota, limit] = said.trim().split('\n');
-    if (cpu !== undefined) expect(Number(quota)).toBe(Math.max(milli(cpu) * 100, 1000));
-    if (memory !== undefined) expect(Number(limit)).toBe(bytes(memory));
+    if (cpu !== undefined) expect(Number(quota)).toBe(Math.max(milliValue(cpu) * 100, 1000));
+    if (memory !== undefined) expect(Number(limit)).toBe(wholeValue(memory));
   }
 }
 

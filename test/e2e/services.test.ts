@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Endpoints, EndpointSlice, Node, Pod, Service } from '../../src/api/generated/types.ts';
-import { type Kubectl, kubectlIn } from './kubectl.ts';
+import { type Kubectl, kubectlIn, proxyOf } from './kubectl.ts';
 import { listOf, machine, nodeScript, pod, service, sh } from './manifests.ts';
 import { until } from './until.ts';
 
@@ -257,9 +257,7 @@ describe('the API server', () => {
     'hands on every method, with and without a path, to %s',
     async (target) => {
       await untilAnswered('client', page('porter'), ['GET /']);
-      const proxy = kubectl.start(['proxy', '--port=0']);
-      await proxy.says('Starting to serve on ');
-      const [address] = /127\.0\.0\.1:\d+/.exec(proxy.stdout) ?? [];
+      const { address, proxy } = await proxyOf(kubectl);
       const base = `http://${address}/api/v1/namespaces/${namespace}/${target}/proxy`;
       for (const path of ['/', '/some/path/with/words?and=query']) {
         for (const method of ['DELETE', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'GET']) {

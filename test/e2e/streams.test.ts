@@ -2,7 +2,7 @@ import { runCommand } from '../../src/host/command.ts';
 import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { Pod } from '../../src/api/generated/types.ts';
-import { type Kubectl, kubectlIn } from './kubectl.ts';
+import { type Kubectl, kubectlIn, proxyOf } from './kubectl.ts';
 import { demo, listOf, pod, service, sh } from './manifests.ts';
 
 /** Ready is who has said what there is to read. */
@@ -49,9 +49,7 @@ beforeAll(async () => {
 
 describe('a log over a WebSocket', () => {
   it('comes in messages, and ends', async () => {
-    const proxy = kubectl.start(['proxy', '--port=0']);
-    await proxy.says('Starting to serve on ');
-    const [address] = /127\.0\.0\.1:\d+/.exec(proxy.stdout) ?? [];
+    const { address, proxy } = await proxyOf(kubectl);
     const path = '/api/v1/namespaces/streams/pods/several/log?container=one';
     const client = new WebSocket(`ws://${address}${path}`, ['binary.k8s.io']);
     const heard: Buffer[] = [];

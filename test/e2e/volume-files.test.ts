@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Node } from '../../src/api/generated/types.ts';
+import { wholeValue } from '../../src/api/meta/quantity.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
 import { listOf, pod, sh } from './manifests.ts';
 import { expectLines, outputsOf, podName, type Said } from './outputs.ts';
@@ -353,8 +354,7 @@ describe.each(Object.keys(downward))('a pod learns from %s', (source) => {
   it('what the node has, when it may have all of that', () => {
     const { cpu = '', memory = '' } = node.status?.allocatable ?? {};
     expect(memory).toMatch(/^\d+Ki$/);
-    const cores = cpu.endsWith('m') ? Math.ceil(Number.parseInt(cpu, 10) / 1000) : Number(cpu);
-    const shown = [`limits.cpu ${cores}`, `limits.memory ${Number.parseInt(memory, 10) * 1024}`];
+    const shown = [`limits.cpu ${wholeValue(cpu)}`, `limits.memory ${wholeValue(memory)}`];
     expectLines(said, of('node'), shown);
   });
 });

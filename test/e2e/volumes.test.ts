@@ -3,13 +3,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Pod } from '../../src/api/generated/types.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
-import { listOf, pod, sh } from './manifests.ts';
-
-const fieldEnv = (name: string, fieldPath: string) => ({ name, valueFrom: { fieldRef: { fieldPath } } });
-const resourceEnv = (name: string, resource: string, divisor: string) => ({
-  name,
-  valueFrom: { resourceFieldRef: { resource, divisor } },
-});
+import { fieldEnv, listOf, pod, resourceEnv, sh } from './manifests.ts';
 
 const objects = [
   {
