@@ -95,7 +95,7 @@ export const store: Mutant[] = [
     bug: 'the journal does not remember how far it was trimmed',
     file: 'src/store/lmdb/lmdb-journal.ts',
     find: "this.#env.meta.put('compacted', trim.compacted)",
-    replace: "this.#meta.put('compacted', 0)",
+    replace: "this.#env.meta.put('compacted', 0)",
     test: { file: journalTest, name: 'forgets what is trimmed' },
   },
   {
