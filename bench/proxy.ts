@@ -9,6 +9,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { configmaps, endpointslices } from '../src/api/generated/resources.ts';
 import type { EndpointSlice } from '../src/api/generated/types.ts';
+import { realClock, sleep } from '../src/base/clock.ts';
 import { outputOf, runCommand } from '../src/host/command.ts';
 import { replaceText } from '../src/nft/text.ts';
 import { render } from '../src/proxy/render.ts';
@@ -74,7 +75,11 @@ class Monitor {
     void this.sees('10.250.255.255 .').then(() => {
       isHeard = true;
     });
-    while (!isHeard) await setFloor('10.250.255.255');
+    // It reads all tables first, and again from the beginning whenever one changes meanwhile: each time it is given longer.
+    for (let pauseMs = 50; !isHeard; pauseMs *= 2) {
+      await setFloor('10.250.255.255');
+      await sleep(realClock, pauseMs);
+    }
   }
 
   stop(): void {
