@@ -15,12 +15,14 @@ import type { Client } from '../src/client/client.ts';
 import { adminClient } from '../src/cluster/admin-client.ts';
 import { findCluster } from '../src/cluster/cluster-identity.ts';
 import type { ClusterLayout } from '../src/cluster/layout.ts';
+import { findKubectl } from '../src/cluster/kubectl.ts';
 import { runtimePaths } from '../src/cluster/local-nodes.ts';
 import { connectContainerd } from '../src/cri/containerd-client.ts';
 import type { Cri } from '../src/cri/cri.ts';
+import { runCommand } from '../src/host/command.ts';
 import { askedFor, type RawPod, startRawPod, timed } from './raw-pods.ts';
 import { option } from './option.ts';
-import { report, type Row } from './report.ts';
+import { median, report, type Row } from './report.ts';
 
 const root = join(import.meta.dirname, '..');
 const cluster = 'bench-nodes';
@@ -31,19 +33,22 @@ const machine = { clock: realClock, rng: machineRng, log: silentLog };
 /** More at a time on one runtime only makes each one slower. */
 const parallelPerNode = 4;
 
-/** Runs the program itself; anything but success ends the bench. */
-function knarr(...args: string[]): Promise<string> {
+/** Runs a program; anything but success ends the bench. */
+function run(program: string, args: readonly string[]): Promise<string> {
   return new Promise((resolve, reject) => {
-    const [command = '', ...rest] = args;
-    const words = [...command.split(' '), '--cluster', cluster, ...rest];
-    const child = spawn(join(root, 'knarr'), words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     let output = '';
     child.stdout.on('data', (chunk) => (output += chunk));
     child.on('error', reject);
     child.on('close', (code) =>
-      code === 0 ? resolve(output) : reject(new Error(`knarr ${args.join(' ')}: ${code}\n${output}`)),
+      code === 0 ? resolve(output) : reject(new Error(`${program} ${args.join(' ')}: ${code}\n${output}`)),
     );
   });
+}
+
+/** The program itself. */
+function knarr(command: string, ...rest: string[]): Promise<string> {
+  return run(join(root, 'knarr'), [...command.split(' '), '--cluster', cluster, ...rest]);
 }
 
 async function layoutOfCluster(): Promise<ClusterLayout> {
@@ -112,8 +117,13 @@ function agentMemory(layout: ClusterLayout, node: string): { resident: number; o
   return { resident: of('Rss'), own: of('Pss') };
 }
 
-/** Many pods made at once, until all run. They are gone when it resolves. */
-async function measureBurst(client: Client): Promise<number> {
+/** What the agents have of their own, all together. */
+const agentsOwn = (layout: ClusterLayout): number =>
+  nodes.reduce((sum, node) => sum + agentMemory(layout, node).own, 0);
+
+/** Many pods made at once, until all run, and what the agents take for each of them. They are gone when it resolves. */
+async function measureBurst(client: Client, layout: ClusterLayout): Promise<{ burst: number; perPod: number }> {
+  const before = agentsOwn(layout);
   const template = (i: number) => ({
     metadata: { name: `burst-${i}`, namespace: 'default', labels: { app: 'burst' } },
     spec: { terminationGracePeriodSeconds: 1, containers: [web] },
@@ -125,10 +135,13 @@ async function measureBurst(client: Client): Promise<number> {
       ...Array.from({ length: podCount }, (_, i) => client.create(pods, template(i))),
     ]),
   );
+  // The haste is over, what was needed for it is given back.
+  await sleep(realClock, 10_000);
+  const perPod = (agentsOwn(layout) - before) / podCount;
   const gone = podsAre(client, (all) => all.length === 0, selector);
   const names = Array.from({ length: podCount }, (_, i) => `burst-${i}`);
   await Promise.all([gone, ...names.map((name) => client.delete(pods, { namespace: 'default', name }))]);
-  return took;
+  return { burst: took, perPod };
 }
 
 /** As many, by the calls that an agent makes and nothing else, spread over the same runtimes. */
@@ -158,12 +171,32 @@ async function measureRawBurst(client: Client, layout: ClusterLayout): Promise<n
   return took;
 }
 
+/** A command in a container, by kubectl and by the runtime's own call, one after the other. */
+async function measureExec(client: Client, layout: ClusterLayout): Promise<{ exec: number; rawExec: number }> {
+  const { items } = await client.list(pods, { namespace: 'default', labelSelector: 'app=everywhere' });
+  const { metadata, spec, status } = items[0] as Pod;
+  const containerId = (status.containerStatuses?.[0]?.containerID ?? '').replace(/^.*\/\//, '');
+  const cri = connectContainerd(runtimePaths(layout, spec.nodeName ?? '').socket, machine);
+  const kubectl = await findKubectl(root, { run: runCommand });
+  const args = ['--kubeconfig', layout.kubeconfig, 'exec', metadata.name, '--', 'true'];
+  const [ours, raw]: [number[], number[]] = [[], []];
+  for (let i = 0; i < 10; i++) {
+    ours.push(await timed(() => run(kubectl, args)));
+    raw.push(await timed(() => cri.runtime.ExecSync({ containerId, cmd: ['true'], timeout: 10 })));
+  }
+  cri.close();
+  return { exec: median(ours), rawExec: median(raw) };
+}
+
 interface Round {
   up: number;
   resident: number;
   own: number;
   burst: number;
+  perPod: number;
   raw: number;
+  exec: number;
+  rawExec: number;
 }
 
 const rowsOf = (all: Round[]): Row[] => [
@@ -179,6 +212,10 @@ const rowsOf = (all: Round[]): Row[] => [
     bar: 0.8,
     atLeast: true,
   },
+  { what: 'of an agent, for each of those pods', values: all.map((r) => r.perPod), unit: 'MB', bar: 0.5 },
+  { what: '`kubectl exec true`', values: all.map((r) => r.exec), unit: 'ms' },
+  { what: 'ExecSync of the runtime', values: all.map((r) => r.rawExec), unit: 'ms' },
+  { what: 'exec: ratio of a round', values: all.map((r) => r.exec / r.rawExec), unit: '×', bar: 1.5 },
 ];
 
 /** The agent of a node that has just been added and has nothing to do. */
@@ -212,7 +249,8 @@ try {
     const memory = await measureAgent(layout);
     const { client, close } = await adminClient(layout, machine);
     const raw = await measureRawBurst(client, layout);
-    all.push({ up: took, ...memory, raw, burst: await measureBurst(client) });
+    const exec = await measureExec(client, layout);
+    all.push({ up: took, ...memory, raw, ...exec, ...(await measureBurst(client, layout)) });
     close();
   }
   report('nodes', `npx tsx bench/nodes.ts ${process.argv.slice(2).join(' ')}`.trim(), rowsOf(all));

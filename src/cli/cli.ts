@@ -13,6 +13,7 @@ import { bootCommand, haltCommand } from './machine-start-stop.ts';
 import { nodeCommand } from './node.ts';
 import { restoreCommand } from './restore.ts';
 import { serverCommand } from './server.ts';
+import { simulateGpusCommand } from './simulate-gpus.ts';
 import { statusCommand } from './status.ts';
 import type { Surroundings } from './surroundings.ts';
 import { testCommand } from './test.ts';
@@ -37,6 +38,7 @@ const commands: CommandFactory[] = [
   joinCommand,
   leaveCommand,
   imageCommand,
+  simulateGpusCommand,
   backupCommand,
   restoreCommand,
   installCommand,

@@ -2,7 +2,9 @@ import type { ImageService, RuntimeService } from '../api/generated/cri.ts';
 import { criDescriptor } from '../api/generated/cri.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
+import { containerdDescriptor } from './containerd-api.ts';
 import { ContainerdEvents } from './containerd-events.ts';
+import { ContainerdImageFiles } from './containerd-image-files.ts';
 import type { Cri } from './cri.ts';
 import { GrpcChannel } from '../rpc/grpc-channel.ts';
 import type { RpcMethod } from '../rpc/protobuf.ts';
@@ -31,11 +33,14 @@ function timeoutMs(method: string, request: object): number {
  */
 export function connectContainerd(socketPath: string, deps: { clock: Clock; log: Logger }): Cri {
   const channel = new GrpcChannel({ address: `unix://${socketPath}` }, deps.clock);
-  const schema = new ProtobufSchema(criDescriptor);
-  const events = new ContainerdEvents({ channel, log: deps.log });
+  const cri = new ProtobufSchema(criDescriptor);
+  const own = new ProtobufSchema(containerdDescriptor);
+  const events = new ContainerdEvents({ channel, schema: own, log: deps.log });
+  const images = service<ImageService>(channel, cri.methods('runtime.v1.ImageService'));
   return {
-    runtime: service<RuntimeService>(channel, schema.methods('runtime.v1.RuntimeService')),
-    images: service<ImageService>(channel, schema.methods('runtime.v1.ImageService')),
+    runtime: service<RuntimeService>(channel, cri.methods('runtime.v1.RuntimeService')),
+    images,
+    imageFiles: new ContainerdImageFiles(channel, own, images),
     subscribe: (sink) => events.subscribe(sink),
     close: () => {
       events.close();

@@ -1,10 +1,8 @@
 import type { Logger } from '../base/log.ts';
 import type { EventEnvelope, TaskEventPayload, Timestamp } from './containerd-api.ts';
-import { containerdDescriptor } from './containerd-api.ts';
 import type { TaskEvent, TaskEventSink } from './cri.ts';
 import type { GrpcChannel } from '../rpc/grpc-channel.ts';
-import type { Codec, RpcMethod } from '../rpc/protobuf.ts';
-import { ProtobufSchema } from '../rpc/protobuf.ts';
+import type { Codec, ProtobufSchema, RpcMethod } from '../rpc/protobuf.ts';
 import { rpcErrorFrom } from '../rpc/rpc-error.ts';
 
 /** containerd 1.6 has no CRI event stream (GetContainerEvents), its own events exist in every version. */
@@ -24,10 +22,10 @@ export class ContainerdEvents {
   readonly #open = new Set<() => void>();
   readonly #payloads: Map<string, { type: TaskEvent['type']; codec: Codec<TaskEventPayload> }>;
 
-  constructor(deps: { channel: GrpcChannel; log: Logger }) {
-    this.#channel = deps.channel;
-    this.#log = deps.log;
-    const schema = new ProtobufSchema(containerdDescriptor);
+  /** The schema is of containerd's own API. */
+  constructor({ channel, schema, log }: { channel: GrpcChannel; schema: ProtobufSchema; log: Logger }) {
+    this.#channel = channel;
+    this.#log = log;
     this.#subscribe = schema.methods('containerd.services.events.v1.Events').get('Subscribe') as RpcMethod;
     this.#payloads = new Map(
       Object.entries(taskTopics).map(([topic, { type, message }]) => [topic, { type, codec: schema.codec(message) }]),

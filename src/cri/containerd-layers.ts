@@ -21,7 +21,8 @@ export interface Layer {
 /** Label of an image's configuration: this chain lives as long as it does. */
 export const snapshotLabel = 'containerd.io/gc.ref.snapshot.overlayfs';
 
-const snapshotter = 'overlayfs';
+/** Of all that knarr's containerds unpack. */
+export const snapshotter = 'overlayfs';
 const run = promisify(execFile);
 
 /** Files are linked, folders made: two layers with one content, which nobody may change. */

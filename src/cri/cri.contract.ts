@@ -73,6 +73,17 @@ function nodeCases(harness: () => CriHarness): void {
     expect((await cri.images.ListImages({})).images?.map(({ id }) => id)).toContain(found?.id);
   });
 
+  it('gives the files of an image until they are released, and none of an image that is not there', async () => {
+    const { cri, image, missingImage } = harness();
+    const key = 'knarr-contract/view';
+    const mount = await cri.imageFiles.view(image, key);
+    expect(mount.options.length).toBeGreaterThan(0);
+    expect(await cri.imageFiles.view(image, key)).toEqual(mount);
+    await cri.imageFiles.release(key);
+    await cri.imageFiles.release(key);
+    await expect(cri.imageFiles.view(missingImage, key)).rejects.toMatchObject({ code: 'NotFound' });
+  });
+
   it('fails to pull an image that no registry has', async () => {
     const pull = harness().cri.images.PullImage({ image: { image: harness().missingImage } });
     await expect(pull).rejects.toMatchObject({ name: 'RpcError' });

@@ -3,6 +3,7 @@ import type { Image, ImageService, ImageSpec } from '../api/generated/cri.ts';
 import type { Clock } from '../base/clock.ts';
 import { sleep } from '../base/clock.ts';
 import { RpcError } from '../rpc/rpc-error.ts';
+import type { FileMount, ImageFiles } from './cri.ts';
 
 export interface FakeImage {
   /** The name as pods write it; the fake does not complete names. */
@@ -22,12 +23,27 @@ export class FakeImages {
   readonly #present = new Set<string>();
   /** Those that came from the imaginary registry: they have a digest there. */
   readonly #pulled = new Set<string>();
+  readonly #views = new Map<string, FileMount>();
 
   constructor(clock: Clock, images: readonly FakeImage[]) {
     this.#clock = clock;
     this.#known = new Map(images.map((image) => [image.ref, image]));
     for (const image of images) if (image.present) this.#present.add(image.ref);
   }
+
+  /** Nothing can be mounted; what is asked for is kept. */
+  readonly files: ImageFiles = {
+    view: async (image, key) => {
+      const kept = this.#views.get(key);
+      if (kept) return kept;
+      const found = this.find({ image });
+      if (!found) throw new RpcError('NotFound', `image "${image}" is not on the node`);
+      const mount = { type: 'bind', source: `/fake/${imageId(found.ref)}`, options: ['ro', 'rbind'] };
+      this.#views.set(key, mount);
+      return mount;
+    },
+    release: async (key) => void this.#views.delete(key),
+  };
 
   /** The image on the node with this name or id. */
   find(spec: ImageSpec | undefined): FakeImage | undefined {

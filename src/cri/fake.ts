@@ -2,7 +2,7 @@ import type { ImageService, PodSandboxConfig, ContainerConfig, RuntimeService } 
 import type { Clock } from '../base/clock.ts';
 import { sleep } from '../base/clock.ts';
 import type { Rng } from '../base/rng.ts';
-import type { Cri, TaskEvent, TaskEventSink } from './cri.ts';
+import type { Cri, ImageFiles, TaskEvent, TaskEventSink } from './cri.ts';
 import { FakeContainers } from './fake-containers.ts';
 import type { FakeImage } from './fake-images.ts';
 import { FakeImages } from './fake-images.ts';
@@ -50,6 +50,7 @@ export interface FakeCriOptions {
 export class FakeCri implements Cri {
   readonly runtime: RuntimeService;
   readonly images: ImageService;
+  readonly imageFiles: ImageFiles;
   readonly #clock: Clock;
   readonly #delaysMs: NonNullable<FakeCriOptions['delaysMs']>;
   readonly #sinks = new Set<TaskEventSink>();
@@ -75,6 +76,7 @@ export class FakeCri implements Cri {
       ...this.#containers.calls(),
     });
     this.images = this.#service<ImageService>(images.calls());
+    this.imageFiles = images.files;
   }
 
   subscribe(sink: TaskEventSink): { stop(): void } {

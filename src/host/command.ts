@@ -6,6 +6,8 @@ export interface Command {
   args: readonly string[];
   /** Given on standard input. */
   input?: string;
+  /** The folder it runs in; this process's own when there is none. */
+  cwd?: string;
 }
 
 export interface CommandResult {
@@ -38,7 +40,8 @@ const maxOutputBytes = 256 * 1024 * 1024;
 /** Runs programs in the namespaces of this process. */
 export const runCommand: RunCommand = (command) =>
   new Promise((resolve, reject) => {
-    const child = spawn(command.program, command.args, { stdio: ['pipe', 'pipe', 'pipe'] });
+    const { program, args, cwd } = command;
+    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], ...(cwd ? { cwd } : {}) });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     let size = 0;

@@ -20,11 +20,13 @@ async function world(options: ImageGarbageOptions = {}) {
     },
   );
   const events: string[] = [];
+  const mounted: string[] = [];
   const disk = { capacityBytes: 100 * gibibyte, availableBytes: 50 * gibibyte, inodes: 1, inodesFree: 1 };
   const garbage = new ImageGarbage(
     {
       ...{ images: cri.images, runtime: cri.runtime, clock, log: silentLog, about: { kind: 'Node', name: 'n' } },
       recorder: { event: (_, type, reason, message) => events.push(`${type} ${reason} ${message}`) },
+      mounted: () => mounted,
       fileSystem: async () => disk,
     },
     options,
@@ -40,7 +42,7 @@ async function world(options: ImageGarbageOptions = {}) {
   };
   for (const ref of ['old:1', 'used:1']) await pull(ref);
   await use('used:1');
-  return { clock, garbage, disk, events, pull, names };
+  return { clock, garbage, disk, events, mounted, pull, names };
 }
 
 describe('images that nobody uses', () => {
@@ -48,6 +50,17 @@ describe('images that nobody uses', () => {
     const { garbage, names } = await world();
     await garbage.collect();
     expect(await names()).toEqual(['loaded:1', 'old:1', 'used:1']);
+  });
+
+  it('stay on a full disk while pods have them as volumes', async () => {
+    const { garbage, disk, mounted, names } = await world();
+    mounted.push('old:1');
+    disk.availableBytes = 14 * gibibyte;
+    await garbage.collect();
+    expect(await names()).toContain('old:1');
+    mounted.length = 0;
+    await garbage.collect();
+    expect(await names()).not.toContain('old:1');
   });
 
   it('go when the disk is full, the longest unused first, until it is not; never a young, used or loaded one', async () => {

@@ -50,6 +50,8 @@ export interface ImageGarbageDeps {
   recorder: EventRecorder;
   /** The node, for its events. */
   about: ObjectReference;
+  /** The images that pods of the node have as volumes, by the names that they give them. */
+  mounted(): readonly string[];
   /** The file system of the images. */
   fileSystem(): Promise<FileSystemSize>;
 }
@@ -95,6 +97,7 @@ export class ImageGarbage {
       runtime.ListContainers({}),
     ]);
     const used = new Set(containers.flatMap(({ imageRef, image, imageId }) => [imageRef, image?.image, imageId]));
+    for (const name of this.#deps.mounted()) used.add((await images.ImageStatus({ image: { image: name } })).image?.id);
     const there = new Set<string>();
     for (const image of listed) {
       const { id = '', repoTags = [], repoDigests = [] } = image;

@@ -6,7 +6,6 @@ import type { EventType } from '../client/event-recorder.ts';
 import { ConfigError } from './config/config-error.ts';
 import type { ReferencedObjects } from './config/env.ts';
 import type { ImageUser } from './config/security-context.ts';
-import type { AnyContainer } from './worker/pod-spec.ts';
 
 /** The image could not be had; `reason` is the waiting reason, `retryAtMs` when another try makes sense. */
 export class ImageError extends Error {
@@ -28,7 +27,9 @@ export interface EnsuredImage {
 
 export interface ImageRequest {
   pod: Pod;
-  container: AnyContainer;
+  image: string;
+  /** By the image's tag when there is none. */
+  pullPolicy?: string | undefined;
   sandboxConfig: PodSandboxConfig;
   say(type: EventType, reason: string, message: string): void;
 }
@@ -53,14 +54,13 @@ export class Images {
 
   /** Rejects with `ImageError`. */
   async ensure(request: ImageRequest): Promise<EnsuredImage> {
-    const { container, say } = request;
-    const name = container.image ?? '';
+    const { image: name, say } = request;
     if (!isImageName(name)) {
       const message = `Failed to apply default image tag "${name}": couldn't parse image name "${name}": invalid reference format`;
       say('Warning', 'InspectFailed', message);
       throw new ImageError('InvalidImageName', message, this.#deps.clock.now() + backOff.maxMs);
     }
-    const policy = container.imagePullPolicy ?? (/:latest$|^[^:]+$/.test(name) ? 'Always' : 'IfNotPresent');
+    const policy = request.pullPolicy ?? (/:latest$|^[^:]+$/.test(name) ? 'Always' : 'IfNotPresent');
     const present = await this.#status(name);
     if (present && policy !== 'Always') {
       say('Normal', 'Pulled', `Container image "${name}" already present on machine and can be accessed by the pod`);

@@ -96,14 +96,14 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const { reporter, devices, csi, tokens, changed } = side;
   const around = { ...node, ...told, recorder, devices, node: () => reporter.node, csi: csi.volumes, tokens };
   const podSide = await createPodSide(deps, options, around);
-  const { dispatcher, storage } = podSide;
+  const { dispatcher, storage, releaseVolumes } = podSide;
   const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {
     fieldSelector: `spec.nodeName=${nodeName}`,
   });
 
   const about = { kind: nodes.kind, apiVersion: 'v1', name: nodeName, uid: nodeName };
   const upkeep: Upkeep = new Upkeep(
-    { cri, clock, log, recorder, cgroups, paths, dispatcher, storage, csi: csi.volumes, changed },
+    { cri, clock, log, recorder, cgroups, paths, dispatcher, storage, releaseVolumes, changed },
     { about, dataDir, cgroupRoot, settings: options.settings ?? {} },
   );
 
@@ -121,7 +121,6 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const stopRelist = every(clock, relistMs, () => dispatcher.relistSoon());
   upkeep.start();
   await devices.keepOnly((uid) => dispatcher.mayKnow(uid));
-  devices.useActivity((uid) => dispatcher.mayUse(uid));
   const machineWatch = periods.totalMs > 0 ? onMachineShutdown({ log }, shutdown) : undefined;
   const podResources = await servePodResources(
     { devices, pods: () => dispatcher.list() },

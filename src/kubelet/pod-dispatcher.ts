@@ -17,7 +17,7 @@ import type { MirrorPods } from './static-pods/mirror-pods.ts';
 import type { StatusWriter } from './status-writer.ts';
 import type { ProbeCount } from './usage/probe-metrics.ts';
 import { isTerminalPhase } from './worker/pod-spec.ts';
-import type { PodState, RuntimeContainer, RuntimePod } from './worker/state.ts';
+import type { PodState, PodWorkerContext, RuntimeContainer, RuntimePod } from './worker/state.ts';
 
 export interface PodDispatcherDeps {
   cri: Cri;
@@ -32,6 +32,8 @@ export interface PodDispatcherDeps {
   finished?(uid: string): void;
   /** Brings changed objects into the pod's volumes. */
   volumes: Pick<VolumesHook, 'refresh'>;
+  /** How the devices are that a container has. */
+  devicesOf?: PodWorkerContext['devicesOf'] | undefined;
 }
 
 export interface PodDispatcherOptions {
@@ -126,6 +128,11 @@ export class PodDispatcher {
       if (runner.state.prepared === 'yes') this.#refreshVolumes(runner.state.pod);
       runner.feed({ type: 'wake' });
     }
+  }
+
+  /** Devices that these pods have are well now, or not any more: their statuses say so. */
+  devicesChanged(podUids: readonly string[]): void {
+    for (const uid of podUids) this.#runners.get(uid)?.feed({ type: 'tick' });
   }
 
   podIpsOf(pod: Pod): readonly string[] {
@@ -291,7 +298,7 @@ export class PodDispatcher {
 
   #runner(pod: Pod, { isGoneFromApi = false } = {}): PodRunner {
     const uid = pod.metadata.uid ?? '';
-    const { cri, clock, log, recorder, operations, statusWriter, mirrors } = this.#deps;
+    const { cri, clock, log, recorder, operations, statusWriter, mirrors, devicesOf } = this.#deps;
     const runner = new PodRunner(
       {
         cri,
@@ -301,6 +308,7 @@ export class PodDispatcher {
         operations,
         statusWriter: mirrors ?? statusWriter,
         hostIps: this.#options.hostIps,
+        devicesOf,
         finished: (finished) => this.#forget(finished),
         owns: (owner, id) => this.#owners.set(id, owner),
       },

@@ -1,5 +1,5 @@
 import type { PodSandboxConfig } from '../api/generated/cri.ts';
-import type { Pod, Service } from '../api/generated/types.ts';
+import type { ImageVolumeSource, Pod, Service } from '../api/generated/types.ts';
 import type { Clock } from '../base/clock.ts';
 import type { EventType } from '../client/event-recorder.ts';
 import type { Cri } from '../cri/cri.ts';
@@ -16,7 +16,7 @@ import { runHandler } from './lifecycle-handler.ts';
 import type { Limiter } from './limiter.ts';
 import type { PodFiles } from './pod-files.ts';
 import { containerOf as viewOf, RuntimeView } from './runtime-view.ts';
-import { containerOf } from './worker/pod-spec.ts';
+import { type AnyContainer, containerOf } from './worker/pod-spec.ts';
 import type { RuntimeContainer, RuntimeSandbox } from './worker/state.ts';
 
 export interface OperationDeps {
@@ -92,11 +92,15 @@ export class PodOperations {
 
   /** Image, environment, mounts, create, start. Answers the container's id. */
   async startContainer(pod: Pod, input: StartInput): Promise<string> {
-    const { name, sandbox, signal, say } = input;
-    const container = containerOf(pod, name);
-    if (!container) throw new Error(`container ${name} is not in the spec`);
+    const { sandbox, signal, say } = input;
+    const container = containerOf(pod, input.name);
+    if (!container) throw new Error(`container ${input.name} is not in the spec`);
     const podConfig = this.#sandboxConfig(pod, sandbox.attempt);
-    const image = await abortable(signal, this.#deps.images.ensure({ pod, container, sandboxConfig: podConfig, say }));
+    const request = { pod, sandboxConfig: podConfig, say };
+    for (const { reference = '', pullPolicy } of mountedImages(pod, container))
+      await abortable(signal, this.#deps.images.ensure({ ...request, image: reference, pullPolicy }));
+    const { image: name = '', imagePullPolicy: pullPolicy } = container;
+    const image = await abortable(signal, this.#deps.images.ensure({ ...request, image: name, pullPolicy }));
     await abortable(signal, this.#deps.admit?.(pod, sandbox.ips) ?? Promise.resolve());
     return this.#deps.limiter.run(() => this.#createAndStart(pod, { ...input, image, podConfig }));
   }
@@ -248,6 +252,12 @@ export class PodOperations {
     });
   }
 }
+
+/** The images that the container mounts as volumes. */
+const mountedImages = ({ spec }: Pod, { volumeMounts = [] }: AnyContainer): ImageVolumeSource[] =>
+  (spec.volumes ?? []).flatMap(({ name, image }) =>
+    image && volumeMounts.some((mount) => mount.name === name) ? [image] : [],
+  );
 
 export interface StopInput {
   id: string;

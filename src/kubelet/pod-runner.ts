@@ -13,7 +13,7 @@ import type { StatusSink } from './status-writer.ts';
 import { MountError } from './volumes/volume.ts';
 import { unhealthyText } from './worker/absorb-probe.ts';
 import { containerOf, fieldPathOf } from './worker/pod-spec.ts';
-import type { PodEffect, PodInput, PodState } from './worker/state.ts';
+import type { PodEffect, PodInput, PodState, PodWorkerContext } from './worker/state.ts';
 
 export interface PodRunnerDeps {
   cri: Cri;
@@ -23,6 +23,7 @@ export interface PodRunnerDeps {
   operations: PodOperations;
   statusWriter: StatusSink;
   hostIps: readonly string[];
+  devicesOf?: PodWorkerContext['devicesOf'] | undefined;
   /** The pod is finished and nothing will come of it any more. */
   finished(uid: string): void;
   /** Which containers and sandboxes are this pod's: task events are told by id. */
@@ -115,10 +116,10 @@ export class PodRunner {
   }
 
   #step(input: PodInput): void {
-    const { clock, hostIps, log } = this.#deps;
+    const { clock, hostIps, devicesOf, log } = this.#deps;
     this.#changes++;
     const before = this.#state.stage;
-    const { state, effects } = step(this.#state, input, { nowMs: clock.now(), hostIps });
+    const { state, effects } = step(this.#state, input, { nowMs: clock.now(), hostIps, devicesOf });
     this.#state = state;
     log.debug(
       { pod: state.pod.metadata.name, input: input.type, effects: effects.map(({ type }) => type) },

@@ -13,7 +13,7 @@ import type { DeviceManager } from './devices/device-manager.ts';
 import type { Pressure } from './eviction/thresholds.ts';
 import { podCgroup } from './hooks/cgroup.ts';
 import { podHooks } from './hooks/hooks.ts';
-import { VolumesHook } from './hooks/volumes.ts';
+import { VolumesHook, type VolumesHookDeps } from './hooks/volumes.ts';
 import { Images } from './images.ts';
 import type { KubeletDeps, KubeletOptions } from './kubelet.ts';
 import { Limiter } from './limiter.ts';
@@ -31,6 +31,7 @@ import { runtimeHandlers } from './runtime-handler.ts';
 import type { StorageReaderDeps } from './usage/storage-reader.ts';
 import { StatusWriter } from './status-writer.ts';
 import { claimReader } from './volumes/claim-reader.ts';
+import { ImageMounts } from './volumes/image-mounts.ts';
 import { WatchedObjects } from './volumes/referenced-objects.ts';
 import type { TokenSource } from './volumes/token-source.ts';
 
@@ -54,6 +55,8 @@ export interface PodSide {
   dispatcher: PodDispatcher;
   /** What is asked to measure what pods have on disks. */
   storage: StorageReaderDeps;
+  /** Undoes what a pod has beyond its folder, also a pod that only an earlier agent knew; only then the folder may go. */
+  releaseVolumes(podUid: string): Promise<void>;
   /** Adds the pods of the folder of manifests, and follows it from then on. */
   addStatics(): Promise<void>;
   /** Resolves when the services are known that containers see in their environment. */
@@ -78,12 +81,8 @@ export async function createPodSide(
   const mirrors = new MirrorPods({ client, clock, log, node: around.node, statuses: statusWriter });
   const objects = new WatchedObjects({ client, clock, rng, log }, (uids) => dispatcher.referencesChanged(uids));
   const fieldsOf = (pod: Pod): FieldContext => ({ podIps: dispatcher.podIpsOf(pod), hostIps: nodeIps, allocatable });
-  const localVolumeDir = (name: string) => paths.localVolumeDir(name);
-  const volumes = new VolumesHook({
-    ...{ clock, rng, log, paths, objects, tokens, csi, fieldsOf, localVolumeDir, nodeName },
-    ...{ claims: claimReader(client), nodePath: (path) => paths.ofKubelet(path), run: runCommand },
-  });
-  const removeData = ({ spec }: PersistentVolume) => removeTree(localVolumeDir(spec.csi?.volumeHandle ?? ''));
+  const volumes = createVolumes(deps, { paths, objects, tokens, csi, fieldsOf, nodeName });
+  const removeData = ({ spec }: PersistentVolume) => removeTree(paths.localVolumeDir(spec.csi?.volumeHandle ?? ''));
   const localVolumes = new LocalVolumes({ client, clock, rng, log, removeData }, nodeName);
   const operations = new PodOperations(
     {
@@ -106,16 +105,22 @@ export async function createPodSide(
   const dispatcher: PodDispatcher = new PodDispatcher(
     {
       ...{ cri, clock, log, recorder, operations, statusWriter, volumes, mirrors },
+      devicesOf: (uid, container) => devices.healthOf(uid, container),
       finished: (uid) => statics?.finished(uid),
     },
     { hostIps: nodeIps, node: () => around.node() ?? unregistered, pressures, isShuttingDown, hasAppArmor },
   );
+  devices.usePods({
+    mayUse: (uid) => dispatcher.mayUse(uid),
+    healthChanged: (uids) => dispatcher.devicesChanged(uids),
+  });
   const statics = staticPodPath
     ? new StaticPods({ clock, log, mirrors, pods: dispatcher }, { folder: staticPodPath, nodeName })
     : undefined;
   const parts = [mirrors, serviceInformer, localVolumes, volumes, objects, statusWriter, recorder];
   return {
     ...{ dispatcher, storage: { paths, volumePaths: (uid) => volumes.pathsOf(uid) } },
+    releaseVolumes: (uid) => volumes.release(uid),
     addStatics: async () => statics?.start(),
     synced: serviceInformer.synced,
     start() {
@@ -128,6 +133,19 @@ export async function createPodSide(
       for (const part of parts) part.stop();
     },
   };
+}
+
+type OfVolumes = Pick<VolumesHookDeps, 'paths' | 'objects' | 'tokens' | 'csi' | 'fieldsOf' | 'nodeName'>;
+
+function createVolumes({ client, cri, clock, rng, log }: KubeletDeps, own: OfVolumes): VolumesHook {
+  const { paths } = own;
+  return new VolumesHook({
+    ...{ ...own, clock, rng, log, run: runCommand },
+    claims: claimReader(client),
+    imageMounts: new ImageMounts({ files: cri.imageFiles, paths, run: runCommand }),
+    localVolumeDir: (name) => paths.localVolumeDir(name),
+    nodePath: (path) => paths.ofKubelet(path),
+  });
 }
 
 async function operationOptionsOf(

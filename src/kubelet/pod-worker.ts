@@ -6,14 +6,8 @@ import { containersOf, isTerminalPhase } from './worker/pod-spec.ts';
 import { planStart } from './worker/plan-start.ts';
 import { planStop } from './worker/plan-stop.ts';
 import { workFor } from './worker/records.ts';
-import type { PodEffect, PodInput, PodState } from './worker/state.ts';
+import type { PodEffect, PodInput, PodState, PodWorkerContext } from './worker/state.ts';
 import { podStatus } from './status/pod-status.ts';
-
-export interface PodWorkerContext {
-  nowMs: number;
-  /** The node's addresses, for the status. */
-  hostIps: readonly string[];
-}
 
 /** The state of a pod that the worker has just heard of. Nothing is known of the runtime yet. */
 export function initialPodState(pod: Pod, nowMs: number): PodState {

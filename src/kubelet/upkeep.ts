@@ -1,11 +1,10 @@
-import type { ObjectReference } from '../api/generated/types.ts';
+import type { ObjectReference, Pod } from '../api/generated/types.ts';
 import { type Clock, every } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
 import type { Cri } from '../cri/cri.ts';
 import type { Cgroups } from './cgroup/cgroups.ts';
 import { removeOrphans } from './cleanup.ts';
-import type { CsiVolumes } from './csi/csi-volumes.ts';
 import { Evictor } from './eviction/evictor.ts';
 import { imageFolder, levelsOf, podUseOf } from './eviction/observe.ts';
 import { isDisk } from './eviction/pressure.ts';
@@ -30,7 +29,8 @@ export interface UpkeepDeps {
   paths: PodPaths;
   dispatcher: PodDispatcher;
   storage: StorageReaderDeps;
-  csi: Pick<CsiVolumes, 'teardown'>;
+  /** Undoes what a pod has beyond its folder. */
+  releaseVolumes(podUid: string): Promise<void>;
   /** What the node is short of has changed. */
   changed(): void;
 }
@@ -46,6 +46,8 @@ export interface UpkeepOptions {
 const periodMs = 10_000;
 /** Images are looked at in every so many rounds: five minutes. */
 const imageRounds = 30;
+
+const imageVolumes = ({ spec }: Pod): string[] => (spec.volumes ?? []).flatMap(({ image }) => image?.reference ?? []);
 
 /** What the node does for itself every ten seconds: leftovers, logs, what runs short; more rarely, images. */
 export class Upkeep {
@@ -65,7 +67,8 @@ export class Upkeep {
     const { cri, clock, log, recorder, dispatcher, changed } = deps;
     const { about, settings } = options;
     const fileSystem = async () => fileSystemOf(await this.#images());
-    this.#garbage = new ImageGarbage({ ...cri, clock, log, recorder, about, fileSystem }, settings);
+    const mounted = () => dispatcher.states().flatMap(({ pod }) => imageVolumes(pod));
+    this.#garbage = new ImageGarbage({ ...cri, clock, log, recorder, about, mounted, fileSystem }, settings);
     this.#evictor = new Evictor(
       {
         ...{ clock, log, recorder, about, changed, pods: dispatcher },
@@ -94,9 +97,8 @@ export class Upkeep {
   async #round(): Promise<void> {
     if (this.#isBusy) return;
     this.#isBusy = true;
-    const { cri, clock, cgroups, paths, dispatcher, csi } = this.#deps;
+    const { cri, clock, cgroups, paths, dispatcher, releaseVolumes } = this.#deps;
     const { cgroupRoot } = this.#options;
-    const releaseVolumes = (uid: string) => csi.teardown(uid);
     await this.#try('leftovers', () =>
       removeOrphans({ paths, cgroups, cgroupRoot, releaseVolumes }, (uid) => dispatcher.mayKnow(uid)),
     );

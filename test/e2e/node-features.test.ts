@@ -1,8 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import type { Node, Pod } from '../../src/api/generated/types.ts';
-import { GpuPlugin } from '../integration/gpu-plugin.ts';
+import { realClock } from '../../src/base/clock.ts';
+import { SimulatedGpus } from '../../src/kubelet/devices/simulated-gpus.ts';
+import { root } from '../lifecycle/real-cluster.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
 import { listOf, pod, sh } from './manifests.ts';
 
@@ -132,7 +137,10 @@ describe('devices', () => {
   const gpu = 'test.io/gpu';
 
   it('of a plugin are counted, given to a container, given to the next one, and taken back', async () => {
-    const plugin = new GpuPlugin({ folder: join(nodeDir, 'kubelet', 'device-plugins'), gpus: { gpu0: 0 } });
+    const plugin = new SimulatedGpus(
+      { clock: realClock },
+      { folder: join(nodeDir, 'kubelet', 'device-plugins'), resource: gpu, gpus: { gpu0: 0 } },
+    );
     await plugin.start();
     const allocatable = async () => (await kubectl.object<Node>('node', nodeName)).status?.allocatable?.[gpu];
     await until(async () => (await allocatable()) === '1');
@@ -148,6 +156,16 @@ describe('devices', () => {
     await ready('trains');
     await until(async () => (await kubectl.ok(['logs', 'trains'])).includes('Linux version'));
     expect(await kubectl.ok(['logs', 'trains'])).toMatch(/^gpu0\nc.*\/dev\/gpu0\nLinux version/);
+    const shown = async () =>
+      (await kubectl.object<Pod>('pod', 'trains')).status.containerStatuses?.[0]?.allocatedResourcesStatus;
+    const health = (is: string) => [{ name: gpu, resources: [{ resourceID: 'gpu0', health: is }] }];
+    for (const [isHealthy, is] of [
+      [false, 'Unhealthy'],
+      [true, 'Healthy'],
+    ] as const) {
+      plugin.setHealth('gpu0', isHealthy);
+      await until(async () => isDeepStrictEqual(await shown(), health(is)));
+    }
     // Each waits for the one before, and takes its device over at once.
     let last = 'trains';
     for (const name of ['waits', 'waits-too', 'waits-as-well']) {
@@ -158,6 +176,23 @@ describe('devices', () => {
     }
     await kubectl.ok(['delete', 'pod', last]);
     plugin.stop();
+    await until(async () => (await allocatable()) === '0');
+  });
+
+  it('that no machine has are offered for as long as the command runs, each container is told which are its own', async () => {
+    const resource = 'simulated.test/gpu';
+    const cluster = basename(dirname(inject('kubeconfig')));
+    const args = ['simulate-gpus', '--cluster', cluster, '--count', '2', '--resource', resource];
+    const offer = spawn(join(root, 'knarr'), args, { stdio: ['ignore', 'ignore', 'inherit'] });
+    const ended = once(offer, 'close');
+    const allocatable = async () => (await kubectl.object<Node>('node', nodeName)).status?.allocatable?.[resource];
+    await until(async () => (await allocatable()) === '2');
+    const both = { resources: { limits: { [resource]: '2' } } };
+    await apply(pod('learns', { restartPolicy: 'Never', containers: [sh('c', 'echo $GPU_IDS', both)] }));
+    await kubectl.ok(['wait', 'pod/learns', '--for=jsonpath={.status.phase}=Succeeded', '--timeout=120s']);
+    expect(await kubectl.ok(['logs', 'learns'])).toBe('gpu0,gpu1\n');
+    offer.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
     await until(async () => (await allocatable()) === '0');
   });
 });

@@ -9,8 +9,8 @@ import { devicesHook } from '../../src/kubelet/hooks/devices.ts';
 import { DeviceManager } from '../../src/kubelet/devices/device-manager.ts';
 import { deviceApis } from '../../src/kubelet/devices/device-plugin-api.ts';
 import { servePodResources } from '../../src/kubelet/devices/pod-resources.ts';
+import { SimulatedGpus, type SimulatedGpusOptions } from '../../src/kubelet/devices/simulated-gpus.ts';
 import { GrpcChannel } from '../../src/rpc/grpc-channel.ts';
-import { GpuPlugin, type GpuPluginOptions } from './gpu-plugin.ts';
 
 const gpu = 'test.io/gpu';
 const cleanups: (() => unknown)[] = [];
@@ -24,7 +24,7 @@ const podOf = (name: string, count: number): Pod => ({
   status: {},
 });
 
-async function world(options: Partial<GpuPluginOptions> = {}) {
+async function world(options: Partial<SimulatedGpusOptions> = {}) {
   const folder = await mkdtemp(join(tmpdir(), 'gpu-'));
   cleanups.push(() => rm(folder, { recursive: true, force: true }));
   const changed = vi.fn();
@@ -35,7 +35,10 @@ async function world(options: Partial<GpuPluginOptions> = {}) {
     return devices;
   };
   const devices = await open();
-  const plugin = new GpuPlugin({ folder, gpus: { gpu0: 0, gpu1: 1, gpu2: 1 }, ...options });
+  const plugin = new SimulatedGpus(
+    { clock: realClock },
+    { folder, resource: gpu, gpus: { gpu0: 0, gpu1: 1, gpu2: 1 }, ...options },
+  );
   await plugin.start();
   cleanups.push(() => plugin.stop());
   const until = (count: object, of = devices) => vi.waitFor(() => expect(of.counts().get(gpu)).toEqual(count), 20_000);
@@ -109,12 +112,30 @@ describe('device plugins', () => {
     const { devices, take, idsOf } = await world({ gpus: { gpu0: 0, gpu1: 0, gpu2: 0 } });
     const [over, next] = [podOf('over', 3), podOf('next', 3)];
     await take(over);
-    devices.useActivity(() => true);
+    devices.usePods({ mayUse: () => true, healthChanged: () => {} });
     await expect(take(next)).rejects.toThrow('Requested: 3, Available: 0');
-    devices.useActivity((uid) => uid !== over.metadata.uid);
+    devices.usePods({ mayUse: (uid) => uid !== over.metadata.uid, healthChanged: () => {} });
     await take(next);
     await devices.release(over.metadata.uid ?? '');
     expect(idsOf(next)).toEqual(['gpu0', 'gpu1', 'gpu2']);
+  });
+
+  it('tell how the devices of a container are, and which pods have one that is not well any more', async () => {
+    const { devices, plugin, take } = await world();
+    const [has, other] = [podOf('has', 2), podOf('other', 0)];
+    await take(has);
+    await take(other);
+    const healthChanged = vi.fn();
+    devices.usePods({ mayUse: () => true, healthChanged });
+    const health = (of: Pod) =>
+      devices.healthOf(of.metadata.uid ?? '', 'c').map(({ name, resources = [] }) => ({
+        [name]: Object.fromEntries(resources.map(({ resourceID, health: is }) => [resourceID, is])),
+      }));
+    expect(health(has)).toEqual([{ [gpu]: { gpu1: 'Healthy', gpu2: 'Healthy' } }]);
+    plugin.setHealth('gpu2', false);
+    await vi.waitFor(() => expect(healthChanged).toHaveBeenLastCalledWith(['uid-has']), 20_000);
+    expect(health(has)).toEqual([{ [gpu]: { gpu1: 'Healthy', gpu2: 'Unhealthy' } }]);
+    expect(health(other)).toEqual([]);
   });
 
   it('never give a device that is not healthy', async () => {
@@ -134,16 +155,23 @@ describe('device plugins', () => {
     expect(idsOf(pod)).toEqual(['gpu0', 'gpu1']);
   });
 
-  it('and who has what outlive the agent: plugins register again, devices stay given', async () => {
+  it('are known again by an agent that starts again', async () => {
+    const { devices, open, until } = await world();
+    devices.stop();
+    await until({ capacity: 3, allocatable: 3 }, await open());
+  });
+
+  it('and who has what outlive the agent: devices stay given', async () => {
     const { devices, plugin, open, until, take, idsOf } = await world();
     const [old, gone] = [podOf('old', 2), podOf('gone', 1)];
     await take(old);
     await take(gone);
     devices.stop();
+    plugin.stop();
     const next = await open();
     // Not without its plugin: a container must not start without the device that it asked for.
     await expect(take(old, next)).rejects.toThrow('no device plugin serves test.io/gpu');
-    await plugin.register();
+    await plugin.start();
     await until({ capacity: 3, allocatable: 3 }, next);
     expect(idsOf(old, next)).toEqual(['gpu1', 'gpu2']);
     await expect(take(podOf('new', 1), next)).rejects.toThrow('Available: 0');

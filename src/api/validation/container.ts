@@ -161,10 +161,6 @@ function validateMounts(container: Container, path: string, pod: PodContext): Fi
       errors.push(invalidValue(child(p, 'name'), name, 'must not already exist in volumeDevices'));
     if (devices.some((device) => device.devicePath === mountPath))
       errors.push(invalidValue(child(p, 'mountPath'), mountPath, 'must not already exist as a path in volumeDevices'));
-    if (pod.volumes.get(name)?.image)
-      for (const member of ['subPath', 'subPathExpr'] as const)
-        if (mount[member])
-          errors.push(invalidValue(child(p, member), mount[member], 'not allowed in image volume sources'));
     errors.push(...innerPath(child(path, 'subPath'), mount.subPath));
     if (mount.subPath && mount.subPathExpr)
       errors.push(

@@ -1,6 +1,6 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import type { Container, Pod } from '../../api/generated/types.ts';
+import type { Container, Pod, ResourceStatus } from '../../api/generated/types.ts';
 import { wholeValue } from '../../api/meta/quantity.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
@@ -28,6 +28,14 @@ interface Resource {
   cancelForget(): void;
 }
 
+/** The pods that have devices. */
+export interface DeviceUsers {
+  /** Whether a pod may still use what it was given. */
+  mayUse(podUid: string): boolean;
+  /** Devices that these pods have are well now, or not any more. */
+  healthChanged(podUids: readonly string[]): void;
+}
+
 /** So many of a resource, all there are and those that can be used. */
 export interface DeviceCount {
   capacity: number;
@@ -45,8 +53,7 @@ export class DeviceManager {
   readonly #resources = new Map<string, Resource>();
   #allocations: Allocations = new Map();
   #server: GrpcServer | undefined;
-  /** Whether a pod may still use what it was given. */
-  #mayUse: (podUid: string) => boolean = () => true;
+  #pods: DeviceUsers = { mayUse: () => true, healthChanged: () => {} };
   /** One write of the file at a time. */
   #saving: Promise<void> = Promise.resolve();
 
@@ -117,8 +124,18 @@ export class DeviceManager {
   }
 
   /** From now on devices of pods that are over are free, before they are released: the scheduler has given them to others. */
-  useActivity(mayUse: (podUid: string) => boolean): void {
-    this.#mayUse = mayUse;
+  usePods(pods: DeviceUsers): void {
+    this.#pods = pods;
+  }
+
+  /** How a container's devices are, for its status (KEP-4680). */
+  healthOf(podUid: string, container: string): ResourceStatus[] {
+    const given = [...(this.#allocations.get(podUid)?.get(container) ?? [])];
+    return given.map(([name, ids]) => {
+      const devices = this.#resources.get(name)?.devices;
+      const health = (id: string) => ((devices?.get(id)?.isHealthy ?? true) ? 'Healthy' : 'Unhealthy');
+      return { name, resources: ids.map((id) => ({ resourceID: id, health: health(id) })) };
+    });
   }
 
   /** Pods that are not there any more have nothing. */
@@ -154,7 +171,7 @@ export class DeviceManager {
   }
 
   #used(name: string): Set<string> {
-    return usedOf(new Map([...this.#allocations].filter(([uid]) => this.#mayUse(uid))), name);
+    return usedOf(new Map([...this.#allocations].filter(([uid]) => this.#pods.mayUse(uid))), name);
   }
 
   #free(name: string): string[] {
@@ -192,7 +209,7 @@ export class DeviceManager {
       { socketPath: join(this.#folder, endpoint), options },
       { clock: this.#deps.clock, methods: this.#apis.plugin },
       {
-        devices: (devices) => this.#seen(resource, devices),
+        devices: (devices) => this.#seen(resourceName, resource, devices),
         ended: () => {
           if (resource.client === client) this.#ended(resourceName, resource);
         },
@@ -202,21 +219,29 @@ export class DeviceManager {
     return {};
   }
 
-  #seen(resource: Resource, devices: readonly DeviceInfo[]): void {
+  #seen(name: string, resource: Resource, devices: readonly DeviceInfo[]): void {
     resource.devices = new Map(devices.map((device) => [device.id, device]));
+    this.#tell(name);
+  }
+
+  /** The node, and the pods that have some of it. */
+  #tell(name: string): void {
     this.#deps.changed();
+    const isUser = ([, containers]: [string, Map<string, Map<string, readonly string[]>>]) =>
+      [...containers.values()].some((resources) => resources.has(name));
+    this.#pods.healthChanged([...this.#allocations].filter(isUser).map(([uid]) => uid));
   }
 
   #ended(name: string, resource: Resource): void {
-    const { clock, log, changed } = this.#deps;
+    const { clock, log } = this.#deps;
     log.warn({ resource: name }, 'device plugin is gone');
     delete resource.client;
     for (const device of resource.devices.values()) device.isHealthy = false;
     resource.cancelForget = clock.after(stopGraceMs, () => {
       resource.devices.clear();
-      changed();
+      this.#tell(name);
     });
-    changed();
+    this.#tell(name);
   }
 
   get #file(): string {

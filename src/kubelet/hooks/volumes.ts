@@ -118,8 +118,14 @@ export class VolumesHook implements PodHook {
     this.#devices.delete(uid);
     this.#deps.objects.release(uid);
     this.#deps.tokens.forget(uid);
-    await this.#deps.csi.teardown(uid);
+    await this.release(uid);
     await removeTree(this.#deps.paths.podMemoryDir(uid));
+  }
+
+  /** Undoes what is not only below the pod's folder; also of a pod that only an earlier agent knew. */
+  async release(podUid: string): Promise<void> {
+    await this.#deps.csi.teardown(podUid);
+    await this.#deps.imageMounts.teardown(podUid);
   }
 
   stop(): void {
@@ -169,6 +175,7 @@ export class VolumesHook implements PodHook {
     const uid = input.pod.metadata.uid ?? '';
     const volumePath = this.#ready.get(uid)?.get(mount.name);
     if (volumePath === undefined) throw new ConfigError(`volume "${mount.name}" is not mounted`);
+    await this.#fill(input.pod, mount.name);
     const subPath = mount.subPathExpr ? expandStrictly(mount.subPathExpr, input.env) : mount.subPath;
     const target = join(this.#deps.paths.subPathDir(uid, input.container.name), String(index));
     return {
@@ -177,6 +184,13 @@ export class VolumesHook implements PodHook {
       readonly: (mount.readOnly ?? false) || isReadOnly(input.pod, mount),
       propagation: propagations[mount.mountPropagation ?? 'None'],
     };
+  }
+
+  async #fill(pod: Pod, volumeName: string): Promise<void> {
+    const volume = pod.spec.volumes?.find(({ name }) => name === volumeName);
+    if (!volume) return;
+    const kind = kindOf(volume);
+    await kind.fill?.(this.#inputOf(pod, volume, kind), this.#deps);
   }
 
   async #subPath(input: { volumePath: string; subPath: string; target: string }): Promise<string> {
@@ -193,7 +207,7 @@ const isPartial = (mount: VolumeMount): boolean => Boolean(mount.subPath || moun
 
 const isReadOnly = (pod: Pod, mount: VolumeMount): boolean => {
   const volume = pod.spec.volumes?.find(({ name }) => name === mount.name);
-  if (volume && (kindOf(volume).mirrors || volume.csi?.readOnly)) return true;
+  if (volume && (kindOf(volume).isReadOnly || volume.csi?.readOnly)) return true;
   return isReadOnlyClaim(pod, mount.name);
 };
 

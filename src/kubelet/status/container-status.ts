@@ -1,4 +1,9 @@
-import type { ContainerState, ContainerStatus, ResourceRequirements } from '../../api/generated/types.ts';
+import type {
+  ContainerState,
+  ContainerStatus,
+  ResourceRequirements,
+  ResourceStatus,
+} from '../../api/generated/types.ts';
 import type { AnyContainer } from '../worker/pod-spec.ts';
 import type { ContainerWork, RuntimeContainer } from '../worker/state.ts';
 import { timeText } from './time-text.ts';
@@ -17,6 +22,8 @@ export interface ContainerStatusInput {
   willRestart: boolean;
   /** What the node has promised the container. */
   allocated?: ResourceRequirements | undefined;
+  /** How its devices are. */
+  devices?: ResourceStatus[] | undefined;
 }
 
 /** One entry of containerStatuses, in Kubernetes' words. */
@@ -43,11 +50,13 @@ export function containerStatus(input: ContainerStatusInput): ContainerStatus {
 }
 
 /** Containers that ask for nothing have nothing to tell. */
-function resourcesOf({ work: { resources }, allocated }: ContainerStatusInput): Partial<ContainerStatus> {
+function resourcesOf({ work, allocated, devices = [] }: ContainerStatusInput): Partial<ContainerStatus> {
+  const { resources } = work;
   const isSome = (amounts: object | undefined) => amounts !== undefined && Object.keys(amounts).length > 0;
   return {
     ...(isSome(allocated?.requests) ? { allocatedResources: allocated?.requests } : {}),
     ...(isSome(resources?.requests) || isSome(resources?.limits) ? { resources } : {}),
+    ...(devices.length > 0 ? { allocatedResourcesStatus: devices } : {}),
   };
 }
 

@@ -1,6 +1,6 @@
 import type { ContainerStatus, PodStatus } from '../../api/generated/types.ts';
 import { containersOf, shouldRestart } from '../worker/pod-spec.ts';
-import type { ContainerRole, PodState } from '../worker/state.ts';
+import type { ContainerRole, PodState, PodWorkerContext } from '../worker/state.ts';
 import { containerStatus } from './container-status.ts';
 import { podConditions } from './pod-conditions.ts';
 import { podPhase } from './pod-phase.ts';
@@ -10,10 +10,10 @@ import { timeText } from './time-text.ts';
  * The pod's status as the API shows it, from what the worker knows. Pure: the same state gives the same status, save
  * transition times, which are `nowMs` when a condition turns. Fields of others (qosClass, PodScheduled, …) are kept.
  */
-export function podStatus(state: PodState, context: { nowMs: number; hostIps: readonly string[] }): PodStatus {
+export function podStatus(state: PodState, context: PodWorkerContext): PodStatus {
   const { pod, termination } = state;
   const phase = podPhase(state);
-  const of = (...roles: ContainerRole[]) => statuses(state, roles);
+  const of = (...roles: ContainerRole[]) => statuses(state, roles, context);
   const initStatuses = of('init', 'sidecar');
   const appStatuses = byName(of('app'));
   const ephemeralStatuses = byName(of('ephemeral'));
@@ -64,7 +64,11 @@ function ipsOf(state: PodState, hostIps: readonly string[]): readonly string[] {
   return (state.status.podIPs ?? []).flatMap(({ ip }) => (ip ? [ip] : []));
 }
 
-function statuses(state: PodState, roles: ContainerRole[]): ContainerStatus[] {
+function statuses(
+  state: PodState,
+  roles: ContainerRole[],
+  { devicesOf }: Pick<PodWorkerContext, 'devicesOf'>,
+): ContainerStatus[] {
   const { pod } = state;
   const hasInit = (pod.spec.initContainers?.length ?? 0) > 0;
   return containersOf(pod)
@@ -76,6 +80,7 @@ function statuses(state: PodState, roles: ContainerRole[]): ContainerStatus[] {
       const willRestart = state.stage === 'syncing' && current?.state === 'exited' && shouldRestart(pod, role, current);
       const defaultReason = hasInit ? 'PodInitializing' : 'ContainerCreating';
       const allocated = state.allocated[container.name];
-      return [containerStatus({ container, work, defaultReason, willRestart, allocated })];
+      const devices = devicesOf?.(pod.metadata.uid ?? '', container.name);
+      return [containerStatus({ container, work, defaultReason, willRestart, allocated, devices })];
     });
 }

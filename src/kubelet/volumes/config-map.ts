@@ -4,7 +4,7 @@ import type { VolumeKind } from './volume.ts';
 
 export const configMap: VolumeKind = {
   name: 'configMap',
-  mirrors: true,
+  isReadOnly: true,
   handles: (volume) => volume.configMap !== undefined,
   async prepare({ pod, volume, memoryDir }, { objects, rng }) {
     const { name = '', items, defaultMode, optional } = volume.configMap ?? {};

@@ -4,7 +4,7 @@ import type { VolumeKind } from './volume.ts';
 
 export const downwardAPI: VolumeKind = {
   name: 'downwardAPI',
-  mirrors: true,
+  isReadOnly: true,
   handles: (volume) => volume.downwardAPI !== undefined,
   async prepare({ pod, volume, memoryDir }, { fieldsOf, rng }) {
     const { items, defaultMode: mode } = volume.downwardAPI ?? {};

@@ -6,7 +6,7 @@ import type { VolumeDeps, VolumeKind } from './volume.ts';
 /** Several sources in one folder; what every pod gets its service account token through. */
 export const projected: VolumeKind = {
   name: 'projected',
-  mirrors: true,
+  isReadOnly: true,
   handles: (volume) => volume.projected !== undefined,
   async prepare({ pod, volume, memoryDir }, deps) {
     const { sources, defaultMode: mode } = volume.projected ?? {};

@@ -4,7 +4,7 @@ import type { VolumeKind } from './volume.ts';
 
 export const secret: VolumeKind = {
   name: 'secret',
-  mirrors: true,
+  isReadOnly: true,
   handles: (volume) => volume.secret !== undefined,
   async prepare({ pod, volume, memoryDir }, { objects, rng }) {
     const { secretName = '', items, defaultMode, optional } = volume.secret ?? {};

@@ -5,6 +5,7 @@ import type { RunCommand } from '../../host/command.ts';
 import type { ReferencedObjects } from '../config/env.ts';
 import type { FieldContext } from '../config/field-ref.ts';
 import type { CsiVolumes } from '../csi/csi-volumes.ts';
+import type { ImageMounts } from './image-mounts.ts';
 import type { TokenSource } from './token-source.ts';
 
 /** Reads claims and volumes as they are now; undefined when there is none of that name. */
@@ -22,6 +23,8 @@ export interface VolumeDeps {
   claims: ClaimReader;
   /** Volumes of CSI drivers. */
   csi: Pick<CsiVolumes, 'mount' | 'expand' | 'refreshAtMs' | 'teardown'>;
+  /** Volumes of images. */
+  imageMounts: Pick<ImageMounts, 'mount' | 'teardown'>;
   /** Where the data of a volume of the built-in storage lie. */
   localVolumeDir(name: string): string;
   /** Where a path of the node is on this machine: several nodes may share it. */
@@ -61,16 +64,21 @@ export class MountError extends Error {
 
 /**
  * A kind of volume. `prepare` may run again on a prepared volume, also while containers use it: it is how changes of the
- * referenced objects arrive. Taking down is the same for all: CSI drivers undo what they did, then what is mounted below the
- * volumes' folders is unmounted, and the folders go.
+ * referenced objects arrive. Taking down is the same for all: CSI drivers undo what they did and images are let go, then what is mounted
+ * below the volumes' folders is unmounted, and the folders go.
  */
 export interface VolumeKind {
   readonly name: string;
-  /** Containers never write to it, whatever their mount says: its content mirrors objects. */
-  readonly mirrors?: boolean;
+  /** Containers never write to it, whatever their mount says. */
+  readonly isReadOnly?: boolean;
   handles(volume: Volume): boolean;
   /** Makes it ready; answers the path on the node to mount. Throws in words for the FailedMount event. */
   prepare(input: VolumeInput, deps: VolumeDeps): Promise<string>;
+  /**
+   * Before each creation of a container that mounts it, when the container's images are there; may run again and at once for
+   * several containers. Throws `ConfigError`.
+   */
+  fill?(input: VolumeInput, deps: VolumeDeps): Promise<void>;
   /** When its content grows old by itself; epoch milliseconds. */
   refreshAtMs?(input: Pick<VolumeInput, 'pod' | 'volume'>, deps: VolumeDeps): number | undefined;
 }

@@ -72,8 +72,10 @@ async function prepare(
     refreshAtMs: () => undefined,
     teardown: async () => {},
   };
+  const imageMounts = { mount: async () => {}, teardown: async () => {} };
   const around = {
     csi,
+    imageMounts,
     nodeName: 'n1',
     nodePath: (path: string) => path,
     localVolumeDir: (name: string) => join(dir, 'local-path', name),

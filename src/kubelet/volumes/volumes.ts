@@ -4,6 +4,7 @@ import { csi } from './csi.ts';
 import { downwardAPI } from './downward-api.ts';
 import { emptyDir } from './empty-dir.ts';
 import { hostPath } from './host-path.ts';
+import { image } from './image.ts';
 import { projected } from './projected.ts';
 import { secret } from './secret.ts';
 import type { VolumeKind } from './volume.ts';
@@ -18,4 +19,5 @@ export const volumeKinds: readonly VolumeKind[] = [
   projected,
   claim,
   csi,
+  image,
 ];

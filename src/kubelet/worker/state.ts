@@ -1,4 +1,4 @@
-import type { Pod, PodStatus, ResourceRequirements } from '../../api/generated/types.ts';
+import type { Pod, PodStatus, ResourceRequirements, ResourceStatus } from '../../api/generated/types.ts';
 import type { Allocated, PendingResize } from '../resize/allocation.ts';
 
 /** A container as the runtime knows it; times are epoch milliseconds, 0 when they have not come yet. */
@@ -114,6 +114,15 @@ export interface PodState {
   isResizing: boolean;
   resizeError?: string;
   resizeRetryAtMs: number;
+}
+
+/** What the worker is told besides the input. */
+export interface PodWorkerContext {
+  nowMs: number;
+  /** The node's addresses, for the status. */
+  hostIps: readonly string[];
+  /** How the devices are that a container of the pod has. */
+  devicesOf?: ((podUid: string, container: string) => ResourceStatus[]) | undefined;
 }
 
 export type ProbeKind = 'startup' | 'liveness' | 'readiness';

@@ -1,14 +1,16 @@
+import { type FSWatcher, watch } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { realClock } from '../../src/base/clock.ts';
-import { deviceApis } from '../../src/kubelet/devices/device-plugin-api.ts';
-import { GrpcChannel } from '../../src/rpc/grpc-channel.ts';
-import { GrpcServer, type StreamHandler, type UnaryHandler } from '../../src/rpc/grpc-server.ts';
+import type { Clock } from '../../base/clock.ts';
+import { GrpcChannel } from '../../rpc/grpc-channel.ts';
+import { GrpcServer, type StreamHandler, type UnaryHandler } from '../../rpc/grpc-server.ts';
+import { deviceApis } from './device-plugin-api.ts';
 
-export interface GpuPluginOptions {
+export interface SimulatedGpusOptions {
   /** Where the node listens for plugins. */
   folder: string;
-  resource?: string;
+  /** What pods ask for: `nvidia.com/gpu`. */
+  resource: string;
   /** Ids, with the NUMA node of each. */
   gpus: Record<string, number>;
   /** Which ones go well together; without it the node decides. */
@@ -17,22 +19,30 @@ export interface GpuPluginOptions {
 
 const { registration, plugin } = deviceApis();
 
+/** Of a plugin that offers `nvidia.com/gpu`; several plugins share the folder. */
+const socketOf = (resource: string) => `simulated-${resource.replace(/[^a-zA-Z0-9]+/g, '-')}.sock`;
+const nodeSocket = 'kubelet.sock';
+
 /**
- * A device plugin for GPUs that are not there: it speaks the device plugin API as NVIDIA's does, over sockets, and gives each
- * container `GPU_IDS`, /dev/null as its device, and a file to mount.
+ * A device plugin for GPUs that are not there (KEP-3573): it speaks to the node as any plugin does, over sockets, and gives each
+ * container `GPU_IDS`, /dev/null as its device, and a file to mount. With it, what counts and shares GPUs is tried out on any
+ * machine.
  */
-export class GpuPlugin {
-  readonly #options: GpuPluginOptions;
+export class SimulatedGpus {
+  readonly #options: SimulatedGpusOptions;
   readonly #socket: string;
   readonly #health = new Map<string, boolean>();
   readonly #watchers = new Set<() => void>();
   /** What it was asked, in order. */
   readonly calls: string[] = [];
+  readonly #clock: Clock;
   #server: GrpcServer | undefined;
+  #watcher: FSWatcher | undefined;
 
-  constructor(options: GpuPluginOptions) {
+  constructor({ clock }: { clock: Clock }, options: SimulatedGpusOptions) {
+    this.#clock = clock;
     this.#options = options;
-    this.#socket = join(options.folder, 'gpu.sock');
+    this.#socket = join(options.folder, socketOf(options.resource));
     for (const id of Object.keys(options.gpus)) this.#health.set(id, true);
   }
 
@@ -81,15 +91,39 @@ export class GpuPlugin {
       ),
     );
     await this.register();
+    this.#follow();
+  }
+
+  /** A node that starts again makes a new socket, and knows nobody. */
+  #follow(): void {
+    const { folder } = this.#options;
+    let isRegistering = false;
+    this.#watcher = watch(folder, (_, file) => {
+      if (file !== nodeSocket || isRegistering) return;
+      isRegistering = true;
+      // Refused or gone again: the next socket is the next chance.
+      void this.register()
+        .catch(() => undefined)
+        .finally(() => {
+          isRegistering = false;
+        });
+    });
+    // The folder of a node that is removed.
+    this.#watcher.on('error', () => this.#watcher?.close());
   }
 
   /** Rejects with the node's refusal. */
   async register(over: { version?: string; resourceName?: string; endpoint?: string } = {}): Promise<void> {
-    const { folder, resource = 'test.io/gpu' } = this.#options;
-    const channel = new GrpcChannel({ address: `unix://${join(folder, 'kubelet.sock')}` }, realClock);
+    const { folder, resource } = this.#options;
+    const channel = new GrpcChannel({ address: `unix://${join(folder, nodeSocket)}` }, this.#clock);
     const method = registration.get('Register');
     if (!method) throw new Error('no Register');
-    const own = { version: 'v1beta1', endpoint: 'gpu.sock', resourceName: resource, options: this.#pluginOptions };
+    const own = {
+      version: 'v1beta1',
+      endpoint: socketOf(resource),
+      resourceName: resource,
+      options: this.#pluginOptions,
+    };
     await channel.unary(method, { ...own, ...over }, { waitForReady: true }).finally(() => channel.close());
   }
 
@@ -100,6 +134,7 @@ export class GpuPlugin {
   }
 
   stop(): void {
+    this.#watcher?.close();
     this.#server?.close();
     this.#watchers.clear();
   }
