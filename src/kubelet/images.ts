@@ -22,6 +22,8 @@ export class ImageError extends Error {
 
 export interface EnsuredImage {
   id: string;
+  /** As statuses name it: by its repository, where it came from one. */
+  ref: string;
   user: ImageUser;
 }
 
@@ -153,6 +155,7 @@ export class Images {
 
 const ensured = (image: Image): EnsuredImage => ({
   id: image.id ?? '',
+  ref: image.repoDigests?.[0] ?? image.id ?? '',
   user: {
     ...(image.uid?.value === undefined ? {} : { uid: image.uid.value }),
     ...(image.username ? { username: image.username } : {}),

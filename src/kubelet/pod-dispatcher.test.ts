@@ -253,6 +253,26 @@ describe('a pod on a node', () => {
     await world.until(async () => isReady(await world.get('p')));
   });
 
+  it('does not ask the runtime again for what it has done itself, and finds what others did', async () => {
+    const world = await running({ containers: [app()] });
+    await world.until(async () => isReady(await world.get('p')));
+    const { runtime } = world.cri;
+    const asked: string[] = [];
+    for (const name of ['ContainerStatus', 'PodSandboxStatus'] as const) {
+      const call = runtime[name] as (request: object) => Promise<object>;
+      runtime[name] = (request: object) => {
+        asked.push(name);
+        return call(request);
+      };
+    }
+    await world.clock.advance(10_000);
+    expect(asked).toEqual([]);
+    // Behind the agent's back.
+    const [{ id = '' } = {}] = await world.containers();
+    await runtime.RemoveContainer({ containerId: id });
+    await world.until(async () => (await world.containers()).some((other) => other.id !== id));
+  });
+
   it('kills what ignores SIGTERM after the grace period, not before', async () => {
     const world = await running(
       { containers: [app()], terminationGracePeriodSeconds: 7 },

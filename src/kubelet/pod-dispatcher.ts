@@ -11,7 +11,7 @@ import type { VolumesHook } from './hooks/volumes.ts';
 import type { PodOperations } from './pod-operations.ts';
 import { PodRunner } from './pod-runner.ts';
 import { askedFor, resizeProblem, sameAllocated, withAllocated } from './resize/allocation.ts';
-import { type FoundPod, RuntimeView } from './runtime-view.ts';
+import { type FoundPod, runningSignature, RuntimeView, signatureOf } from './runtime-view.ts';
 import { isMirror } from './static-pods/annotations.ts';
 import type { MirrorPods } from './static-pods/mirror-pods.ts';
 import type { StatusWriter } from './status-writer.ts';
@@ -383,7 +383,7 @@ export class PodDispatcher {
     const all = [];
     for (const [uid, found] of this.#found) {
       all.push({ uid, runtime: await this.#view.inspect(found) });
-      this.#signatures.set(uid, found.signature);
+      this.#signatures.set(uid, signatureOf(found.marks));
     }
     return all;
   }
@@ -395,13 +395,19 @@ export class PodDispatcher {
     for (const [uid, mark] of marks) {
       const runner = this.#runners.get(uid);
       const found = this.#found.get(uid);
-      if (!runner || mark === undefined || (found?.signature ?? '') === (this.#signatures.get(uid) ?? '')) continue;
+      const signature = signatureOf(found?.marks ?? []);
+      if (!runner || mark === undefined || signature === (this.#signatures.get(uid) ?? '')) continue;
+      // What the worker itself has done is no news.
+      if (runner.quietMark === mark && signature === runningSignature(runner.state)) {
+        this.#signatures.set(uid, signature);
+        continue;
+      }
       const runtime = found
         ? await this.#view.inspect(found).catch(() => undefined)
         : { sandboxes: [], containers: [] };
       // Something happened meanwhile: this is no longer news.
       if (!runtime || runner.quietMark !== mark || this.#isStopped) continue;
-      this.#signatures.set(uid, found?.signature ?? '');
+      this.#signatures.set(uid, signature);
       for (const { id } of [...runtime.sandboxes, ...runtime.containers]) this.#owners.set(id, uid);
       runner.feed({ type: 'runtime', runtime });
       for (const { id, state } of runtime.containers) if (state === 'exited') this.#ended(id);

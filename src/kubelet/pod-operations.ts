@@ -197,7 +197,7 @@ export class PodOperations {
       sandboxId: sandbox.id,
       createdAtMs: this.#deps.clock.now(),
       attempt,
-      imageId: image.id,
+      imageId: image.ref,
     });
     signal.throwIfAborted();
     await runtime.StartContainer({ containerId }).catch((error: unknown) => {

@@ -10,7 +10,7 @@ import {
   podUidLabel,
   restartCountAnnotation,
 } from './config/labels.ts';
-import type { RuntimeContainer, RuntimePod, RuntimeSandbox } from './worker/state.ts';
+import type { PodState, RuntimeContainer, RuntimePod, RuntimeSandbox } from './worker/state.ts';
 
 /** A pod as the runtime has it; name and namespace come from labels. */
 export interface FoundPod {
@@ -18,8 +18,8 @@ export interface FoundPod {
   name: string;
   namespace: string;
   graceSeconds: number;
-  /** Changes with every change of a sandbox's or container's state. */
-  signature: string;
+  /** Of each sandbox and container with its state: changes with each of them. */
+  marks: string[];
   sandboxIds: string[];
   containers: { id: string; sandboxId: string }[];
 }
@@ -46,12 +46,12 @@ export class RuntimeView {
     for (const sandbox of items) {
       const pod = podOf(found, sandbox);
       pod?.sandboxIds.push(sandbox.id ?? '');
-      if (pod) pod.signature += `${sandbox.id}=${sandbox.state};`;
+      pod?.marks.push(markOf(sandbox.id, sandbox.state));
     }
     for (const container of containers) {
       const pod = found.get(container.labels?.[podUidLabel] ?? '');
       pod?.containers.push({ id: container.id ?? '', sandboxId: container.podSandboxId ?? '' });
-      if (pod) pod.signature += `${container.id}=${container.state};`;
+      pod?.marks.push(markOf(container.id, container.state));
     }
     const listed = new Set(containers.map(({ id }) => id));
     for (const id of this.#ended.keys()) if (!listed.has(id)) this.#ended.delete(id);
@@ -109,13 +109,29 @@ function podOf(found: Map<string, FoundPod>, { labels = {}, annotations = {} }: 
       name: labels[podNameLabel] ?? '',
       namespace: labels[podNamespaceLabel] ?? '',
       graceSeconds: Number(annotations[gracePeriodAnnotation] ?? 30),
-      signature: '',
+      marks: [],
       sandboxIds: [],
       containers: [],
     };
     found.set(uid, pod);
   }
   return pod;
+}
+
+const markOf = (id: string | undefined, state: string | undefined): string => `${id}=${state}`;
+
+/** Equal where two pods have the same sandboxes and containers in the same states. */
+export const signatureOf = (marks: readonly string[]): string => [...marks].sort().join(';');
+
+/** What the runtime lists of a pod that runs as its worker knows it; undefined where something has ended. */
+export function runningSignature({ sandbox, oldSandboxes, containers }: PodState): string | undefined {
+  if (!sandbox?.isReady || oldSandboxes.length > 0) return undefined;
+  const marks = [markOf(sandbox.id, 'SANDBOX_READY')];
+  for (const { current, previous } of Object.values(containers)) {
+    if (previous || (current && current.state !== 'running')) return undefined;
+    if (current) marks.push(markOf(current.id, 'CONTAINER_RUNNING'));
+  }
+  return signatureOf(marks);
 }
 
 const states = {
