@@ -18,6 +18,9 @@ export function checkedJsonCopy(value: unknown): unknown {
   throw StatusError.of('BadRequest', `the object cannot be sent as JSON: ${path || '.'} would arrive as another value`);
 }
 
+/** Who owns what, as it was read: whoever sends it back means the stored list itself, which nobody can change. */
+const isStored = (name: string, value: unknown): boolean => name === 'managedFields' && Object.isFrozen(value);
+
 const throughText = (value: unknown): unknown => parseJson(toJson(value));
 
 const notPlain = Symbol('not plain JSON');
@@ -34,7 +37,7 @@ function plainCopy(value: unknown): unknown {
   for (const name in value) {
     const sent: unknown = value[name as never];
     if (sent === undefined) continue;
-    const member = plainCopy(sent);
+    const member = isStored(name, sent) ? sent : plainCopy(sent);
     if (member === notPlain) return notPlain;
     setMember(copy, name, member);
   }

@@ -9,10 +9,10 @@ const version = (name: string): Version => ({
   uid: name,
   labels: undefined,
   fields: undefined,
-  bytes: toBytes(JSON.stringify({ kind: 'ConfigMap', metadata: { name }, data: { a: '1' } })),
+  bytes: toBytes(JSON.stringify({ kind: 'ConfigMap', metadata: { name }, data: { a: 'large'.repeat(500) } })),
 });
 
-it('decodes a version once as long as somebody holds its object, however small the cache', () => {
+it('decodes a large version once as long as somebody holds its object, however small the cache', () => {
   const codec = new ObjectCodec({ cachedBytes: 1 });
   const first = version('first');
   const held = codec.read(first);

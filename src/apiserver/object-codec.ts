@@ -43,7 +43,7 @@ class Recent<T> {
   }
 }
 
-/** Smaller objects (leases, events) have little in common that would be worth looking for. */
+/** Smaller objects (leases, events) have little in common that would be worth looking for, and are read again in no time. */
 const sharedFrom = 2048;
 
 /** What informers hold is not decoded again, however old: these bridge the time from a write to who reads it. */
@@ -68,12 +68,13 @@ export class ObjectCodec {
   read<T extends KubeObject>({ bytes }: Version): T {
     const known = this.#recent.get(bytes);
     if (known && Object.isFrozen(known)) return known as T;
-    const held = this.#held.get(bytes)?.deref();
+    const held = bytes.length >= sharedFrom ? this.#held.get(bytes)?.deref() : undefined;
     if (held) return held as T;
     const decoded = (known ?? parseJson(bytes.toString('utf8'))) as T;
     const object = bytes.length < sharedFrom ? frozenWhole(decoded) : this.#parts.freeze(decoded);
     if (object !== known) this.#recent.set(bytes, object);
-    this.#held.set(bytes, new WeakRef<KubeObject>(object));
+    // For small ones that costs more than reading them again.
+    if (bytes.length >= sharedFrom) this.#held.set(bytes, new WeakRef<KubeObject>(object));
     return object;
   }
 

@@ -10,17 +10,21 @@ export interface ClientOptions {
 
 /** The typed client over any transport. Rejects with `StatusError`, as the transport does. */
 export function createClient(transport: Transport, options: ClientOptions = {}): Client {
-  const writeQuery = (o: WriteOptions = {}) =>
-    definedOnly({
+  // The same object for all that say nothing: who reads it need not read it again.
+  const usual = definedOnly({ fieldManager: options.fieldManager });
+  const writeQuery = (o?: WriteOptions) => {
+    if (!o || (o.fieldManager === undefined && !o.dryRun && !o.force)) return usual;
+    return definedOnly({
       fieldManager: o.fieldManager ?? options.fieldManager,
       dryRun: o.dryRun ? 'All' : undefined,
       force: o.force ? 'true' : undefined,
     });
+  };
   const call = <T>(c: Parameters<Transport['call']>[0]) => transport.call(c) as Promise<T>;
 
   return {
-    get: (resource, key) => call({ verb: 'get', resource, key, query: {} }),
-    getSubresource: (resource, key, subresource) => call({ verb: 'get', resource, key, subresource, query: {} }),
+    get: (resource, key) => call({ verb: 'get', resource, key, query: nothing }),
+    getSubresource: (resource, key, subresource) => call({ verb: 'get', resource, key, subresource, query: nothing }),
     list: (resource, o = {}) => call({ verb: 'list', resource, key: scopeOf(o), query: listQuery(o) }),
     watch: (resource, o, sink) =>
       transport.watch({ resource, key: scopeOf(o), query: watchQuery(o) }, sink as Parameters<Transport['watch']>[1]),
@@ -53,11 +57,13 @@ export function createClient(transport: Transport, options: ClientOptions = {}):
         patchType: patch.type,
       }),
     delete: (resource, key, o) =>
-      call({ verb: 'delete', resource, key, query: {}, ...(o ? { body: deleteBody(o) } : {}) }),
+      call({ verb: 'delete', resource, key, query: nothing, ...(o ? { body: deleteBody(o) } : {}) }),
     createSubresource: (resource, key, subresource, body) =>
       call({ verb: 'create', resource, key, subresource, query: writeQuery(), body }),
   };
 }
+
+const nothing: Record<string, string> = {};
 
 const deleteBody = (options: DeleteOptions) => ({ kind: 'DeleteOptions', apiVersion: 'v1', ...options });
 
@@ -87,8 +93,7 @@ const watchQuery = (o: WatchOptions) =>
   });
 
 function definedOnly(values: Record<string, string | undefined>): Record<string, string> {
-  return Object.fromEntries(Object.entries(values).filter(([, v]) => v !== undefined && v !== '')) as Record<
-    string,
-    string
-  >;
+  const defined: Record<string, string> = {};
+  for (const name in values) if (values[name]) defined[name] = values[name];
+  return defined;
 }

@@ -82,19 +82,30 @@ function keepMetaOfStatus(endpoint: Endpoint, object: KubeObject, old: KubeObjec
 
 /** Whether storing `object` would change nothing: then no revision is made. */
 export function isUnchanged(object: KubeObject, old: KubeObject): boolean {
-  const { metadata, ...rest } = object;
-  const { metadata: oldMetadata, ...oldRest } = old;
-  if (!sameJson(rest, oldRest)) return false;
-  const { resourceVersion: _a, ...meta } = metadata;
-  const { resourceVersion: _b, ...oldMeta } = oldMetadata;
-  return sameJson(withoutEmpty(meta), withoutEmpty(oldMeta));
+  return (
+    sameMembers(object, old, 'metadata') && sameMembers(object.metadata, old.metadata, 'resourceVersion', isNothing)
+  );
 }
 
 /** Stored metadata has no empty members, a client's may. */
-function withoutEmpty(meta: object): object {
-  return Object.fromEntries(
-    Object.entries(meta).filter(
-      ([, v]) => !(v === '' || v === null || (typeof v === 'object' && Object.keys(v).length === 0)),
-    ),
-  );
+function isNothing(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return value === '' || value === null || value === undefined;
+  for (const _ in value) return false;
+  return true;
+}
+
+/** `sameJson` of two objects without one of their members; what is absent, by `isAbsent`, is absent on both sides. */
+function sameMembers(
+  a: object,
+  b: object,
+  except: string,
+  isAbsent: (value: unknown) => boolean = (value) => value === undefined,
+): boolean {
+  const [left, right] = [a as Json, b as Json];
+  for (const name in left) {
+    if (name === except || isAbsent(left[name])) continue;
+    if (!sameJson(left[name], right[name])) return false;
+  }
+  for (const name in right) if (name !== except && !isAbsent(right[name]) && isAbsent(left[name])) return false;
+  return true;
 }

@@ -25,7 +25,7 @@ export interface Current {
 export async function update(context: ApiContext, request: ApiRequest): Promise<Answer> {
   checkWriteOptions(request);
   const { endpoint } = request;
-  const sent = decodeObject(request, endpoint, request.body);
+  const sent = decodeSent(context, request);
   checkIdentity(request, sent);
   if (!context.store.head(endpoint.resource, storeKey(request))) {
     if (!endpoint.kind.createOnUpdate || request.subresource) throw notFound(endpoint.kind, request.name);
@@ -43,6 +43,23 @@ export async function update(context: ApiContext, request: ApiRequest): Promise<
     checkIdentity(request, again);
     return again;
   });
+}
+
+/**
+ * The object that was sent. A part of this process sends back who owns what as it has read it: the stored list itself, which
+ * needs no reading.
+ */
+function decodeSent(context: ApiContext, request: ApiRequest): KubeObject {
+  const { endpoint, body } = request;
+  const { metadata } = (body ?? {}) as Partial<KubeObject>;
+  const sent = metadata?.managedFields;
+  if (!sent || !Object.isFrozen(sent)) return decodeObject(request, endpoint, body);
+  const head = context.store.head(endpoint.resource, storeKey(request));
+  if (!head || context.objects.read(head).metadata.managedFields !== sent) return decodeObject(request, endpoint, body);
+  const rest = { ...(body as KubeObject), metadata: { ...metadata, managedFields: undefined } };
+  const object = decodeObject(request, endpoint, rest);
+  object.metadata.managedFields = sent;
+  return object;
 }
 
 /**
