@@ -2,6 +2,7 @@ import { sameWords, type VersionConversion } from './conversion.ts';
 import type { KubeObject } from './resource.ts';
 import { schema } from './schema/schema.ts';
 import type { Strategy } from './strategy.ts';
+import { cloneJson } from './meta/json.ts';
 
 /**
  * The behaviour of a kind, for its objects in another version: it is written once, for the stored one. Errors name the
@@ -13,7 +14,7 @@ export function versionedStrategy(strategy: Strategy, conversion: VersionConvers
   const { cells, validate, validateCreate, validateUpdate, validateStatusUpdate, warnings, rowConditions } = strategy;
   const { prepareForCreate, prepareForUpdate, prepareForStatusUpdate, markDeleted } = strategy;
   const edit = (object: KubeObject, change: (stored: KubeObject) => void): void => {
-    const stored = structuredClone(toStored(object));
+    const stored = cloneJson(toStored(object));
     change(stored);
     become(object, schema.codecFor(type).decode(conversion.fromStored(stored)).object as KubeObject);
   };

@@ -13,7 +13,8 @@ interface Part {
 /** Nodes that a pod can go to, with what each score thinks of them. */
 export class ScoredNodes {
   readonly #slots: number[];
-  readonly #positions = new Map<number, number>();
+  /** By slot, where it is in `#slots`; -1: it is not. */
+  #positions: Int32Array;
   readonly #parts: Part[];
   #totals: Float64Array;
   #scaled: Float64Array;
@@ -21,7 +22,8 @@ export class ScoredNodes {
 
   constructor(evaluation: Evaluation, scores: readonly WeightedScore[], feasible: number[]) {
     this.#slots = feasible;
-    feasible.forEach((slot, i) => this.#positions.set(slot, i));
+    this.#positions = new Int32Array(feasible.reduce((most, slot) => Math.max(most, slot), 0) + 1).fill(-1);
+    for (const [i, slot] of feasible.entries()) this.#positions[slot] = i;
     this.#parts = scores.flatMap(({ score, weight }) => {
       const rate = score.prepare(evaluation.request, feasible);
       return rate ? [{ score, weight, rate, raw: Float64Array.from(feasible, rate) }] : [];
@@ -35,31 +37,32 @@ export class ScoredNodes {
   }
 
   has(slot: number): boolean {
-    return this.#positions.has(slot);
+    return (this.#positions[slot] ?? -1) >= 0;
   }
 
   /** The slot's pods changed. */
   rescore(slot: number): void {
-    const position = this.#positions.get(slot) as number;
+    const position = this.#positions[slot] as number;
     for (const { rate, raw } of this.#parts) raw[position] = rate(slot);
     this.#isStale = true;
   }
 
   add(slot: number): void {
     const position = this.#slots.push(slot) - 1;
-    this.#positions.set(slot, position);
+    if (slot >= this.#positions.length) this.#reach(slot);
+    this.#positions[slot] = position;
     if (position >= this.#totals.length) this.#grow();
     this.rescore(slot);
   }
 
   remove(slot: number): void {
-    const position = this.#positions.get(slot) as number;
+    const position = this.#positions[slot] as number;
     const last = this.#slots.pop() as number;
-    this.#positions.delete(slot);
+    this.#positions[slot] = -1;
     this.#isStale = true;
     if (last === slot) return;
     this.#slots[position] = last;
-    this.#positions.set(last, position);
+    this.#positions[last] = position;
     for (const { raw } of this.#parts) raw[position] = raw[this.#slots.length] as number;
   }
 
@@ -85,7 +88,7 @@ export class ScoredNodes {
   /** What the best slot has; for tests and `why`. */
   totalOf(slot: number): number {
     if (this.#isStale) this.#add();
-    return this.#totals[this.#positions.get(slot) as number] as number;
+    return this.#totals[this.#positions[slot] as number] as number;
   }
 
   #add(): void {
@@ -105,6 +108,12 @@ export class ScoredNodes {
     if (typeof normalize === 'function') normalize(values);
     else if (normalize) scale(values, normalize);
     return values;
+  }
+
+  #reach(slot: number): void {
+    const positions = new Int32Array(slot * 2 + 1).fill(-1);
+    positions.set(this.#positions);
+    this.#positions = positions;
   }
 
   #grow(): void {

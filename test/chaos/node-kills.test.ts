@@ -111,7 +111,7 @@ describe('a node, killed at any moment', () => {
   const containerdFile = () => join(nodeDir(layout, node), 'containerd/containerd.pid');
 
   /** Until every pod that should be there is Ready, no other is left, and the node says so too. */
-  async function converged(names: readonly string[], timeoutMs = 60_000): Promise<void> {
+  async function converged(names: readonly string[], timeoutMs = 300_000): Promise<void> {
     await eventually(realClock, { what: `pods ${names.join(' ')}: ${agentLog()}`, timeoutMs }, async () => {
       const list = (await all()).filter((pod) => !isDemo(pod));
       const good = list.length === names.length && list.every((pod) => names.includes(pod.metadata.name));

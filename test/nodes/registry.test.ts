@@ -102,7 +102,7 @@ describe('a registry of the cluster', () => {
       volumes: [{ name: 'v', image: { reference: image, pullPolicy: 'Always' } }],
     };
     await runPod('reads', spec);
-    await cluster.kubectl('wait', 'pod/reads', '--for=condition=Ready', '--timeout=60s');
+    await cluster.kubectl('wait', 'pod/reads', '--for=condition=Ready', '--timeout=240s');
     const { metadata } = await cluster.object<Pod>('pod', 'reads');
     for (const { name } of spec.containers) {
       const said = [
@@ -113,7 +113,7 @@ describe('a registry of the cluster', () => {
         'refused',
       ];
       await expect
-        .poll(() => cluster.kubectl('logs', 'reads', '-c', name), { timeout: 30_000 })
+        .poll(() => cluster.kubectl('logs', 'reads', '-c', name), { timeout: 120_000 })
         .toBe(`${said.join('\n')}\n`);
     }
     const views = async () => {
@@ -126,13 +126,13 @@ describe('a registry of the cluster', () => {
     };
     expect(await views()).toHaveLength(1);
     await cluster.kubectl('delete', 'pod', 'reads');
-    await expect.poll(views, { timeout: 30_000 }).toEqual([]);
+    await expect.poll(views, { timeout: 120_000 }).toEqual([]);
 
     // What no registry has is said of the container as of its own image.
     const missing = { ...spec, volumes: [{ name: 'v', image: { reference: `${await team('none')}:1` } }] };
     await runPod('waits', missing);
     const reason = '--for=jsonpath={.status.containerStatuses[0].state.waiting.reason}=ImagePullBackOff';
-    await cluster.kubectl('wait', 'pod/waits', reason, '--timeout=60s');
+    await cluster.kubectl('wait', 'pod/waits', reason, '--timeout=240s');
     await cluster.kubectl('delete', 'pod', 'waits');
   });
 

@@ -4,6 +4,7 @@ import { sameContainers } from '../validation/pod-resize.ts';
 import { podCells } from './pod-cells.ts';
 import { podWarnings } from './pod-warnings.ts';
 import { qosClassOf } from './qos.ts';
+import { cloneJson } from '../meta/json.ts';
 
 /** Adds one requirement per label key that the pod has: `matchLabelKeys` become part of the selector itself. */
 function requireOwnLabels(
@@ -42,9 +43,9 @@ function mergeMatchLabelKeys(pod: Pod): void {
 function keepAllButResources(pod: Pod, old: Readonly<Pod>): void {
   const { metadata, spec } = pod;
   pod.metadata = { ...old.metadata, resourceVersion: metadata.resourceVersion, managedFields: metadata.managedFields };
-  pod.status = structuredClone(old.status) as Pod['status'];
+  pod.status = cloneJson(old.status) as Pod['status'];
   if (!sameContainers(spec, old.spec)) return;
-  const kept = structuredClone(old.spec) as Pod['spec'];
+  const kept = cloneJson(old.spec) as Pod['spec'];
   for (const list of ['containers', 'initContainers'] as const)
     for (const [i, container] of (kept[list] ?? []).entries()) {
       container.resources = spec[list]?.[i]?.resources;

@@ -18,6 +18,15 @@ export function ownMember(object: JsonObject, name: string): unknown {
   return typeof value === 'function' ? undefined : value;
 }
 
+/** A copy of a JSON value, its own down to the leaves; for these values many times faster than `structuredClone`. */
+export function cloneJson<T>(value: T): T {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return value.map(cloneJson) as T;
+  const copy: JsonObject = {};
+  for (const name in value) setMember(copy, name, cloneJson(value[name]));
+  return copy as T;
+}
+
 /** Equality of JSON values: the order of members does not matter, a member that is `undefined` is absent. */
 export function equalJson(a: unknown, b: unknown): boolean {
   if (a === b) return true;

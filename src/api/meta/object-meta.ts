@@ -205,6 +205,7 @@ function validateFinalizers(kind: NamedKind, finalizers: string[], path: string)
 
 function validateManagedFields(entries: ManagedFieldsEntry[], path: string): FieldError[] {
   return entries.flatMap((entry, i) => {
+    if (isPlainEntry(entry)) return [];
     const at = `${path}[${i}]`;
     const errors: FieldError[] = [];
     if (entry.operation !== 'Apply' && entry.operation !== 'Update')
@@ -216,6 +217,13 @@ function validateManagedFields(entries: ManagedFieldsEntry[], path: string): Fie
     return errors;
   });
 }
+
+/** As the server itself writes them: nearly all. */
+const isPlainEntry = ({ operation, fieldsType, manager, subresource = '' }: ManagedFieldsEntry): boolean =>
+  (operation === 'Update' || operation === 'Apply') &&
+  fieldsType === 'FieldsV1' &&
+  plainManager.test(manager ?? '') &&
+  subresource.length <= 256;
 
 const plainManager = /^[ -~]{0,128}$/;
 

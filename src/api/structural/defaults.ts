@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, ownMember, setMember } from '../meta/json.ts';
+import { cloneJson, isJsonObject, type JsonObject, ownMember, setMember } from '../meta/json.ts';
 import { isMap, itemsOf, memberSchema, type Structural, valuesOf } from './schema.ts';
 
 /** Null where null is no value of the schema: as if it were not there. */
@@ -20,7 +20,7 @@ export function setDefaults(schema: Structural | undefined, value: unknown): voi
     const items = itemsOf(schema);
     if (!items) return;
     for (let i = 0; i < value.length; i++) {
-      if (isForeignNull(value[i], items) && items.default !== undefined) value[i] = structuredClone(items.default);
+      if (isForeignNull(value[i], items) && items.default !== undefined) value[i] = cloneJson(items.default);
       setDefaults(items, value[i]);
     }
   } else if (isJsonObject(value)) setMemberDefaults(schema, value);
@@ -30,13 +30,12 @@ function setMemberDefaults(schema: Structural, object: JsonObject): void {
   for (const [name, property] of Object.entries(schema.properties ?? {})) {
     if (property.default === undefined) continue;
     const present = ownMember(object, name);
-    if (present === undefined || isForeignNull(present, property))
-      setMember(object, name, structuredClone(property.default));
+    if (present === undefined || isForeignNull(present, property)) setMember(object, name, cloneJson(property.default));
   }
   for (const name of Object.keys(object)) {
     const member = memberSchema(schema, name);
     if (member?.default !== undefined && isForeignNull(object[name], member))
-      setMember(object, name, structuredClone(member.default));
+      setMember(object, name, cloneJson(member.default));
     setDefaults(member, object[name]);
   }
 }

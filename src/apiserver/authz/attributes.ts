@@ -44,7 +44,8 @@ export const whenDecided = <T>(decided: Decided, then: (decision: Decision) => T
 
 /** The value that a field selector requires of `field` (`=` or `==`); undefined when it does not. */
 export function requiredField(fieldSelector: string | undefined, field: string): string | undefined {
-  for (const requirement of (fieldSelector ?? '').split(',')) {
+  if (!fieldSelector) return undefined;
+  for (const requirement of fieldSelector.split(',')) {
     const match = /^([^=!]+)==?([^=].*)$/.exec(requirement.trim());
     if (match?.[1] === field) return match[2];
   }

@@ -1,4 +1,5 @@
 import { alreadyExists, invalid, nameConflict, StatusError } from '../../api/meta/status-error.ts';
+import { cloneJson } from '../../api/meta/json.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import { randomSuffix, uuid } from '../../base/rng.ts';
 import { type ApiContext, timestamp } from '../context.ts';
@@ -86,7 +87,7 @@ function prepare(context: ApiContext, request: ApiRequest, object: KubeObject): 
   if (kind.statusSubresource && kind.resetFields?.includes('status') && !strategy.keepsStatusOnCreate) {
     const fresh = endpoint.type.fields.empty() as { status?: unknown };
     // Everybody's: the strategy gets a copy to write in.
-    (object as { status?: unknown }).status = structuredClone(fresh.status);
+    (object as { status?: unknown }).status = cloneJson(fresh.status);
   }
   strategy.prepareForCreate?.(object);
 }

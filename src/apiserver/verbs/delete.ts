@@ -9,6 +9,7 @@ import { type Answer, type ApiRequest, storeKey } from '../request.ts';
 import { deleteOptions } from './delete-options.ts';
 import { writesWithRemoval } from './side-writes.ts';
 import { served } from './stored.ts';
+import { cloneJson } from '../../api/meta/json.ts';
 
 /** DELETE of one object. */
 export async function deleteObject(context: ApiContext, request: ApiRequest): Promise<Answer> {
@@ -104,7 +105,7 @@ function markDeleted(
 /** An object whose kind has its own way to end. */
 function markAsKind(context: ApiContext, { strategy }: Endpoint, old: KubeObject): 'unchanged' | 'gone' | KubeObject {
   if (old.metadata.deletionTimestamp) return old.metadata.finalizers?.length ? 'unchanged' : 'gone';
-  const object = structuredClone(old);
+  const object = cloneJson(old);
   strategy.markDeleted?.(object, timestamp(context.clock.now()));
   return object;
 }

@@ -5,6 +5,7 @@ import { StatusError } from '../../api/meta/status-error.ts';
 import { type ApiContext, timestamp } from '../context.ts';
 import type { ApiRequest } from '../request.ts';
 import { modify } from './update.ts';
+import { cloneJson } from '../../api/meta/json.ts';
 
 /** Evictions that the controller has not seen yet; more at once are refused. */
 const maxDisrupted = 2000;
@@ -74,7 +75,7 @@ function spent(old: PodDisruptionBudget, { pod, now }: { pod: Pod; now: string }
   }
   const conditions = disruptionsAllowed === 1 ? withoutDisruptions(old, now) : status.conditions;
   return {
-    ...structuredClone(old),
+    ...cloneJson(old),
     status: {
       ...status,
       disruptionsAllowed: disruptionsAllowed - 1,

@@ -7,6 +7,7 @@ import { deleteObject } from './delete.ts';
 import { spendBudget } from './disruption-budget.ts';
 import { checkWriteOptions, decodeAs } from './request-body.ts';
 import { modify } from './update.ts';
+import { cloneJson } from '../../api/meta/json.ts';
 
 /** POST pods/NAME/eviction: a deletion that a disruption budget may refuse (policy/v1 Eviction). */
 export async function evict(context: ApiContext, request: ApiRequest): Promise<Answer> {
@@ -52,7 +53,7 @@ const isBudgeted = ({ status, metadata }: Pod): boolean =>
 async function markDisrupted(context: ApiContext, request: ApiRequest): Promise<void> {
   const mark: ApiRequest = { ...request, verb: 'patch', subresource: 'status', body: undefined };
   await modify(context, mark, ({ object }) => {
-    const pod = structuredClone(object) as Pod;
+    const pod = cloneJson(object) as Pod;
     const others = pod.status.conditions?.filter((c) => c.type !== 'DisruptionTarget') ?? [];
     const condition = {
       type: 'DisruptionTarget',

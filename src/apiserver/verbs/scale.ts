@@ -10,6 +10,7 @@ import { validateFields } from './field-validation.ts';
 import { decodeAs } from './request-body.ts';
 import { served } from './stored.ts';
 import { modify } from './update.ts';
+import { cloneJson } from '../../api/meta/json.ts';
 
 interface Scale {
   metadata: { name?: string; resourceVersion?: string };
@@ -39,7 +40,7 @@ export async function scale(context: ApiContext, request: ApiRequest): Promise<A
   const written = await modify(context, { ...request, body: undefined }, ({ object }) => {
     const wanted = wantedScale(request, object);
     checkScale(request, wanted);
-    scaled = structuredClone(object);
+    scaled = cloneJson(object);
     scaled.metadata.resourceVersion = wanted.metadata.resourceVersion ?? '';
     endpoint.scale.setReplicas(scaled, wanted.spec.replicas ?? 0);
     return scaled;
