@@ -22,19 +22,24 @@ interface Kubeconfig {
 
 const decoded = (text: string | undefined): string => Buffer.from(text ?? '', 'base64').toString('utf8');
 
+/** Where the server is and who the administrator is, by his kubeconfig. Certificates and key are PEM. */
+export async function adminAccess({ kubeconfig }: Pick<ClusterLayout, 'kubeconfig'>) {
+  const config = parse(await readFile(kubeconfig, 'utf8')) as Kubeconfig;
+  const cluster = config.clusters[0]?.cluster;
+  const user = config.users[0]?.user;
+  return {
+    server: cluster?.server ?? '',
+    ca: decoded(cluster?.['certificate-authority-data']),
+    credentials: { cert: decoded(user?.['client-certificate-data']), key: decoded(user?.['client-key-data']) },
+  };
+}
+
 /** A client with the administrator's kubeconfig: what `up` and `status` look through, as kubectl would. */
 export async function adminClient(
   layout: ClusterLayout,
   deps: { clock: Clock; rng: Rng; log: Logger },
 ): Promise<AdminClient> {
-  const config = parse(await readFile(layout.kubeconfig, 'utf8')) as Kubeconfig;
-  const cluster = config.clusters[0]?.cluster;
-  const user = config.users[0]?.user;
-  const transport = new HttpsTransport(deps, {
-    server: cluster?.server ?? '',
-    ca: decoded(cluster?.['certificate-authority-data']),
-    credentials: { cert: decoded(user?.['client-certificate-data']), key: decoded(user?.['client-key-data']) },
-  });
+  const transport = new HttpsTransport(deps, await adminAccess(layout));
   return { client: createClient(transport, { fieldManager: 'knarr' }), transport, close: () => transport.close() };
 }
 
