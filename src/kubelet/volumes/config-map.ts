@@ -11,7 +11,7 @@ export const configMap: VolumeKind = {
     const found = await objects.configMap(pod.metadata.namespace ?? '', name);
     if (!found && !optional) throw new Error(`configmap "${name}" not found`);
     const payload = selectKeys(found ? configMapBytes(found) : {}, { items, mode: defaultMode, optional });
-    await writeAtomically(memoryDir, payload, { rng, fsGroup: pod.spec.securityContext?.fsGroup });
+    writeAtomically(memoryDir, payload, { rng, fsGroup: pod.spec.securityContext?.fsGroup });
     return memoryDir;
   },
 };

@@ -9,7 +9,7 @@ export const downwardAPI: VolumeKind = {
   async prepare({ pod, volume, memoryDir }, { fieldsOf, rng }) {
     const { items, defaultMode: mode } = volume.downwardAPI ?? {};
     const payload = downwardFiles(pod, items, { ...fieldsOf(pod), mode });
-    await writeAtomically(memoryDir, payload, { rng, fsGroup: pod.spec.securityContext?.fsGroup });
+    writeAtomically(memoryDir, payload, { rng, fsGroup: pod.spec.securityContext?.fsGroup });
     return memoryDir;
   },
 };

@@ -14,7 +14,7 @@ export const projected: VolumeKind = {
     for (const source of sources ?? []) {
       for (const [path, file] of await filesOf(pod, source, { deps, mode })) payload.set(path, file);
     }
-    await writeAtomically(memoryDir, payload, { rng: deps.rng, fsGroup: pod.spec.securityContext?.fsGroup });
+    writeAtomically(memoryDir, payload, { rng: deps.rng, fsGroup: pod.spec.securityContext?.fsGroup });
     return memoryDir;
   },
   refreshAtMs({ pod, volume }, { tokens }) {

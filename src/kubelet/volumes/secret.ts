@@ -11,7 +11,7 @@ export const secret: VolumeKind = {
     const found = await objects.secret(pod.metadata.namespace ?? '', secretName);
     if (!found && !optional) throw new Error(`secret "${secretName}" not found`);
     const payload = selectKeys(found ? secretBytes(found) : {}, { items, mode: defaultMode, optional });
-    await writeAtomically(memoryDir, payload, { rng, fsGroup: pod.spec.securityContext?.fsGroup });
+    writeAtomically(memoryDir, payload, { rng, fsGroup: pod.spec.securityContext?.fsGroup });
     return memoryDir;
   },
 };
