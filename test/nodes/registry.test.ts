@@ -86,7 +86,7 @@ describe('a registry of the cluster', () => {
     const look = [
       'ls /image/bin/busybox /image/catatonit',
       'cat /part/healthz',
-      'touch /image/new || echo refused',
+      'touch /image/new 2>&1 || echo refused',
       'sleep 1000',
     ];
     const volumeMounts = [
