@@ -66,6 +66,8 @@ export interface ApiServerDeps {
   machineClock?: Clock;
   rng: Rng;
   log: Logger;
+  /** Where it counts, when there is more in it than of this server; its own unless given. */
+  figures?: Metrics;
   /** The journal failed: the process must end (a test throws). */
   onFatal(error: unknown): void;
 }
@@ -128,7 +130,7 @@ export class ApiServer {
 
   /** Opens the state, and fills a fresh one with what every cluster has. */
   static async start(deps: ApiServerDeps, options: ApiServerOptions): Promise<ApiServer> {
-    const figures = new Metrics();
+    const figures = deps.figures ?? new Metrics();
     const journal = measuredJournal(deps.journal, figures, deps.clock);
     const store = await openStore(journal, { onFatal: deps.onFatal, windowBytes: options.historyBytes });
     const server = new ApiServer({ store, figures }, deps, options);

@@ -5,6 +5,8 @@ type Check = () => boolean | Promise<boolean>;
 
 export type HealthEndpoint = 'healthz' | 'livez' | 'readyz';
 
+const everywhere: readonly HealthEndpoint[] = ['healthz', 'livez', 'readyz'];
+
 /** What a start has brought about, in upstream's names and order; a server that listens has done all of it. */
 const startHooks = [
   'start-apiserver-admission-initializer',
@@ -32,7 +34,7 @@ const journalMs = 2000;
  * `/healthz`, `/livez` and `/readyz`: named checks in order. What concerns readiness alone is no reason to be restarted.
  */
 export class Health {
-  readonly #checks: { name: string; check: Check; readyOnly: boolean }[] = [];
+  readonly #checks: { name: string; check: Check; of: readonly HealthEndpoint[] }[] = [];
   /** The server stops: no longer ready, from the first moment on. */
   isShuttingDown = false;
 
@@ -41,10 +43,10 @@ export class Health {
     this.#add('ping', () => true);
     this.#add('log', () => true);
     this.#add('etcd', isFresh);
-    this.#add('etcd-readiness', isFresh, true);
-    this.#add('informer-sync', () => true, true);
+    this.#add('etcd-readiness', isFresh, ['readyz']);
+    this.#add('informer-sync', () => true, ['readyz']);
     for (const hook of startHooks) this.#add(`poststarthook/${hook}`, () => true);
-    this.#add('shutdown', () => !this.isShuttingDown, true);
+    this.#add('shutdown', () => !this.isShuttingDown, ['readyz']);
   }
 
   /** The page of an endpoint; it is long when asked for, and when something is wrong. */
@@ -78,19 +80,19 @@ export class Health {
   }
 
   #of(endpoint: HealthEndpoint) {
-    return this.#checks.filter(({ readyOnly }) => endpoint === 'readyz' || !readyOnly);
+    return this.#checks.filter(({ of }) => of.includes(endpoint));
   }
 
   /**
-   * Plugins that keep keys, by upstream's name of the check. Unlike there, it concerns readiness alone: a server that is started again
-   * while the plugin is away could not even read its state.
+   * Plugins that keep keys, by upstream's name of the check. As there, they are no reason to be restarted: that would not make them
+   * well.
    */
-  addKmsProviders(isWell: () => boolean): void {
-    this.#add('kms-providers', isWell, true);
+  addKmsProviders(areWell: () => Promise<boolean>): void {
+    this.#add('kms-providers', areWell, ['healthz', 'readyz']);
   }
 
-  #add(name: string, check: Check, readyOnly = false): void {
-    this.#checks.push({ name, check, readyOnly });
+  #add(name: string, check: Check, of = everywhere): void {
+    this.#checks.push({ name, check, of });
   }
 }
 

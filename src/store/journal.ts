@@ -1,3 +1,4 @@
+import type { RecordCodec } from './record.ts';
 import type { StoreEvent, Version } from './version.ts';
 
 /** A change that is to be made durable. `previous` is the revision it replaces. */
@@ -28,6 +29,8 @@ export interface Loaded {
  * (tests, simulation), `lmdb/` (one machine). `journal.contract.ts` is what every one must pass.
  */
 export interface Journal {
+  /** How it writes; not there: it keeps what it is given. */
+  readonly records?: RecordCodec;
   load(): Promise<Loaded>;
   /** Resolves when every change is on disk, all or none. A rejection means that the process must end. */
   append(changes: readonly Change[], trim: Trim): Promise<void>;

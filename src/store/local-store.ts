@@ -27,7 +27,7 @@ export class LocalStore extends ReplicaReads implements Store {
   }
 
   private constructor(journal: Journal, replica: Replica, options: StoreOptions) {
-    super(replica);
+    super(replica, journal);
     this.#journal = journal;
     this.#options = options;
     this.#headRevision = replica.revision;
@@ -48,6 +48,8 @@ export class LocalStore extends ReplicaReads implements Store {
   /** The writes take effect for `head` at once, in order. */
   commit(writes: readonly Write[]): Promise<Version[]> {
     if (this.#failed) return new Promise(() => {});
+    const refusal = this.refusal(writes);
+    if (refusal) return Promise.reject(refusal);
     const changes = writes.map((write) => ('put' in write ? this.#put(write.put) : this.#remove(write.remove)));
     const versions = changes.map((change) => change.version);
     return new Promise((resolve) => {
@@ -64,7 +66,8 @@ export class LocalStore extends ReplicaReads implements Store {
   #put(put: Put): Change {
     const previous = this.head(put.resource, put.key);
     const revision = ++this.#headRevision;
-    const version: Version = { resource: put.resource, key: put.key, revision, ...put.encode(revision) };
+    const { resource, key } = put;
+    const version: Version = { resource, key, revision, ...put.encode(revision), ...this.sealOf(resource) };
     return this.#propose({ version, deleted: false, previous: previous?.revision });
   }
 

@@ -1,61 +1,92 @@
-import { nextTurn } from '../base/clock.ts';
+import { type Clock, nextTurn, realClock } from '../base/clock.ts';
+import { silentLog } from '../base/log.ts';
 import type { Change, Loaded } from './journal.ts';
+import { PreparedTurns } from './prepared-turns.ts';
+import { plainRecords, type RecordCodec } from './record.ts';
 import { replay } from './replay.ts';
 import type { Decision, Proposal, SharedJournal, SharedJournalSink } from './shared-journal.ts';
 import { atRevision, goneAt } from './version.ts';
 
+/** What became of one key: its record, as the server wrote it that proposed it; none: it went. */
+interface Entry {
+  resource: string;
+  key: string;
+  base: number | undefined;
+  record: Buffer | undefined;
+}
+
+interface Commit {
+  revision: number;
+  entries: readonly Entry[];
+}
+
 /** What servers of one process share: the log, and who follows it. For tests and simulation. */
 export class SharedLog {
-  readonly changes: Change[] = [];
-  readonly sinks = new Set<SharedJournalSink>();
+  readonly commits: Commit[] = [];
+  readonly followers = new Set<(commit: Commit) => void>();
   readonly current = new Map<string, number>();
   revision = 0;
 
-  commit(proposals: readonly Proposal[]): Decision {
-    const isStale = ({ resource, key, base }: Proposal) => this.current.get(`${resource} ${key}`) !== base;
-    if (proposals.some(isStale)) return { committed: false, revision: this.revision };
+  commit(entries: readonly Entry[]): Decision {
+    const isStale = ({ resource, key, base }: Entry) => this.current.get(`${resource} ${key}`) !== base;
+    if (entries.some(isStale)) return { committed: false, revision: this.revision };
     const revision = ++this.revision;
-    const made = proposals.map((proposal) => changeAt(proposal, revision));
-    for (const { version, deleted } of made) {
-      const id = `${version.resource} ${version.key}`;
-      if (deleted) this.current.delete(id);
-      else this.current.set(id, revision);
+    for (const { resource, key, record } of entries) {
+      const id = `${resource} ${key}`;
+      if (record) this.current.set(id, revision);
+      else this.current.delete(id);
     }
-    this.changes.push(...made);
-    for (const sink of this.sinks) sink.changes(made, revision);
+    const commit = { revision, entries };
+    this.commits.push(commit);
+    for (const follower of this.followers) follower(commit);
     return { committed: true, revision };
   }
 }
 
-function changeAt({ resource, key, base, change }: Proposal, revision: number): Change {
-  if (change) return { version: atRevision(change.version, revision), deleted: false, previous: base };
-  return { version: goneAt({ resource, key, revision }), deleted: true, previous: base };
-}
-
 /** One server's way to a `SharedLog`; answers come in later turns, as from a network. */
 export class MemorySharedJournal implements SharedJournal {
+  readonly records: RecordCodec;
   readonly #log: SharedLog;
-  #sink: SharedJournalSink | undefined;
+  readonly #turns: PreparedTurns;
+  #follower: ((commit: Commit) => void) | undefined;
 
-  constructor(log: SharedLog) {
+  /** `records`: how this server writes, and reads what all have written; as it is unless told. The clock says when a plugin is asked again. */
+  constructor(
+    log: SharedLog,
+    { records = plainRecords, clock = realClock }: { records?: RecordCodec; clock?: Clock } = {},
+  ) {
+    this.records = records;
     this.#log = log;
+    this.#turns = new PreparedTurns({ clock, log: silentLog });
   }
 
   async load(): Promise<Loaded> {
-    const { revision } = this.#log;
-    return replay(this.#log.changes, revision);
+    const { revision, commits } = this.#log;
+    const past = commits.slice();
+    for (const commit of past) await this.#prepared(commit);
+    return replay(
+      past.flatMap((commit) => this.#changesOf(commit)),
+      revision,
+    );
   }
 
   follow(revision: number, sink: SharedJournalSink): void {
-    this.#sink = sink;
-    this.#log.sinks.add(sink);
-    const missed = this.#log.changes.filter(({ version }) => version.revision > revision);
-    if (missed.length > 0) sink.changes(missed, this.#log.revision);
+    const take = (commit: Commit) =>
+      this.#turns.take(
+        () => this.#prepared(commit),
+        () => sink.changes(this.#changesOf(commit), commit.revision),
+      );
+    this.#follower = take;
+    this.#log.followers.add(take);
+    for (const commit of this.#log.commits) if (commit.revision > revision) take(commit);
   }
 
   async propose(proposals: readonly Proposal[]): Promise<Decision> {
+    const entries = proposals.map(({ resource, key, base, change }): Entry => {
+      return { resource, key, base, record: change && this.records.encode(change) };
+    });
     await nextTurn();
-    return this.#log.commit(proposals);
+    return this.#log.commit(entries);
   }
 
   async newest(): Promise<number> {
@@ -64,6 +95,21 @@ export class MemorySharedJournal implements SharedJournal {
   }
 
   async close(): Promise<void> {
-    if (this.#sink) this.#log.sinks.delete(this.#sink);
+    this.#turns.close();
+    if (this.#follower) this.#log.followers.delete(this.#follower);
+  }
+
+  /** Somebody has to be asked before these can be read; undefined: nobody has. */
+  #prepared({ entries }: Commit): Promise<unknown> | undefined {
+    const asking = entries.flatMap(({ record }) => (record && this.records.prepare?.(record)) ?? []);
+    return asking.length > 0 ? Promise.all(asking) : undefined;
+  }
+
+  #changesOf({ entries, revision }: Commit): Change[] {
+    return entries.map(({ resource, key, base, record }): Change => {
+      if (!record) return { version: goneAt({ resource, key, revision }), deleted: true, previous: base };
+      const { version } = this.records.decode(0, record);
+      return { version: atRevision(version, revision), deleted: false, previous: base };
+    });
   }
 }

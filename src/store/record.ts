@@ -21,6 +21,10 @@ export interface RecordCodec {
   /** Some of what is there may have to be written once more, in another form. */
   readonly seals: boolean;
   encode(change: Change): Buffer;
+  /** What `seal` of a version of this resource would be if it were written now; undefined: what is written stays as it is. */
+  sealNow?(resource: string): string | undefined;
+  /** Why nothing of this resource can be written for now; undefined: it can. What is there can be read, and removed. */
+  refusal?(resource: string): string | undefined;
   /** Throws where the record cannot be read. The change has a copy of the object, by default one of its own. */
   decode(revision: number, record: Buffer, copy?: Copy): Change;
   /** Where somebody has to be asked before a record can be decoded; undefined: nobody has. Takes what it keeps of the record at once. */
@@ -39,8 +43,9 @@ export function encodeRecord(change: Change): Buffer {
 }
 
 /** A record that says what it is about, and nothing of the object. */
-export function recordOfSealed({ version, previous }: Change, sealed: Buffer): Buffer {
+export function recordOfSealed({ version, deleted, previous }: Change, sealed: Buffer): Buffer {
   const header: Header = { r: version.resource, k: version.key, u: version.uid, e: 1 };
+  if (deleted) header.d = 1;
   if (previous !== undefined) header.p = previous;
   return framed(header, sealed);
 }

@@ -1,14 +1,19 @@
+import { internalError } from '../api/meta/status-error.ts';
+import type { RecordCodec } from './record.ts';
 import type { ListQuery, Page, Replica } from './replica.ts';
+import type { Write } from './store.ts';
 import type { Version } from './version.ts';
 import { type StoreWatchQuery, type StoreWatchSink, Watchers } from './watchers.ts';
 
-/** The reading half of a store: all of it from its replica, whoever feeds that. */
+/** The reading half of a store, all of it from its replica, whoever feeds that; and what it knows of how the journal writes. */
 export abstract class ReplicaReads {
   protected readonly replica: Replica;
   protected readonly watchers = new Watchers();
+  readonly #records: Pick<RecordCodec, 'sealNow' | 'refusal'>;
 
-  protected constructor(replica: Replica) {
+  protected constructor(replica: Replica, { records = {} }: { records?: Pick<RecordCodec, 'sealNow' | 'refusal'> }) {
     this.replica = replica;
+    this.#records = records;
   }
 
   get revision(): number {
@@ -37,6 +42,25 @@ export abstract class ReplicaReads {
 
   resources(): IterableIterator<string> {
     return this.replica.resources();
+  }
+
+  isStale({ resource, seal }: Version): boolean {
+    return seal !== this.#records.sealNow?.(resource);
+  }
+
+  /** What goes into a new version of a resource when it is sealed. */
+  protected sealOf(resource: string): Pick<Version, 'seal'> {
+    const seal = this.#records.sealNow?.(resource);
+    return seal === undefined ? {} : { seal };
+  }
+
+  /** Why these cannot be written now; undefined: they can. What only goes needs no key. */
+  protected refusal(writes: readonly Write[]): Error | undefined {
+    for (const write of writes) {
+      const why = 'put' in write ? this.#records.refusal?.(write.put.resource) : undefined;
+      if (why !== undefined) return internalError(new Error(why));
+    }
+    return undefined;
   }
 
   watch(query: StoreWatchQuery, revision: number, sink: StoreWatchSink): () => void {

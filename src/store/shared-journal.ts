@@ -1,4 +1,5 @@
 import type { Change, Loaded } from './journal.ts';
+import type { RecordCodec } from './record.ts';
 
 /** One key of a commit: what the writer took to be there, and what is to be there instead. */
 export interface Proposal {
@@ -34,6 +35,8 @@ export interface SharedJournalSink {
  * committed all the same.
  */
 export interface SharedJournal {
+  /** How it writes. */
+  readonly records: RecordCodec;
   /** A state that is complete up to its `revision`, which may be some time ago. */
   load(): Promise<Loaded>;
   /** Tells of everything after `revision`, at once and from then on. */

@@ -31,7 +31,7 @@ export class SharedStore extends ReplicaReads implements Store {
   }
 
   private constructor(journal: SharedJournal, replica: Replica) {
-    super(replica);
+    super(replica, journal);
     this.#journal = journal;
   }
 
@@ -51,6 +51,8 @@ export class SharedStore extends ReplicaReads implements Store {
   }
 
   async commit(writes: readonly Write[]): Promise<Version[]> {
+    const refusal = this.refusal(writes);
+    if (refusal) throw refusal;
     const proposals = writes.map((write) => this.#proposal(write));
     this.#open++;
     try {

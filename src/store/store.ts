@@ -52,10 +52,13 @@ export interface Store {
    * already. Rejects when that cannot be known now.
    */
   fresh(): Promise<void> | undefined;
+  /** Whether it is kept in a form that is no longer written, as under a key of before: a write that changes nothing is worth it. */
+  isStale(version: Version): boolean;
   /**
    * Commits writes together, all or none, each based on what `head` is at the call. Resolves with the new versions (for a
    * removal: the last one, at the revision of its deletion) when they are durable and reads see them. Rejects with
-   * `StaleError` when another server was first.
+   * `StaleError` when another server was first, and with `StatusError` InternalError when something of it cannot be sealed for
+   * now: then nothing has happened.
    */
   commit(writes: readonly Write[]): Promise<Version[]>;
   /** Waits for the running writes and closes the journal. No write may follow. */

@@ -11,8 +11,8 @@ export interface Version {
   readonly fields: Readonly<Record<string, string>> | undefined;
   /** The canonical JSON, kind and apiVersion first, metadata next, `resourceVersion` before labels and annotations. */
   readonly bytes: Buffer;
-  /** It is kept in a form that the journal no longer writes: a write that changes nothing is worth it. */
-  readonly stale?: boolean;
+  /** How the journal keeps it: the prefix of what sealed it, and the key where a plugin has several; undefined: as it is. */
+  readonly seal?: string | undefined;
 }
 
 /** What a watcher is told: `version` is the object now (for DELETED: as it was, at the revision of its deletion). */

@@ -9,10 +9,10 @@ const kmsTest = 'src/store/sealing/kms/kms.test.ts';
 export const store: Mutant[] = [
   {
     bug: 'what can be read at once overtakes what has to be asked for',
-    file: 'src/store/etcd/prepared-turns.ts',
+    file: 'src/store/prepared-turns.ts',
     find: '!asking && !this.#last',
     replace: '!asking',
-    test: { file: 'src/store/etcd/prepared-turns.test.ts', name: 'keeps its order while somebody is asked' },
+    test: { file: 'src/store/prepared-turns.test.ts', name: 'keeps its order while somebody is asked' },
   },
   {
     bug: 'a watch that is stopped twice takes the next one of its sort along',
@@ -48,6 +48,34 @@ export const store: Mutant[] = [
     find: 'keyId !== this.#sealing?.wrapped.keyId',
     replace: '!this.#sealing',
     test: { file: kmsTest, name: 'takes a new seed when the plugin has a new key' },
+  },
+  {
+    bug: 'what is written is sealed for ever with the seed of a plugin that is gone',
+    file: 'src/store/sealing/kms/kms-provider.ts',
+    find: 'if (now <= this.#writesEndMs) return undefined;',
+    replace: 'if (this.#sealing) return undefined;',
+    test: { file: kmsTest, name: 'refuses writes three minutes after a plugin that cannot be had' },
+  },
+  {
+    bug: 'a plugin that cannot seal with the key that it names keeps writes going',
+    file: 'src/store/sealing/kms/kms-provider.ts',
+    find: 'return [`failed to rotate DEK: ${textOf(error)}`];',
+    replace: 'this.#writesEndMs = endMs;\n      return [`failed to rotate DEK: ${textOf(error)}`];',
+    test: { file: kmsTest, name: 'refuses writes three minutes after a plugin that seals with another key' },
+  },
+  {
+    bug: 'an object that is deleted is written as it was, for everybody to read',
+    file: 'src/store/sealing/sealed-records.ts',
+    find: 'if (provider === identity) return encodeRecord(change);',
+    replace: 'if (provider === identity || change.deleted) return encodeRecord(change);',
+    test: { file: 'src/store/sealing/sealing.test.ts', name: 'what is deleted is not written plain either' },
+  },
+  {
+    bug: 'a store takes writes that nothing can be sealed with',
+    file: 'src/store/local-store.ts',
+    find: '    if (refusal) return Promise.reject(refusal);\n',
+    replace: '',
+    test: { file: 'src/store/sealing/kms/kms-store.test.ts', name: 'refuses writes while the plugin is away for long' },
   },
   {
     bug: 'one of several servers answers without asking whether it knows the newest',

@@ -24,7 +24,7 @@ const endpointAnnotation = 'knarr.dev/api-endpoint';
 const base32 = 'abcdefghijklmnopqrstuvwxyz234567';
 
 /** `apiserver-` and 26 letters, as upstream's: from where the server is, since several may share a host. */
-export function leaseName({ hostname, address, port }: ServerIdentity): string {
+export function leaseName({ hostname, address, port }: Omit<ServerIdentity, 'incarnation'>): string {
   let bits =
     BigInt(`0x${createHash('sha256').update(`${hostname}_${address}:${port}`).digest('hex').slice(0, 34)}`) >> 6n;
   let text = '';

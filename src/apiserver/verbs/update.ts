@@ -100,8 +100,8 @@ export async function modify(
       if (attempt < maxAttempts) continue;
       throw staleObject(endpoint.kind, request.name);
     }
-    const isStored = endpoint.representation.isCurrent(version);
-    if (isStored && !version.stale && isUnchanged(object, old)) return { type: 'version', code: 200, version: view };
+    const isKept = endpoint.representation.isCurrent(version) && !context.store.isStale(version);
+    if (isKept && isUnchanged(object, old)) return { type: 'version', code: 200, version: view };
     if (isFinished(object)) return finish(context, request, { key, object, old, dryRun });
     const also = writesWithObject(context, endpoint, { object, old, dryRun });
     return commitObject(context, request, { key, object, stored, dryRun, code: 200, also });

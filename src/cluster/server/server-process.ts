@@ -7,8 +7,10 @@ import { ApiServer } from '../../apiserver/api-server.ts';
 import type { ClusterFacts } from '../../apiserver/bootstrap/cluster-objects.ts';
 import { allAuthenticated, mastersGroup, type UserInfo } from '../../apiserver/authn/user-info.ts';
 import { IdentityKeeper, publishEndpoints } from '../../apiserver/identity/server-identity.ts';
+import { leaseName } from '../../apiserver/identity/server-registry.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
+import { Metrics } from '../../base/metrics.ts';
 import { type Rng, uuid } from '../../base/rng.ts';
 import { createClient } from '../../client/typed-client.ts';
 import type { Client } from '../../client/client.ts';
@@ -19,7 +21,6 @@ import { generateJoinToken, joinTokenSecret, joinTokenText, parseJoinToken } fro
 import type { SchedulerOptions } from '../../scheduler/scheduler.ts';
 import { tokenSigner } from '../../pki/signed-token.ts';
 import { EtcdJournal, type EtcdJournalOptions } from '../../store/etcd/etcd-journal.ts';
-import { sealedRecords } from '../../store/sealing/sealed-records.ts';
 import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
 import { clusterDomain, type ClusterLayout } from '../layout.ts';
 import { type ConfigurationFlags, configuredOptions, followConfiguration } from './configured-options.ts';
@@ -62,10 +63,11 @@ export async function startServer(
   const { clock, rng, log } = deps;
   const pki = await serverPki(layout, clock);
   const configured = await configuredOptions({ clock, log }, layout, flags);
-  const { journal, sealing } = await sealedJournal(deps, layout, { etcd, flags });
+  const figures = new Metrics();
+  const { journal, sealing } = await sealedJournal({ ...deps, figures }, layout, { etcd, flags });
   let loops: ReturnType<typeof startControlLoops> | undefined;
   const api = await ApiServer.start(
-    { journal, clock, rng, log, onFatal: deps.onFatal },
+    { journal, clock, rng, log, figures, onFatal: deps.onFatal },
     {
       serviceCidr: layout.network.serviceCIDR,
       serving,
@@ -78,7 +80,7 @@ export async function startServer(
       facts: factsOf(layout, pki.ca.cert),
     },
   );
-  if (sealing.asksPlugins) api.health.addKmsProviders(() => sealing.isWell());
+  if (sealing.asksPlugins) api.health.addKmsProviders(() => sealing.areWell());
   const clientFor = (user: UserInfo, userAgent: string): Client => createClient(api.transportFor(user, userAgent));
   const own = clientFor(operator, 'knarr-server');
   await ensureJoinToken(own, layout, rng);
@@ -126,12 +128,13 @@ export async function startServer(
 
 /** Where the state is, sealed as the file says. */
 async function sealedJournal(
-  { clock, rng, log }: ServerDeps,
+  { clock, rng, log, figures }: ServerDeps & { figures: Metrics },
   layout: ClusterLayout,
   { etcd, flags }: { etcd: EtcdJournalOptions | undefined; flags: ConfigurationFlags },
 ) {
-  const sealing = await startSealing({ clock, rng, log }, { layout, flags });
-  const records = sealedRecords(sealing.rules, rng);
+  const server = leaseName({ hostname: hostname(), address: layout.network.hostAddress, port: layout.apiPort });
+  const sealing = await startSealing({ clock, rng, log, figures }, { layout, flags, server });
+  const { records } = sealing;
   const journal = etcd
     ? new EtcdJournal({ clock, log }, { ...etcd, records })
     : new LmdbJournal(layout.stateDir, records);

@@ -9,7 +9,7 @@ import { atRevision, goneAt, type Version } from '../version.ts';
 import { EtcdClient, type EtcdOptions, type EtcdWatch } from './etcd-client.ts';
 import { EtcdCompactor } from './etcd-compactor.ts';
 import { EtcdKeys } from './etcd-keys.ts';
-import { PreparedTurns } from './prepared-turns.ts';
+import { PreparedTurns } from '../prepared-turns.ts';
 
 export interface EtcdJournalOptions extends EtcdOptions {
   /** Keys of this cluster begin with it; `/knarr` unless told. */
@@ -36,11 +36,11 @@ const emptyRevision = 1;
  * across a restart.
  */
 export class EtcdJournal implements SharedJournal {
+  readonly records: RecordCodec;
   readonly #client: EtcdClient;
   readonly #keys: EtcdKeys;
   readonly #deps: Deps;
   readonly #compactor: EtcdCompactor;
-  readonly #records: RecordCodec;
   #watch: EtcdWatch | undefined;
   #followed = 0;
   #closed = false;
@@ -52,7 +52,7 @@ export class EtcdJournal implements SharedJournal {
     this.#deps = deps;
     this.#client = new EtcdClient(deps, options);
     this.#keys = new EtcdKeys(options.prefix ?? '/knarr');
-    this.#records = options.records ?? plainRecords;
+    this.records = options.records ?? plainRecords;
     this.#turns = new PreparedTurns(deps);
     this.#compactor = new EtcdCompactor({ ...deps, kv: this.#client.kv }, this.#keys.compaction);
   }
@@ -106,7 +106,7 @@ export class EtcdJournal implements SharedJournal {
   #operation(proposal: Proposal): RequestOp {
     const key = this.#keys.of(proposal);
     if (!proposal.change) return { requestDeleteRange: { key } };
-    return { requestPut: { key, value: this.#records.encode(proposal.change) } };
+    return { requestPut: { key, value: this.records.encode(proposal.change) } };
   }
 
   /** Everything as of a revision. Rejects with OutOfRange when etcd no longer has it. */
@@ -174,7 +174,7 @@ export class EtcdJournal implements SharedJournal {
 
   /** Somebody has to be asked before these can be read; undefined: nobody has. */
   #prepared(kvs: readonly KeyValue[]): Promise<unknown> | undefined {
-    const { prepare } = this.#records;
+    const { prepare } = this.records;
     if (!prepare) return undefined;
     const asking = new Set(kvs.flatMap(({ value }) => (value?.length ? (prepare(Buffer.from(value)) ?? []) : [])));
     return asking.size > 0 ? Promise.all(asking) : undefined;
@@ -200,6 +200,6 @@ export class EtcdJournal implements SharedJournal {
 
   /** The bytes in etcd have no revision of their own: they get it on the way out, as in Kubernetes. */
   #versionOf({ value = Buffer.alloc(0), modRevision = 0 }: KeyValue): Version {
-    return atRevision(this.#records.decode(0, Buffer.from(value)).version, modRevision);
+    return atRevision(this.records.decode(0, Buffer.from(value)).version, modRevision);
   }
 }

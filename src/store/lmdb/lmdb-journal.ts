@@ -20,14 +20,14 @@ const batchSize = 1000;
  * commit mean flushed to disk before it is acknowledged.
  */
 export class LmdbJournal implements Journal {
+  readonly records: RecordCodec;
   readonly #folder: string;
-  readonly #records: RecordCodec;
   #env: Environment;
 
   constructor(folder: string, records: RecordCodec = plainRecords) {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     this.#folder = folder;
-    this.#records = records;
+    this.records = records;
     this.#env = opened(folder);
   }
 
@@ -41,7 +41,7 @@ export class LmdbJournal implements Journal {
     await this.#prepare();
     await this.#sealAnew();
     const copy = slabCopies();
-    const log = this.#env.log.getRange({}).map(({ key, value }) => this.#records.decode(key, value, copy));
+    const log = this.#env.log.getRange({}).map(({ key, value }) => this.records.decode(key, value, copy));
     const loaded = replay(log, this.#env.meta.get('compacted') ?? 0);
     // Nothing is read any more, and the whole file has been: opened anew it is not kept in memory beside the replica.
     await this.#env.root.close();
@@ -51,10 +51,10 @@ export class LmdbJournal implements Journal {
 
   /** Asks what has to be asked before the records can be read. */
   async #prepare(): Promise<void> {
-    if (!this.#records.prepare) return;
+    if (!this.records.prepare) return;
     const asking = new Set<Promise<void>>();
     for (const { value } of this.#env.log.getRange({})) {
-      const answer = this.#records.prepare(value);
+      const answer = this.records.prepare(value);
       if (answer) asking.add(answer);
     }
     await Promise.all(asking);
@@ -65,12 +65,12 @@ export class LmdbJournal implements Journal {
    * use, so the file is replaced by a copy that has none.
    */
   async #sealAnew(): Promise<void> {
-    if (!this.#records.seals) return;
+    if (!this.records.seals) return;
     const due: Promise<unknown>[] = [];
     for (const { key, value } of this.#env.log.getRange({})) {
-      const { version, ...change } = this.#records.decode(key, value);
-      if (!version.stale) continue;
-      due.push(this.#env.log.put(key, this.#records.encode({ ...change, version })));
+      const { version, ...change } = this.records.decode(key, value);
+      if (version.seal === this.records.sealNow?.(version.resource)) continue;
+      due.push(this.#env.log.put(key, this.records.encode({ ...change, version })));
       if (due.length % batchSize === 0) await flushed(due);
     }
     if (due.length === 0) return;
@@ -92,7 +92,7 @@ export class LmdbJournal implements Journal {
     const writes: Promise<unknown>[] = [];
     const batch = this.#env.root.batch(() => {
       for (const change of changes) {
-        puts.push(this.#env.log.put(change.version.revision, this.#records.encode(change), atEnd));
+        puts.push(this.#env.log.put(change.version.revision, this.records.encode(change), atEnd));
       }
       for (const revision of trim.drop) writes.push(this.#env.log.remove(revision));
       if (trim.drop.length > 0) writes.push(this.#env.meta.put('compacted', trim.compacted));

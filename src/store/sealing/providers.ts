@@ -11,8 +11,12 @@ export interface Provider {
   open(sealed: Buffer, context: Buffer): Buffer;
   /** Where somebody has to be asked before it can be opened; undefined: nobody has. Rejects with an Error that says who failed. */
   prepare?(sealed: Buffer): Promise<void> | undefined;
-  /** Whether it would seal the same otherwise by now. */
-  isStale?(sealed: Buffer): boolean;
+  /** The prefix and the key that it seals with now, where the key changes by itself. */
+  readonly sealNow?: string | undefined;
+  /** The same of what it has sealed. */
+  sealOf?(sealed: Buffer): string;
+  /** Why nothing may be written with it for now; undefined: it may. */
+  refusal?(): string | undefined;
 }
 
 /** What every sealed value begins with. */

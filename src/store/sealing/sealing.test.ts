@@ -2,6 +2,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Metrics } from '../../base/metrics.ts';
 import { seededRng } from '../../base/rng.ts';
 import type { Change } from '../journal.ts';
 import { journalContract } from '../journal.contract.ts';
@@ -11,6 +12,7 @@ import { toBytes, type Version } from '../version.ts';
 import { parseEncryptionConfig, ruleFor } from './encryption-config.ts';
 import { identity as nothing } from './providers.ts';
 import { sealedRecords } from './sealed-records.ts';
+import { sealingMetrics } from './sealing-metrics.ts';
 
 const key = (letter: string, bytes = 32) => Buffer.from(letter.repeat(bytes)).toString('base64');
 const aescbc = (...names: string[]) => ({ aescbc: { keys: names.map((name) => ({ name, secret: key(name) })) } });
@@ -51,16 +53,17 @@ describe('a sealed record', () => {
     expect(records.encode(change(3)).equals(record)).toBe(false);
   });
 
-  it('is opened by any provider; what another than the first opens is stale', () => {
+  it('is opened by any provider, and tells by which: what another than the first opens is stale', () => {
     const old = codec(aescbc('a')).encode(change(1));
     const plain = plainRecords.encode(change(1));
     const both = codec(aesgcm('b'), aescbc('c', 'a'), identity);
-    expect(both.decode(1, old).version).toMatchObject({ ...version(1), stale: true });
-    expect(both.decode(1, plain).version.stale).toBe(true);
-    expect(both.decode(1, both.encode(change(1))).version.stale).toBeUndefined();
+    expect(both.decode(1, old).version).toMatchObject({ ...version(1), seal: 'k8s:enc:aescbc:v1:a:' });
+    expect(both.decode(1, plain).version.seal).toBeUndefined();
+    expect(both.decode(1, both.encode(change(1))).version.seal).toBe('k8s:enc:aesgcm:v1:b:');
+    expect(both.sealNow?.('secrets')).toBe('k8s:enc:aesgcm:v1:b:');
     // Back to plain: identity first.
     const back = codec(identity, aescbc('a'));
-    expect(back.decode(1, old).version.stale).toBe(true);
+    expect([back.decode(1, old).version.seal, back.sealNow?.('secrets')]).toEqual(['k8s:enc:aescbc:v1:a:', undefined]);
     expect(back.encode(change(1)).includes('classified')).toBe(true);
   });
 
@@ -126,6 +129,17 @@ describe('a sealed record', () => {
   });
 });
 
+it('what is sealed and opened is counted by resource, kind of key and outcome', () => {
+  const metrics = new Metrics();
+  const records = sealedRecords(rules(aescbc('a')), seededRng(1), sealingMetrics(metrics));
+  records.decode(1, records.encode(change(1)));
+  records.encode(change(2));
+  const series = (type: string, count: number) =>
+    `apiserver_storage_transformation_operations_total{resource="secrets",transformation_type="${type}",transformer_prefix="k8s:enc:aescbc:v1:",status="OK"} ${count}`;
+  expect(metrics.text()).toContain(series('to_storage', 2));
+  expect(metrics.text()).toContain(series('from_storage', 1));
+});
+
 describe('on a disk', () => {
   let folder: string;
   beforeEach(() => {
@@ -134,14 +148,33 @@ describe('on a disk', () => {
   afterEach(() => rmSync(folder, { recursive: true }));
 
   const file = () => readFileSync(join(folder, 'data.mdb'));
+  /** The object goes; what it was stays in the history. */
+  const deletion = (revision: number, text?: string): Change => ({
+    version: version(revision, text),
+    deleted: true,
+    previous: revision - 1,
+  });
   const once = async (records: ConstructorParameters<typeof LmdbJournal>[1], changes: Change[] = []) => {
     const journal = new LmdbJournal(folder, records);
-    const { current, revision } = await journal.load();
+    const { current, revision, events } = await journal.load();
     const found = [...current];
+    const last = [...events].at(-1);
     if (changes.length > 0) await journal.append(changes, { compacted: 0, drop: [] });
     await journal.close();
-    return { found, revision };
+    return { found, revision, last };
   };
+
+  it('what is deleted is not written plain either, and what once was is sealed at the next start', async () => {
+    await once(codec(aesgcm('a')), [change(1), deletion(2)]);
+    expect(file().includes('classified')).toBe(false);
+    const { found, last } = await once(codec(aesgcm('a')));
+    expect(found).toEqual([]);
+    expect(last).toMatchObject({ type: 'DELETED', version: { key: 'ns/a', bytes: version(2).bytes } });
+    await once(codec(identity, aesgcm('a')), [change(3, 'told'), deletion(4, 'told')]);
+    expect(file().includes('told')).toBe(true);
+    expect((await once(codec(aesgcm('a')))).last).toMatchObject({ type: 'DELETED', version: { revision: 4 } });
+    expect(file().includes('told')).toBe(false);
+  });
 
   it('nothing plain is left once there is a key, and nothing of an old key once there is a new one', async () => {
     const many = Array.from({ length: 50 }, (_, i) => ({

@@ -21,38 +21,46 @@ export interface Wrapped {
   annotations: Record<string, Uint8Array>;
 }
 
-const versions = ['v2', 'v2beta1'];
+/** How a plugin says that it is. */
+export interface PluginStatus {
+  version: string;
+  healthz: string;
+  keyId: string;
+}
+
 const maxKeyIdBytes = 1024;
 const maxCiphertextBytes = 1024;
 const maxAnnotationBytes = 32 * 1024;
+
+/** A call has ended, well unless there is an `error`. */
+export type CallEnded = (call: { method: string; seconds: number; error?: unknown }) => void;
 
 /** A key management plugin on a socket of this machine (KMS v2, KEP-3299). Calls reject with an Error that names what failed. */
 export class KmsClient {
   readonly #channel: GrpcChannel;
   readonly #timeoutMs: number;
+  readonly #ended: CallEnded;
+  readonly #clock: Clock;
 
-  /** `endpoint`: `unix:///path`. */
-  constructor(clock: Clock, { endpoint, timeoutMs }: { endpoint: string; timeoutMs: number }) {
+  /** `endpoint`: `unix:///path`. `ended` is told of every call. */
+  constructor(clock: Clock, { endpoint, timeoutMs }: { endpoint: string; timeoutMs: number }, ended: CallEnded) {
     this.#channel = new GrpcChannel({ address: endpoint }, clock);
     this.#timeoutMs = timeoutMs;
+    this.#clock = clock;
+    this.#ended = ended;
   }
 
-  /** The key that it uses now. Rejects when it says that it is not well. */
-  async status(): Promise<string> {
+  /** What it says of itself, well or not. */
+  async status(): Promise<PluginStatus> {
     const { version = '', healthz = '', keyId = '' } = await this.#call<StatusRequest, StatusResponse>('Status', {});
-    const wrong = [
-      ...(healthz === 'ok' ? [] : [`got unexpected healthz status: ${healthz}`]),
-      ...(versions.includes(version) ? [] : [`expected KMSv2 API version v2, got ${version}`]),
-      ...(isKeyId(keyId) ? [] : [`expected KMSv2 KeyID to be set, got ${keyId}`]),
-    ];
-    if (wrong.length > 0) throw new Error(wrong.length === 1 ? wrong[0] : `[${wrong.join(', ')}]`);
-    return keyId;
+    return { version, healthz, keyId };
   }
 
   async encrypt(plaintext: Uint8Array, uid: string): Promise<Wrapped> {
     const answer = await this.#call<EncryptRequest, EncryptResponse>('Encrypt', { plaintext, uid });
     const { ciphertext = Buffer.alloc(0), keyId = '', annotations = {} } = answer;
-    if (!isKeyId(keyId)) throw new Error('failed to validate key id: keyID is empty or too long');
+    const wrong = keyIdProblem(keyId);
+    if (wrong) throw new Error(`failed to validate key id: ${wrong.message}`);
     if (ciphertext.length === 0 || ciphertext.length > maxCiphertextBytes)
       throw new Error(
         `failed to validate encrypted DEK source: encrypted DEK source is ${ciphertext.length} bytes, which must be between 1 and ${maxCiphertextBytes}`,
@@ -71,13 +79,32 @@ export class KmsClient {
     this.#channel.close();
   }
 
-  #call<Q extends object, R extends object>(name: string, request: Q): Promise<R> {
+  async #call<Q extends object, R extends object>(name: string, request: Q): Promise<R> {
     const method = kmsSchema.methods('v2.KeyManagementService').get(name) as RpcMethod;
-    return this.#channel.unary<Q, R>(method, request, { timeoutMs: this.#timeoutMs, waitForReady: true });
+    const began = this.#clock.now();
+    const end = (error?: unknown) =>
+      this.#ended({ method: method.path, seconds: (this.#clock.now() - began) / 1000, error });
+    try {
+      const answer = await this.#channel.unary<Q, R>(method, request, {
+        timeoutMs: this.#timeoutMs,
+        waitForReady: true,
+      });
+      end();
+      return answer;
+    } catch (error) {
+      end(error);
+      throw error;
+    }
   }
 }
 
-const isKeyId = (keyId: string): boolean => keyId !== '' && Buffer.byteLength(keyId) <= maxKeyIdBytes;
+/** Why this names no key; undefined: it does. */
+export function keyIdProblem(keyId: string): { code: 'empty' | 'too_long'; message: string } | undefined {
+  if (keyId === '') return { code: 'empty', message: 'keyID is empty' };
+  const bytes = Buffer.byteLength(keyId);
+  if (bytes <= maxKeyIdBytes) return undefined;
+  return { code: 'too_long', message: `keyID is ${bytes} bytes, which exceeds the max size of ${maxKeyIdBytes}` };
+}
 
 function checkAnnotations(annotations: Readonly<Record<string, Uint8Array>>): void {
   let total = 0;

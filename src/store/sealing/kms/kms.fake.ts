@@ -12,6 +12,8 @@ export class FakeKms {
   encryptsWith: string | undefined;
   healthz = 'ok';
   version = 'v2';
+  /** Every call fails, with this. */
+  fails: string | undefined;
   /** What was asked, by method. */
   readonly asked = { Status: 0, Encrypt: 0, Decrypt: 0 };
   readonly #keys = new Map<string, Buffer>();
@@ -23,6 +25,7 @@ export class FakeKms {
       method: methods.get(name) as RpcMethod,
       unary: async (request: object) => {
         this.asked[name]++;
+        if (this.fails !== undefined) throw new RpcError('Unavailable', this.fails);
         return answer(request);
       },
     });

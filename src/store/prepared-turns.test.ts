@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { silentLog } from '../../base/log.ts';
-import { VirtualClock } from '../../base/virtual-clock.ts';
+import { silentLog } from '../base/log.ts';
+import { VirtualClock } from '../base/virtual-clock.ts';
 import { PreparedTurns } from './prepared-turns.ts';
 
 /** A question that the test answers. */

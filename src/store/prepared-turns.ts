@@ -1,5 +1,5 @@
-import { type Clock, sleep } from '../../base/clock.ts';
-import type { Logger } from '../../base/log.ts';
+import { type Clock, sleep } from '../base/clock.ts';
+import type { Logger } from '../base/log.ts';
 
 const askAgainMs = 1000;
 
