@@ -158,7 +158,7 @@ describe('a mirror in a real haproxy', () => {
     expect(await post('/large', 300_000)).toMatchObject({ code: 200, name: 'a' });
     for (let i = 0; i < 3; i++) expect(await post('/fits', 200_000)).toMatchObject({ code: 200, name: 'a' });
     await expect
-      .poll(() => b.received.map(({ url, body }) => `${url} ${body.length}`))
+      .poll(() => b.received.map(({ url, body }) => `${url} ${body.length}`), patient)
       .toEqual(Array.from({ length: 3 }, () => '/fits 200000'));
   });
 
