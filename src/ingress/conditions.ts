@@ -15,11 +15,12 @@ export class Conditions {
   readonly #names = new Map<string, string>();
 
   /** The words after `if` for a route; undefined when it takes every request. */
-  of({ host, exceptHosts = [], match }: Route): string | undefined {
+  of({ host, exceptHosts = [], match, share }: Route): string | undefined {
     const terms = [
       ...(host ? [this.#name(hostIs(host))] : []),
       ...exceptHosts.map((other) => `!${this.#name(hostIs(other))}`),
       ...expressionsOf(match).map((expressions) => this.#name(expressions)),
+      ...(share ? [this.#name([`rand(${share.of}) lt ${share.weight}`])] : []),
     ];
     return terms.length === 0 ? undefined : terms.join(' ');
   }

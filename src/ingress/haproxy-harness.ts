@@ -13,7 +13,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
 import { realClock, sleep } from '../base/clock.ts';
+import { atOnce } from '../base/pieces.ts';
 import { configurationFile, healthPort, renderHaproxy, versionFile } from './haproxy.ts';
+import { mirrorPort } from './mirror.ts';
 import type { ProxyModel } from './model.ts';
 
 const program = '/usr/sbin/haproxy';
@@ -29,7 +31,8 @@ export class TestHaproxy {
 
   static async start(model: ProxyModel): Promise<TestHaproxy> {
     const proxy = new TestHaproxy();
-    for (const port of [healthPort, ...model.ports.map((p) => p.port)]) proxy.#ports.set(port, await freePort());
+    for (const port of [healthPort, mirrorPort, ...model.ports.map((p) => p.port)])
+      proxy.#ports.set(port, await freePort());
     proxy.#write(model);
     proxy.check();
     proxy.#process = spawn(program, ['-W', '-f', join(proxy.#dir, configurationFile)]);
@@ -41,13 +44,14 @@ export class TestHaproxy {
   }
 
   #write(model: ProxyModel): void {
-    const files = renderHaproxy(model, { dir: this.#dir });
+    const files = atOnce(renderHaproxy(model, { dir: this.#dir }));
     for (const [name, text] of Object.entries(files)) {
-      const mapped = text.replace(
+      const own = text.replaceAll(`127.0.0.1:${mirrorPort}`, `127.0.0.1:${this.#ports.get(mirrorPort)}`);
+      const mapped = own.replace(
         /^( {2}bind ):(\d+)/gm,
         (_, bind, port) => `${bind}127.0.0.1:${this.#ports.get(Number(port))}`,
       );
-      writeFileSync(join(this.#dir, name), name === configurationFile ? mapped : text);
+      writeFileSync(join(this.#dir, name), name === configurationFile ? mapped : own);
     }
   }
 
@@ -89,8 +93,11 @@ export class TestHaproxy {
 
   /** What the proxy answers; `port` is the model's. */
   get(path: string, options: Ask = {}): Promise<Answer> {
-    return ask(path, { ...options, address: '127.0.0.1', port: this.#ports.get(options.port ?? 80) ?? 0 });
+    return ask(path, { ...options, address: '127.0.0.1', port: this.portOf(options.port ?? 80) });
   }
+
+  /** The port of this machine for one of the model. */
+  portOf = (port: number): number => this.#ports.get(port) ?? 0;
 
   async stop(): Promise<void> {
     const child = this.#process;
@@ -112,6 +119,7 @@ export interface Ask {
   /** Asks by TLS, with this server name. */
   sni?: string;
   agent?: RequestOptions['agent'];
+  body?: string | undefined;
 }
 
 export interface Answer {
@@ -125,7 +133,7 @@ export interface Answer {
 /** One request; without a `port` it goes to that of the protocol. */
 export function ask(
   path: string,
-  { address, port, host = 'localhost', method = 'GET', headers = {}, sni, agent }: Ask,
+  { address, port, host = 'localhost', method = 'GET', headers = {}, sni, agent, body: sent }: Ask,
 ): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const options = { host: address, port, path, method, headers: { host, ...headers }, agent: agent ?? false };
@@ -144,13 +152,23 @@ export function ask(
         ? httpRequest(options, onAnswer)
         : httpsRequest({ ...options, servername: sni, rejectUnauthorized: false }, onAnswer);
     request.on('error', reject);
-    request.end();
+    request.end(sent);
   });
+}
+
+export interface Received {
+  name: string;
+  url?: string | undefined;
+  method?: string | undefined;
+  headers: IncomingMessage['headers'];
+  body: string;
 }
 
 /** A web server that answers with its name and what it was asked for. */
 export class TestBackend {
   readonly server: Server;
+  /** All that it was asked for. */
+  readonly received: Received[] = [];
   readonly name: string;
 
   static async start(name: string): Promise<TestBackend> {
@@ -161,9 +179,16 @@ export class TestBackend {
 
   private constructor(name: string) {
     this.name = name;
-    this.server = createServer(({ url, method, headers }, response) => {
-      response.setHeader('x-from', name);
-      response.end(JSON.stringify({ name, url, method, headers }));
+    this.server = createServer((request, response) => {
+      const { url, method, headers } = request;
+      let body = '';
+      request.on('data', (chunk: Buffer) => (body += chunk.toString()));
+      request.on('end', () => {
+        const received = { name, url, method, headers, body };
+        this.received.push(received);
+        response.setHeader('x-from', name);
+        response.end(JSON.stringify(received));
+      });
     });
   }
 

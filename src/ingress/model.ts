@@ -27,6 +27,8 @@ export interface Route {
   /** Hosts that another, more exact listener of the port serves. */
   exceptHosts?: HostPattern[];
   match: RequestMatch;
+  /** Absent: all requests that match. The next route of the same match takes the others. */
+  share?: { weight: number; of: number };
   target: Target;
 }
 
@@ -42,6 +44,8 @@ export interface RequestMatch {
   method?: string;
   headers?: ValuePattern[];
   queries?: ValuePattern[];
+  /** In place of the rank and length of the path, where the API counts something else. Two numbers, the first weighs more. */
+  pathRank?: [number, number];
 }
 
 /** A prefix is one of whole elements: `/a` is one of `/a/b`, not of `/ab`. */
@@ -63,10 +67,19 @@ export interface Target {
   rewrite?: Rewrite;
   redirect?: Redirect;
   servers?: Server[];
+  /** Who gets a copy of the request. What they answer is nobody's. */
+  mirrors?: Mirror[];
   /** The share of requests that no server can be found for. */
   failing?: { weight: number; status: 500 | 503 };
   /** For an answer to begin; 0: for ever. */
   timeoutMs?: number;
+}
+
+/** `numerator` of `denominator` requests are copied. */
+export interface Mirror {
+  servers: Server[];
+  numerator: number;
+  denominator: number;
 }
 
 export interface HeaderChanges {

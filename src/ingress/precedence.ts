@@ -21,8 +21,7 @@ function ranks({ host, match }: Route): number[] {
   return [
     rankOf(host),
     host?.name.length ?? 0,
-    pathRank[path.type],
-    path.value.length,
+    ...(match.pathRank ?? [pathRank[path.type], path.value.length]),
     match.method ? 1 : 0,
     match.headers?.length ?? 0,
     match.queries?.length ?? 0,

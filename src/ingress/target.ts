@@ -81,7 +81,8 @@ function serverShare({ servers = [], failing }: Target): string[] {
   return [`${answer} if { rand(${good + failing.weight}) lt ${failing.weight} }`];
 }
 
-function serverLines(servers: readonly Server[]): string[] {
+/** Of those with a weight. */
+export function serverLines(servers: readonly Server[]): string[] {
   const used = servers.filter(({ weight }) => weight > 0);
   const largest = Math.max(...used.map(({ weight }) => weight));
   const scale = largest > largestWeight ? largestWeight / largest : 1;

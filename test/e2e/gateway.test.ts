@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
-import type { Gateway, HTTPRoute } from '../../src/ingress/gateway/types.ts';
+import type { Gateway, GRPCRoute, HTTPRoute } from '../../src/ingress/gateway/types.ts';
 import { type Ask, ask } from '../../src/ingress/haproxy-harness.ts';
 import { pairs, tlsSecret } from '../../src/ingress/ingress-fixtures.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
@@ -42,7 +42,7 @@ const answer = async (options: Ask = {}): Promise<string> => {
 };
 const tls = { port: 8443, sni: host };
 const apply = (...items: object[]) => kubectl.ok(['apply', '-f', '-'], { input: listOf(items) });
-const condition = (route: HTTPRoute, type: string) =>
+const condition = (route: GRPCRoute | HTTPRoute, type: string) =>
   route.status?.parents?.[0]?.conditions?.find((c) => c.type === type)?.reason;
 
 beforeAll(async () => {
@@ -76,6 +76,37 @@ describe('a Gateway', () => {
     expect(Math.abs((counts.green ?? 0) - 10)).toBeLessThanOrEqual(2);
     for (let i = 0; i < 4; i++) expect(await answer({ headers: { 'x-to': 'green' } })).toBe('green');
     expect(await answer({ host: 'else.example.com' })).toBe('404');
+  });
+
+  it('copies requests, and changes what goes to single backends', async () => {
+    const set = (value: string) => [
+      { type: 'ResponseHeaderModifier', responseHeaderModifier: { set: [{ name: 'x-by', value }] } },
+    ];
+    const mirror = { type: 'RequestMirror', requestMirror: { backendRef: { name: 'green', port: 80 }, percent: 100 } };
+    const backendRefs = [
+      { ...ref('blue'), filters: set('one') },
+      { ...ref('blue'), filters: set('two') },
+    ];
+    await apply(route('copied', [{ filters: [mirror], backendRefs }], ['copied.example.com']));
+    const shown = async () => {
+      const { status, headers, body } = await ask('/', { address, host: 'copied.example.com' });
+      return `${status} ${body.split('-')[0]} ${headers['x-by']}`;
+    };
+    await expect.poll(shown, { timeout: 60_000 }).toBe('200 blue one');
+    await expect.poll(shown, { timeout: 60_000 }).toBe('200 blue two');
+    // The copies come by the proxy's Lua, which the image has to be able to load.
+    const { items } = JSON.parse(await kubectl.ok(['-n', 'kube-system', 'get', 'secrets', '-o', 'json'])) as {
+      items: { metadata: { name: string }; data?: Record<string, string> }[];
+    };
+    const files = items.find(({ metadata }) => metadata.name.startsWith('gateway-gateway-gate'))?.data ?? {};
+    expect(Object.keys(files)).toContain('mirror.lua');
+  });
+
+  it('says of a GRPCRoute that it is served', async () => {
+    const rules = [{ matches: [{ method: { service: 'a.B' } }], backendRefs: [ref('blue')] }];
+    await apply({ ...route('calls', rules, ['calls.example.com']), kind: 'GRPCRoute' });
+    const served = await until<GRPCRoute>(kubectl, 'grpcroute/calls', (o) => condition(o, 'Accepted') !== undefined);
+    expect([condition(served, 'Accepted'), condition(served, 'ResolvedRefs')]).toEqual(['Accepted', 'ResolvedRefs']);
   });
 
   it('redirects, and serves TLS on a port of its choice', async () => {

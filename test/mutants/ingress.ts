@@ -22,4 +22,18 @@ export const ingress: Mutant[] = [
     replace: 'f.group === from.group && f.kind === from.kind;',
     test: { file: 'src/ingress/gateway/gateway-plan.test.ts', name: 'refuse what others were granted' },
   },
+  {
+    bug: 'bodies of any size are kept to be copied',
+    file: 'src/ingress/mirror.ts',
+    find: 'largestBodyBytes = 256 * 1024',
+    replace: 'largestBodyBytes = 256 * 1024 * 1024',
+    test: { file: 'src/ingress/gateway/gateway-haproxy.test.ts', name: 'gets no body that is too large' },
+  },
+  {
+    bug: 'HTTPRoutes and GRPCRoutes share a host',
+    file: 'src/ingress/gateway/gateway-plan.ts',
+    find: "intersection(other, host) !== 'none'",
+    replace: "intersection(other, host) === 'none'",
+    test: { file: 'src/ingress/gateway/grpc-plan.test.ts', name: 'give a host to the kind of the older route' },
+  },
 ];

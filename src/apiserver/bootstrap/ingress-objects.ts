@@ -28,7 +28,11 @@ export const ingressObjects = ({ loadBalancerCidr }: { loadBalancerCidr?: string
     metadata: { name },
     rules: [
       may(['networking.k8s.io'], ['ingresses/status'], ['update']),
-      may(['gateway.networking.k8s.io'], ['gatewayclasses/status', 'gateways/status', 'httproutes/status'], ['update']),
+      may(
+        ['gateway.networking.k8s.io'],
+        ['gatewayclasses/status', 'gateways/status', 'httproutes/status', 'grpcroutes/status'],
+        ['update'],
+      ),
       // The definitions of Gateway API, and the class that is served.
       may(['gateway.networking.k8s.io'], ['gatewayclasses'], ['create']),
       may(['apiextensions.k8s.io'], ['customresourcedefinitions'], ['create', 'update']),

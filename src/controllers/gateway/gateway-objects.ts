@@ -6,7 +6,9 @@ import {
   type Gateway,
   gatewayGroup,
   type GatewayClass,
+  type GRPCRoute,
   type HTTPRoute,
+  type KindedRoute,
   type ReferenceGrant,
 } from '../../ingress/gateway/types.ts';
 import { customResourceOf } from '../custom-resource.ts';
@@ -19,7 +21,7 @@ interface Followed {
   stop(): void;
 }
 
-const plurals = ['gatewayclasses', 'gateways', 'httproutes', 'referencegrants'];
+const plurals = ['gatewayclasses', 'gateways', 'httproutes', 'grpcroutes', 'referencegrants'];
 
 /** The objects of Gateway API, as long as their definitions are there, in the version that is stored. */
 export class GatewayObjects {
@@ -61,7 +63,7 @@ export class GatewayObjects {
   }
 
   /** The resource as it is served, for writes. */
-  resource<T extends KubeObject>(plural: 'gatewayclasses' | 'gateways' | 'httproutes'): Resource<T> {
+  resource<T extends KubeObject>(plural: 'gatewayclasses' | 'gateways' | 'httproutes' | 'grpcroutes'): Resource<T> {
     const followed = this.#followed.get(plural);
     if (!followed) throw new Error(`${plural} are not followed`);
     return followed.informer.resource as Resource<T>;
@@ -73,8 +75,12 @@ export class GatewayObjects {
   get gateways(): Gateway[] {
     return this.#list('gateways');
   }
-  get routes(): HTTPRoute[] {
-    return this.#list('httproutes');
+  /** In the order of their kinds. */
+  get routes(): KindedRoute[] {
+    return [
+      ...this.#list<HTTPRoute>('httproutes').map((route) => ({ kind: 'HTTPRoute' as const, route })),
+      ...this.#list<GRPCRoute>('grpcroutes').map((route) => ({ kind: 'GRPCRoute' as const, route })),
+    ];
   }
   get grants(): ReferenceGrant[] {
     return this.#list('referencegrants');

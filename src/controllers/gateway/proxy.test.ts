@@ -15,6 +15,8 @@ import {
   type Gateway,
   gatewayclasses,
   gateways,
+  type GRPCRoute,
+  grpcroutes,
   type HTTPRoute,
   httproutes,
   type Listener,
@@ -129,6 +131,29 @@ describe('gateway.proxy', () => {
     expect(route?.status?.parents?.map(({ controllerName, conditions }) => [controllerName, says(conditions)])).toEqual(
       [[gatewayControllerName, { Accepted: 'True Accepted', ResolvedRefs: 'True ResolvedRefs' }]],
     );
+    expect(await cluster.writesOfRestart()).toEqual([]);
+  });
+
+  it('says of a GRPCRoute what has become of it, and counts it', async () => {
+    await start();
+    await makeWeb();
+    await make(gateways, gatewayOf({}));
+    const rules = [{ matches: [{ method: { service: 'a.B' } }], backendRefs: [{ name: 'web', port: 80 }] }];
+    await make(grpcroutes, routeOf<GRPCRoute>({ hostnames: ['calls.example'], rules }));
+    await make(httproutes, routeOf({ hostnames: ['web.example'], rules: [ruleTo('gone')] }));
+    await cluster.settle();
+    expect((await gate()).status?.listeners).toMatchObject([
+      { attachedRoutes: 2, supportedKinds: [{ kind: 'HTTPRoute' }, { kind: 'GRPCRoute' }] },
+    ]);
+    const saysOf = async (resource: Resource<GRPCRoute> | Resource<HTTPRoute>) =>
+      (await cluster.client.list<GRPCRoute | HTTPRoute>(resource)).items.map((route) =>
+        says(route.status?.parents?.[0]?.conditions),
+      );
+    expect(await saysOf(grpcroutes)).toEqual([{ Accepted: 'True Accepted', ResolvedRefs: 'True ResolvedRefs' }]);
+    expect(await saysOf(httproutes)).toEqual([{ Accepted: 'True Accepted', ResolvedRefs: 'False BackendNotFound' }]);
+    const [secret] = (await made(secrets)) as { data?: Record<string, string> }[];
+    const text = Buffer.from(secret?.data?.[configurationFile] ?? '', 'base64').toString();
+    expect(text).toContain('server s0 10.96.0.10:80 weight 1 proto h2');
     expect(await cluster.writesOfRestart()).toEqual([]);
   });
 

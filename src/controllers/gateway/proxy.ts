@@ -1,9 +1,10 @@
 import { namespaces } from '../../api/generated/resources.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
 import { fnv1a } from '../../base/hash.ts';
+import { givingWay } from '../../base/pieces.ts';
 import type { Client } from '../../client/client.ts';
 import { conditionsOf } from '../../ingress/gateway/condition.ts';
-import { type GatewayPlan, planGateway } from '../../ingress/gateway/gateway-plan.ts';
+import { type GatewayPlan, type PlannedParent, planGateway } from '../../ingress/gateway/gateway-plan.ts';
 import {
   gatewayControllerName,
   gatewayStatus,
@@ -58,9 +59,9 @@ export const gatewayProxy = defineController({
         const view = { service, certificate, slicesOf, grants, labelsOf };
         const classes = objects.classes.filter(({ spec }) => spec.controllerName === gatewayControllerName);
         const names = new Set(classes.map(({ metadata }) => metadata.name));
-        const planned = objects.gateways
-          .filter(({ spec }) => names.has(spec.gatewayClassName))
-          .map((gateway) => ({ gateway, plan: planGateway(gateway, routes, view) }));
+        const planned: Planned[] = [];
+        for (const gateway of objects.gateways.filter(({ spec }) => names.has(spec.gatewayClassName)))
+          planned.push({ gateway, plan: await givingWay(planGateway(gateway, routes, view), context.clock) });
         const tooLarge = await proxies.keep(planned.filter(isServed).map(proxyOf), client);
         const now = timeText(context.clock.now());
         const write = statusWriter(client);
@@ -73,17 +74,31 @@ export const gatewayProxy = defineController({
             gatewayStatus(gateway, plan, { addresses, now, isTooLarge: tooLarge.has(nameOf(gateway)) }),
           );
         }
-        for (const route of routes) {
-          const ours = planned.flatMap(({ plan }) => plan.parents.filter((parent) => parent.route === route));
-          const parents = routeParents(route, ours, now);
+        const said = parentsByRoute(planned.flatMap(({ plan }) => plan.parents));
+        for (const { kind, route } of routes) {
+          await context.clock.giveWay?.();
+          const parents = routeParents(route, said.get(route) ?? [], now);
           if (parents.length > 0 || route.status?.parents?.length)
-            await write(objects.resource('httproutes'), route, { ...route.status, parents });
+            await write(objects.resource(resourceOf[kind]), route, { ...route.status, parents });
         }
         return done;
       },
     };
   },
 });
+
+const resourceOf = { HTTPRoute: 'httproutes', GRPCRoute: 'grpcroutes' } as const;
+
+/** What Gateways say of each route. */
+function parentsByRoute(parents: readonly PlannedParent[]): Map<PlannedParent['route'], PlannedParent[]> {
+  const groups = new Map<PlannedParent['route'], PlannedParent[]>();
+  for (const parent of parents) {
+    const group = groups.get(parent.route);
+    if (group) group.push(parent);
+    else groups.set(parent.route, [parent]);
+  }
+  return groups;
+}
 
 interface Planned {
   gateway: Gateway;

@@ -1,6 +1,8 @@
 import { deployments, secrets, services } from '../../api/generated/resources.ts';
 import type { Deployment, Secret, Service } from '../../api/generated/types.ts';
 import { type KubeObject, keyOf, type Manifest } from '../../api/resource.ts';
+import type { Clock } from '../../base/clock.ts';
+import { givingWay } from '../../base/pieces.ts';
 import type { Client } from '../../client/client.ts';
 import type { Informer } from '../../client/informer.ts';
 import { type ControllerContext, type Watch, watch } from '../runtime.ts';
@@ -8,12 +10,14 @@ import { isOfSameSource, isTooLarge, madeByLabel, type Proxy, proxyNamespace, pr
 
 /** The proxies that one controller has made: there are those that it wants, and no others. */
 export class Proxies {
+  readonly #clock: Clock;
   readonly #madeBy: string;
   readonly #secrets: Informer<Secret>;
   readonly #deployments: Informer<Deployment>;
   readonly #services: Informer<Service>;
 
-  constructor(context: Pick<ControllerContext, 'informer'>, madeBy: string) {
+  constructor(context: Pick<ControllerContext, 'informer' | 'clock'>, madeBy: string) {
+    this.#clock = context.clock;
     this.#madeBy = madeBy;
     this.#secrets = context.informer(secrets);
     this.#deployments = context.informer(deployments);
@@ -36,7 +40,7 @@ export class Proxies {
     const tooLarge = new Set<string>();
     const names = new Set(wanted.map(({ name }) => name));
     for (const proxy of wanted) {
-      const objects = proxyObjects({ ...proxy, madeBy: this.#madeBy });
+      const objects = await givingWay(proxyObjects({ ...proxy, madeBy: this.#madeBy }), this.#clock);
       if (isTooLarge(objects.secret)) {
         tooLarge.add(proxy.name);
         continue;

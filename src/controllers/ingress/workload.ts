@@ -1,7 +1,8 @@
 import type { Deployment, Secret, Service } from '../../api/generated/types.ts';
 import type { Manifest } from '../../api/resource.ts';
 import { fnv1a } from '../../base/hash.ts';
-import { configurationDir, healthPort, proxyImage, renderHaproxy } from '../../ingress/haproxy.ts';
+import type { Pieces } from '../../base/pieces.ts';
+import { configurationDir, healthPort, proxyImage, renderHaproxy, versionFile } from '../../ingress/haproxy.ts';
 import type { ProxyModel } from '../../ingress/model.ts';
 
 /** Everything of the proxies is here: what they hold are keys of all namespaces. */
@@ -40,19 +41,22 @@ const largestSecret = 1024 * 1024;
 export const isTooLarge = ({ data = {} }: Manifest<Secret>): boolean =>
   Object.values(data ?? {}).reduce((sum, text) => sum + Buffer.byteLength(text ?? '', 'base64'), 0) > largestSecret;
 
-export function proxyObjects({ name, madeBy, model, address }: Proxy): ProxyObjects {
+export function* proxyObjects({ name, madeBy, model, address }: Proxy): Pieces<ProxyObjects> {
   const labels = { [nameLabel]: name, [madeByLabel]: madeBy };
-  const files = renderHaproxy(model, { dir: configurationDir });
+  const files = yield* renderHaproxy(model, { dir: configurationDir });
+  yield;
   const data = Object.fromEntries(
     Object.entries(files).map(([file, text]) => [file, Buffer.from(text).toString('base64')]),
   );
-  const made = <T extends object>(object: T) => {
-    const annotations = { [sourceAnnotation]: fnv1a(JSON.stringify(object)).toString(16) };
+  yield;
+  const made = <T extends object>(object: T, source = fnv1a(JSON.stringify(object)).toString(16)) => {
+    const annotations = { [sourceAnnotation]: source };
     return { metadata: { namespace: proxyNamespace, name, labels, annotations }, ...object };
   };
   const ports = model.ports.map(({ port }) => ({ name: `port-${port}`, port, targetPort: port }));
   return {
-    secret: made({ type: 'Opaque', data }),
+    // Its version is a hash of all files.
+    secret: made({ type: 'Opaque', data }, files[versionFile]),
     deployment: made({ spec: deploymentSpec(name, labels) }),
     service: made({
       spec: {

@@ -2,7 +2,7 @@ import { matchesLabelSelector } from '../../api/meta/label-selector.ts';
 import type { HostPattern } from '../model.ts';
 import { intersection, patternOf } from './hostnames.ts';
 import type { ListenerPlan } from './listeners.ts';
-import { type Gateway, gatewayGroup, type HTTPRoute, type Listener, type ParentReference } from './types.ts';
+import { type Gateway, gatewayGroup, type KindedRoute, type Listener, type ParentReference } from './types.ts';
 
 /** Where a route comes in: a listener, and the hosts that are both its own and the route's; undefined is every host. */
 export interface Attachment {
@@ -16,11 +16,13 @@ export interface AttachmentProblem {
   message: string;
 }
 
+type AnyRoute = KindedRoute['route'];
+
 export type NamespaceLabels = (namespace: string) => Record<string, string> | undefined;
 
 /** The listeners of a Gateway that a route is attached to by one of its parent references. */
 export function attach(
-  route: HTTPRoute,
+  { kind: ownKind, route }: KindedRoute,
   ref: ParentReference,
   { gateway, plans, labelsOf }: { gateway: Gateway; plans: readonly ListenerPlan[]; labelsOf: NamespaceLabels },
 ): Attachment[] | AttachmentProblem {
@@ -31,7 +33,7 @@ export function attach(
   if (named.length === 0) return { reason: 'NoMatchingParent', message: 'the Gateway has no such listener' };
   const allowed = named.filter(
     ({ listener, supportedKinds }) =>
-      supportedKinds.some(({ kind }) => kind === 'HTTPRoute') && isAllowed(listener, { route, gateway, labelsOf }),
+      supportedKinds.some(({ kind }) => kind === ownKind) && isAllowed(listener, { route, gateway, labelsOf }),
   );
   if (allowed.length === 0) return { reason: 'NotAllowedByListeners', message: 'no listener allows the route' };
   const attachments = allowed.flatMap((plan) => {
@@ -43,7 +45,7 @@ export function attach(
 }
 
 /** Whether the reference is to a Gateway of this name. */
-export function isParent(ref: ParentReference, route: HTTPRoute, gateway: Gateway): boolean {
+export function isParent(ref: ParentReference, route: AnyRoute, gateway: Gateway): boolean {
   const { group = gatewayGroup, kind = 'Gateway', namespace = route.metadata.namespace, name } = ref;
   if (group !== gatewayGroup || kind !== 'Gateway') return false;
   return namespace === gateway.metadata.namespace && name === gateway.metadata.name;
@@ -51,7 +53,7 @@ export function isParent(ref: ParentReference, route: HTTPRoute, gateway: Gatewa
 
 function isAllowed(
   { allowedRoutes }: Listener,
-  { route, gateway, labelsOf }: { route: HTTPRoute; gateway: Gateway; labelsOf: NamespaceLabels },
+  { route, gateway, labelsOf }: { route: AnyRoute; gateway: Gateway; labelsOf: NamespaceLabels },
 ): boolean {
   const { from = 'Same', selector } = allowedRoutes?.namespaces ?? {};
   const { namespace = '' } = route.metadata;
@@ -61,7 +63,7 @@ function isAllowed(
   return from === 'Selector' && labels !== undefined && matchesLabelSelector(selector, labels);
 }
 
-function hostsOf({ spec }: HTTPRoute, listener: Listener): (HostPattern | undefined)[] {
+function hostsOf({ spec }: AnyRoute, listener: Listener): (HostPattern | undefined)[] {
   const own = patternOf(listener.hostname);
   const asked = spec.hostnames?.length ? spec.hostnames.map(patternOf) : [undefined];
   return asked.map((host) => intersection(own, host)).filter((host) => host !== 'none');

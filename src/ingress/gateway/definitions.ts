@@ -1,6 +1,6 @@
 import type { CustomResourceDefinition } from '../../api/generated/types.ts';
 import type { Manifest } from '../../api/resource.ts';
-import { routeSchema } from './route-schema.ts';
+import { grpcRouteSchema, httpRouteSchema } from './route-schema.ts';
 import {
   conditions,
   controllerName,
@@ -24,7 +24,7 @@ import { gatewayGroup } from './types.ts';
 
 /** The API that the definitions are of, and which revision of ours; who installs another says so in the same annotation. */
 export const bundleAnnotation = 'gateway.networking.k8s.io/bundle-version';
-const bundle = 'v1.2.1-knarr.1';
+const bundle = 'v1.3.0-knarr.2';
 
 /** The revision of definitions that are ours; undefined for anybody else's. */
 export const revisionOf = ({ metadata }: CustomResourceDefinition): number | undefined => {
@@ -201,7 +201,7 @@ function definition(
   } as Manifest<CustomResourceDefinition>;
 }
 
-/** GatewayClass, Gateway, HTTPRoute and ReferenceGrant of the standard channel, written from the specification. */
+/** GatewayClass, Gateway, HTTPRoute, GRPCRoute and ReferenceGrant of the standard channel, written from the specification. */
 export const gatewayDefinitions: readonly Manifest<CustomResourceDefinition>[] = [
   definition(
     { kind: 'GatewayClass', plural: 'gatewayclasses', shortNames: ['gc'], scope: 'Cluster' },
@@ -229,7 +229,15 @@ export const gatewayDefinitions: readonly Manifest<CustomResourceDefinition>[] =
     { kind: 'HTTPRoute', plural: 'httproutes', shortNames: [], scope: 'Namespaced' },
     {
       versions: ['v1', 'v1beta1'],
-      ...routeSchema,
+      ...httpRouteSchema,
+      columns: [{ name: 'Hostnames', type: 'string', jsonPath: '.spec.hostnames' }],
+    },
+  ),
+  definition(
+    { kind: 'GRPCRoute', plural: 'grpcroutes', shortNames: [], scope: 'Namespaced' },
+    {
+      versions: ['v1'],
+      ...grpcRouteSchema,
       columns: [{ name: 'Hostnames', type: 'string', jsonPath: '.spec.hostnames' }],
     },
   ),

@@ -1,4 +1,6 @@
-import type { Gateway, HTTPRoute, HTTPRouteRule, Listener, ReferenceGrant } from './types.ts';
+import { atOnce } from '../../base/pieces.ts';
+import { type GatewayPlan, type GatewayView, planGateway } from './gateway-plan.ts';
+import type { Gateway, GRPCRoute, HTTPRoute, HTTPRouteRule, KindedRoute, Listener, ReferenceGrant } from './types.ts';
 
 export const gatewayOf = (...listeners: Partial<Listener>[]): Gateway => ({
   metadata: { namespace: 'infra', name: 'gate', uid: 'g', generation: 3 },
@@ -8,9 +10,22 @@ export const gatewayOf = (...listeners: Partial<Listener>[]): Gateway => ({
   },
 });
 
+/** The plan for HTTPRoutes, and for GRPCRoutes. */
+export const planOf = (
+  gateway: Gateway,
+  { http = [], grpc = [] }: { http?: HTTPRoute[]; grpc?: GRPCRoute[] },
+  view: GatewayView,
+): GatewayPlan => atOnce(planGateway(gateway, [...http.map(httpRoute), ...grpc.map(grpcRoute)], view));
+
+const httpRoute = (route: HTTPRoute): KindedRoute => ({ kind: 'HTTPRoute', route });
+const grpcRoute = (route: GRPCRoute): KindedRoute => ({ kind: 'GRPCRoute', route });
+
 let age = 0;
 /** Each is younger than the one before. */
-export const routeOf = (spec: Partial<HTTPRoute['spec']>, namespace = 'infra'): HTTPRoute => ({
+export const routeOf = <T extends HTTPRoute | GRPCRoute = HTTPRoute>(
+  spec: Partial<T['spec']>,
+  namespace = 'infra',
+): Pick<T, 'metadata' | 'spec'> => ({
   metadata: {
     namespace,
     name: `r${age}`,

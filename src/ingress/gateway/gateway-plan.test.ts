@@ -2,13 +2,14 @@ import { describe, expect, it } from 'vitest';
 import { pairs, service, slice, tlsSecret, viewOf } from '../ingress-fixtures.ts';
 import type { Route } from '../model.ts';
 import type { TimelessCondition } from './condition.ts';
-import { gatewayOf, grantOf, routeOf, ruleTo } from './gateway-fixtures.ts';
-import { type GatewayView, planGateway } from './gateway-plan.ts';
+import { gatewayOf, grantOf, planOf, routeOf, ruleTo } from './gateway-fixtures.ts';
+import type { GatewayView } from './gateway-plan.ts';
 import {
   type Gateway,
   gatewayGroup,
   type HTTPBackendRef,
   type HTTPRoute,
+  type HTTPRouteFilter,
   type HTTPRouteRule,
   type Listener,
 } from './types.ts';
@@ -37,7 +38,7 @@ const view = (grants: GatewayView['grants'] = []): GatewayView => ({
   labelsOf: (namespace) => ({ team: namespace }),
 });
 const plan = (gateway: Gateway, routes: HTTPRoute[] = [], grants: GatewayView['grants'] = []) =>
-  planGateway(gateway, routes, view(grants));
+  planOf(gateway, { http: routes }, view(grants));
 const shown = (conditions: TimelessCondition[] | undefined, type: string): string => {
   const found = conditions?.find((c) => c.type === type);
   return `${found?.status} ${found?.reason}`;
@@ -303,11 +304,19 @@ describe('rules', () => {
   });
 
   it.each<[string, HTTPRouteRule, string]>([
-    ['mirroring', { filters: [{ type: 'RequestMirror' }] }, 'False UnsupportedValue'],
+    ['other filters', { filters: [{ type: 'ExtensionRef' }] }, 'False UnsupportedValue'],
     [
-      'filters of a backend',
-      { backendRefs: [{ name: 'web', port: 80, filters: [{ type: 'RequestHeaderModifier' }] }] },
+      'other filters of a backend',
+      { backendRefs: [{ name: 'web', port: 80, filters: [{ type: 'ExtensionRef' }] }] },
       'False UnsupportedValue',
+    ],
+    [
+      'a rewrite of what a backend redirects',
+      {
+        filters: [{ type: 'URLRewrite', urlRewrite: { hostname: 'x' } }],
+        backendRefs: [{ name: 'web', port: 80, filters: [{ type: 'RequestRedirect', requestRedirect: {} }] }],
+      },
+      'False IncompatibleFilters',
     ],
     [
       'redirect and rewrite',
@@ -389,5 +398,88 @@ describe('rules', () => {
       redirect: { scheme: 'https', status: 301, path: { full: '/x' } },
       timeoutMs: 0,
     });
+  });
+});
+
+describe('filters of single backends', () => {
+  const set = (value: string): HTTPRouteFilter => ({
+    type: 'RequestHeaderModifier',
+    requestHeaderModifier: { set: [{ name: 'x', value }] },
+  });
+  const sharesOf = (...backendRefs: HTTPBackendRef[]) =>
+    plan(gatewayOf({}), [routeOf({ rules: [{ filters: [set('all')], backendRefs }] })]).model.ports[0]?.routes.map(
+      ({ share, target }) => ({
+        share,
+        set: target.requestHeaders?.flatMap((changes) => changes.set?.map(({ value }) => value)),
+        servers: target.servers?.map(({ address, weight }) => `${address} ${weight}`),
+      }),
+    );
+
+  it('give each its share of what those before have left', () => {
+    expect(
+      sharesOf(
+        { name: 'web', port: 80, weight: 5, filters: [set('web')] },
+        { name: 'headless', port: 80, weight: 3 },
+        { name: 'gone', port: 80, weight: 2 },
+        { name: 'web', port: 80, weight: 0, filters: [set('never')] },
+      ),
+    ).toEqual([
+      { share: { weight: 5, of: 10 }, set: ['all', 'web'], servers: ['10.0.0.1 1'] },
+      { share: { weight: 3, of: 5 }, set: ['all'], servers: ['10.1.0.1 1', '10.1.0.2 1'] },
+      { share: undefined, set: ['all'], servers: [] },
+    ]);
+  });
+
+  it('change nothing where no backend has any', () => {
+    expect(sharesOf({ name: 'web', port: 80 }, { name: 'headless', port: 80 })).toHaveLength(1);
+    expect(sharesOf({ name: 'web', port: 80, weight: 0, filters: [set('x')] })).toEqual([
+      { share: undefined, set: ['all'], servers: ['10.0.0.1 0'] },
+    ]);
+  });
+});
+
+describe('mirrors', () => {
+  const mirror = (requestMirror: HTTPRouteFilter['requestMirror']): HTTPRouteRule =>
+    ruleTo('web', { filters: [{ type: 'RequestMirror', requestMirror }] });
+  const mirrored = (requestMirror: HTTPRouteFilter['requestMirror']) => {
+    const { model, parents } = plan(gatewayOf({}), [routeOf({ rules: [mirror(requestMirror)] })]);
+    const { mirrors, servers } = model.ports[0]?.routes[0]?.target ?? {};
+    const says = ['Accepted', 'ResolvedRefs'].map((type) => shown(parents[0]?.conditions, type)).join(', ');
+    const shares = mirrors?.map((m) => `${m.servers.map(({ address }) => address)} ${m.numerator}/${m.denominator}`);
+    return { shares, isServed: servers?.length === 1, says };
+  };
+  const web = { name: 'headless', port: 80 };
+  const fine = 'True Accepted, True ResolvedRefs';
+
+  it.each<[string, HTTPRouteFilter['requestMirror'], { shares: string[]; says: string }]>([
+    ['all', { backendRef: web }, { shares: ['10.1.0.1,10.1.0.2 100/100'], says: fine }],
+    ['a percentage', { backendRef: web, percent: 7 }, { shares: ['10.1.0.1,10.1.0.2 7/100'], says: fine }],
+    [
+      'a fraction',
+      { backendRef: web, fraction: { numerator: 1, denominator: 3 } },
+      { shares: ['10.1.0.1,10.1.0.2 1/3'], says: fine },
+    ],
+    [
+      'a fraction of a hundred',
+      { backendRef: web, fraction: { numerator: 1 } },
+      { shares: ['10.1.0.1,10.1.0.2 1/100'], says: fine },
+    ],
+    ['none', { backendRef: web, percent: 0 }, { shares: [], says: fine }],
+    [
+      'what leads nowhere',
+      { backendRef: { name: 'gone', port: 80 } },
+      { shares: [], says: 'True Accepted, False BackendNotFound' },
+    ],
+    [
+      'a service of others',
+      { backendRef: { name: 'web', namespace: 'other', port: 80 } },
+      { shares: [], says: 'True Accepted, False RefNotPermitted' },
+    ],
+  ])('of %s', (_, requestMirror, expected) => {
+    expect(mirrored(requestMirror)).toEqual({ ...expected, isServed: true });
+  });
+
+  it('are refused without a reference', () => {
+    expect(mirrored(undefined).says).toBe('False UnsupportedValue, True ResolvedRefs');
   });
 });

@@ -1,13 +1,14 @@
+import type { Pieces } from '../../base/pieces.ts';
 import type { CertificateView } from '../certificates.ts';
 import type { HostPattern, ProxyModel, ProxyPort, Route } from '../model.ts';
 import { byPrecedence } from '../precedence.ts';
-import { attach, isParent, type NamespaceLabels } from './attachment.ts';
-import { type BackendDeps, type RefProblem, serversOf } from './backend-refs.ts';
+import { attach, type Attachment, type AttachmentProblem, isParent, type NamespaceLabels } from './attachment.ts';
+import type { BackendDeps } from './backend-refs.ts';
+import { type CompiledRoute, compileRoute } from './compile.ts';
 import { conditionsOf, type TimelessCondition } from './condition.ts';
-import { covers, isSameHost, patternOf } from './hostnames.ts';
+import { covers, intersection, isSameHost, patternOf } from './hostnames.ts';
 import { type ListenerPlan, planListeners } from './listeners.ts';
-import { changesOf, matchesOf, UnsupportedRule } from './rule.ts';
-import type { Gateway, HTTPRoute, ParentReference, RouteKind } from './types.ts';
+import type { Gateway, KindedRoute, ParentReference, RouteKind } from './types.ts';
 
 export interface GatewayView extends BackendDeps, CertificateView {
   labelsOf: NamespaceLabels;
@@ -27,82 +28,102 @@ export interface PlannedListener {
   conditions: TimelessCondition[];
 }
 export interface PlannedParent {
-  route: HTTPRoute;
+  route: KindedRoute['route'];
   parentRef: ParentReference;
   conditions: TimelessCondition[];
 }
 
-/** A route at one listener: its rules with the hosts under which they are reached. */
-interface PlacedRoutes {
-  plan: ListenerPlan;
-  routes: Route[];
-}
-
 /** Plans a Gateway from its listeners and all routes there are. The oldest route comes first: of equals it is asked first. */
-export function planGateway(gateway: Gateway, routes: readonly HTTPRoute[], view: GatewayView): GatewayPlan {
-  const plans = planListeners(gateway, view);
-  const attached = new Map(plans.map((plan) => [plan, new Set<HTTPRoute>()]));
-  const placed: PlacedRoutes[] = [];
+export function* planGateway(gateway: Gateway, routes: readonly KindedRoute[], view: GatewayView): Pieces<GatewayPlan> {
+  const listeners = planListeners(gateway, view).map((plan) => new ListenerRoutes(plan));
+  const plans = listeners.map(({ plan }) => plan);
   const parents: PlannedParent[] = [];
-  for (const route of [...routes].sort((a, b) => (ageOf(a) < ageOf(b) ? -1 : 1))) {
+  for (const kinded of oldestFirst(routes)) {
+    yield;
+    const { route } = kinded;
     const refs = route.spec.parentRefs?.filter((ref) => isParent(ref, route, gateway)) ?? [];
     if (refs.length === 0) continue;
-    const compiled = compile(route, view);
+    const compiled = yield* compileRoute(kinded, view);
     for (const parentRef of refs) {
-      const found = attach(route, parentRef, { gateway, plans, labelsOf: view.labelsOf });
-      parents.push({ route, parentRef, conditions: conditionsOfParent(route, found, compiled) });
+      const found = besideOthers(
+        kinded,
+        attach(kinded, parentRef, { gateway, plans, labelsOf: view.labelsOf }),
+        listeners,
+      );
+      parents.push({ route, parentRef, conditions: conditionsOfParent(kinded, found, compiled) });
       if ('reason' in found || 'refusal' in compiled) continue;
       for (const { plan, hosts } of found) {
-        if (attached.get(plan)?.has(route)) continue;
-        attached.get(plan)?.add(route);
-        placed.push({ plan, routes: hosts.flatMap((host) => compiled.rules.map((rule) => ({ ...rule, host }))) });
+        listeners.find((listener) => listener.plan === plan)?.add(kinded, { hosts, rules: compiled.rules });
       }
     }
   }
   return {
-    model: { ports: portsOf(plans, placed) },
-    listeners: plans.map((plan) => ({
+    model: { ports: yield* portsOf(listeners) },
+    listeners: listeners.map(({ plan, attached }) => ({
       name: plan.listener.name,
       isServed: plan.isServed,
       supportedKinds: plan.supportedKinds,
-      attachedRoutes: attached.get(plan)?.size ?? 0,
+      attachedRoutes: attached.size,
       conditions: plan.conditions,
     })),
     parents,
   };
 }
 
-const ageOf = ({ metadata }: HTTPRoute): string =>
-  `${metadata.creationTimestamp} ${metadata.namespace}/${metadata.name}`;
+type Hosts = Attachment['hosts'];
 
-type Compiled = ({ rules: Omit<Route, 'host'>[] } | { refusal: UnsupportedRule }) & {
-  problem?: RefProblem | undefined;
-};
+/** What comes in at one listener. */
+class ListenerRoutes {
+  readonly plan: ListenerPlan;
+  readonly attached = new Set<KindedRoute>();
+  readonly routes: Route[] = [];
+  /** By the kind of their routes. */
+  readonly #hosts = { HTTPRoute: [] as Hosts, GRPCRoute: [] as Hosts };
 
-/** A route that asks for something unknown is refused whole: a part of it could do what nobody meant. */
-function compile({ spec, metadata }: HTTPRoute, view: GatewayView): Compiled {
-  let problem: RefProblem | undefined;
-  const rules: Omit<Route, 'host'>[] = [];
-  let refusal: UnsupportedRule | undefined;
-  for (const rule of spec.rules ?? [{}]) {
-    const { problems, ...servers } = serversOf(rule.backendRefs ?? [], metadata.namespace ?? '', view);
-    problem ??= problems[0];
-    try {
-      if (rule.backendRefs?.some(({ filters = [] }) => filters.length > 0))
-        throw new UnsupportedRule('filters of a backendRef are not supported');
-      for (const match of matchesOf(rule)) rules.push({ match, target: { ...changesOf(rule, match), ...servers } });
-    } catch (error) {
-      if (!(error instanceof UnsupportedRule)) throw error;
-      refusal ??= error;
-    }
+  constructor(plan: ListenerPlan) {
+    this.plan = plan;
   }
-  return refusal ? { refusal, problem } : { rules, problem };
+
+  add(kinded: KindedRoute, { hosts, rules }: { hosts: Hosts; rules: readonly Omit<Route, 'host'>[] }): void {
+    if (this.attached.has(kinded)) return;
+    this.attached.add(kinded);
+    this.#hosts[kinded.kind].push(...hosts);
+    for (const host of hosts) for (const rule of rules) this.routes.push({ ...rule, host });
+  }
+
+  /** Whether a route of another kind has one of the hosts already. */
+  isTaken(kind: KindedRoute['kind'], hosts: Hosts): boolean {
+    const others = this.#hosts[kind === 'HTTPRoute' ? 'GRPCRoute' : 'HTTPRoute'];
+    return others.some((other) => hosts.some((host) => intersection(other, host) !== 'none'));
+  }
 }
 
+/** A host of a listener is either HTTPRoutes' or GRPCRoutes': the older ones' (GRPCRouteSpec). */
+function besideOthers(
+  { kind }: KindedRoute,
+  found: Attachment[] | AttachmentProblem,
+  listeners: readonly ListenerRoutes[],
+): Attachment[] | AttachmentProblem {
+  if ('reason' in found) return found;
+  const free = found.filter(
+    ({ plan, hosts }) => !listeners.some((listener) => listener.plan === plan && listener.isTaken(kind, hosts)),
+  );
+  if (free.length > 0) return free;
+  return { reason: 'NotAllowedByListeners', message: 'an older route of another kind has one of the hosts' };
+}
+
+function oldestFirst(routes: readonly KindedRoute[]): KindedRoute[] {
+  const aged = routes.map((kinded) => ({ kinded, age: ageOf(kinded) }));
+  return aged.sort((a, b) => (a.age < b.age ? -1 : 1)).map(({ kinded }) => kinded);
+}
+
+const ageOf = ({ route: { metadata } }: KindedRoute): string =>
+  `${metadata.creationTimestamp} ${metadata.namespace}/${metadata.name}`;
+
 function conditionsOfParent(
-  { metadata }: HTTPRoute,
-  found: ReturnType<typeof attach>,
-  compiled: Compiled,
+  { route: { metadata } }: KindedRoute,
+  found: Attachment[] | AttachmentProblem,
+  compiled: CompiledRoute,
 ): TimelessCondition[] {
   const condition = conditionsOf(metadata.generation);
   const refusal = 'reason' in found ? found : 'refusal' in compiled ? compiled.refusal : undefined;
@@ -113,24 +134,27 @@ function conditionsOfParent(
   ];
 }
 
-function portsOf(plans: readonly ListenerPlan[], placed: readonly PlacedRoutes[]): ProxyPort[] {
-  const served = plans.filter(({ isServed }) => isServed);
-  const numbers = [...new Set(served.map(({ listener }) => listener.port))].sort((a, b) => a - b);
-  return numbers.map((port) => {
-    const here = served.filter(({ listener }) => listener.port === port);
-    const routes = placed
-      .filter(({ plan }) => here.includes(plan))
-      .flatMap((one) => one.routes.map((route) => ({ ...route, ...exceptions(one.plan, here) })));
-    const certificates = here.flatMap((plan) => plan.certificates);
-    return { port, routes: byPrecedence(routes), ...(certificates.length > 0 ? { certificates } : {}) };
-  });
+function* portsOf(listeners: readonly ListenerRoutes[]): Pieces<ProxyPort[]> {
+  const served = listeners.filter(({ plan }) => plan.isServed);
+  const numbers = [...new Set(served.map(({ plan }) => plan.listener.port))].sort((a, b) => a - b);
+  const ports: ProxyPort[] = [];
+  for (const port of numbers) {
+    yield;
+    const here = served.filter(({ plan }) => plan.listener.port === port);
+    const routes = here.flatMap(({ plan, routes: own }) => {
+      const except = exceptions(plan, here);
+      return except.length > 0 ? own.map((route) => ({ ...route, exceptHosts: except })) : own;
+    });
+    const certificates = here.flatMap(({ plan }) => plan.certificates);
+    ports.push({ port, routes: byPrecedence(routes), ...(certificates.length > 0 ? { certificates } : {}) });
+  }
+  return ports;
 }
 
 /** Hosts of listeners that are more exact than this one: their requests are theirs, also when they have no route for them. */
-function exceptions({ listener }: ListenerPlan, all: readonly ListenerPlan[]): { exceptHosts?: HostPattern[] } {
+function exceptions({ listener }: ListenerPlan, all: readonly ListenerRoutes[]): HostPattern[] {
   const own = patternOf(listener.hostname);
-  const exceptHosts = all
-    .map((other) => patternOf(other.listener.hostname))
+  return all
+    .map(({ plan }) => patternOf(plan.listener.hostname))
     .filter((host) => host !== undefined && !isSameHost(host, own) && covers(own, host)) as HostPattern[];
-  return exceptHosts.length > 0 ? { exceptHosts } : {};
 }

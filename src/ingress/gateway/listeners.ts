@@ -1,10 +1,10 @@
 import type { CertificateView } from '../certificates.ts';
-import { healthPort } from '../haproxy.ts';
+import { isOwnPort } from '../haproxy.ts';
 import type { ServedCertificate } from '../model.ts';
 import { conditionsOf, type TimelessCondition } from './condition.ts';
 import { isGranted } from './grants.ts';
 import { isSameHost, patternOf } from './hostnames.ts';
-import { type Gateway, gatewayGroup, type Listener, type ReferenceGrant, type RouteKind } from './types.ts';
+import { type Gateway, gatewayGroup, type Listener, type ReferenceGrant, type RouteKind, routeKinds } from './types.ts';
 
 /** What becomes of a listener before any route is looked at. */
 export interface ListenerPlan {
@@ -57,7 +57,7 @@ function refusalOf({ port, protocol, tls }: Listener): Verdict | undefined {
     return { reason: 'UnsupportedProtocol', message: `${protocol} is not supported, only HTTP and HTTPS are` };
   if (protocol === 'HTTPS' && (tls?.mode ?? 'Terminate') !== 'Terminate')
     return { reason: 'UnsupportedProtocol', message: `TLS of mode ${tls?.mode} is not supported, only Terminate is` };
-  return port === healthPort ? { reason: 'PortUnavailable', message: `port ${port} is the proxy's own` } : undefined;
+  return isOwnPort(port) ? { reason: 'PortUnavailable', message: `port ${port} is the proxy's own` } : undefined;
 }
 
 function conflictOf(listener: Listener, all: readonly Listener[]): Verdict | undefined {
@@ -69,18 +69,19 @@ function conflictOf(listener: Listener, all: readonly Listener[]): Verdict | und
   return same && { reason: 'HostnameConflict', message: `listener ${same.name} has the same host on the same port` };
 }
 
-const httpRouteKind: RouteKind = { group: gatewayGroup, kind: 'HTTPRoute' };
-
 function kindsOf({ allowedRoutes }: Listener): { supportedKinds: RouteKind[]; kindProblem?: Verdict } {
-  const kinds = allowedRoutes?.kinds ?? [];
-  if (kinds.length === 0) return { supportedKinds: [httpRouteKind] };
-  const unknown = kinds.find(({ group = gatewayGroup, kind }) => group !== gatewayGroup || kind !== 'HTTPRoute');
-  const supportedKinds = kinds.every((kind) => kind === unknown) ? [] : [httpRouteKind];
+  const asked = allowedRoutes?.kinds ?? [];
+  const isAsked = (kind: string) =>
+    asked.length === 0 ||
+    asked.some(({ group = gatewayGroup, kind: other }) => group === gatewayGroup && other === kind);
+  const supportedKinds = routeKinds.filter(isAsked).map((kind) => ({ group: gatewayGroup, kind }));
+  const unknown = asked.find(({ group = gatewayGroup, kind }) => group !== gatewayGroup || !isRouteKind(kind));
   if (!unknown) return { supportedKinds };
-  const known = kinds.some(({ group = gatewayGroup, kind }) => group === gatewayGroup && kind === 'HTTPRoute');
   const kindProblem = { reason: 'InvalidRouteKinds', message: `routes of kind ${unknown.kind} are not supported` };
-  return { supportedKinds: known ? [httpRouteKind] : [], kindProblem };
+  return { supportedKinds, kindProblem };
 }
+
+const isRouteKind = (kind: string): boolean => routeKinds.some((known) => known === kind);
 
 function certificatesOf(
   { protocol, hostname, tls }: Listener,

@@ -46,13 +46,14 @@ const path = def(
   ),
   { type: 'PathPrefix', value: '/' },
 );
+const headersMatch = listBy(
+  'name',
+  object({ type: matchType, name: token, value: text({ minLength: 1, maxLength: 4096 }) }, ['name', 'value']),
+  16,
+);
 const match = object({
   path,
-  headers: listBy(
-    'name',
-    object({ type: matchType, name: token, value: text({ minLength: 1, maxLength: 4096 }) }, ['name', 'value']),
-    16,
-  ),
+  headers: headersMatch,
   queryParams: listBy(
     'name',
     object({ type: matchType, name: token, value: text({ minLength: 1, maxLength: 1024 }) }, ['name', 'value']),
@@ -98,80 +99,130 @@ const needsPort = rules(
     'Must have port for Service reference',
   ),
 );
-const filter = object(
+const fraction = object(
   {
-    type: oneOf([
-      ...['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestMirror', 'RequestRedirect', 'URLRewrite'],
-      'ExtensionRef',
-    ]),
-    requestHeaderModifier: headerFilter,
-    responseHeaderModifier: headerFilter,
-    requestMirror: object({ backendRef: object(backend, ['name'], needsPort) }, ['backendRef']),
-    requestRedirect: object({
-      scheme: oneOf(['http', 'https']),
-      hostname: preciseHostname,
-      path: pathModifier,
-      port,
-      statusCode: { type: 'integer', enum: [301, 302, 303, 307, 308], default: 302 },
-    }),
-    urlRewrite: object({ hostname: preciseHostname, path: pathModifier }),
-    extensionRef: object({ group, kind, name: name() }, ['group', 'kind', 'name']),
+    numerator: { type: 'integer', format: 'int32', minimum: 0 },
+    denominator: { type: 'integer', format: 'int32', minimum: 1, default: 100 },
   },
-  ['type'],
-  rules(
-    rule(
-      "self.type == 'RequestHeaderModifier' ? has(self.requestHeaderModifier) : !has(self.requestHeaderModifier)",
-      'filter.requestHeaderModifier must be specified for RequestHeaderModifier filter.type, and for no other',
-    ),
-    rule(
-      "self.type == 'ResponseHeaderModifier' ? has(self.responseHeaderModifier) : !has(self.responseHeaderModifier)",
-      'filter.responseHeaderModifier must be specified for ResponseHeaderModifier filter.type, and for no other',
-    ),
-    rule(
-      "self.type == 'RequestRedirect' ? has(self.requestRedirect) : !has(self.requestRedirect)",
-      'filter.requestRedirect must be specified for RequestRedirect filter.type, and for no other',
-    ),
-    rule(
-      "self.type == 'URLRewrite' ? has(self.urlRewrite) : !has(self.urlRewrite)",
-      'filter.urlRewrite must be specified for URLRewrite filter.type, and for no other',
-    ),
-  ),
+  ['numerator'],
+  rules(rule('self.numerator <= self.denominator', 'numerator must be less than or equal to denominator')),
 );
-const backendRef = object(
+const requestMirror = object(
   {
-    ...backend,
-    weight: { type: 'integer', format: 'int32', minimum: 0, maximum: 1_000_000, default: 1 },
-    filters: list(filter, 16),
+    backendRef: object(backend, ['name'], needsPort),
+    percent: { type: 'integer', format: 'int32', minimum: 0, maximum: 100 },
+    fraction,
   },
-  ['name'],
-  needsPort,
+  ['backendRef'],
+  rules(rule('!(has(self.percent) && has(self.fraction))', 'Only one of percent or fraction may be specified')),
 );
-const routeRule = object({
-  name: sectionName,
-  matches: def(list(match, 64), [{ path: { type: 'PathPrefix', value: '/' } }]),
-  filters: list(
-    filter,
-    16,
+const requestRedirect = object({
+  scheme: oneOf(['http', 'https']),
+  hostname: preciseHostname,
+  path: pathModifier,
+  port,
+  statusCode: { type: 'integer', enum: [301, 302, 303, 307, 308], default: 302 },
+});
+
+/** Filters of every kind of route, and those that only HTTP has. */
+const filters = {
+  RequestHeaderModifier: headerFilter,
+  ResponseHeaderModifier: headerFilter,
+  RequestMirror: requestMirror,
+};
+const httpFilters = {
+  ...filters,
+  RequestRedirect: requestRedirect,
+  URLRewrite: object({ hostname: preciseHostname, path: pathModifier }),
+};
+
+const fieldOf = (type: string): string =>
+  type === 'URLRewrite' ? 'urlRewrite' : `${type.slice(0, 1).toLowerCase()}${type.slice(1)}`;
+
+const filterOf = (known: Record<string, Schema>): Schema =>
+  object(
+    {
+      type: oneOf([...Object.keys(known), 'ExtensionRef']),
+      ...Object.fromEntries(Object.entries(known).map(([type, schema]) => [fieldOf(type), schema])),
+      extensionRef: object({ group, kind, name: name() }, ['group', 'kind', 'name']),
+    },
+    ['type'],
     rules(
-      rule(
-        "!(self.exists(f, f.type == 'RequestRedirect') && self.exists(f, f.type == 'URLRewrite'))",
-        'May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both',
+      ...Object.keys(known).map((type) =>
+        rule(
+          `self.type == '${type}' ? has(self.${fieldOf(type)}) : !has(self.${fieldOf(type)})`,
+          `filter.${fieldOf(type)} must be specified for ${type} filter.type, and for no other`,
+        ),
       ),
     ),
+  );
+const redirectOrRewrite = rules(
+  rule(
+    "!(self.exists(f, f.type == 'RequestRedirect') && self.exists(f, f.type == 'URLRewrite'))",
+    'May specify either httpRouteFilterRequestRedirect or httpRouteFilterRequestRewrite, but not both',
   ),
-  backendRefs: list(backendRef, 16),
+);
+const backendRefOf = (filterList: Schema): Schema =>
+  object(
+    {
+      ...backend,
+      weight: { type: 'integer', format: 'int32', minimum: 0, maximum: 1_000_000, default: 1 },
+      filters: filterList,
+    },
+    ['name'],
+    needsPort,
+  );
+
+const httpFilterList = list(filterOf(httpFilters), 16, redirectOrRewrite);
+const httpRule = object({
+  name: sectionName,
+  matches: def(list(match, 64), [{ path: { type: 'PathPrefix', value: '/' } }]),
+  filters: httpFilterList,
+  backendRefs: list(backendRefOf(httpFilterList), 16),
   timeouts: object({ request: duration, backendRequest: duration }),
 });
 
-/** Spec and status of an HTTPRoute. */
-export const routeSchema = {
-  spec: object({
-    parentRefs: list(parentRef, 32),
-    hostnames: list(hostname, 16),
-    rules: def(list(routeRule, 16), [{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }]),
-  }),
+const call = object(
+  {
+    type: matchType,
+    service: text({ maxLength: 1024 }),
+    method: text({ maxLength: 1024 }),
+  },
+  [],
+  rules(
+    rule(
+      'has(self.type) ? has(self.service) || has(self.method) : true',
+      "One or both of 'service' or 'method' must be specified",
+    ),
+    rule(
+      "(!has(self.type) || self.type == 'Exact') && has(self.service) ? self.service.matches(r'^(?i)\\.?[a-z_][a-z_0-9]*(\\.[a-z_][a-z_0-9]*)*$') : true",
+      'service must only contain letters, digits, underscores and dots',
+    ),
+    rule(
+      "(!has(self.type) || self.type == 'Exact') && has(self.method) ? self.method.matches('^[A-Za-z_][A-Za-z_0-9]*$') : true",
+      'method must only contain letters, digits and underscores',
+    ),
+  ),
+);
+const grpcFilterList = list(filterOf(filters), 16);
+const grpcRule = object({
+  name: sectionName,
+  matches: list(object({ method: call, headers: headersMatch }), 64),
+  filters: grpcFilterList,
+  backendRefs: list(backendRefOf(grpcFilterList), 16),
+});
+
+const routeSchema = (routeRules: Schema): { spec: Schema; status: Schema } => ({
+  spec: object({ parentRefs: list(parentRef, 32), hostnames: list(hostname, 16), rules: routeRules }),
   status: object(
     { parents: list(object({ parentRef, controllerName, conditions }, ['parentRef', 'controllerName']), 32) },
     ['parents'],
   ),
-};
+});
+
+/** Spec and status of an HTTPRoute. */
+export const httpRouteSchema = routeSchema(
+  def(list(httpRule, 16), [{ matches: [{ path: { type: 'PathPrefix', value: '/' } }] }]),
+);
+/** Spec and status of a GRPCRoute. */
+export const grpcRouteSchema = routeSchema(list(grpcRule, 16));

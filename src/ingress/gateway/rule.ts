@@ -1,5 +1,15 @@
 import { durationMs } from '../../base/duration.ts';
-import type { HeaderChanges, PathChange, Redirect, RequestMatch, Rewrite, Target, ValuePattern } from '../model.ts';
+import type {
+  HeaderChanges,
+  Mirror,
+  PathChange,
+  Redirect,
+  RequestMatch,
+  Rewrite,
+  Server,
+  Target,
+  ValuePattern,
+} from '../model.ts';
 import { regexProblem } from '../regex.ts';
 import { isPlainName } from '../words.ts';
 import type { HTTPPathModifier, HTTPRouteFilter, HTTPRouteMatch, HTTPRouteRule, ValueMatch } from './types.ts';
@@ -15,9 +25,9 @@ export class UnsupportedRule extends Error {
   }
 }
 
-/** The matches of a rule; without any it takes every path. Throws `UnsupportedRule`. */
-export const matchesOf = ({ matches = [] }: HTTPRouteRule): RequestMatch[] =>
-  matches.length === 0 ? [{}] : matches.map(matchOf);
+/** The matches of a rule, to be read one by one: each may throw `UnsupportedRule`. Without any it takes every path. */
+export const matchesOf = ({ matches = [] }: HTTPRouteRule): (() => RequestMatch)[] =>
+  matches.length === 0 ? [() => ({})] : matches.map((match) => () => matchOf(match));
 
 const pathTypes = { Exact: 'Exact', PathPrefix: 'Prefix', RegularExpression: 'RegularExpression' } as const;
 
@@ -29,10 +39,13 @@ function matchOf({ path, method, headers = [], queryParams = [] }: HTTPRouteMatc
   return {
     path: { type, value },
     ...(method ? { method } : {}),
-    headers: firstOfEach(headers, (name) => name.toLowerCase()).map(valueOf),
+    headers: headersMatchOf(headers),
     queries: firstOfEach(queryParams, (name) => name).map(valueOf),
   };
 }
+
+export const headersMatchOf = (headers: readonly ValueMatch[]): ValuePattern[] =>
+  firstOfEach(headers, (name) => name.toLowerCase()).map(valueOf);
 
 /** Of entries with the same name only the first counts. */
 function firstOfEach(matches: readonly ValueMatch[], same: (name: string) => string): ValueMatch[] {
@@ -47,26 +60,40 @@ function valueOf({ name, type = 'Exact', value }: ValueMatch): ValuePattern {
   return { name, type, value };
 }
 
-function checkRegex(expression: string): void {
+/** Throws `UnsupportedRule` for one that haproxy could not take. */
+export function checkRegex(expression: string): void {
   const problem = regexProblem(expression);
   if (problem) throw new UnsupportedRule(`regular expression ${expression}: ${problem}`);
 }
 
-/** What a rule does to a request, apart from who answers it. `match`: whose prefix is replaced. Throws `UnsupportedRule`. */
-export function changesOf({ filters = [], timeouts }: HTTPRouteRule, match: RequestMatch): Target {
+type MirrorRef = NonNullable<HTTPRouteFilter['requestMirror']>['backendRef'];
+
+export interface FilterDeps {
+  /** Whose prefix is replaced. */
+  match: RequestMatch;
+  /** Nobody when the reference leads nowhere. */
+  serversOf(ref: MirrorRef): Server[];
+}
+
+/** What filters do to a request, in their order, apart from who answers it. Throws `UnsupportedRule`. */
+export function changesOf(filters: readonly HTTPRouteFilter[], deps: FilterDeps): Target {
   const target: Target = {};
-  for (const filter of filters) addFilter(target, filter, match);
+  for (const filter of filters) addFilter(target, filter, deps);
   if (target.redirect && target.rewrite)
     throw new UnsupportedRule('RequestRedirect and URLRewrite cannot be in one rule', 'IncompatibleFilters');
-  const limits = [timeouts?.request, timeouts?.backendRequest].flatMap((text) => (text ? [durationMs(text)] : []));
-  // 0 is none at all.
-  const shortest = Math.min(...limits.filter((ms) => ms > 0));
-  if (limits.length > 0) target.timeoutMs = Number.isFinite(shortest) ? shortest : 0;
   return target;
 }
 
-function addFilter(target: Target, filter: HTTPRouteFilter, match: RequestMatch): void {
-  const { requestHeaderModifier, responseHeaderModifier, requestRedirect, urlRewrite } = filter;
+/** For an answer to begin. */
+export function timeoutOf({ timeouts }: HTTPRouteRule): Pick<Target, 'timeoutMs'> {
+  const limits = [timeouts?.request, timeouts?.backendRequest].flatMap((text) => (text ? [durationMs(text)] : []));
+  // 0 is none at all.
+  const shortest = Math.min(...limits.filter((ms) => ms > 0));
+  return limits.length > 0 ? { timeoutMs: Number.isFinite(shortest) ? shortest : 0 } : {};
+}
+
+function addFilter(target: Target, filter: HTTPRouteFilter, deps: FilterDeps): void {
+  const { requestHeaderModifier, responseHeaderModifier, requestRedirect, urlRewrite, requestMirror } = filter;
   switch (filter.type) {
     case 'RequestHeaderModifier':
       (target.requestHeaders ??= []).push(headersOf(requestHeaderModifier));
@@ -75,14 +102,27 @@ function addFilter(target: Target, filter: HTTPRouteFilter, match: RequestMatch)
       (target.responseHeaders ??= []).push(headersOf(responseHeaderModifier));
       return;
     case 'RequestRedirect':
-      target.redirect = redirectOf(requestRedirect ?? {}, match);
+      target.redirect = redirectOf(requestRedirect ?? {}, deps.match);
       return;
     case 'URLRewrite':
-      target.rewrite = rewriteOf(urlRewrite ?? {}, match);
+      // That of a backend changes what the rule's own has left.
+      target.rewrite = { ...target.rewrite, ...rewriteOf(urlRewrite ?? {}, deps.match) };
+      return;
+    case 'RequestMirror':
+      target.mirrors = [...(target.mirrors ?? []), ...mirrorsOf(requestMirror, deps)];
       return;
     default:
       throw new UnsupportedRule(`filter ${filter.type} is not supported`);
   }
+}
+
+function mirrorsOf(mirror: HTTPRouteFilter['requestMirror'], { serversOf }: FilterDeps): Mirror[] {
+  if (!mirror) throw new UnsupportedRule('RequestMirror without a backendRef');
+  const { backendRef, percent = 100, fraction } = mirror;
+  const { numerator = percent, denominator = 100 } = fraction ?? {};
+  if (denominator < 1 || numerator < 0) throw new UnsupportedRule(`a fraction of ${numerator}/${denominator}`);
+  const servers = serversOf(backendRef);
+  return servers.length > 0 && numerator > 0 ? [{ servers, numerator, denominator }] : [];
 }
 
 function headersOf({ set = [], add = [], remove = [] }: HeaderChanges = {}): HeaderChanges {

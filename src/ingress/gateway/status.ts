@@ -1,7 +1,7 @@
 import type { Condition } from '../../api/generated/types.ts';
 import { conditionsOf, type TimelessCondition } from './condition.ts';
 import type { GatewayPlan } from './gateway-plan.ts';
-import type { Gateway, GatewayStatus, HTTPRoute, ParentReference, RouteParentStatus } from './types.ts';
+import type { Gateway, GatewayStatus, KindedRoute, ParentReference, RouteParentStatus } from './types.ts';
 
 /** What a GatewayClass names to be served by knarr itself. */
 export const gatewayControllerName = 'knarr.dev/gateway';
@@ -64,7 +64,7 @@ export function gatewayStatus(
 
 /** What a route's parents say of it: ours anew, those of other controllers as they are. */
 export function routeParents(
-  { status }: HTTPRoute,
+  { status }: KindedRoute['route'],
   ours: readonly { parentRef: ParentReference; conditions: TimelessCondition[] }[],
   now: string,
 ): RouteParentStatus[] {

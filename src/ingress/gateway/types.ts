@@ -70,6 +70,29 @@ export interface HTTPRoute extends Meta {
   };
   status?: { parents?: RouteParentStatus[] };
 }
+export interface GRPCRoute extends Meta {
+  spec: {
+    parentRefs?: ParentReference[];
+    hostnames?: string[];
+    rules?: GRPCRouteRule[];
+  };
+  status?: { parents?: RouteParentStatus[] };
+}
+export interface GRPCRouteRule {
+  matches?: GRPCRouteMatch[];
+  filters?: HTTPRouteFilter[];
+  backendRefs?: HTTPBackendRef[];
+}
+export interface GRPCRouteMatch {
+  method?: { type?: string; service?: string; method?: string };
+  headers?: ValueMatch[];
+}
+
+/** The kinds of routes that listeners take. */
+export const routeKinds = ['HTTPRoute', 'GRPCRoute'] as const;
+/** A route of any kind; lists are without kinds. */
+export type KindedRoute = { kind: 'HTTPRoute'; route: HTTPRoute } | { kind: 'GRPCRoute'; route: GRPCRoute };
+
 export interface RouteParentStatus {
   parentRef: ParentReference;
   controllerName: string;
@@ -119,6 +142,11 @@ export interface HTTPRouteFilter {
     statusCode?: number;
   };
   urlRewrite?: { hostname?: string; path?: HTTPPathModifier };
+  requestMirror?: {
+    backendRef: ObjectReference & { port?: number };
+    percent?: number;
+    fraction?: { numerator: number; denominator?: number };
+  };
 }
 
 export interface ReferenceGrant extends Meta {
@@ -140,4 +168,5 @@ const resource = <T>(kind: string, plural: string, more: Partial<Resource<T>> = 
 export const gatewayclasses = resource<GatewayClass>('GatewayClass', 'gatewayclasses', { namespaced: false });
 export const gateways = resource<Gateway>('Gateway', 'gateways');
 export const httproutes = resource<HTTPRoute>('HTTPRoute', 'httproutes');
+export const grpcroutes = resource<GRPCRoute>('GRPCRoute', 'grpcroutes');
 export const referencegrants = resource<ReferenceGrant>('ReferenceGrant', 'referencegrants', { version: 'v1beta1' });

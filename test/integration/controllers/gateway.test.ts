@@ -5,12 +5,15 @@ import {
   type Gateway,
   gatewayclasses,
   gateways,
+  type GRPCRoute,
+  grpcroutes,
   type HTTPRoute,
   httproutes,
   type Listener,
   referencegrants,
 } from '../../../src/ingress/gateway/types.ts';
-import { configurationFile } from '../../../src/ingress/haproxy.ts';
+import { configurationFile, versionFile } from '../../../src/ingress/haproxy.ts';
+import { mirrorFile } from '../../../src/ingress/mirror.ts';
 import { Plane } from './plane.ts';
 
 let plane: Plane;
@@ -36,6 +39,9 @@ const gate = (...listeners: Partial<Listener>[]): Promise<Gateway> =>
     listeners: listeners.map((l, i) => ({ name: `l${i}`, port: 80, protocol: 'HTTP', ...l })),
   });
 const web = () => create(services, 'web', { ports: [{ port: 80 }] });
+const mirrored = (share: object) => ({
+  rules: [{ filters: [{ type: 'RequestMirror', requestMirror: { backendRef: { name: 'web', port: 80 }, ...share } }] }],
+});
 const says = (conditions: { type: string; status: string; reason: string }[] = []) =>
   Object.fromEntries(conditions.map(({ type, status, reason }) => [type, `${status} ${reason}`]));
 
@@ -88,7 +94,56 @@ describe('Gateway API', () => {
     expect((await plane.get<HTTPRoute>(httproutes, 'r')).status?.parents).toEqual([]);
   });
 
+  it('serves a GRPCRoute beside it, with mirrors', async () => {
+    await web();
+    await gate({});
+    const backendRef = { name: 'web', port: 80 };
+    const mirror = { type: 'RequestMirror', requestMirror: { backendRef, fraction: { numerator: 1 } } };
+    const route = await create(grpcroutes, 'calls', {
+      parentRefs: [{ name: 'gate' }],
+      rules: [{ matches: [{ method: { service: 'a.B' } }], filters: [mirror], backendRefs: [backendRef] }],
+    });
+    expect(route.spec.rules).toMatchObject([
+      {
+        matches: [{ method: { type: 'Exact', service: 'a.B' } }],
+        filters: [{ requestMirror: { backendRef: { kind: 'Service' }, fraction: { numerator: 1, denominator: 100 } } }],
+        backendRefs: [{ group: '', kind: 'Service', weight: 1 }],
+      },
+    ]);
+    await plane.settle();
+    expect((await plane.get(gateways, 'gate')).status?.listeners?.[0]?.attachedRoutes).toBe(1);
+    const { parents } = (await plane.get<GRPCRoute>(grpcroutes, 'calls')).status ?? {};
+    expect(says(parents?.[0]?.conditions)).toEqual({ Accepted: 'True Accepted', ResolvedRefs: 'True ResolvedRefs' });
+    const [secret] = await plane.list(secrets, 'kube-system');
+    expect(Object.keys(secret?.data ?? {}).sort()).toEqual([configurationFile, mirrorFile, versionFile].sort());
+    expect(await plane.writesOfRestart([gateways, grpcroutes, services, deployments, secrets])).toEqual([]);
+  });
+
   it.each<[string, () => Promise<unknown>]>([
+    [
+      "One or both of 'service' or 'method' must be specified",
+      () => create(grpcroutes, 'r', { rules: [{ matches: [{ method: {} }] }] }),
+    ],
+    [
+      'service must only contain letters',
+      () => create(grpcroutes, 'r', { rules: [{ matches: [{ method: { service: 'a/b' } }] }] }),
+    ],
+    [
+      'Unsupported value: "URLRewrite"',
+      () => create(grpcroutes, 'r', { rules: [{ filters: [{ type: 'URLRewrite' }] }] }),
+    ],
+    [
+      'Only one of percent or fraction may be specified',
+      () => create(httproutes, 'r', mirrored({ percent: 1, fraction: { numerator: 1 } })),
+    ],
+    [
+      'numerator must be less than or equal to denominator',
+      () => create(httproutes, 'r', mirrored({ fraction: { numerator: 2, denominator: 1 } })),
+    ],
+    [
+      'filter.requestMirror must be specified',
+      () => create(httproutes, 'r', { rules: [{ filters: [{ type: 'RequestMirror' }] }] }),
+    ],
     [
       'Must have port for Service reference',
       () => create(httproutes, 'r', { rules: [{ backendRefs: [{ name: 'web' }] }] }),
