@@ -103,7 +103,7 @@ export class ServerProcess {
       throw new Error(`the server ended with ${JSON.stringify(exit)}: ${this.log()}`);
     });
     ended.catch(() => {});
-    const answers = eventually(realClock, { what: `the server: ${this.log()}`, timeoutMs: 30_000 }, async () => {
+    const answers = eventually(realClock, { what: `the server: ${this.log()}`, timeoutMs: 120_000 }, async () => {
       const admin = await this.client();
       try {
         return (await admin.transport.raw('GET', '/readyz')).status === 200 || undefined;
