@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { Pieces } from '../../base/pieces.ts';
+import { configurationFile, renderHaproxy, versionFile } from '../haproxy.ts';
 import { pairs, service, slice, tlsSecret, viewOf } from '../ingress-fixtures.ts';
 import type { Route } from '../model.ts';
 import type { TimelessCondition } from './condition.ts';
 import { gatewayOf, grantOf, planOf, routeOf, ruleTo } from './gateway-fixtures.ts';
-import type { GatewayView } from './gateway-plan.ts';
+import { type GatewayView, planGateway } from './gateway-plan.ts';
 import {
   type Gateway,
   gatewayGroup,
@@ -483,3 +485,23 @@ describe('mirrors', () => {
     expect(mirrored(undefined).says).toBe('False UnsupportedValue, True ResolvedRefs');
   });
 });
+
+describe('many routes', () => {
+  it('are planned and rendered in pieces, one for each route at least', () => {
+    const routes = Array.from({ length: 30 }, (_, i) => routeOf({ hostnames: [`h${i}`], rules: [ruleTo('web')] }));
+    const kinded = routes.map((route) => ({ kind: 'HTTPRoute' as const, route }));
+    const planned = piecesOf(planGateway(gatewayOf({}), kinded, view()));
+    expect(planned.pieces).toBeGreaterThan(30);
+    const rendered = piecesOf(renderHaproxy(planned.result.model, { dir: '/x' }));
+    expect(rendered.pieces).toBeGreaterThan(30);
+    expect(rendered.result[configurationFile]?.match(/use_backend/g)).toHaveLength(30);
+    expect(Object.keys(rendered.result).sort()).toEqual([configurationFile, versionFile].sort());
+  });
+});
+
+function piecesOf<T>(work: Pieces<T>): { pieces: number; result: T } {
+  for (let pieces = 1; ; pieces++) {
+    const { done, value } = work.next();
+    if (done) return { pieces, result: value };
+  }
+}
