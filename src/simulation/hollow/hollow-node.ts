@@ -258,17 +258,17 @@ export class HollowNode {
     }
   }
 
+  /** Rejects, as a real node's plugins do, as long as the node has no network for its pods. */
   #giveIp(): string | Promise<string> {
-    if (this.#addresses.hasNetwork) return this.#addresses.give();
-    // A controller gives the node its network soon after it has registered.
-    const { client } = this.#deps;
-    return client.get(nodes, { name: this.spec.name }).then(
-      ({ spec }) => {
-        this.#addresses.setNetwork(spec?.podCIDR);
-        return this.#addresses.give();
-      },
-      () => this.#addresses.give(),
-    );
+    return this.#addresses.hasNetwork ? this.#addresses.give() : this.#firstIp();
+  }
+
+  /** A controller gives the node its network soon after it has registered. */
+  async #firstIp(): Promise<string> {
+    const { spec } = await this.#deps.client.get(nodes, { name: this.spec.name });
+    this.#addresses.setNetwork(spec?.podCIDR);
+    if (!this.#addresses.hasNetwork) throw new Error('network is not ready: the node has no podCIDR yet');
+    return this.#addresses.give();
   }
 
   #activePods(): Pod[] {

@@ -18,7 +18,7 @@ export interface HollowPodDeps {
   statusWriter: StatusWriter;
   behaviours: readonly Behaviour[];
   hostIps: readonly string[];
-  /** An address for a new sandbox; a promise while the node has no network yet. Never rejects. */
+  /** An address for a new sandbox; a promise while the node has no network yet, which rejects if it still has none. */
   giveIp(): string | Promise<string>;
   /** Nothing of the pod is left. */
   finished(uid: string): void;
@@ -166,7 +166,11 @@ export class HollowPod {
     if (pod.spec.hostNetwork) return ready([]);
     const ip = giveIp();
     if (typeof ip === 'string') return ready([ip]);
-    void ip.then((later) => ready([later]));
+    void ip.then(
+      (later) => ready([later]),
+      (error: unknown) =>
+        this.feed({ type: 'sandboxFailed', message: error instanceof Error ? error.message : String(error) }),
+    );
   }
 
   #pull(name: string, attempt: number): void {

@@ -1,16 +1,18 @@
 /** Addresses of a node's pods, from its own /24. The lowest free one is given. */
 export class PodAddresses {
   readonly #used = new Set<number>();
-  #prefix = '192.0.2';
-  hasNetwork = false;
+  #prefix = '';
 
-  /** `podCIDR` of the node; before it is known, addresses for documentation (RFC 5737) are given. */
-  setNetwork(podCidr: string | undefined): void {
-    if (!podCidr) return;
-    this.#prefix = podCidr.split('.').slice(0, 3).join('.');
-    this.hasNetwork = true;
+  get hasNetwork(): boolean {
+    return this.#prefix !== '';
   }
 
+  /** `podCIDR` of the node, once it has one. */
+  setNetwork(podCidr: string | undefined): void {
+    if (podCidr) this.#prefix = podCidr.split('.').slice(0, 3).join('.');
+  }
+
+  /** Only with a network. */
   give(): string {
     let last = 2;
     while (this.#used.has(last)) last++;
