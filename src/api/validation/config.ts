@@ -59,7 +59,7 @@ export function validateSecret(secret: Secret): FieldError[] {
     bytes += decodedBytes(value);
   }
   if (bytes > maxBytes) errors.push(tooLong('data', maxBytes));
-  return [...errors, ...(secretTypes[secret.type ?? '']?.(secret) ?? [])];
+  return [...errors, ...(secretTypes.get(secret.type ?? '')?.(secret) ?? [])];
 }
 
 const has = (secret: Secret, key: string): boolean => Object.hasOwn(secret.data ?? {}, key);
@@ -67,19 +67,21 @@ const needs = (secret: Secret, ...keys: string[]): FieldError[] =>
   keys.filter((key) => !has(secret, key)).map((key) => required(keyed('data', key)));
 
 /** What each of the known types of secrets must contain. */
-const secretTypes: Record<string, (secret: Secret) => FieldError[]> = {
-  'kubernetes.io/service-account-token': ({ metadata }) => {
-    const name = 'kubernetes.io/service-account.name';
-    return metadata.annotations?.[name] ? [] : [required(keyed(child('metadata', 'annotations'), name))];
-  },
-  'kubernetes.io/dockercfg': (secret) => dockerConfig(secret, '.dockercfg'),
-  'kubernetes.io/dockerconfigjson': (secret) => dockerConfig(secret, '.dockerconfigjson'),
-  'kubernetes.io/basic-auth': (secret) =>
-    has(secret, 'username') || has(secret, 'password') ? [] : needs(secret, 'username', 'password'),
-  'kubernetes.io/ssh-auth': (secret) =>
-    secret.data?.['ssh-privatekey'] ? [] : [required(keyed('data', 'ssh-privatekey'))],
-  'kubernetes.io/tls': (secret) => needs(secret, 'tls.crt', 'tls.key'),
-};
+const secretTypes = new Map<string, (secret: Secret) => FieldError[]>(
+  Object.entries({
+    'kubernetes.io/service-account-token': ({ metadata }: Secret) => {
+      const name = 'kubernetes.io/service-account.name';
+      return metadata.annotations?.[name] ? [] : [required(keyed(child('metadata', 'annotations'), name))];
+    },
+    'kubernetes.io/dockercfg': (secret: Secret) => dockerConfig(secret, '.dockercfg'),
+    'kubernetes.io/dockerconfigjson': (secret: Secret) => dockerConfig(secret, '.dockerconfigjson'),
+    'kubernetes.io/basic-auth': (secret: Secret) =>
+      has(secret, 'username') || has(secret, 'password') ? [] : needs(secret, 'username', 'password'),
+    'kubernetes.io/ssh-auth': (secret: Secret) =>
+      secret.data?.['ssh-privatekey'] ? [] : [required(keyed('data', 'ssh-privatekey'))],
+    'kubernetes.io/tls': (secret: Secret) => needs(secret, 'tls.crt', 'tls.key'),
+  }),
+);
 
 function dockerConfig(secret: Secret, key: string): FieldError[] {
   if (!has(secret, key)) return [required(keyed('data', key))];

@@ -27,7 +27,14 @@ import {
   validateLabelSelector,
 } from './check.ts';
 import { validateConditions } from './conditions.ts';
-import { containerResourceName, isOvercommitted, quotaResources, resourceName, validateAmounts } from './resources.ts';
+import {
+  amountOf,
+  containerResourceName,
+  isOvercommitted,
+  quotaResources,
+  resourceName,
+  validateAmounts,
+} from './resources.ts';
 
 const scopes = [
   'Terminating',
@@ -193,12 +200,11 @@ const names = { min: 'min', max: 'max', default: 'default', defaultRequest: 'def
 function ordered(item: LimitRangeItem, name: string, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const check = (low: keyof typeof names, high: keyof typeof names, blamed: keyof typeof names): void => {
-    const a = item[low]?.[name];
-    const b = item[high]?.[name];
+    const [a, b] = [amountOf(item[low], name), amountOf(item[high], name)];
     if (a === undefined || b === undefined || compareQuantity(parseQuantity(a), parseQuantity(b)) <= 0) return;
     const text = `${names[low]} value ${a} is greater than ${names[high]} value ${b}`;
     // For this one pair the API server shows the other value.
-    const value = low === 'min' && high === 'default' ? a : item[blamed]?.[name];
+    const value = low === 'min' && high === 'default' ? a : amountOf(item[blamed], name);
     errors.push(invalidValue(keyed(child(path, blamed), name), value, text));
   };
   check('min', 'max', 'min');
@@ -216,13 +222,13 @@ function ordered(item: LimitRangeItem, name: string, path: string): FieldError[]
 
 /** How far a limit may be above a request: by one at least, and no further than the ends of the range are apart. */
 function ratio({ maxLimitRequestRatio, min, max }: LimitRangeItem, name: string, path: string): FieldError[] {
-  const most = maxLimitRequestRatio?.[name];
+  const [most, least, top] = [maxLimitRequestRatio, min, max].map((amounts) => amountOf(amounts, name));
   if (most === undefined) return [];
   const errors: FieldError[] = [];
   const value = Number(parseQuantity(most).nanos) / 1e9;
   if (value < 1) errors.push(invalidValue(path, most, `ratio ${most} is less than 1`));
-  if (min?.[name] === undefined || max?.[name] === undefined) return errors;
-  const apart = Number(parseQuantity(max[name]).nanos) / Number(parseQuantity(min[name]).nanos);
+  if (least === undefined || top === undefined) return errors;
+  const apart = Number(parseQuantity(top).nanos) / Number(parseQuantity(least).nanos);
   if (value > apart)
     errors.push(invalidValue(path, most, `ratio ${most} is greater than max/min = ${apart.toFixed(6)}`));
   return errors;
@@ -230,7 +236,7 @@ function ratio({ maxLimitRequestRatio, min, max }: LimitRangeItem, name: string,
 
 /** What cannot be overcommitted has one default for both. */
 function fixed(item: LimitRangeItem, name: string, path: string): FieldError[] {
-  const [limit, request] = [item.default?.[name], item.defaultRequest?.[name]];
+  const [limit, request] = [amountOf(item.default, name), amountOf(item.defaultRequest, name)];
   if (isOvercommitted(name) || limit === undefined || request === undefined) return [];
   if (compareQuantity(parseQuantity(limit), parseQuantity(request)) === 0) return [];
   const detail = `default value ${limit} must equal to defaultRequest value ${request} in ${name}`;

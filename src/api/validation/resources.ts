@@ -117,8 +117,12 @@ function pageSize(name: string): Quantity | undefined {
   }
 }
 
+/** Names come from outside: what all objects inherit is no amount. */
+export const amountOf = (amounts: Record<string, string> | undefined, name: string): string | undefined =>
+  amounts && Object.hasOwn(amounts, name) ? amounts[name] : undefined;
+
 function checkRequest(name: string, request: string, resources: ResourceRequirements, path: string): FieldError[] {
-  const limit = resources.limits?.[name];
+  const limit = amountOf(resources.limits, name);
   const strict = !isOvercommitted(name);
   if (limit === undefined)
     return strict ? [required(child(path, 'limits'), 'Limit must be set for non overcommitable resources')] : [];

@@ -76,7 +76,8 @@ function claimErrors(context: AdmissionContext): string[] {
 
 /** Containers add up; an init container counts when it alone wants more. */
 function podSum({ containers, initContainers }: Pod['spec'], part: 'requests' | 'limits'): Record<string, string> {
-  const sum: Record<string, string> = {};
+  // Without what all objects inherit: names come from outside, and are checked later.
+  const sum: Record<string, string> = Object.create(null);
   for (const { resources } of containers ?? []) {
     for (const [resource, amount] of Object.entries(resources?.[part] ?? {})) {
       sum[resource] = formatQuantity(addQuantity(parseQuantity(sum[resource] ?? '0'), parseQuantity(amount)));

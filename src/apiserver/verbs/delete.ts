@@ -74,6 +74,9 @@ function checkPreconditions(request: ApiRequest, options: DeleteOptions, old: Ku
   }
 }
 
+/** RFC 3339 has four digits for a year. */
+const lastTimeMs = Date.UTC(9999, 11, 31, 23, 59, 59);
+
 /** What a deletion makes of an object: nothing new, nothing at all, or the object with its end marked. */
 function markDeleted(
   context: ApiContext,
@@ -89,7 +92,7 @@ function markDeleted(
   const already = metadata.deletionTimestamp !== undefined;
   const shorter = already && grace < (metadata.deletionGracePeriodSeconds ?? 0);
   if (already && !shorter && finalizers.length === (metadata.finalizers ?? []).length) return 'unchanged';
-  const deadline = timestamp(context.clock.now() + grace * 1000);
+  const deadline = timestamp(Math.min(context.clock.now() + grace * 1000, lastTimeMs));
   return {
     ...old,
     metadata: {
@@ -128,7 +131,8 @@ function gracePeriod(endpoint: Endpoint, old: KubeObject, options: DeleteOptions
   if (!endpoint.kind.gracefulDelete || endpoint.resource !== 'pods') return 0;
   const pod = old as Pod;
   if (!pod.spec.nodeName || pod.status.phase === 'Failed' || pod.status.phase === 'Succeeded') return 0;
-  const wanted = options.gracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30;
+  // Whole numbers of 64 bits may come as bigints.
+  const wanted = Number(options.gracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? 30);
   // A negative period means the shortest that still is one.
   return wanted < 0 ? 1 : wanted;
 }

@@ -168,3 +168,46 @@ it('a secret may have a key with nothing behind it', async () => {
   const answer = await send('POST', '/api/v1/namespaces/t/secrets', secret);
   expect(answer.status).toBe(201);
 });
+
+/** Found by the fuzzer. */
+describe('words that every JavaScript object knows', () => {
+  const limits = (item: object) => ({ metadata: { name: 'l' }, spec: { limits: [{ type: 'Container', ...item }] } });
+
+  it.each([
+    ['limitranges', limits({ max: { toString: '1' }, min: { cpu: '2' } })],
+    ['limitranges', limits({ default: { valueOf: '1' }, defaultRequest: { cpu: '1' }, max: { constructor: '1' } })],
+    [
+      'pods',
+      {
+        metadata: { name: 'w' },
+        spec: {
+          containers: [{ name: 'c', image: 'i', resources: { requests: { toString: '1' }, limits: { cpu: '1' } } }],
+        },
+      },
+    ],
+  ])('are no resources of %s, and no fault of the server', async (resource, body) => {
+    expect(await ask('POST', `/api/v1/namespaces/t/${resource}?dryRun=All`, body)).toMatchObject({ code: 422 });
+  });
+
+  it('are types of secrets like any other', async () => {
+    for (const type of ['__proto__', 'toString'])
+      expect(
+        await ask('POST', '/api/v1/namespaces/t/secrets?dryRun=All', { metadata: { name: 's' }, type }),
+      ).toMatchObject({ type });
+  });
+});
+
+it('a grace period beyond every calendar ends with the calendar', async () => {
+  const spec = { nodeName: 'n', containers: [{ name: 'c', image: 'i' }] };
+  await server.admin.create(pods, { metadata: { name: 'long', namespace: 't' }, spec } as never);
+  const path = '/api/v1/namespaces/t/pods/long';
+  const answer = await server.send({
+    method: 'DELETE',
+    path,
+    headers: { 'content-type': 'application/json' },
+    body: '{"gracePeriodSeconds":9007199254740993}',
+  });
+  expect(answer.status).toBe(200);
+  expect((await ask('GET', path)).metadata.deletionTimestamp).toBe('9999-12-31T23:59:59Z');
+  await send('DELETE', `${path}?gracePeriodSeconds=0`);
+});
