@@ -156,7 +156,8 @@ export function canonicalMeta(meta: ObjectMeta, resourceVersion: string | undefi
   return ordered as unknown as ObjectMeta;
 }
 
-function isEmpty(value: unknown): boolean {
+/** What stored metadata does not have: empty texts, lists and maps, null. */
+export function isEmpty(value: unknown): boolean {
   if (typeof value !== 'object') return value === '';
   for (const _ in value) return false;
   return true;

@@ -8,12 +8,9 @@ import { StatusError } from '../api/meta/status-error.ts';
 import { realClock } from '../base/clock.ts';
 import { silentLog } from '../base/log.ts';
 import { Metrics } from '../base/metrics.ts';
-import { machineRng, seededRng } from '../base/rng.ts';
+import { machineRng } from '../base/rng.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
 import type { Client } from '../client/client.ts';
-import { createClient } from '../client/typed-client.ts';
-import { createAuthority } from '../pki/issue.ts';
-import { generateKeyPem } from '../pki/key.ts';
 import { LmdbJournal } from '../store/lmdb/lmdb-journal.ts';
 import { MemorySharedJournal, SharedLog } from '../store/memory-shared-journal.ts';
 import type { RecordCodec } from '../store/record.ts';
@@ -21,16 +18,11 @@ import { FakeKms } from '../store/sealing/kms/kms.fake.ts';
 import { KmsProvider } from '../store/sealing/kms/kms-provider.ts';
 import { sealedRecords } from '../store/sealing/sealed-records.ts';
 import { sealingMetrics } from '../store/sealing/sealing-metrics.ts';
-import { ApiServer, type ApiServerDeps } from './api-server.ts';
-import { allAuthenticated, mastersGroup } from './authn/user-info.ts';
+import type { ApiServer, ApiServerDeps } from './api-server.ts';
 import type { HealthEndpoint } from './health.ts';
+import { adminOf, startOver } from './journal-server.fake.ts';
 
 const began = realClock.now();
-const dayMs = 86_400_000;
-const ca = await createAuthority('test', { notBeforeMs: began - dayMs, notAfterMs: began + dayMs });
-const tokenKey = generateKeyPem();
-const user = { name: 'admin', groups: [mastersGroup, allAuthenticated] };
-
 let folder: string;
 let kms: FakeKms;
 let clock: VirtualClock;
@@ -46,30 +38,9 @@ async function start(journalOf: (records: RecordCodec) => ApiServerDeps['journal
   const figures = new Metrics();
   const rules = [{ resources: ['secrets'], providers: [provider] }];
   const journal = journalOf(sealedRecords(rules, machineRng, sealingMetrics(figures)));
-  const onFatal = (error: unknown) => {
-    throw error;
-  };
-  api = await ApiServer.start(
-    { journal, clock, rng: seededRng(1), log: silentLog, figures, onFatal },
-    {
-      serviceCidr: '10.96.0.0/24',
-      ca: ca.cert,
-      tokenKey,
-      facts: {
-        caPem: ca.cert,
-        serverUrl: 'https://192.0.2.1:6443',
-        endpointAddress: '192.0.2.1',
-        endpointPort: 6443,
-        serviceAddress: '10.96.0.1',
-        serviceCidr: '10.96.0.0/24',
-        podCidr: '10.244.0.0/16',
-        dnsAddress: '10.96.0.10',
-        clusterDomain: 'cluster.local',
-      },
-    },
-  );
+  api = await startOver({ journal, clock, figures });
   api.health.addKmsProviders(() => provider.check());
-  client = createClient(api.transportFor(user, 'test'));
+  client = adminOf(api);
 }
 
 /** Lets the plugin be asked once more. */

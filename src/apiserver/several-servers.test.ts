@@ -4,50 +4,14 @@ import type { ConfigMap, Service } from '../api/generated/types.ts';
 import { isAlreadyExists, isConflict, StatusError } from '../api/meta/status-error.ts';
 import type { Manifest } from '../api/resource.ts';
 import { realClock } from '../base/clock.ts';
-import { silentLog } from '../base/log.ts';
 import { seededRng } from '../base/rng.ts';
 import type { Client } from '../client/client.ts';
-import { createClient } from '../client/typed-client.ts';
-import { createAuthority } from '../pki/issue.ts';
-import { generateKeyPem } from '../pki/key.ts';
 import { MemorySharedJournal, SharedLog } from '../store/memory-shared-journal.ts';
-import { ApiServer } from './api-server.ts';
-import { allAuthenticated, mastersGroup } from './authn/user-info.ts';
-
-const dayMs = 86_400_000;
-const now = realClock.now();
-const ca = await createAuthority('test', { notBeforeMs: now - dayMs, notAfterMs: now + dayMs });
-const tokenKey = generateKeyPem();
-const user = { name: 'admin', groups: [mastersGroup, allAuthenticated] };
+import type { ApiServer } from './api-server.ts';
+import { adminOf, startOver } from './journal-server.fake.ts';
 
 const startServer = (log: SharedLog, seed: number): Promise<ApiServer> =>
-  ApiServer.start(
-    {
-      journal: new MemorySharedJournal(log),
-      clock: realClock,
-      rng: seededRng(seed),
-      log: silentLog,
-      onFatal: (error: unknown) => {
-        throw error;
-      },
-    },
-    {
-      serviceCidr: '10.96.0.0/24',
-      ca: ca.cert,
-      tokenKey,
-      facts: {
-        caPem: ca.cert,
-        serverUrl: 'https://192.0.2.1:6443',
-        endpointAddress: '192.0.2.1',
-        endpointPort: 6443,
-        serviceAddress: '10.96.0.1',
-        serviceCidr: '10.96.0.0/24',
-        podCidr: '10.244.0.0/16',
-        dnsAddress: '10.96.0.10',
-        clusterDomain: 'cluster.local',
-      },
-    },
-  );
+  startOver({ journal: new MemorySharedJournal(log), clock: realClock, rng: seededRng(seed) });
 
 const map = (name: string, data: Record<string, string> = {}) => ({ metadata: { name, namespace: 'default' }, data });
 const at = (name: string) => ({ namespace: 'default', name });
@@ -61,7 +25,7 @@ describe('two API servers over one journal', () => {
     log = new SharedLog();
     // Both at once: each finds a fresh cluster.
     servers = await Promise.all([startServer(log, 1), startServer(log, 2)]);
-    [a, b] = servers.map((server) => createClient(server.transportFor(user, 'test'))) as [Client, Client];
+    [a, b] = servers.map((server) => adminOf(server)) as [Client, Client];
     await a.create(serviceaccounts, { metadata: { name: 'default', namespace: 'default' } });
   });
   afterEach(() => Promise.all(servers.map((server) => server.close())));

@@ -161,6 +161,9 @@ export const containerdDescriptor = {
   },
 };
 
+/** Of each call: the namespace that the CRI reads. */
+export const inCriNamespace = { 'containerd-namespace': 'k8s.io' };
+
 /** Messages of containerd's own services, in camelCase. */
 export interface Timestamp {
   seconds?: number;

@@ -2,13 +2,12 @@ import type { ImageService } from '../api/generated/cri.ts';
 import type { GrpcChannel } from '../rpc/grpc-channel.ts';
 import type { ProtobufSchema, RpcMethod } from '../rpc/protobuf.ts';
 import { hasRpcCode, RpcError } from '../rpc/rpc-error.ts';
-import type { ContainerdMount } from './containerd-api.ts';
+import { type ContainerdMount, inCriNamespace } from './containerd-api.ts';
 import { snapshotter } from './containerd-layers.ts';
 import type { FileMount, ImageFiles } from './cri.ts';
 
 /** Keeps a view, and all layers below it, from the collection of garbage. */
 const labels = { 'containerd.io/gc.root': 'volume' };
-const headers = { 'containerd-namespace': 'k8s.io' };
 const timeoutMs = 60_000;
 
 /** Views of unpacked images in containerd, which cannot mount images by its CRI before 2.1. */
@@ -48,6 +47,6 @@ export class ContainerdImageFiles implements ImageFiles {
 
   #call(verb: string, request: object): Promise<{ mounts?: ContainerdMount[] }> {
     const method = this.#methods.get(verb) as RpcMethod;
-    return this.#channel.unary(method, { snapshotter, ...request }, { headers, timeoutMs });
+    return this.#channel.unary(method, { snapshotter, ...request }, { headers: inCriNamespace, timeoutMs });
   }
 }

@@ -5,7 +5,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Rng } from '../base/rng.ts';
 import { uuid } from '../base/rng.ts';
 import type { ContainerdImage, WriteContentRequest, WriteContentResponse } from './containerd-api.ts';
-import { containerdDescriptor } from './containerd-api.ts';
+import { containerdDescriptor, inCriNamespace } from './containerd-api.ts';
 import { containerdPaths } from './containerd-config.ts';
 import { ContainerdLayers } from './containerd-layers.ts';
 import { GrpcChannel } from '../rpc/grpc-channel.ts';
@@ -27,7 +27,6 @@ export interface Blob {
 }
 
 const service = (name: string) => `containerd.services.${name}.v1.${name[0]?.toUpperCase()}${name.slice(1)}`;
-const headers = { 'containerd-namespace': 'k8s.io' };
 const callTimeoutMs = 60_000;
 const writeTimeoutMs = 30 * 60_000;
 
@@ -85,7 +84,7 @@ export class ContainerdStore {
   async writeBlob(blob: Blob, lease: string): Promise<boolean> {
     const method = this.#content.get('Write') as RpcMethod;
     const stream = this.#channel.bidiStream(method, {
-      headers: { ...headers, 'containerd-lease': lease },
+      headers: { ...inCriNamespace, 'containerd-lease': lease },
       timeoutMs: writeTimeoutMs,
     });
     try {
@@ -134,7 +133,7 @@ export class ContainerdStore {
   }
 
   #call(methods: Map<string, RpcMethod>, name: string, request: object, lease?: string): Promise<object> {
-    const own = lease ? { ...headers, 'containerd-lease': lease } : headers;
+    const own = lease ? { ...inCriNamespace, 'containerd-lease': lease } : inCriNamespace;
     return this.#channel.unary(methods.get(name) as RpcMethod, request, { headers: own, timeoutMs: callTimeoutMs });
   }
 }

@@ -1,3 +1,4 @@
+import { ownMember } from '../meta/json.ts';
 import type { ResourceRequirements } from '../generated/types.ts';
 import { dns1123Label, qualifiedName } from '../meta/name-format.ts';
 import { canonicalQuantity, compareQuantity, parseQuantity, type Quantity } from '../meta/quantity.ts';
@@ -119,7 +120,7 @@ function pageSize(name: string): Quantity | undefined {
 
 /** Names come from outside: what all objects inherit is no amount. */
 export const amountOf = (amounts: Record<string, string> | undefined, name: string): string | undefined =>
-  amounts && Object.hasOwn(amounts, name) ? amounts[name] : undefined;
+  amounts && (ownMember(amounts, name) as string | undefined);
 
 function checkRequest(name: string, request: string, resources: ResourceRequirements, path: string): FieldError[] {
   const limit = amountOf(resources.limits, name);

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../api/resource.ts';
 import type { Endpoint } from '../endpoint.ts';
+import { isEmpty } from '../object-codec.ts';
 import type { ApiRequest } from '../request.ts';
 
 /** Equality of JSON values: order of keys does not matter, `undefined` is absent. */
@@ -88,11 +89,7 @@ export function isUnchanged(object: KubeObject, old: KubeObject): boolean {
 }
 
 /** Stored metadata has no empty members, a client's may. */
-function isNothing(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return value === '' || value === null || value === undefined;
-  for (const _ in value) return false;
-  return true;
-}
+const isNothing = (value: unknown): boolean => value === undefined || isEmpty(value);
 
 /** `sameJson` of two objects without one of their members; what is absent, by `isAbsent`, is absent on both sides. */
 function sameMembers(

@@ -187,7 +187,7 @@ export class VolumesHook implements PodHook {
   }
 
   async #fill(pod: Pod, volumeName: string): Promise<void> {
-    const volume = pod.spec.volumes?.find(({ name }) => name === volumeName);
+    const volume = volumeOf(pod, volumeName);
     if (!volume) return;
     const kind = kindOf(volume);
     await kind.fill?.(this.#inputOf(pod, volume, kind), this.#deps);
@@ -206,15 +206,16 @@ export class VolumesHook implements PodHook {
 const isPartial = (mount: VolumeMount): boolean => Boolean(mount.subPath || mount.subPathExpr);
 
 const isReadOnly = (pod: Pod, mount: VolumeMount): boolean => {
-  const volume = pod.spec.volumes?.find(({ name }) => name === mount.name);
+  const volume = volumeOf(pod, mount.name);
   if (volume && (kindOf(volume).isReadOnly || volume.csi?.readOnly)) return true;
   return isReadOnlyClaim(pod, mount.name);
 };
 
+const volumeOf = ({ spec }: Pod, volumeName: string): Volume | undefined =>
+  spec.volumes?.find(({ name }) => name === volumeName);
+
 const isReadOnlyClaim = (pod: Pod, volumeName: string): boolean =>
-  pod.spec.volumes?.some(
-    ({ name, persistentVolumeClaim }) => name === volumeName && persistentVolumeClaim?.readOnly,
-  ) === true;
+  volumeOf(pod, volumeName)?.persistentVolumeClaim?.readOnly === true;
 
 function kindOf(volume: Volume): VolumeKind {
   const kind = volumeKinds.find(({ handles }) => handles(volume));
