@@ -29,7 +29,8 @@ const quotaResource = resourcequotas.resource;
 /**
  * What the quotas of a namespace have been used for (the ResourceQuota admission plugin). A write that changes the usage
  * carries the new status of each quota in its own commit: what is used is never more, and never told otherwise, than what
- * is there. A quota limits from the moment its controller has counted what was there before it.
+ * is there. A quota is written into from the start, and limits (`status.hard`) from the moment its controller has added what
+ * was there before it.
  */
 export class QuotaBook {
   readonly #deps: Deps;
@@ -48,7 +49,7 @@ export class QuotaBook {
       const version = this.#deps.store.head(quotaResource, key);
       const quota = version && this.#deps.objects.read<ResourceQuota>(version);
       // A quota that goes does not count itself out.
-      if (!quota?.status?.hard || (!object && quota.metadata.uid === old?.metadata.uid)) continue;
+      if (!quota || (!object && quota.metadata.uid === old?.metadata.uid)) continue;
       const used = usedAfter(quota, endpoint, change);
       if (used && !change.dryRun) writes.push(this.#write(key, quota, used));
     }
@@ -72,19 +73,20 @@ export class QuotaBook {
 function usedAfter(quota: ResourceQuota, endpoint: Endpoint, { object, old }: Change): Amounts | undefined {
   const { resource } = endpoint;
   const hard = readAmounts(quota.status?.hard);
-  const names = new Set(Object.keys(hard));
+  const limited = new Set(Object.keys(hard));
+  const names = new Set([...limited, ...Object.keys(quota.spec?.hard ?? {})]);
   const usage = (o: KubeObject | undefined): Amounts =>
     o && isInScope(quota, resource, o) ? only(usageOf(resource, o), names) : {};
   const [before, after] = [usage(old), usage(object)];
-  if (object && !old) checkSaid(quota, endpoint, { object, names });
+  if (object && !old) checkSaid(quota, endpoint, { object, names: limited });
   const delta = difference(after, before);
   if (Object.keys(delta).length === 0) return undefined;
   const used = readAmounts(quota.status?.used);
   const now = { ...used };
   addTo(now, delta);
-  // What was counted wrongly is never told as less than nothing.
-  for (const [name, q] of Object.entries(now)) if (q.nanos < 0n) now[name] = { ...q, nanos: 0n };
-  const grown = Object.keys(delta).filter((name) => (delta[name]?.nanos ?? 0n) > 0n);
+  // What was counted wrongly is never told as less than nothing; what was not counted yet goes both ways.
+  for (const [name, q] of Object.entries(now)) if (limited.has(name) && q.nanos < 0n) now[name] = { ...q, nanos: 0n };
+  const grown = Object.keys(delta).filter((name) => limited.has(name) && (delta[name]?.nanos ?? 0n) > 0n);
   const exceeded = new Set(grown.filter((name) => (now[name]?.nanos ?? 0n) > (hard[name]?.nanos ?? 0n)));
   if (object && exceeded.size > 0) {
     const [asked, had, limit] = [delta, { ...zeros(exceeded, delta), ...used }, hard].map((a) =>

@@ -15,30 +15,36 @@ interface Family {
 const escaped = (value: string): string =>
   value.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n');
 
-const labelled = (name: string, names: readonly string[], values: readonly string[]): string =>
-  names.length === 0 ? name : `${name}{${names.map((n, i) => `${n}="${escaped(values[i] ?? '')}"`).join(',')}}`;
+/** `name="value"` of each label, with commas between. */
+const labelText = (names: readonly string[], values: readonly string[]): string =>
+  names.map((name, i) => `${name}="${escaped(values[i] ?? '')}"`).join(',');
+
+const labelled = (name: string, labels: string): string => (labels === '' ? name : `${name}{${labels}}`);
 
 /** Series by their label values; undefined when there are too many. */
 class Series<T> {
-  readonly #byLabels = new Map<string, { labels: readonly string[]; state: T }>();
+  readonly #byValues = new Map<string, { labels: string; state: T }>();
+  readonly #names: readonly string[];
   readonly #fresh: () => T;
 
-  constructor(fresh: () => T) {
+  constructor(names: readonly string[], fresh: () => T) {
+    this.#names = names;
     this.#fresh = fresh;
   }
 
-  of(labels: readonly string[]): T | undefined {
-    const key = labels.join('\u0000');
-    const known = this.#byLabels.get(key);
+  of(values: readonly string[]): T | undefined {
+    const key = values.join('\u0000');
+    const known = this.#byValues.get(key);
     if (known) return known.state;
-    if (this.#byLabels.size >= maxSeries) return undefined;
+    if (this.#byValues.size >= maxSeries) return undefined;
     const state = this.#fresh();
-    this.#byLabels.set(key, { labels, state });
+    // Written once: a page of figures has ten thousand lines, which are asked for again and again.
+    this.#byValues.set(key, { labels: labelText(this.#names, values), state });
     return state;
   }
 
-  all(): Iterable<{ labels: readonly string[]; state: T }> {
-    return this.#byLabels.values();
+  all(): Iterable<{ labels: string; state: T }> {
+    return this.#byValues.values();
   }
 }
 
@@ -70,9 +76,9 @@ export class Metrics {
   counter(name: string, help: string, labelNames: readonly string[]): Counter {
     const known = this.#counters.get(name);
     if (known) return known;
-    const series = new Series(() => ({ value: 0 }));
+    const series = new Series(labelNames, () => ({ value: 0 }));
     this.#add(name, { help, type: 'counter' }, () =>
-      [...series.all()].map(({ labels, state }) => `${labelled(name, labelNames, labels)} ${state.value}`),
+      [...series.all()].map(({ labels, state }) => `${labelled(name, labels)} ${state.value}`),
     );
     const of = (labels: readonly string[]) => {
       const state = series.of(labels);
@@ -88,7 +94,7 @@ export class Metrics {
   /** `read` is called when somebody asks. */
   gauge(name: string, help: string, labelNames: readonly string[], read: () => Iterable<Sample>): void {
     this.#add(name, { help, type: 'gauge' }, () =>
-      [...read()].map(({ labels, value }) => `${labelled(name, labelNames, labels)} ${value}`),
+      [...read()].map(({ labels, value }) => `${labelled(name, labelText(labelNames, labels))} ${value}`),
     );
   }
 
@@ -100,17 +106,15 @@ export class Metrics {
   ): Histogram {
     const known = this.#histograms.get(name);
     if (known) return known;
-    const series = new Series(() => ({ counts: new Float64Array(bounds.length + 1), sum: 0 }));
+    const series = new Series(labelNames, () => ({ counts: new Float64Array(bounds.length + 1), sum: 0 }));
+    const ends = [...bounds.map(String), '+Inf'];
     this.#add(name, { help, type: 'histogram' }, () =>
       [...series.all()].flatMap(({ labels, state }) => {
+        const bucket = `${name}_bucket{${labels === '' ? '' : `${labels},`}le="`;
         let below = 0;
-        const buckets = [...bounds, Number.POSITIVE_INFINITY].map((bound, i) => {
-          below += state.counts[i] ?? 0;
-          const le = bound === Number.POSITIVE_INFINITY ? '+Inf' : String(bound);
-          return `${labelled(`${name}_bucket`, [...labelNames, 'le'], [...labels, le])} ${below}`;
-        });
-        const ends = [`${labelled(`${name}_sum`, labelNames, labels)} ${state.sum}`];
-        return [...buckets, ...ends, `${labelled(`${name}_count`, labelNames, labels)} ${below}`];
+        const lines = ends.map((end, i) => `${bucket}${end}"} ${(below += state.counts[i] ?? 0)}`);
+        lines.push(`${labelled(`${name}_sum`, labels)} ${state.sum}`, `${labelled(`${name}_count`, labels)} ${below}`);
+        return lines;
       }),
     );
     const of = (labels: readonly string[]) => {
@@ -130,10 +134,8 @@ export class Metrics {
 
   /** All of it, in the order in which it was named. */
   text(): string {
-    return [...this.#families.values()]
-      .flatMap((family) => family.lines())
-      .map((line) => `${line}\n`)
-      .join('');
+    const lines = [...this.#families.values()].flatMap((family) => family.lines());
+    return lines.length === 0 ? '' : `${lines.join('\n')}\n`;
   }
 
   #add(name: string, { help, type }: { help: string; type: string }, samples: () => string[]): void {

@@ -21,6 +21,8 @@ export interface ListOptions {
   limit?: number;
   continue?: string;
   resourceVersion?: string;
+  /** `Exact`: as it was at `resourceVersion`; `Expired` when that is too long ago. */
+  resourceVersionMatch?: 'Exact' | 'NotOlderThan';
 }
 
 export interface WatchOptions {

@@ -1,8 +1,8 @@
 import { customresourcedefinitions, resourcequotas } from '../../api/generated/resources.ts';
 import type { CustomResourceDefinition, ResourceQuota } from '../../api/generated/types.ts';
 import type { Kind } from '../../api/kind.ts';
-import { isNotFound } from '../../api/meta/status-error.ts';
-import { type Amounts, addTo, difference, one, only, readAmounts, writeAmounts } from '../../api/quota/amounts.ts';
+import { isConflict, isNotFound } from '../../api/meta/status-error.ts';
+import { type Amounts, addTo, difference, only, readAmounts, writeAmounts } from '../../api/quota/amounts.ts';
 import { isInScope } from '../../api/quota/scopes.ts';
 import { usageOf } from '../../api/quota/usage.ts';
 import { groupResource, keyOf, keyText, type Resource } from '../../api/resource.ts';
@@ -10,12 +10,14 @@ import type { Client } from '../../client/client.ts';
 import { defineController, done, requeueAfter, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
 
-/** A second look: what was written while the first one counted is in no book yet. */
+/** A second look, at what another server wrote before it had seen the quota. */
 const lookAgainMs = 2000;
+/** Every write that is booked comes between reading a quota and writing it. */
+const maxConflicts = 10;
 
 /**
- * Counts what is there when a quota comes or changes. From then on the server itself keeps the book, in the same commit as
- * each change; nothing else has to be watched.
+ * Counts what is there when a quota comes or changes. The server keeps the book from the quota's first moment on, in the same
+ * commit as each change; so what the book lacks at one version of the store, it lacks at every later one, and that is added.
  */
 export const resourceQuotaUsage = defineController({
   name: 'resourcequota.usage',
@@ -24,40 +26,46 @@ export const resourceQuotaUsage = defineController({
   setup(context) {
     const all = context.informer(resourcequotas);
     const definitions = context.informer(customresourcedefinitions);
-    /** By key: the version that looked wrong at the first look. */
-    const doubted = new Map<string, string>();
     return {
       watches: [watch(all, (quota) => [keyText(keyOf(quota))], needsCount)],
       async reconcile(key, client) {
         const quota = all.get(key);
-        if (!quota) {
-          doubted.delete(key);
-          return done;
-        }
-        const { resourceVersion = '' } = quota.metadata;
-        const hard = quota.spec?.hard ?? {};
-        const used = await count(client, quota, resourcesFor(Object.keys(hard), context.kinds, definitions.list()));
-        const status = { hard, used: writeAmounts(used) };
-        if (sameAmounts(quota.status, status)) {
-          doubted.delete(key);
-          return done;
-        }
-        // What the server booked meanwhile makes the count look wrong: only what stays different is corrected.
-        const isKnown = sameJson(quota.status?.hard, hard);
-        if (isKnown && doubted.get(key) !== resourceVersion) {
-          doubted.set(key, resourceVersion);
-          return requeueAfter(lookAgainMs);
-        }
-        try {
-          await client.update(resourcequotas, { ...quota, status }, { subresource: 'status' });
-        } catch (error) {
-          if (!isNotFound(error)) throw error;
-        }
-        return requeueAfter(lookAgainMs);
+        if (!quota) return done;
+        const names = Object.keys(quota.spec?.hard ?? {});
+        const missing = await missingAmounts(client, quota, resourcesFor(names, context.kinds, definitions.list()));
+        const isWritten = missing && (await enter(client, quota, missing));
+        return isWritten ? requeueAfter(lookAgainMs) : done;
       },
     };
   },
 });
+
+/** The quota as it is by now, and the version of the store. Undefined: it is gone, or limits something else. */
+async function readAgain(client: Client, { metadata, spec }: ResourceQuota) {
+  const { namespace = '', name, uid } = metadata;
+  const { items, ...list } = await client.list(resourcequotas, { namespace, fieldSelector: `metadata.name=${name}` });
+  const quota = items.find((each) => each.metadata.uid === uid && sameJson(each.spec, spec));
+  return quota && { quota, resourceVersion: list.metadata.resourceVersion ?? '' };
+}
+
+/** Adds what is missing to the book as it is by now. False: nothing was to be done. */
+async function enter(client: Client, counted: ResourceQuota, missing: Amounts): Promise<boolean> {
+  for (let conflicts = 0; ; conflicts++) {
+    const now = await readAgain(client, counted);
+    if (!now) return false;
+    const used = limitedBy(now.quota, readAmounts(now.quota.status?.used));
+    addTo(used, missing);
+    const status = { hard: counted.spec?.hard ?? {}, used: writeAmounts(used) };
+    if (sameAmounts(now.quota.status, status)) return false;
+    try {
+      await client.update(resourcequotas, { ...now.quota, status }, { subresource: 'status' });
+      return true;
+    } catch (error) {
+      if (isNotFound(error)) return false;
+      if (!isConflict(error) || conflicts === maxConflicts) throw error;
+    }
+  }
+}
 
 /** The book changes with every object; that alone is no reason to count. */
 const needsCount = (old: ResourceQuota, quota: ResourceQuota): boolean =>
@@ -69,19 +77,35 @@ const sameAmounts = (a: ResourceQuota['status'], b: { hard: object; used: Record
   sameJson(Object.keys(a?.used ?? {}).sort(), Object.keys(b.used).sort()) &&
   Object.keys(difference(readAmounts(a?.used), readAmounts(b.used))).length === 0;
 
-async function count(client: Client, quota: ResourceQuota, resources: Resource[]): Promise<Amounts> {
-  const names = new Set(Object.keys(quota.spec?.hard ?? {}));
-  const hard = readAmounts(quota.spec?.hard);
-  const zero = (name: string) => ({ nanos: 0n, format: hard[name]?.format ?? one.format });
-  const sums: Amounts = Object.fromEntries([...names].map((name) => [name, zero(name)]));
+/** What was there at one version, less what the book said at that version. Undefined: the quota is gone. */
+async function missingAmounts(
+  client: Client,
+  quota: ResourceQuota,
+  resources: Resource[],
+): Promise<Amounts | undefined> {
+  const now = await readAgain(client, quota);
+  if (!now) return undefined;
+  const { namespace = '' } = quota.metadata;
+  const { resourceVersion } = now;
+  const names = namesOf(quota);
+  const sums = limitedBy(quota, {});
   for (const resource of resources) {
-    const { items } = await client.list(resource, { namespace: quota.metadata.namespace });
-    const name = groupResource(resource);
+    const { items } = await client.list(resource, { namespace, resourceVersion, resourceVersionMatch: 'Exact' });
+    const kind = groupResource(resource);
     for (const object of items) {
-      if (isInScope(quota, name, object)) addTo(sums, only(usageOf(name, object), names));
+      if (isInScope(quota, kind, object)) addTo(sums, only(usageOf(kind, object), names));
     }
   }
-  return sums;
+  return difference(sums, limitedBy(quota, readAmounts(now.quota.status?.used)));
+}
+
+const namesOf = ({ spec }: ResourceQuota): Set<string> => new Set(Object.keys(spec?.hard ?? {}));
+
+/** Amounts of what the quota limits, each of it. */
+function limitedBy(quota: ResourceQuota, amounts: Amounts): Amounts {
+  const hard = readAmounts(quota.spec?.hard);
+  const zeros = Object.entries(hard).map(([name, { format }]) => [name, { nanos: 0n, format }]);
+  return { ...Object.fromEntries(zeros), ...only(amounts, namesOf(quota)) };
 }
 
 /** Those that the names of a quota are about; a name that nothing is known of stays at zero. */

@@ -132,6 +132,17 @@ describe('ResourceQuota', () => {
     await pod('b');
   });
 
+  it('misses nothing that comes or goes while it counts', async () => {
+    await Promise.all(Array.from({ length: 5 }, (_, i) => pod(`old${i}`)));
+    const changes = Array.from({ length: 5 }, async (_, i) => {
+      await pod(`p${i}`);
+      await plane.admin.delete(pods, key(`old${i}`), { gracePeriodSeconds: 0 });
+      await pod(`q${i}`);
+    });
+    await Promise.all([limit({ pods: '20', 'count/pods': '20' }), ...changes]);
+    expect(await used()).toEqual({ pods: '10', 'count/pods': '10' });
+  });
+
   it('never allows one too many, also when many are created at once', async () => {
     await limit({ pods: '5', 'count/pods': '5' });
     const results = await Promise.allSettled(Array.from({ length: 20 }, (_, i) => pod(`p${i}`)));

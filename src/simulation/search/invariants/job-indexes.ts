@@ -5,13 +5,15 @@ const indexAnnotation = 'batch.kubernetes.io/job-completion-index';
 
 /**
  * A pod that is on its way out has been replaced, and may succeed all the same: then two do of one index, and one is counted.
- * Whoever stays succeeds once, and what is counted is not started again.
+ * Whoever stays succeeds once, and what is counted is not started again. A call that a stopped controller sent may arrive late
+ * and make one more pod, in Kubernetes, too: its successor takes that away before it runs.
  */
 export const jobIndexes: Invariant = {
   name: 'no index of a Job succeeds twice',
   follow() {
     const succeeded = new Map<string, string>();
     const completed = new Map<string, Set<number>>();
+    const late = new Set<string>();
     return ({ resource, before, now }: Change) => {
       if (resource === 'jobs.batch' && now) return ofJob(now as Job, completed);
       const pod = now as Pod | undefined;
@@ -19,7 +21,8 @@ export const jobIndexes: Invariant = {
       if (resource !== 'pods' || !pod || index === undefined) return [];
       const job = controllerUid(pod) ?? '';
       const { name, deletionTimestamp } = pod.metadata;
-      if (!before && completed.get(job)?.has(Number(index))) return [`${name} is started, ${index} has succeeded`];
+      if (!before && completed.get(job)?.has(Number(index))) late.add(name);
+      if (late.has(name) && pod.status?.phase === 'Running') return [`${name} is started, ${index} has succeeded`];
       if (pod.status?.phase !== 'Succeeded' || deletionTimestamp) return [];
       const key = `${job} ${index}`;
       const first = succeeded.get(key) ?? name;
