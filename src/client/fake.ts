@@ -135,13 +135,28 @@ export class FakeTransport implements Transport {
 
   #list(call: ApiCall) {
     const matches = matcher(call);
-    const items = [...this.#of(call.resource).values()].filter(matches);
+    const version = call.query.resourceVersionMatch === 'Exact' ? Number(call.query.resourceVersion) : this.#version;
     return {
       kind: `${call.resource.kind}List`,
       apiVersion: groupVersion(call.resource),
-      metadata: { resourceVersion: String(this.#version) },
-      items,
+      metadata: { resourceVersion: String(version) },
+      items: [...this.#at(call.resource, version).values()].filter(matches),
     };
+  }
+
+  /** As they were at a version: what came later is undone. */
+  #at(resource: Resource, version: number): Map<string, Stored> {
+    if (version < this.#oldest) throw expired(`The resourceVersion ${version} is too old`);
+    const objects = new Map(this.#of(resource));
+    const name = groupResource(resource);
+    for (const change of this.#changes.toReversed()) {
+      if (change.version <= version) break;
+      if (change.resource !== name) continue;
+      const key = keyText(keyOf(change.object));
+      if (change.old) objects.set(key, change.old);
+      else objects.delete(key);
+    }
+    return objects;
   }
 
   #create(call: ApiCall, object: Stored): Stored {

@@ -118,6 +118,18 @@ export function transportContract(name: string, setUp: () => Promise<TransportUn
       expect(await names({ fieldSelector: 'metadata.name=b' })).toEqual(['b']);
     });
 
+    it('lists what was there at a version', async () => {
+      await client.create(configmaps, named('kept'));
+      const { metadata } = await client.create(configmaps, named('gone'));
+      await client.delete(configmaps, key('gone'));
+      await client.create(configmaps, named('later'));
+      const exact = { resourceVersion: metadata.resourceVersion, resourceVersionMatch: 'Exact' as const };
+      const { items, metadata: list } = await client.list(configmaps, { namespace: 'default', ...exact });
+      const names = items.map((o) => o.metadata.name).sort();
+      expect(names.filter((name) => name !== 'kube-root-ca.crt')).toEqual(['gone', 'kept']);
+      expect(list.resourceVersion).toBe(metadata.resourceVersion);
+    });
+
     it('deletes with preconditions', async () => {
       const made = await client.create(configmaps, named('gone'));
       const wrong = { preconditions: { uid: 'ffffffff-0000-4000-8000-000000000000' } };

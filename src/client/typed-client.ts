@@ -81,6 +81,7 @@ const listQuery = (o: ListOptions) =>
     limit: o.limit === undefined ? undefined : String(o.limit),
     continue: o.continue,
     resourceVersion: o.resourceVersion,
+    resourceVersionMatch: o.resourceVersionMatch,
   });
 
 const watchQuery = (o: WatchOptions) =>
