@@ -4,7 +4,6 @@ import { layoutOf } from '../cluster/layout.ts';
 import { startLogRotation } from '../cluster/log-rotation.ts';
 import type { ConfigurationFlags } from '../cluster/server/configured-options.ts';
 import type { EtcdJournalOptions } from '../store/etcd/etcd-journal.ts';
-import type { SchedulerConfiguration } from '../scheduler/configuration.ts';
 import { notifyReady } from './notify.ts';
 import { documented, servingOf, type ServingFlags, withCluster, withServing } from './options.ts';
 import { CommandFailure, existingCluster, type Surroundings } from './surroundings.ts';
@@ -51,7 +50,7 @@ export function serverCommand(at: Surroundings): Command {
     .option('--audit-webhook-config-file <file>', 'a server that gets audit events, too (kubeconfig)')
     .option(
       '--scheduler-config <file>',
-      'a KubeSchedulerConfiguration (kubescheduler.config.k8s.io/v1): profiles, plugins, weights',
+      'how pods are scheduled: profiles, plugins, weights, extenders (KubeSchedulerConfiguration)',
     )
     .action((flags: ServerFlags) => runServer(at, flags));
   return documented(withCluster(withServing(command)), {
@@ -69,7 +68,6 @@ interface ServerFlags extends ConfigurationFlags, ServingFlags {
   etcdCert?: string;
   etcdKey?: string;
   etcdPrefix: string;
-  schedulerConfig?: string;
 }
 
 async function etcdOptions(flags: ServerFlags): Promise<EtcdJournalOptions | undefined> {
@@ -79,22 +77,9 @@ async function etcdOptions(flags: ServerFlags): Promise<EtcdJournalOptions | und
   return { endpoints: flags.etcd.split(','), tls: ca ? { ca, cert, key } : undefined, prefix: flags.etcdPrefix };
 }
 
-/** Throws `CommandFailure` when the file is not there or is wrong. */
-async function schedulerOptions({ schedulerConfig: file }: ServerFlags): Promise<SchedulerConfiguration | undefined> {
-  if (!file) return undefined;
-  const { parse } = await import('yaml');
-  const { schedulerConfiguration } = await import('../scheduler/configuration.ts');
-  try {
-    return schedulerConfiguration(parse(await readFile(file, 'utf8')));
-  } catch (error) {
-    throw new CommandFailure(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
-  }
-}
-
 async function runServer(at: Surroundings, flags: ServerFlags): Promise<void> {
   const { cluster } = flags;
   const layout = layoutOf({ ...(await existingCluster(at, cluster)), advertise: flags.advertise });
-  const scheduler = await schedulerOptions(flags);
   const { startServer } = await import('../cluster/server/server-process.ts');
   const log = at.log.child({ cluster });
   const onFatal = (error: unknown) => {
@@ -106,7 +91,6 @@ async function runServer(at: Surroundings, flags: ServerFlags): Promise<void> {
     registry: flags.registry,
     etcd: await etcdOptions(flags),
     flags,
-    scheduler,
     serving: servingOf(flags),
   }).catch((error: unknown) => {
     log.error({ err: error }, 'the server could not start');

@@ -78,6 +78,22 @@ describe('BroadcastingRecorder', () => {
     expect(joined?.count).toBe(25 - 9);
   });
 
+  it('waits for time to spare, but no longer than ten seconds', async () => {
+    const { clock, transport, all, pod } = setUp();
+    let spare = () => {};
+    const spareTime = () => new Promise<void>((resolve) => (spare = resolve));
+    const deps = { client: createClient(transport), clock, log: silentLog, spareTime };
+    const recorder = new BroadcastingRecorder(deps, { component: 'kubelet' });
+    for (const message of ['one', 'two', 'three']) recorder.event(pod, 'Normal', message, message);
+    await clock.advance(5000);
+    expect(await all()).toHaveLength(0);
+    spare();
+    await clock.advance(1000);
+    expect(await all()).toHaveLength(1);
+    await clock.advance(4000);
+    expect(await all()).toHaveLength(3);
+  });
+
   it('tries again while the server is away', async () => {
     const { clock, recorder, all, pod, transport } = setUp();
     transport.fail = () => StatusError.of('ServiceUnavailable', 'away');

@@ -19,11 +19,14 @@ export interface EventRecorderDeps {
   client: Client;
   clock: Clock;
   log: Logger;
+  /** Resolves when there is time for what is only advice; an event waits so long, and no longer than ten seconds. */
+  spareTime?(): Promise<void>;
 }
 
 /** What waits to be written at most; past it new events are dropped, as they are only advice. */
 const maxWaiting = 1000;
 const maxTries = 12;
+const patienceMs = 10_000;
 const retryMs = 10_000;
 
 /**
@@ -34,7 +37,7 @@ export class BroadcastingRecorder implements EventRecorder {
   readonly #deps: EventRecorderDeps;
   readonly #source: { component: string; host?: string };
   readonly #correlator: EventCorrelator;
-  readonly #waiting: Event[] = [];
+  readonly #waiting: { event: Event; sinceMs: number }[] = [];
   #isWriting = false;
   #isStopped = false;
   #sequence: number;
@@ -55,7 +58,8 @@ export class BroadcastingRecorder implements EventRecorder {
       if (this.#dropped++ === 0) this.#deps.log.warn({ reason, limit: maxWaiting }, 'events dropped: too many wait');
       return;
     }
-    this.#waiting.push(this.#make(referenceTo(about), { type, reason, message }));
+    const event = this.#make(referenceTo(about), { type, reason, message });
+    this.#waiting.push({ event, sinceMs: this.#deps.clock.now() });
     if (!this.#isWriting) void this.#writeAll();
   }
 
@@ -89,13 +93,26 @@ export class BroadcastingRecorder implements EventRecorder {
 
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
-    for (let event = this.#waiting.shift(); event; event = this.#waiting.shift()) {
+    for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
+      const { event, sinceMs } = next;
+      await this.#spareTime(sinceMs + patienceMs);
+      if (this.#isStopped) break;
+      this.#waiting.shift();
       const correlated = this.#correlator.correlate(event);
       if (correlated) await this.#writeOne(correlated);
     }
     this.#isWriting = false;
     if (this.#dropped > 0) this.#deps.log.warn({ dropped: this.#dropped }, 'events were dropped');
     this.#dropped = 0;
+  }
+
+  async #spareTime(untilMs: number): Promise<void> {
+    const { clock, spareTime } = this.#deps;
+    const leftMs = untilMs - clock.now();
+    if (!spareTime || leftMs <= 0) return;
+    let cancel = () => {};
+    await Promise.race([spareTime(), new Promise<void>((resolve) => (cancel = clock.after(leftMs, resolve)))]);
+    cancel();
   }
 
   async #writeOne(correlated: Correlated): Promise<void> {

@@ -1,4 +1,5 @@
 import { mkdir } from 'node:fs/promises';
+import os from 'node:os';
 import { nodes, pods } from '../api/generated/resources.ts';
 import type { Pod } from '../api/generated/types.ts';
 import { type Clock, every, sleep } from '../base/clock.ts';
@@ -14,6 +15,7 @@ import { createCsi, type CsiDeps } from './csi/csi.ts';
 import { DeviceManager } from './devices/device-manager.ts';
 import { servePodResources } from './devices/pod-resources.ts';
 import { thresholdsOf } from './eviction/thresholds.ts';
+import { Limiter } from './limiter.ts';
 import { readMachine } from './node/machine.ts';
 import { NodeReporter } from './node-status.ts';
 import { PodPaths } from './pod-paths.ts';
@@ -77,6 +79,12 @@ const defaultPort = 10_250;
 /** What is under way when the agent stops gets this long; the runtime finishes it by itself anyway. */
 const stopMs = 2000;
 
+/** What happens to pods comes before what is said of them. */
+function patientRecorder({ client, clock, log }: KubeletDeps, limiter: Limiter, host: string): BroadcastingRecorder {
+  const spareTime = () => limiter.spareTime();
+  return new BroadcastingRecorder({ client, clock, log, spareTime }, { component: 'kubelet', host });
+}
+
 /**
  * Starts the node agent: registers the node, runs the pods that the API binds to it, reports their status, serves logs.
  * Resolves when the node is registered and pods are being served. Rejects only when this machine cannot run pods at all.
@@ -91,10 +99,12 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
     isShuttingDown: () => shutdown.isUnderWay,
     wake: (uids: readonly string[]) => dispatcher.referencesChanged(uids),
   };
-  const recorder = new BroadcastingRecorder({ client, clock, log }, { component: 'kubelet', host: nodeName });
+  // More at once only makes each slower: starting a container is work for the processor.
+  const limiter = new Limiter(2 * os.availableParallelism());
+  const recorder = patientRecorder(deps, limiter, nodeName);
   const side = await createNodeSide(deps, options, { ...node, ...told, recorder });
   const { reporter, devices, csi, tokens, changed } = side;
-  const around = { ...node, ...told, recorder, devices, node: () => reporter.node, csi: csi.volumes, tokens };
+  const around = { ...node, ...told, recorder, limiter, devices, node: () => reporter.node, csi: csi.volumes, tokens };
   const podSide = await createPodSide(deps, options, around);
   const { dispatcher, storage, releaseVolumes } = podSide;
   const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {
@@ -154,7 +164,7 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
 async function createNodeSide(
   { client, cri, clock, rng, log }: KubeletDeps,
   { nodeName, dataDir, nodeLabels: labels }: KubeletOptions,
-  around: Omit<NodeSurroundings, 'node' | 'devices' | 'csi' | 'tokens'> & Pick<CsiDeps, 'wake'>,
+  around: Omit<NodeSurroundings, 'node' | 'devices' | 'csi' | 'tokens' | 'limiter'> & Pick<CsiDeps, 'wake'>,
 ) {
   const { paths, identity, recorder, pressures, isShuttingDown, wake } = around;
   const changed = () => reporter.reportSoon();

@@ -102,7 +102,7 @@ export class PodOperations {
     const { image: name = '', imagePullPolicy: pullPolicy } = container;
     const image = await abortable(signal, this.#deps.images.ensure({ ...request, image: name, pullPolicy }));
     await abortable(signal, this.#deps.admit?.(pod, sandbox.ips) ?? Promise.resolve());
-    return this.#deps.limiter.run(() => this.#createAndStart(pod, { ...input, image, podConfig }));
+    return this.#deps.limiter.run(() => this.#createAndStart(pod, { ...input, image, podConfig }), { first: true });
   }
 
   /** The pod's own control group and its containers, from what they have to what they are to have. */

@@ -1,4 +1,3 @@
-import os from 'node:os';
 import { services } from '../api/generated/resources.ts';
 import type { Node, PersistentVolume, Pod, Service } from '../api/generated/types.ts';
 import type { BroadcastingRecorder } from '../client/event-recorder.ts';
@@ -16,7 +15,7 @@ import { podHooks } from './hooks/hooks.ts';
 import { VolumesHook, type VolumesHookDeps } from './hooks/volumes.ts';
 import { Images } from './images.ts';
 import type { KubeletDeps, KubeletOptions } from './kubelet.ts';
-import { Limiter } from './limiter.ts';
+import type { Limiter } from './limiter.ts';
 import { LocalVolumes } from './local-volumes.ts';
 import type { Machine } from './node/machine.ts';
 import { allocatableOf, type NodeIdentity } from './node/node-object.ts';
@@ -48,6 +47,8 @@ export interface NodeSurroundings {
   csi: CsiVolumes;
   recorder: BroadcastingRecorder;
   tokens: TokenSource;
+  /** Through which pods go to the runtime. */
+  limiter: Limiter;
 }
 
 /** Everything that runs pods, put together. */
@@ -94,8 +95,7 @@ export async function createPodSide(
       files: podFiles(paths),
       logDirOf: (pod) => paths.logDir(pod),
       admit: deps.admitToNetwork,
-      // More at once only makes each slower: starting a container is work for the processor.
-      limiter: new Limiter(2 * os.availableParallelism()),
+      limiter: around.limiter,
       services: () => serviceInformer.list(),
       runtimeHandlerOf: runtimeHandlers(client),
     },

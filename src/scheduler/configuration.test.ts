@@ -7,12 +7,13 @@ import { schedule } from './cycle.ts';
 import { defaultProfile } from './plugins.ts';
 import { points, type Profile } from './profile.ts';
 
-const read = (...profiles: object[]) =>
+const readFile = (file: object) =>
   schedulerConfiguration({
     apiVersion: 'kubescheduler.config.k8s.io/v1',
     kind: 'KubeSchedulerConfiguration',
-    profiles,
+    ...file,
   });
+const read = (...profiles: object[]) => readFile({ profiles });
 const namesAt = (profile: Profile | undefined) =>
   Object.fromEntries(points.map((point) => [point, profile?.at[point].map(({ name }) => name)]));
 
@@ -86,6 +87,54 @@ describe('schedulerConfiguration', () => {
     ['range', [{ percentageOfNodesToScore: 101 }], 'not in valid range [0-100]'],
   ])('refuses a file that is wrong: %s', (_what, profiles, message) => {
     expect(() => read(...profiles)).toThrow(message);
+  });
+
+  it('reads extenders, and leaves to them what is theirs to count', () => {
+    const { extenders, profiles } = readFile({
+      extenders: [
+        {
+          urlPrefix: 'https://gpu.example.com/scheduler',
+          ...{ filterVerb: 'filter', bindVerb: 'bind', httpTimeout: '30s', nodeCacheCapable: true, enableHTTPS: true },
+          managedResources: [{ name: 'example.com/gpu', ignoredByScheduler: true }, { name: 'example.com/mem' }],
+        },
+      ],
+    });
+    expect(extenders).toMatchObject([
+      { timeoutMs: 30_000, managedResources: new Set(['example.com/gpu', 'example.com/mem']), ignorable: false },
+    ]);
+    const snapshot = new Snapshot();
+    snapshot.updateNode({
+      metadata: { name: 'n' },
+      status: { allocatable: { cpu: '1', pods: '9' } },
+    } as unknown as Node);
+    const asking = (resource: string) => {
+      const containers = [{ name: 'c', resources: { requests: { [resource]: '1' } } }];
+      const pod = { metadata: { name: 'p', uid: resource }, spec: { containers } } as unknown as Pod;
+      return 'node' in schedule({ snapshot, profile: profiles[0] as Profile }, pod, { rng: seededRng(1) });
+    };
+    expect([asking('example.com/gpu'), asking('example.com/mem')]).toEqual([true, false]);
+  });
+
+  it.each<[string, object[], string]>([
+    ['no URL', [{ filterVerb: 'filter' }], 'extenders[0].urlPrefix: Required value'],
+    ['no weight', [{ urlPrefix: 'http://a', prioritizeVerb: 'p' }], 'extenders[0].weight: Invalid value: 0'],
+    [
+      'two that bind',
+      [
+        { urlPrefix: 'http://a', bindVerb: 'b' },
+        { urlPrefix: 'http://b', bindVerb: 'b' },
+      ],
+      'found 2 extenders implementing bind',
+    ],
+    ['unknown field', [{ urlPrefix: 'http://a', verb: 'p' }], 'unknown field "extenders[0].verb"'],
+    [
+      'a resource of the core',
+      [{ urlPrefix: 'http://a', managedResources: [{ name: 'cpu' }] }],
+      'extenders[0].managedResources[0].name: Invalid value: "cpu"',
+    ],
+    ['a time', [{ urlPrefix: 'http://a', httpTimeout: 'soon' }], 'extenders[0].httpTimeout: Invalid value: "soon"'],
+  ])('refuses extenders that are wrong: %s', (_what, extenders, message) => {
+    expect(() => readFile({ extenders })).toThrow(message);
   });
 
   it('refuses another kind of file', () => {

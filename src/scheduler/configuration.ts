@@ -1,3 +1,5 @@
+import { ConfigurationError, invalid, rejectUnknown, required } from './configuration-error.ts';
+import { type ExtenderConfig, readExtenders } from './extenders/extender-config.ts';
 import type { SchedulerPlugin } from './plugin.ts';
 import { defaultPlugins } from './plugins.ts';
 import { type Point, points, type Profile, profileFrom, takesPart } from './profile.ts';
@@ -7,21 +9,24 @@ export interface SchedulerConfiguration {
   readonly profiles: readonly Profile[];
   /** How long a pod that could not be scheduled waits, in milliseconds: the first time, and at most. */
   readonly backoff: { readonly baseMs: number; readonly maxMs: number };
+  readonly extenders: readonly ExtenderConfig[];
 }
-
-/** The file is wrong; the message names the field. */
-export class ConfigurationError extends Error {}
 
 interface PluginSet {
   enabled?: readonly { name: string; weight?: number }[];
   disabled?: readonly { name: string }[];
 }
 
+interface PluginConfig {
+  name: string;
+  args?: Readonly<Record<string, unknown>>;
+}
+
 interface ProfileText {
   schedulerName?: string;
   percentageOfNodesToScore?: number;
   plugins?: Partial<Record<Point | 'multiPoint', PluginSet>>;
-  pluginConfig?: readonly { name: string; args?: Readonly<Record<string, unknown>> }[];
+  pluginConfig?: readonly PluginConfig[];
 }
 
 interface ConfigurationText {
@@ -31,6 +36,7 @@ interface ConfigurationText {
   podInitialBackoffSeconds?: number;
   podMaxBackoffSeconds?: number;
   profiles?: readonly ProfileText[];
+  extenders?: readonly object[];
 }
 
 const apiVersion = 'kubescheduler.config.k8s.io/v1';
@@ -41,6 +47,7 @@ const ofFile = [
   'podInitialBackoffSeconds',
   'podMaxBackoffSeconds',
   'profiles',
+  'extenders',
 ];
 /** Of a program of its own, which this one is not: taken and not used. */
 const ofProgram = [
@@ -67,19 +74,23 @@ export function schedulerConfiguration(
   if (!(base > 0)) throw invalid('podInitialBackoffSeconds', base, 'must be greater than 0');
   if (!(max >= base))
     throw invalid('podMaxBackoffSeconds', max, 'must be greater than or equal to PodInitialBackoffSeconds');
-  const profiles = (text.profiles ?? [{}]).map((profile, i) =>
-    readProfile(`profiles[${i}]`, { percentageOfNodesToScore: text.percentageOfNodesToScore, ...profile }, known),
-  );
+  const { extenders, ignored } = readExtenders(text.extenders);
+  const { percentageOfNodesToScore } = text;
+  const profiles = (text.profiles ?? [{}]).map((profile, i) => {
+    const pluginConfig = ignoring(ignored, profile.pluginConfig ?? []);
+    return readProfile(`profiles[${i}]`, { percentageOfNodesToScore, ...profile, pluginConfig }, known);
+  });
   checkTogether(profiles);
-  return { profiles, backoff: { baseMs: base * 1000, maxMs: max * 1000 } };
+  return { profiles, backoff: { baseMs: base * 1000, maxMs: max * 1000 }, extenders };
 }
 
-const invalid = (field: string, value: unknown, why: string): ConfigurationError =>
-  new ConfigurationError(`${field}: Invalid value: ${JSON.stringify(value)}: ${why}`);
-
-function rejectUnknown(path: string, text: object, fields: readonly string[]): void {
-  for (const field of Object.keys(text))
-    if (!fields.includes(field)) throw new ConfigurationError(`strict decoding error: unknown field "${path}${field}"`);
+/** Resources that extenders count are none of NodeResourcesFit's. */
+function ignoring(resources: readonly string[], configs: readonly PluginConfig[]): readonly PluginConfig[] {
+  if (resources.length === 0) return configs;
+  const name = 'NodeResourcesFit';
+  const args = configs.find((config) => config.name === name)?.args;
+  const ignoredResources = [...((args?.ignoredResources as string[] | undefined) ?? []), ...resources];
+  return [...configs.filter((config) => config.name !== name), { name, args: { ...args, ignoredResources } }];
 }
 
 /** All pods wait in one queue, so all profiles sort it alike; and a pod must know whose it is. */
@@ -93,15 +104,14 @@ function checkTogether(profiles: readonly Profile[]): void {
       throw invalid(`${field}.plugins.queueSort`, at.queueSort.length, 'one queue sort plugin required');
     if (at.queueSort[0]?.name !== profiles[0]?.at.queueSort[0]?.name)
       throw invalid(`${field}.plugins.queueSort`, at.queueSort[0]?.name, 'queueSort must be the same for all profiles');
-    if (at.bind.length === 0)
-      throw new ConfigurationError(`${field}.plugins.bind: Required value: at least one bind plugin is needed`);
+    if (at.bind.length === 0) throw required(`${field}.plugins.bind`, 'at least one bind plugin is needed');
   });
 }
 
 function readProfile(field: string, text: ProfileText, known: readonly SchedulerPlugin[]): Profile {
   rejectUnknown(`${field}.`, text, ofProfile);
   const { schedulerName: name = 'default-scheduler', percentageOfNodesToScore, plugins: sets = {} } = text;
-  if (name === '') throw new ConfigurationError(`${field}.schedulerName: Required value`);
+  if (name === '') throw required(`${field}.schedulerName`);
   if (!((percentageOfNodesToScore ?? 0) >= 0 && (percentageOfNodesToScore ?? 0) <= 100))
     throw invalid(`${field}.percentageOfNodesToScore`, percentageOfNodesToScore, 'not in valid range [0-100]');
   rejectUnknown(`${field}.plugins.`, sets, [...points, 'multiPoint']);
@@ -124,7 +134,7 @@ function readProfile(field: string, text: ProfileText, known: readonly Scheduler
 function configured(
   field: string,
   known: readonly SchedulerPlugin[],
-  configs: NonNullable<ProfileText['pluginConfig']>,
+  configs: readonly PluginConfig[],
 ): SchedulerPlugin[] {
   configs.forEach(({ name }, i) => {
     if (!known.some((plugin) => plugin.name === name && plugin.configure))

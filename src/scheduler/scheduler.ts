@@ -4,16 +4,21 @@ import { type Clock, stopwatch } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import { Metrics } from '../base/metrics.ts';
 import type { Rng } from '../base/rng.ts';
+import type { NodeInfo } from '../placement/node-info.ts';
 import type { Client } from '../client/client.ts';
 import { BroadcastingRecorder, type EventRecorder } from '../client/event-recorder.ts';
 import { bind, BindingFailure, release, reserve } from './binding.ts';
 import type { SchedulerConfiguration } from './configuration.ts';
 import { explain, schedule, type Unschedulable } from './cycle.ts';
 import type { NodeVerdict } from './diagnosis.ts';
+import { Evaluation } from './evaluation.ts';
+import { approved, consult, profileWith } from './extenders/consultation.ts';
+import { Extender, type PostToExtender } from './extenders/extender.ts';
+import type { ExtenderConfig } from './extenders/extender-config.ts';
 import { type PlaceResult, placeTogether } from './gang-cycle.ts';
 import type { Gang } from './gangs.ts';
 import { SchedulerMetrics } from './metrics.ts';
-import { WindowMemory } from './node-window.ts';
+import { openWindow, WindowMemory } from './node-window.ts';
 import { PermitBarrier } from './permit-barrier.ts';
 import type { Placed, PostFilterResult } from './plugin.ts';
 import { defaultProfile } from './plugins.ts';
@@ -33,12 +38,15 @@ export interface SchedulerDeps {
   log: Logger;
   /** Where it counts what it does. */
   metrics?: Metrics | undefined;
+  /** Without it there are no extenders. */
+  postToExtender?: PostToExtender | undefined;
 }
 
 export interface SchedulerOptions {
   /** Pods whose `spec.schedulerName` is the name of one of these are ours. */
   profiles?: readonly Profile[] | undefined;
   backoff?: SchedulerConfiguration['backoff'] | undefined;
+  extenders?: readonly ExtenderConfig[] | undefined;
 }
 
 export interface Scheduler {
@@ -88,6 +96,7 @@ class SchedulerLoop implements Scheduler {
   readonly #schedules: ReadonlyMap<string, Schedules>;
   readonly #pods: WaitingPods;
   readonly #metrics: SchedulerMetrics;
+  readonly #extenders: readonly Extender[];
   #start = 0;
   /** Requests under way. */
   #writes = 0;
@@ -95,8 +104,10 @@ class SchedulerLoop implements Scheduler {
   #isReady = false;
   #isStopped = false;
 
-  constructor(deps: SchedulerDeps, { profiles = [defaultProfile], backoff }: SchedulerOptions) {
+  constructor(deps: SchedulerDeps, { profiles = [defaultProfile], backoff, extenders = [] }: SchedulerOptions) {
     this.#deps = deps;
+    const { postToExtender } = deps;
+    this.#extenders = postToExtender ? extenders.map((config) => new Extender(config, postToExtender)) : [];
     this.#schedules = new Map(
       profiles.map((profile) => {
         const recorder = new BroadcastingRecorder(deps, { component: profile.name });
@@ -176,6 +187,11 @@ class SchedulerLoop implements Scheduler {
     const { pod } = attempt.queued;
     const gang = this.#pods.gangs.of(pod);
     if (gang) return this.#tryGang(gang, attempt);
+    const extenders = this.#extenders.filter((extender) => extender.isInterested(pod));
+    if (extenders.length > 0) {
+      void this.#write(() => this.#tryWith(extenders, attempt));
+      return this.#pods.snapshot.size;
+    }
     const { result, evaluated } = this.#place(attempt);
     this.#metrics.decided(attempt.seconds());
     if (!result) return evaluated;
@@ -186,6 +202,44 @@ class SchedulerLoop implements Scheduler {
     this.#park(result, attempt);
     // Looking for somebody to send away took some time too, as will what is written for it.
     return Math.max(evaluated, this.#pods.snapshot.size / 5);
+  }
+
+  /** The nodes that extenders are asked about: those that would take the pod as far as plugins go. */
+  #candidates({ profile, queued: { pod } }: Attempt): NodeInfo[] {
+    const { snapshot } = this.#pods;
+    const { nodes } = openWindow(profile, new Evaluation(profile.at.filter, snapshot, pod), this.#start);
+    return nodes.slots.flatMap((slot) => snapshot.node(slot) ?? []);
+  }
+
+  /**
+   * An attempt that extenders have a say in. While they think, others are scheduled: what they said is then asked of the
+   * cluster as it is by that time, as one plugin more.
+   */
+  async #tryWith(extenders: readonly Extender[], attempt: Attempt): Promise<void> {
+    const { queued, seconds } = attempt;
+    const { queue, snapshot } = this.#pods;
+    const uid = queued.pod.metadata.uid as string;
+    const asked = { extenders, log: this.#deps.log };
+    // Bound by somebody else, or gone.
+    const isOver = () => this.#isStopped || queue.get(uid) !== queued;
+    const { generation } = snapshot.changes;
+    try {
+      const nodes = this.#candidates(attempt);
+      const opinion = nodes.length > 0 ? await consult(asked, queued.pod, nodes) : undefined;
+      if (isOver()) return;
+      const informed = opinion ? { ...attempt, profile: profileWith(attempt.profile, opinion) } : attempt;
+      const { result } = this.#place(informed);
+      this.#metrics.decided(seconds());
+      if (!result) return;
+      if (!('diagnosis' in result)) return this.#startBinding(result, informed);
+      const remedies = await approved(asked, queued.pod, result.remedies);
+      if (isOver()) return;
+      this.#park({ ...result, remedies }, informed);
+      // Events passed it by meanwhile.
+      if (snapshot.changes.generation !== generation) queue.bringBack(uid);
+    } catch (error) {
+      if (!isOver()) this.#fail(error, attempt);
+    }
   }
 
   /** Chooses a node and takes what the pod needs there; without a result that was not to be had. */

@@ -36,6 +36,10 @@ export class ScoredNodes {
     return this.#slots.length;
   }
 
+  get slots(): readonly number[] {
+    return this.#slots;
+  }
+
   has(slot: number): boolean {
     return (this.#positions[slot] ?? -1) >= 0;
   }

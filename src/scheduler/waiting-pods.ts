@@ -5,6 +5,7 @@ import { release } from './binding.ts';
 import { type ClusterEvent, podEvents } from './cluster-events.ts';
 import { ClusterView, type PodHandler } from './cluster-view.ts';
 import type { SchedulerConfiguration } from './configuration.ts';
+import { extenderHints } from './extenders/consultation.ts';
 import { Gangs, groupKey } from './gangs.ts';
 import type { HintingPlugin } from './parked-pods.ts';
 import type { PermitBarrier } from './permit-barrier.ts';
@@ -51,7 +52,9 @@ export class WaitingPods implements PodHandler {
     this.queue = new SchedulingQueue(deps.clock, {
       compare: profiles[0]?.at.queueSort[0]?.compare,
       blockedBy: (pod) => this.#blockedBy(pod),
-      plugins: new Map(profiles.flatMap(pluginsOf).map((plugin) => [plugin.name, hintingPlugin(plugin)])),
+      plugins: new Map(
+        [...profiles.flatMap(pluginsOf).map(hintingPlugin), extenderHints].map((plugin) => [plugin.name, plugin]),
+      ),
       snapshot: () => this.snapshot,
       backoff,
       observer,

@@ -4,7 +4,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
 import { remoteHeaders } from '../authn/request-header.ts';
 import { mastersGroup } from '../authn/user-info.ts';
-import { callHttps, type HttpsAnswer } from '../https-call.ts';
+import { callHttp, type HttpAnswer } from '../http-call.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { Backend } from '../pass-on.ts';
 import { serviceEndpoint } from '../service-endpoint.ts';
@@ -39,11 +39,11 @@ export function fetchDocument(
   { host, port, tls }: Backend,
   path: string,
   { clock, etag }: { clock: Clock; etag?: string | undefined },
-): Promise<HttpsAnswer> {
+): Promise<HttpAnswer> {
   const identity = remoteHeaders({ name: 'system:kube-aggregator', groups: [mastersGroup] });
   const headers = { ...identity, accept: 'application/json', ...(etag ? { 'if-none-match': etag } : {}) };
   const limits = { clock, timeoutMs: answerTimeoutMs, maxBytes: maxDocumentBytes };
-  return callHttps({ host, port, path, headers, ...tls }, limits);
+  return callHttp({ host, port, path, headers, ...tls }, limits);
 }
 
 /** What stands in a condition about a failed attempt. */

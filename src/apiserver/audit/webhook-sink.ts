@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
-import { callHttps } from '../https-call.ts';
+import { callHttp } from '../http-call.ts';
 import { postTo, type WebhookServer } from '../webhook/kubeconfig.ts';
 import type { AuditEvent } from './event.ts';
 import type { AuditSink } from './sink.ts';
@@ -61,7 +61,7 @@ export class WebhookSink implements AuditSink {
     const { clock, log } = this.#deps;
     const body = JSON.stringify({ kind: 'EventList', apiVersion: 'audit.k8s.io/v1', metadata: {}, items });
     for (let attempt = 1; ; attempt++) {
-      const why = await callHttps(postTo(this.#server), { clock, ...limits }, body).then(
+      const why = await callHttp(postTo(this.#server), { clock, ...limits }, body).then(
         ({ status }) => (status >= 200 && status < 300 ? undefined : `status ${status}`),
         (error: Error) => error.message,
       );

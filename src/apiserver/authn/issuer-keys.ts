@@ -1,6 +1,6 @@
 import type { JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../../base/clock.ts';
-import { callHttps } from '../https-call.ts';
+import { callHttp } from '../http-call.ts';
 import type { JwtConfig } from './authentication-config.ts';
 
 const limits = { timeoutMs: 10_000, maxBytes: 1024 * 1024 };
@@ -53,7 +53,7 @@ export class IssuerKeys {
     const ca = this.#config.certificateAuthority;
     const options = { host, port: Number(port || 443), path: `${pathname}${search}`, ...(ca ? { ca } : {}) };
     try {
-      const answer = await callHttps(options, { clock: this.#clock, ...limits });
+      const answer = await callHttp(options, { clock: this.#clock, ...limits });
       return answer.status === 200 ? (JSON.parse(answer.text) as unknown) : undefined;
     } catch {
       return undefined;

@@ -6,7 +6,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Rng } from '../../base/rng.ts';
 import { toBytes, type Version } from '../../store/version.ts';
 import { type ApiContext, timestamp } from '../context.ts';
-import { callHttps } from '../https-call.ts';
+import { callHttp } from '../http-call.ts';
 import type { NodeConnectorOptions } from '../node-connector.ts';
 import { canonical } from '../object-codec.ts';
 import type { ObjectReader } from '../object-reader.ts';
@@ -101,7 +101,7 @@ class ResourceMetrics {
     const { clock, tls } = this.#deps;
     const { host, port } = proxyTarget({ resource: 'nodes', namespace: '', name: node }, this.#deps);
     const limits = { clock, timeoutMs: answerTimeoutMs, maxBytes: maxAnswerBytes };
-    const { status, text } = await callHttps({ host, port, path: '/metrics/resource', ...tls() }, limits);
+    const { status, text } = await callHttp({ host, port, path: '/metrics/resource', ...tls() }, limits);
     if (status !== 200) throw new Error(`node ${node} answered ${status}`);
     return text;
   }

@@ -1,23 +1,8 @@
+import { equalJson, type JsonObject, ownMember } from '../../api/meta/json.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { isEmpty } from '../object-codec.ts';
 import type { ApiRequest } from '../request.ts';
-
-/** Equality of JSON values: order of keys does not matter, `undefined` is absent. */
-export function sameJson(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) || Array.isArray(b)) {
-    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => sameJson(item, b[i]));
-  }
-  const left = a as Record<string, unknown>;
-  const right = b as Record<string, unknown>;
-  for (const key in left) if (!sameJson(left[key], right[key])) return false;
-  for (const key in right) if (right[key] !== undefined && left[key] === undefined) return false;
-  return true;
-}
-
-type Json = Record<string, unknown>;
 
 const rootFields = new Set(['kind', 'apiVersion', 'metadata', 'status']);
 
@@ -26,11 +11,11 @@ const rootFields = new Set(['kind', 'apiVersion', 'metadata', 'status']);
  * object, because the kind has no subresource for it, counts.
  */
 export function sameButMeta({ kind }: Endpoint, a: KubeObject, b: KubeObject): boolean {
-  const left = a as unknown as Record<string, unknown>;
-  const right = b as unknown as Record<string, unknown>;
+  const left = a as unknown as JsonObject;
+  const right = b as unknown as JsonObject;
   return [...new Set([...Object.keys(left), ...Object.keys(right)])]
     .filter((field) => !rootFields.has(field) || (field === 'status' && !kind.statusSubresource))
-    .every((field) => sameJson(left[field], right[field]));
+    .every((field) => equalJson(left[field], right[field]));
 }
 
 /** What no update may take from the client: the server's own metadata, and the half that the path is not about. */
@@ -42,8 +27,8 @@ export function keepOldParts(request: ApiRequest, object: KubeObject, old: KubeO
   metadata.deletionGracePeriodSeconds ??= old.metadata.deletionGracePeriodSeconds;
   metadata.generation = old.metadata.generation;
   metadata.generateName = old.metadata.generateName;
-  const next = object as unknown as Record<string, unknown>;
-  const before = old as unknown as Record<string, unknown>;
+  const next = object as unknown as JsonObject;
+  const before = old as unknown as JsonObject;
   const { kind } = request.endpoint;
   if (request.subresource === 'status') {
     for (const field of new Set([...Object.keys(next), ...Object.keys(before)])) {
@@ -63,18 +48,18 @@ const narrow: Record<string, string[]> = {
   ephemeralcontainers: ['spec', 'ephemeralContainers'],
 };
 
-function keepAllBut([section = '', member = '']: string[], next: Json, before: Json): void {
-  const wanted = (next[section] as Json | undefined)?.[member];
+function keepAllBut([section = '', member = '']: string[], next: JsonObject, before: JsonObject): void {
+  const wanted = (next[section] as JsonObject | undefined)?.[member];
   for (const field of Object.keys(next))
     if (!['kind', 'apiVersion', 'metadata'].includes(field)) next[field] = before[field];
-  next[section] = { ...(before[section] as Json), [member]: wanted };
+  next[section] = { ...(before[section] as JsonObject), [member]: wanted };
 }
 
 /** The metadata that a kind's status strategy resets (facts: resetFieldsOther). */
 function keepMetaOfStatus(endpoint: Endpoint, object: KubeObject, old: KubeObject): void {
   const reset = Object.entries(endpoint.kind.resetFieldsOther ?? {}).find(([strategy]) => /status$/i.test(strategy));
-  const target = object.metadata as unknown as Record<string, unknown>;
-  const source = old.metadata as unknown as Record<string, unknown>;
+  const target = object.metadata as unknown as JsonObject;
+  const source = old.metadata as unknown as JsonObject;
   for (const path of reset?.[1] ?? []) {
     if (path === 'metadata') object.metadata = { ...old.metadata, managedFields: object.metadata.managedFields };
     else if (path.startsWith('metadata.')) target[path.slice(9)] = source[path.slice(9)];
@@ -91,18 +76,19 @@ export function isUnchanged(object: KubeObject, old: KubeObject): boolean {
 /** Stored metadata has no empty members, a client's may. */
 const isNothing = (value: unknown): boolean => value === undefined || isEmpty(value);
 
-/** `sameJson` of two objects without one of their members; what is absent, by `isAbsent`, is absent on both sides. */
+/** `equalJson` of two objects without one of their members; what is absent, by `isAbsent`, is absent on both sides. */
 function sameMembers(
   a: object,
   b: object,
   except: string,
   isAbsent: (value: unknown) => boolean = (value) => value === undefined,
 ): boolean {
-  const [left, right] = [a as Json, b as Json];
+  const [left, right] = [a as JsonObject, b as JsonObject];
   for (const name in left) {
     if (name === except || isAbsent(left[name])) continue;
-    if (!sameJson(left[name], right[name])) return false;
+    if (!equalJson(left[name], ownMember(right, name))) return false;
   }
-  for (const name in right) if (name !== except && !isAbsent(right[name]) && isAbsent(left[name])) return false;
+  for (const name in right)
+    if (name !== except && !isAbsent(right[name]) && isAbsent(ownMember(left, name))) return false;
   return true;
 }

@@ -1,5 +1,5 @@
 import { sleep } from '../../base/clock.ts';
-import { callHttps, type HttpsCallLimits } from '../https-call.ts';
+import { callHttp, type HttpCallLimits } from '../http-call.ts';
 import { postTo, type WebhookServer } from './kubeconfig.ts';
 
 /** How long is waited before a server is asked again, and how often it is asked in all. */
@@ -23,7 +23,7 @@ class Busy extends Error {
  */
 export async function postReview(
   server: WebhookServer,
-  limits: HttpsCallLimits,
+  limits: HttpCallLimits,
   body: string,
   { firstMs, factor, attempts }: Backoff = usual,
 ): Promise<string> {
@@ -37,9 +37,9 @@ export async function postReview(
   }
 }
 
-async function post(server: WebhookServer, limits: HttpsCallLimits, body: string): Promise<string> {
+async function post(server: WebhookServer, limits: HttpCallLimits, body: string): Promise<string> {
   const shown = `Post ${JSON.stringify(server.url.href)}`;
-  const { status, text } = await callHttps(postTo(server), limits, body).catch((error: Error & { code?: string }) => {
+  const { status, text } = await callHttp(postTo(server), limits, body).catch((error: Error & { code?: string }) => {
     const message = `${shown}: ${error.message}`;
     throw error.code === 'ECONNRESET' ? new Busy(message, { cause: error }) : new Error(message, { cause: error });
   });

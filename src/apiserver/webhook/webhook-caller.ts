@@ -5,7 +5,7 @@ import { StatusError } from '../../api/meta/status-error.ts';
 import type { WebhookClient } from '../../api/validation/webhook-client.ts';
 import type { Clock } from '../../base/clock.ts';
 import type { Rng } from '../../base/rng.ts';
-import { callHttps } from '../https-call.ts';
+import { callHttp } from '../http-call.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import { type HostPort, serviceEndpoint } from '../service-endpoint.ts';
 
@@ -72,7 +72,7 @@ export class WebhookCaller {
       ...(ca === undefined ? {} : { ca }),
     };
     const limits = { clock: this.#deps.clock, timeoutMs, maxBytes: maxAnswerBytes };
-    const answer = await callHttps(options, limits, text).catch((error: Error) => {
+    const answer = await callHttp(options, limits, text).catch((error: Error) => {
       throw new WebhookError(`Post ${JSON.stringify(shown)}: ${error.message}`);
     });
     if (answer.status >= 200 && answer.status < 300) return answer.text;

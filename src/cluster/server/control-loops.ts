@@ -7,6 +7,7 @@ import type { Client } from '../../client/client.ts';
 import { runLeaderElection } from '../../client/leader-election.ts';
 import { startControllers, type StartOptions } from '../../controllers/controllers.ts';
 import { type SchedulerOptions, startScheduler } from '../../scheduler/scheduler.ts';
+import { postToExtender } from './extender-post.ts';
 
 export interface ControlLoopDeps {
   /** A client with its own identity. */
@@ -55,7 +56,14 @@ export function startControlLoops(
       name: 'kube-scheduler',
       user: schedulerUser,
       start: (client: Client) =>
-        startScheduler({ client, clock, rng, log: log.child({ component: 'scheduler' }), metrics }, scheduler),
+        startScheduler(
+          {
+            ...{ client, clock, rng, metrics },
+            log: log.child({ component: 'scheduler' }),
+            postToExtender: postToExtender(clock),
+          },
+          scheduler,
+        ),
     },
   ];
   const running = loops.map(({ name, user, start }) => {

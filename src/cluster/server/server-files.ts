@@ -15,6 +15,7 @@ export const serverFiles = {
   authorizationConfig: 'authorization.yaml',
   authenticationTokenWebhookConfigFile: 'token-webhook.yaml',
   encryptionProviderConfig: 'encryption.yaml',
+  schedulerConfig: 'scheduler.yaml',
   tokenAuthFile: 'tokens.csv',
 } as const;
 

@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { parse } from 'yaml';
 import { trackingName } from '../../api/core/legacy-token.ts';
 import { configmaps, secrets } from '../../api/generated/resources.ts';
 import { isAlreadyExists } from '../../api/meta/status-error.ts';
@@ -18,7 +19,7 @@ import type { ClusterPki } from '../../pki/cluster-pki.ts';
 import { forwardPort } from '../../host/forward-port.ts';
 import { readText, writeSecret } from '../../pki/files.ts';
 import { generateJoinToken, joinTokenSecret, joinTokenText, parseJoinToken } from '../../pki/join-token.ts';
-import type { SchedulerOptions } from '../../scheduler/scheduler.ts';
+import { schedulerConfiguration } from '../../scheduler/configuration.ts';
 import { tokenSigner } from '../../pki/signed-token.ts';
 import { EtcdJournal, type EtcdJournalOptions } from '../../store/etcd/etcd-journal.ts';
 import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
@@ -26,6 +27,7 @@ import { clusterDomain, type ClusterLayout } from '../layout.ts';
 import { type ConfigurationFlags, configuredOptions, followConfiguration } from './configured-options.ts';
 import { startControlLoops } from './control-loops.ts';
 import { startSealing } from './sealing.ts';
+import { fromServerFile } from './server-files.ts';
 import { addressesOf, keepCertificatesValid, serverPki, writeKubeconfig } from './server-certificates.ts';
 
 export interface ServerDeps {
@@ -48,21 +50,30 @@ export interface ServerOptions {
   registry?: boolean;
   /** Flags of `knarr server` that are kube-apiserver's. */
   flags?: ConfigurationFlags;
-  /** How pods are scheduled; by default as upstream's default profile has it. */
-  scheduler?: SchedulerOptions;
   /** Which versions of the built-in kinds there are. */
   serving?: ServingOptions | undefined;
 }
+
+const schedulerOptions = (layout: ClusterLayout, flags: ConfigurationFlags) =>
+  fromServerFile({ layout, flags, file: 'schedulerConfig' }, (text) => schedulerConfiguration(parse(text)));
+
+const whereToListen = (layout: ClusterLayout, { apiserver, ca, frontProxy }: ClusterPki) => ({
+  hosts: ['127.0.0.1', ...addressesOf(layout)],
+  port: layout.apiPort,
+  ...{ cert: apiserver.cert, key: apiserver.key },
+  ca: `${ca.cert}${frontProxy.ca.cert}`,
+});
 
 /** What `knarr server` is: API server, controllers and scheduler in one process, each under its own name. */
 export async function startServer(
   deps: ServerDeps,
   layout: ClusterLayout,
-  { etcd, registry, flags = {}, scheduler, serving }: ServerOptions = {},
+  { etcd, registry, flags = {}, serving }: ServerOptions = {},
 ): Promise<RunningServer> {
   const { clock, rng, log } = deps;
   const pki = await serverPki(layout, clock);
   const configured = await configuredOptions({ clock, log }, layout, flags);
+  const scheduler = await schedulerOptions(layout, flags);
   const figures = new Metrics();
   const { journal, sealing } = await sealedJournal({ ...deps, figures }, layout, { etcd, flags });
   let loops: ReturnType<typeof startControlLoops> | undefined;
@@ -86,13 +97,7 @@ export async function startServer(
   await ensureJoinToken(own, layout, rng);
   await trackTokenUse(own, clock);
   const stopFollowing = await followConfiguration({ clock, log, api }, layout, flags);
-  const port = await api.listen({
-    hosts: ['127.0.0.1', ...addressesOf(layout)],
-    port: layout.apiPort,
-    cert: pki.apiserver.cert,
-    key: pki.apiserver.key,
-    ca: `${pki.ca.cert}${pki.frontProxy.ca.cert}`,
-  });
+  const port = await api.listen(whereToListen(layout, pki));
   const here = { hostname: hostname(), incarnation: uuid(rng), address: layout.network.hostAddress, port };
   // The only server there can be has nobody to tell that it lives, and writes nothing while nothing happens.
   const identity = etcd && new IdentityKeeper({ client: own, clock, log }, here);

@@ -1,22 +1,27 @@
-import { request, type RequestOptions } from 'node:https';
+import { request as plainRequest } from 'node:http';
+import { request as tlsRequest, type RequestOptions } from 'node:https';
 import type { Clock } from '../base/clock.ts';
 
-export interface HttpsAnswer {
+export interface HttpAnswer {
   status: number;
   headers: Readonly<Record<string, string | string[] | undefined>>;
   text: string;
 }
 
-export interface HttpsCallLimits {
+export interface HttpCallLimits {
   clock: Clock;
   timeoutMs: number;
   /** The largest answer that is read. */
   maxBytes: number;
 }
 
-/** Asks a server and reads its answer, whatever that is. Rejects when there is none in time, or too much of it. */
-export function callHttps(options: RequestOptions, limits: HttpsCallLimits, body?: string): Promise<HttpsAnswer> {
+/**
+ * Asks a server and reads its answer, whatever that is; over TLS unless `protocol` is `http:`. Rejects when there is none in time, or too
+ * much of it.
+ */
+export function callHttp(options: RequestOptions, limits: HttpCallLimits, body?: string): Promise<HttpAnswer> {
   return new Promise((resolve, reject) => {
+    const request = options.protocol === 'http:' ? plainRequest : tlsRequest;
     const sent = request(options, (response) => {
       const chunks: Buffer[] = [];
       let size = 0;
