@@ -2,12 +2,12 @@ interface Named {
   metadata: { name: string; namespace?: string };
 }
 
-/** Objects of one kind, by `namespace/name` or `name`; every change is told. */
+/** Objects of one kind, by `namespace/name` or `name`; every change is told: what is now, and what was before it. */
 export class Catalog<T extends Named> {
   readonly #objects = new Map<string, T>();
-  readonly #onChange: () => void;
+  readonly #onChange: (now: T | undefined, old: T | undefined) => void;
 
-  constructor(onChange: () => void) {
+  constructor(onChange: (now: T | undefined, old: T | undefined) => void) {
     this.#onChange = onChange;
   }
 
@@ -20,12 +20,16 @@ export class Catalog<T extends Named> {
   }
 
   set(object: T): void {
-    this.#objects.set(catalogKey(object), object);
-    this.#onChange();
+    const key = catalogKey(object);
+    const old = this.#objects.get(key);
+    this.#objects.set(key, object);
+    this.#onChange(object, old);
   }
 
   remove(object: T): void {
-    if (this.#objects.delete(catalogKey(object))) this.#onChange();
+    const key = catalogKey(object);
+    const old = this.#objects.get(key);
+    if (this.#objects.delete(key)) this.#onChange(undefined, old);
   }
 }
 

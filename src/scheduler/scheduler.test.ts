@@ -301,6 +301,55 @@ describe('startScheduler', () => {
     });
   });
 
+  it('waits for a device that has to be made ready, and gives back one that cannot be', async () => {
+    const { clock, client, start, addNode, addPod, nodeOf, get } = setUp();
+    await addNode('a');
+    const device = {
+      name: 'd0',
+      bindsToNode: true,
+      bindingConditions: ['attached'],
+      bindingFailureConditions: ['broken'],
+    };
+    const pool = { name: 'fabric', generation: 1, resourceSliceCount: 1 };
+    const spec = { driver: 'gpu.example', pool, allNodes: true, devices: [device] };
+    await client.create(resourceslices, { metadata: { name: 's' }, spec });
+    await client.create(deviceclasses, { metadata: { name: 'gpu' }, spec: {} });
+    const requests = [{ name: 'r', exactly: { deviceClassName: 'gpu' } }];
+    await client.create(resourceclaims, { metadata: { name: 'c', namespace: 'ns' }, spec: { devices: { requests } } });
+    start();
+    await addPod('p', '1', { resourceClaims: [{ name: 'g', resourceClaimName: 'c' }] });
+    const claim = () => client.get(resourceclaims, { namespace: 'ns', name: 'c' });
+    const say = async (type: string) => {
+      const current = await claim();
+      const condition = {
+        type,
+        status: 'True' as const,
+        reason: 'R',
+        message: '',
+        lastTransitionTime: '2026-01-01T00:00:00Z',
+      };
+      const devices = [{ driver: 'gpu.example', pool: 'fabric', device: 'd0', conditions: [condition] }];
+      await client.update(
+        resourceclaims,
+        { ...current, status: { ...current.status, devices } },
+        { subresource: 'status' },
+      );
+      await clock.advance(100);
+    };
+    await clock.advance(1000);
+    expect((await claim()).status?.allocation).toMatchObject({ allocationTimestamp: expect.any(String) });
+    await say('broken');
+    expect((await claim()).status?.allocation).toBeUndefined();
+    const [condition] = (await get('p')).status.conditions ?? [];
+    expect(condition?.message).toContain('devices of resourceclaim "c" did not become ready');
+    // It comes again, and this time the driver is done.
+    await clock.advance(5000);
+    expect((await claim()).status?.allocation).toBeDefined();
+    expect(await nodeOf('p')).toBeUndefined();
+    await say('attached');
+    expect(await nodeOf('p')).toBe('a');
+  });
+
   it('starts again with what is there: bound pods count, finished ones do not', async () => {
     const { clock, client, start, addNode, addPod, nodeOf } = setUp();
     await addNode('a');

@@ -7,6 +7,13 @@ interface Waiter {
   cancel(): void;
 }
 
+/** Nobody waits any longer. */
+export class SchedulerStopped extends Error {
+  constructor() {
+    super('the scheduler stops');
+  }
+}
+
 /** Binding steps that wait for the cluster to come into a state. */
 export class Waiters {
   readonly #clock: Clock;
@@ -45,7 +52,7 @@ export class Waiters {
   stop(): void {
     for (const waiter of this.#waiting) {
       waiter.cancel();
-      waiter.reject(new Error('the scheduler stops'));
+      waiter.reject(new SchedulerStopped());
     }
     this.#waiting.clear();
   }

@@ -146,6 +146,135 @@ describe('allocate', () => {
   });
 });
 
+describe('allocate, of devices that are divided', () => {
+  const drawing = (name: string, memory: string, more: Partial<Device> = {}): Device =>
+    device(name, 'a', memory, {
+      consumesCounters: [{ counterSet: 'gpu-0', counters: { memory: { value: memory } } }],
+      ...more,
+    });
+  const counters = (memory: string): Partial<ResourceSlice['spec']> => ({
+    nodeName: 'n1',
+    pool: { name: 'n1', generation: 1, resourceSliceCount: 2 },
+    sharedCounters: [{ name: 'gpu-0', counters: { memory: { value: memory } } }],
+  });
+  const pool = { name: 'n1', generation: 1, resourceSliceCount: 2 };
+  const has = (snapshot: Snapshot, name: string, results: object[]) =>
+    snapshot.devices.claims.set({ ...claim(name, []), status: { allocation: { devices: { results } } } } as never);
+
+  it('gives a GPU or its partitions, never more than there is (KEP-4815)', () => {
+    const snapshot = world();
+    const devices = [drawing('whole', '40Gi'), drawing('half-0', '20Gi'), drawing('half-1', '20Gi')];
+    snapshot.devices.slices.set(slice('devices', { nodeName: 'n1', pool, devices }));
+    const any = (count: number) => claim('c', [exactly('r', { count })]);
+    // Without its counters nothing is known of what is left.
+    expect(got(snapshot, 'n1', any(1))).toBeUndefined();
+    snapshot.devices.slices.set(slice('counters', counters('40Gi')));
+    expect([got(snapshot, 'n1', any(1)), got(snapshot, 'n1', any(2)), got(snapshot, 'n1', any(3))]).toEqual([
+      [['r:whole']],
+      [['r:half-0', 'r:half-1']],
+      undefined,
+    ]);
+    has(snapshot, 'owner', [{ request: 'r', driver, pool: 'n1', device: 'half-0' }]);
+    expect(got(snapshot, 'n1', any(1))).toEqual([['r:half-1']]);
+    has(snapshot, 'owner', []);
+    expect(got(snapshot, 'n1', any(1))).toEqual([['r:whole']]);
+    snapshot.devices.claims.remove(claim('owner', []));
+    // A selector that cannot be read leaves nothing taken behind.
+    const wrong = claim('wrong', [exactly('r'), exactly('x', where('device.nonsense('))]);
+    expect(() => got(snapshot, 'n1', wrong)).toThrow();
+    expect(got(snapshot, 'n1', any(1))).toEqual([['r:whole']]);
+  });
+
+  it('finds partitions whenever trying everything does', () => {
+    let possible = 0;
+    for (let seed = 1; seed <= 100; seed++) {
+      const rng = seededRng(seed);
+      const draw = (count: number) => Math.floor(rng.next() * count);
+      const sizes = Array.from({ length: 5 }, () => 1 + draw(4));
+      const total = 4 + draw(6);
+      const snapshot = world();
+      snapshot.devices.slices.set(slice('counters', counters(`${total}Gi`)));
+      const devices = sizes.map((size, i) => drawing(`d${i}`, `${size}Gi`));
+      snapshot.devices.slices.set(slice('devices', { nodeName: 'n1', pool, devices }));
+      const taken = draw(5);
+      has(snapshot, 'owner', [{ request: 'r', driver, pool: 'n1', device: `d${taken}` }]);
+      const count = 1 + draw(3);
+      const left = total - (sizes[taken] as number);
+      const others = sizes.filter((_size, i) => i !== taken).sort((a, b) => a - b);
+      const least = others.slice(0, count).reduce((sum, size) => sum + size, 0);
+      const result = got(snapshot, 'n1', claim('c', [exactly('r', { count })]));
+      expect(result !== undefined, `seed ${seed}`).toBe(least <= left);
+      if (result) possible++;
+    }
+    expect(possible).toBeGreaterThan(20);
+  });
+
+  it('shares a device among claims, each with its part of the capacity (KEP-5075)', () => {
+    const snapshot = world();
+    const requestPolicy = { default: '2Gi', validRange: { min: '1Gi', max: '8Gi', step: '1Gi' } };
+    const shared = device('d0', 'a', '10Gi', {
+      allowMultipleAllocations: true,
+      capacity: { memory: { value: '10Gi', requestPolicy } },
+    });
+    snapshot.devices.slices.set(slice('n1', { nodeName: 'n1', devices: [shared] }));
+    const asking = (memory?: string) =>
+      claim(`c-${memory}`, [exactly('r', memory ? { capacity: { requests: { memory } } } : {})]);
+    const n1 = snapshot.node(snapshot.slotOf('n1') as number)?.node as Node;
+    const resultsOf = (...claims: ResourceResourceClaim[]) =>
+      allocate(snapshot.devices, claims, n1)?.flatMap((one) => one.devices?.results ?? []);
+    const parts = resultsOf(asking(), asking('2500Mi'), asking('1Mi'));
+    expect(parts?.map(({ consumedCapacity }) => consumedCapacity?.['memory'])).toEqual(['2Gi', '3Gi', '1Gi']);
+    expect(new Set(parts?.map(({ shareID }) => shareID)).size).toBe(3);
+    expect([resultsOf(asking('9Gi')), resultsOf(asking('8Gi'), asking('3Gi'))]).toEqual([undefined, undefined]);
+    const lacking = claim('c', [exactly('r', { capacity: { requests: { cores: '1' } } })]);
+    expect(resultsOf(lacking)).toBeUndefined();
+    has(snapshot, 'owner', resultsOf(asking('8Gi')) ?? []);
+    expect([got(snapshot, 'n1', asking('2Gi')), got(snapshot, 'n1', asking('3Gi'))]).toEqual([[['r:d0']], undefined]);
+    // Somebody has it for himself.
+    has(snapshot, 'owner', [{ request: 'r', driver, pool: 'n1', device: 'd0' }]);
+    expect(got(snapshot, 'n1', asking('1Gi'))).toBeUndefined();
+  });
+
+  it('asks for capacity of devices that are not shared, too, and for devices that differ', () => {
+    const snapshot = world();
+    const devices = [device('d0', 'a', '8Gi'), device('d1', 'b', '16Gi'), device('d2', 'b', '32Gi')];
+    snapshot.devices.slices.set(slice('n1', { nodeName: 'n1', devices }));
+    const large = claim('c', [exactly('r', { capacity: { requests: { memory: '12Gi' } } })]);
+    expect(got(snapshot, 'n1', large)).toEqual([['r:d1']]);
+    const differing = { constraints: [{ distinctAttribute: `${driver}/model` }] };
+    expect(got(snapshot, 'n1', claim('c', [exactly('r', { count: 2 })], differing))).toEqual([['r:d0', 'r:d1']]);
+    expect(got(snapshot, 'n1', claim('c', [exactly('r', { count: 3 })], differing))).toBeUndefined();
+  });
+});
+
+describe('what an allocation says', () => {
+  it('is where the devices can be used, what was tolerated, and what is waited for', () => {
+    const snapshot = world();
+    const zone = { key: 'zone', operator: 'In' as const, values: ['a'] };
+    const nodeSelector = { nodeSelectorTerms: [{ matchExpressions: [zone] }] };
+    const waiting = { bindingConditions: ['attached'], bindingFailureConditions: ['broken'] };
+    snapshot.devices.slices.set(slice('near', { nodeSelector, devices: [device('d0', 'near')] }));
+    snapshot.devices.slices.set(slice('far', { allNodes: true, devices: [device('d1', 'far', '1Gi', waiting)] }));
+    snapshot.devices.slices.set(
+      slice('moved', { allNodes: true, devices: [device('d2', 'moved', '1Gi', { bindsToNode: true })] }),
+    );
+    const n1 = snapshot.node(snapshot.slotOf('n1') as number)?.node as Node;
+    const tolerations = [{ key: 'x', operator: 'Exists' }];
+    const of = (model: string) =>
+      allocate(
+        snapshot.devices,
+        [claim('c', [exactly('r', { tolerations, ...where(`device.attributes["${driver}"].model == "${model}"`) })])],
+        n1,
+      )?.[0];
+    expect(of('near')?.nodeSelector).toEqual(nodeSelector);
+    expect(of('far')).toEqual({
+      devices: { results: [{ request: 'r', driver, pool: 'far', device: 'd1', tolerations, ...waiting }] },
+    });
+    const byName = { key: 'metadata.name', operator: 'In', values: ['n1'] };
+    expect(of('moved')?.nodeSelector).toEqual({ nodeSelectorTerms: [{ matchFields: [byName] }] });
+  });
+});
+
 describe('devicesAvailable', () => {
   const pod = (resourceClaims: object[], status: object = {}): Pod =>
     ({ metadata: { name: 'p', namespace: 'ns', uid: 'p' }, spec: { containers: [], resourceClaims }, status }) as never;

@@ -6,12 +6,19 @@ import type {
   DeviceSubRequest,
   ExactDeviceRequest,
   Node,
+  NodeSelector,
+  NodeSelectorRequirement,
   ResourceResourceClaim,
 } from '../../api/generated/types.ts';
+import { createHash } from 'node:crypto';
 import { qualified } from '../../api/cel/device-language.ts';
+import { formatQuantity, parseQuantity } from '../../api/meta/quantity.ts';
+import { uuid } from '../../base/rng.ts';
 import { CompileError, CostError, EvaluationError } from '../../cel/errors.ts';
 import { tolerates } from '../taints.ts';
+import { type Capacities, consumedCapacity } from './consumed-capacity.ts';
 import type { DeviceCatalog, Offered } from './device-catalog.ts';
+import { SharedCounters } from './shared-counters.ts';
 
 /** Steps of the search for one node; past it the claims count as impossible there. */
 const maxSteps = 10_000;
@@ -23,7 +30,7 @@ export function allocate(
   node: Node,
 ): AllocationResult[] | undefined {
   const search = new Search(catalog, claims, node);
-  const chosen = search.run();
+  const chosen = search.result();
   return (
     chosen &&
     claims.map((claim, i) =>
@@ -41,7 +48,10 @@ interface Pick {
   /** `request`, or `request/subrequest`. */
   readonly request: string;
   readonly offered: Offered;
+  readonly exact: Exact;
   readonly adminAccess: boolean | undefined;
+  /** Of a device that others may have, too. */
+  readonly share: Capacities | undefined;
 }
 
 type Exact = ExactDeviceRequest | DeviceSubRequest;
@@ -50,7 +60,7 @@ class Search {
   readonly #catalog: DeviceCatalog;
   readonly #claims: readonly ResourceResourceClaim[];
   readonly #offered: readonly Offered[];
-  readonly #taken: Set<string>;
+  readonly #counters: SharedCounters;
   readonly #picks: Pick[] = [];
   #steps = 0;
 
@@ -58,14 +68,19 @@ class Search {
     this.#catalog = catalog;
     this.#claims = claims;
     this.#offered = catalog.on(node);
-    this.#taken = catalog.taken();
+    this.#counters = new SharedCounters((key) => catalog.pool(key));
   }
 
-  run(): readonly Pick[] | undefined {
+  /** Nothing is taken by it: that is for who writes it down. */
+  result(): readonly Pick[] | undefined {
     const requests = this.#claims.flatMap(({ spec }, claim) =>
       (spec.devices?.requests ?? []).map((request) => ({ claim, request })),
     );
-    return this.#serve(requests, 0) ? this.#picks : undefined;
+    try {
+      return this.#serve(requests, 0) ? [...this.#picks] : undefined;
+    } finally {
+      while (this.#picks.length > 0) this.#putBack();
+    }
   }
 
   #serve(requests: readonly { claim: number; request: DeviceRequest }[], at: number): boolean {
@@ -91,21 +106,48 @@ class Search {
       for (let i = from; i <= fitting.length - missing; i++) {
         if (++this.#steps > maxSteps) return false;
         const offered = fitting[i] as Offered;
-        if (!adminAccess && this.#taken.has(offered.key)) continue;
-        const pick: Pick = { claim, request: name, offered, adminAccess };
-        if (!this.#meetsConstraints(pick)) continue;
-        this.#picks.push(pick);
-        if (!adminAccess) this.#taken.add(offered.key);
+        const share = sharedPart(offered, exact);
+        const pick: Pick = { claim, request: name, offered, exact, adminAccess, share };
+        if (!this.#meetsConstraints(pick) || !this.#take(pick)) continue;
         if (choose(i + 1, missing - 1)) return true;
-        this.#picks.pop();
-        if (!adminAccess) this.#taken.delete(offered.key);
+        this.#putBack();
       }
       return false;
     };
     return choose(0, count);
   }
 
-  #fits({ deviceClassName, selectors = [], tolerations = [] }: Exact, { device, driver }: Offered): boolean {
+  /** False: somebody has it, or too much of it, or of what it shares with others. */
+  #take(pick: Pick): boolean {
+    const { usage } = this.#catalog;
+    const { adminAccess, share } = pick;
+    const { key, device } = pick.offered;
+    if (!adminAccess) {
+      if (share ? usage.isHeldAlone(key) || !this.#hasRoom(pick.offered, share) : usage.isHeld(key)) return false;
+      if (!usage.isHeld(key) && !this.#counters.draw(poolOf(pick.offered), device)) return false;
+      usage.take(key, share);
+    }
+    this.#picks.push(pick);
+    return true;
+  }
+
+  #putBack(): void {
+    const { offered, adminAccess, share } = this.#picks.pop() as Pick;
+    if (adminAccess) return;
+    const { usage } = this.#catalog;
+    usage.giveBack(offered.key, share);
+    if (!usage.isHeld(offered.key)) this.#counters.putBack(poolOf(offered), offered.device);
+  }
+
+  #hasRoom({ key, device }: Offered, share: Capacities): boolean {
+    return Object.entries(device.capacity ?? {}).every(
+      ([name, { value }]) =>
+        this.#catalog.usage.consumed(key, name) + (share[name]?.nanos ?? 0n) <= parseQuantity(value).nanos,
+    );
+  }
+
+  #fits({ deviceClassName, selectors = [], tolerations = [], capacity }: Exact, { device, driver }: Offered): boolean {
+    if ((capacity || device.allowMultipleAllocations) && !consumedCapacity(device, capacity?.requests)) return false;
     const ofClass = this.#catalog.classes.get(deviceClassName);
     if (!ofClass) return false;
     const blocking = (device.taints ?? []).filter(({ effect }) => effect === 'NoSchedule' || effect === 'NoExecute');
@@ -122,16 +164,19 @@ class Search {
   }
 }
 
-function meets({ requests = [], matchAttribute }: DeviceConstraint, pick: Pick, others: readonly Pick[]): boolean {
+function meets(constraint: DeviceConstraint, pick: Pick, others: readonly Pick[]): boolean {
+  const { requests = [], matchAttribute, distinctAttribute } = constraint;
   const concerns = ({ request }: Pick) =>
     requests.length === 0 || requests.includes(request) || requests.includes(request.split('/')[0] as string);
   if (!concerns(pick)) return true;
+  const name = matchAttribute ?? distinctAttribute;
   // Nothing else is known: what cannot be checked is not given out.
-  if (matchAttribute === undefined) return false;
-  const value = attributeText(pick.offered, matchAttribute);
+  if (name === undefined) return false;
+  const value = attributeText(pick.offered, name);
+  const isAlike = matchAttribute !== undefined;
   return (
     value !== undefined &&
-    others.filter(concerns).every((other) => attributeText(other.offered, matchAttribute) === value)
+    others.filter(concerns).every((other) => (attributeText(other.offered, name) === value) === isAlike)
   );
 }
 
@@ -144,20 +189,40 @@ function attributeText({ device, driver }: Offered, name: string): string | unde
   return undefined;
 }
 
+/** Whether others may have the device, too, and what this request takes of it. */
+const sharedPart = ({ device }: Offered, { capacity }: Exact): Capacities | undefined =>
+  device.allowMultipleAllocations ? consumedCapacity(device, capacity?.requests) : undefined;
+
+const poolOf = ({ driver, pool }: Offered): string => `${driver}/${pool}`;
+
+function deviceResult(
+  { request, offered, exact, adminAccess, share }: Pick,
+  of: string,
+): DeviceRequestAllocationResult {
+  const { driver, pool, device } = offered;
+  const consumed = Object.entries(share ?? {}).map(([name, amount]) => [name, formatQuantity(amount)]);
+  return {
+    ...{ request, driver, pool, device: device.name },
+    ...(adminAccess ? { adminAccess } : {}),
+    ...(exact.tolerations?.length ? { tolerations: exact.tolerations } : {}),
+    ...(device.bindingConditions?.length ? { bindingConditions: device.bindingConditions } : {}),
+    ...(device.bindingFailureConditions?.length ? { bindingFailureConditions: device.bindingFailureConditions } : {}),
+    ...(share ? { shareID: shareIdOf(`${offered.key} ${of}`), consumedCapacity: Object.fromEntries(consumed) } : {}),
+  };
+}
+
+/** The same for the same claim, as everything here. */
+function shareIdOf(text: string): string {
+  const digest = createHash('sha256').update(text).digest();
+  return uuid({ next: () => 0, bytes: (count) => new Uint8Array(digest.subarray(0, count)) });
+}
+
 function resultOf(
-  { spec }: ResourceResourceClaim,
+  { metadata, spec }: ResourceResourceClaim,
   picks: readonly Pick[],
   { catalog, node }: { catalog: DeviceCatalog; node: Node },
 ): AllocationResult {
-  const results = picks.map(
-    ({ request, offered, adminAccess }): DeviceRequestAllocationResult => ({
-      request,
-      driver: offered.driver,
-      pool: offered.pool,
-      device: offered.device.name,
-      ...(adminAccess ? { adminAccess } : {}),
-    }),
-  );
+  const results = picks.map((pick, i) => deviceResult(pick, `${metadata.uid} ${i}`));
   const classes = new Map<string, string[]>();
   for (const { request } of picks) {
     const [main, sub] = request.split('/');
@@ -172,12 +237,36 @@ function resultOf(
     ),
     ...(spec.devices?.config ?? []).map((one) => ({ source: 'FromClaim', ...one })),
   ];
-  const byName = { key: 'metadata.name', operator: 'In', values: [node.metadata.name] };
+  const nodeSelector = whereAllCanBe(picks, node);
   return {
     devices: { results, ...(config.length > 0 ? { config } : {}) },
-    nodeSelector: { nodeSelectorTerms: [{ matchFields: [byName] }] },
+    ...(nodeSelector ? { nodeSelector } : {}),
   } as AllocationResult;
 }
+
+/** The nodes that can use all the devices; undefined: every one. */
+function whereAllCanBe(picks: readonly Pick[], { metadata }: Node): NodeSelector | undefined {
+  const here = { key: 'metadata.name', operator: 'In' as const, values: [metadata.name] };
+  if (picks.some(({ offered }) => offered.reach.nodeName || offered.device.bindsToNode))
+    return { nodeSelectorTerms: [{ matchFields: [here] }] };
+  // A selector of a slice has one term.
+  const terms = picks.flatMap(({ offered }) => offered.reach.nodeSelector?.nodeSelectorTerms.slice(0, 1) ?? []);
+  const matchExpressions = distinct(terms.flatMap((term) => term.matchExpressions ?? []));
+  const matchFields = distinct(terms.flatMap((term) => term.matchFields ?? []));
+  if (matchExpressions.length + matchFields.length === 0) return undefined;
+  return {
+    nodeSelectorTerms: [
+      {
+        ...(matchExpressions.length > 0 ? { matchExpressions } : {}),
+        ...(matchFields.length > 0 ? { matchFields } : {}),
+      },
+    ],
+  };
+}
+
+const distinct = (all: readonly NodeSelectorRequirement[]): NodeSelectorRequirement[] => [
+  ...new Map(all.map((one) => [JSON.stringify(one), one])).values(),
+];
 
 /** A selector that is wrong, or has no answer for a device. */
 export const isSelectorFault = (error: unknown): error is Error =>

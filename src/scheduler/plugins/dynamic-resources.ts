@@ -4,8 +4,11 @@ import { keyOf } from '../../api/resource.ts';
 import { allocate } from '../../placement/devices/allocate.ts';
 import { deviceClaimsOf, isAllocated } from '../../placement/devices/pod-devices.ts';
 import { devicesAvailable } from '../../placement/filters/devices.ts';
+import type { Snapshot } from '../../placement/snapshot.ts';
 import { always, forAll } from '../hints.ts';
 import type { BindingHandle, Placed, SchedulerPlugin } from '../plugin.ts';
+import { timeText } from '../pod-condition.ts';
+import { SchedulerStopped } from '../waiters.ts';
 
 const finalizer = 'resource.kubernetes.io/delete-protection';
 
@@ -13,6 +16,9 @@ interface Assumption {
   readonly claims: readonly ResourceResourceClaim[];
   readonly undo: readonly (() => void)[];
 }
+
+/** How long drivers may take to make devices ready for a node (BindingTimeout of DynamicResourcesArgs). */
+const bindingTimeoutMs = 600_000;
 
 /** Gives pods the devices that they claim, together with the node (structured parameters, KEP-4381). */
 export const dynamicResources: SchedulerPlugin = {
@@ -60,8 +66,12 @@ function reservedFor(
   return { ...claim, status: allocation ? { ...status, allocation } : status };
 }
 
-/** Protects each claim from deletion and writes what it was given; somebody else's write in between makes it fail. */
-async function writeClaims({ state, snapshot }: Placed, { client }: BindingHandle): Promise<void> {
+/**
+ * Protects each claim from deletion and writes what it was given; somebody else's write in between makes it fail. Then waits for devices
+ * that have to be made ready first (KEP-5007); those that cannot be are given back.
+ */
+async function writeClaims({ pod, state, snapshot }: Placed, handle: BindingHandle): Promise<void> {
+  const { client, clock } = handle;
   const { claims = [] } = (state.get('DynamicResources') as Assumption | undefined) ?? {};
   for (const claim of claims) {
     const { finalizers = [] } = claim.metadata;
@@ -69,8 +79,57 @@ async function writeClaims({ state, snapshot }: Placed, { client }: BindingHandl
     const current = finalizers.includes(finalizer)
       ? claim
       : await client.update(resourceclaims, { ...claim, metadata });
-    await client.update(resourceclaims, { ...current, status: claim.status }, { subresource: 'status' });
+    const status = awaitedOf(claim).length > 0 ? timed(claim.status, clock.now()) : claim.status;
+    await client.update(resourceclaims, { ...current, status }, { subresource: 'status' });
     const { name, namespace } = keyOf(claim);
     if (!snapshot.devices.claims.get(name, namespace)) throw new Error(`resourceclaim "${name}" is gone`);
   }
+  for (const claim of claims) await awaitDevices({ pod, claim, snapshot }, handle);
+}
+
+type Result = NonNullable<NonNullable<AllocationResult['devices']>['results']>[number];
+
+/** Devices that somebody has to make ready before a pod may come. */
+const awaitedOf = ({ status }: ResourceResourceClaim): Result[] =>
+  (status?.allocation?.devices?.results ?? []).filter(({ bindingConditions }) => bindingConditions?.length);
+
+function timed(status: ResourceResourceClaim['status'], nowMs: number): ResourceResourceClaim['status'] {
+  if (!status?.allocation || status.allocation.allocationTimestamp) return status;
+  return { ...status, allocation: { ...status.allocation, allocationTimestamp: timeText(nowMs) } };
+}
+
+async function awaitDevices(
+  { pod, claim, snapshot }: { pod: Pod; claim: ResourceResourceClaim; snapshot: Snapshot },
+  { client, waitUntil }: BindingHandle,
+): Promise<void> {
+  if (awaitedOf(claim).length === 0) return;
+  const { name, namespace } = keyOf(claim);
+  const now = () => snapshot.devices.claims.get(name, namespace);
+  const isSettled = () => readinessOf(now()) !== 'waiting';
+  await waitUntil(isSettled, bindingTimeoutMs).catch((error: unknown) => {
+    // After so long they will not be.
+    if (error instanceof SchedulerStopped) throw error;
+  });
+  if (readinessOf(now()) === 'ready') return;
+  const current = now();
+  if (current) {
+    const reservedFor = current.status?.reservedFor?.filter(({ uid }) => uid !== pod.metadata.uid);
+    await client.update(resourceclaims, { ...current, status: { reservedFor } }, { subresource: 'status' });
+  }
+  throw new Error(`devices of resourceclaim "${name}" did not become ready`);
+}
+
+/** As the drivers say in the claim's status. */
+function readinessOf(claim: ResourceResourceClaim | undefined): 'ready' | 'waiting' | 'failed' {
+  if (!claim) return 'failed';
+  const answers = awaitedOf(claim).map(
+    ({ driver, pool, device, bindingConditions = [], bindingFailureConditions = [] }) => {
+      const said = claim.status?.devices?.find((d) => d.driver === driver && d.pool === pool && d.device === device);
+      const isTrue = (type: string) => Boolean(said?.conditions?.some((c) => c.type === type && c.status === 'True'));
+      if (bindingFailureConditions.some(isTrue)) return 'failed';
+      return bindingConditions.every(isTrue) ? 'ready' : 'waiting';
+    },
+  );
+  if (answers.includes('failed')) return 'failed';
+  return answers.includes('waiting') ? 'waiting' : 'ready';
 }
