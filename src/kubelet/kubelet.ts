@@ -13,6 +13,7 @@ import { runCommand } from '../host/command.ts';
 import { type Cgroups, detectCgroups } from './cgroup/cgroups.ts';
 import { createCsi, type CsiDeps } from './csi/csi.ts';
 import { DeviceManager } from './devices/device-manager.ts';
+import { createDra } from './dra/dra.ts';
 import { servePodResources } from './devices/pod-resources.ts';
 import { thresholdsOf } from './eviction/thresholds.ts';
 import { Limiter } from './limiter.ts';
@@ -103,8 +104,8 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const limiter = new Limiter(2 * os.availableParallelism());
   const recorder = patientRecorder(deps, limiter, nodeName);
   const side = await createNodeSide(deps, options, { ...node, ...told, recorder });
-  const { reporter, devices, csi, tokens, changed } = side;
-  const around = { ...node, ...told, recorder, limiter, devices, node: () => reporter.node, csi: csi.volumes, tokens };
+  const { reporter, devices, plugins, claimed, tokens, changed } = side;
+  const around = { ...node, ...told, ...claimed, recorder, limiter, devices, node: () => reporter.node, tokens };
   const podSide = await createPodSide(deps, options, around);
   const { dispatcher, storage, releaseVolumes } = podSide;
   const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {
@@ -123,7 +124,7 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   // A node without devices runs pods all the same.
   await devices.start().catch((error: unknown) => log.warn({ error: String(error) }, 'no devices are served'));
   await reporter.start();
-  await csi.start();
+  await plugins.start();
   podSide.start();
   podInformer.start();
   await Promise.all([podSide.synced, podInformer.synced]);
@@ -150,7 +151,7 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
       machineWatch?.stop();
       podResources?.close();
       devices.stop();
-      csi.stop();
+      plugins.stop();
       podInformer.stop();
       reporter.stop();
       await server?.close();
@@ -164,14 +165,17 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
 async function createNodeSide(
   { client, cri, clock, rng, log }: KubeletDeps,
   { nodeName, dataDir, nodeLabels: labels }: KubeletOptions,
-  around: Omit<NodeSurroundings, 'node' | 'devices' | 'csi' | 'tokens' | 'limiter'> & Pick<CsiDeps, 'wake'>,
+  around: Pick<NodeSurroundings, 'paths' | 'identity' | 'recorder' | 'pressures' | 'isShuttingDown'> &
+    Pick<CsiDeps, 'wake'>,
 ) {
   const { paths, identity, recorder, pressures, isShuttingDown, wake } = around;
   const changed = () => reporter.reportSoon();
   const tokens = new TokenSource({ client, clock });
   const devices = new DeviceManager({ clock, log, changed }, paths.devicePluginsDir);
   // Knows what is in use before the node's first word.
-  const csi = await createCsi({ client, clock, log, recorder, paths, tokens, nodeName, changed, wake });
+  const dra = await createDra({ client, clock, log, paths, wake, nodeName });
+  const handlers = { DRAPlugin: dra.drivers };
+  const csi = await createCsi({ client, clock, log, recorder, paths, handlers, tokens, nodeName, changed, wake });
   const reporter: NodeReporter = new NodeReporter(
     { client, cri, clock, rng, log, pressures, isShuttingDown, observed: (node) => csi.volumes.observe(node) },
     {
@@ -179,7 +183,18 @@ async function createNodeSide(
       ...{ devices: () => devices.counts(), volumesInUse: () => csi.volumes.inUse() },
     },
   );
-  return { reporter, devices, csi, tokens, changed };
+  const plugins = {
+    async start() {
+      await csi.start();
+      dra.drivers.start();
+    },
+    stop() {
+      csi.stop();
+      dra.drivers.stop();
+    },
+  };
+  const claimed = { claimedDevices: dra.devices, csi: csi.volumes };
+  return { reporter, devices, plugins, claimed, tokens, changed };
 }
 
 /** The node's HTTPS server; undefined where none is wanted. */

@@ -79,6 +79,7 @@ class World {
         cri,
         clock,
         limiter: new Limiter(4),
+        cdi: { resolve: async (extras) => [...extras] },
         images: new Images({ images: cri.images, clock, objects: noObjects }),
         hooks: this.hooks,
         objects: noObjects,

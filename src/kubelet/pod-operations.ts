@@ -13,6 +13,7 @@ import { sandboxConfig } from './config/sandbox-config.ts';
 import type { ContainerExtras, PodHook } from './hooks/hook.ts';
 import type { EnsuredImage, Images } from './images.ts';
 import { runHandler } from './lifecycle-handler.ts';
+import type { Cdi } from './cdi/cdi.ts';
 import type { Limiter } from './limiter.ts';
 import type { PodFiles } from './pod-files.ts';
 import { containerOf as viewOf, RuntimeView } from './runtime-view.ts';
@@ -24,6 +25,7 @@ export interface OperationDeps {
   clock: Clock;
   /** Shared by all pods: how much the runtime is asked to do at once. Pulls and stops, which mostly wait, do not count. */
   limiter: Limiter;
+  cdi: Pick<Cdi, 'resolve'>;
   images: Images;
   hooks: readonly PodHook[];
   objects: ReferencedObjects;
@@ -222,8 +224,9 @@ export class PodOperations {
     const { hostIps, allocatable, memoryCapacityBytes } = this.#options;
     const podIps = pod.spec.hostNetwork ? hostIps : sandbox.ips;
     const { objects, services, hooks } = this.#deps;
-    const extras: ContainerExtras[] = [];
-    for (const hook of hooks) extras.push(...((await hook.extras?.({ pod, container })) ?? []));
+    const asked: ContainerExtras[] = [];
+    for (const hook of hooks) asked.push(...((await hook.extras?.({ pod, container })) ?? []));
+    const extras = await this.#deps.cdi.resolve(asked);
     const own = await containerEnv(pod, container, { podIps, hostIps, allocatable, objects, services: services() });
     const env = new Map([...extras.flatMap((extra) => Object.entries(extra.env)), ...own]);
     const lists = extras.map(({ mounts }) => mounts);

@@ -61,6 +61,11 @@ export class PodPaths {
     return join(this.#dataDir, 'plugins_registry');
   }
 
+  /** What is known of claims whose devices were made ready here. */
+  get claimsDir(): string {
+    return join(this.#dataDir, 'claims');
+  }
+
   /** The folders of volumes of CSI drivers. */
   get csi(): CsiPaths {
     return new CsiPaths(this.#dataDir);

@@ -10,7 +10,7 @@ import { withAllocated } from './resize/allocation.ts';
 import { initialPodState, step } from './pod-worker.ts';
 import { type AttemptCount, Prober } from './probes/prober.ts';
 import type { StatusSink } from './status-writer.ts';
-import { MountError } from './volumes/volume.ts';
+import { PrepareError } from './hooks/prepare-error.ts';
 import { unhealthyText } from './worker/absorb-probe.ts';
 import { containerOf, fieldPathOf } from './worker/pod-spec.ts';
 import type { PodEffect, PodInput, PodState, PodWorkerContext } from './worker/state.ts';
@@ -228,7 +228,7 @@ export class PodRunner {
         return { type: 'prepared' };
       },
       (message, error) => {
-        const reason = error instanceof MountError ? error.reason : 'FailedMount';
+        const reason = error instanceof PrepareError ? error.reason : 'FailedMount';
         return { type: 'prepareFailed', message, reason, isCancelled: signal.aborted };
       },
     );

@@ -15,6 +15,8 @@ import { podHooks } from './hooks/hooks.ts';
 import { VolumesHook, type VolumesHookDeps } from './hooks/volumes.ts';
 import { Images } from './images.ts';
 import type { KubeletDeps, KubeletOptions } from './kubelet.ts';
+import { Cdi } from './cdi/cdi.ts';
+import type { ClaimedDevices } from './dra/claimed-devices.ts';
 import type { Limiter } from './limiter.ts';
 import { LocalVolumes } from './local-volumes.ts';
 import type { Machine } from './node/machine.ts';
@@ -44,6 +46,7 @@ export interface NodeSurroundings {
   pressures(): ReadonlySet<Pressure>;
   isShuttingDown(): boolean;
   devices: DeviceManager;
+  claimedDevices: ClaimedDevices;
   csi: CsiVolumes;
   recorder: BroadcastingRecorder;
   tokens: TokenSource;
@@ -73,7 +76,7 @@ export async function createPodSide(
 ): Promise<PodSide> {
   const { client, cri, clock, rng, log } = deps;
   const { nodeIps, nodeName, cgroupRoot, clusterDomain } = options;
-  const { paths, cgroups, devices, csi, tokens, recorder, pressures, isShuttingDown } = around;
+  const { paths, cgroups, devices, claimedDevices, csi, tokens, recorder, pressures, isShuttingDown } = around;
   const { staticPodPath, podPidsLimit: maxPids } = options.settings ?? {};
   const operationOptions = await operationOptionsOf(options, around);
   const { allocatable, hasAppArmor } = operationOptions;
@@ -90,12 +93,13 @@ export async function createPodSide(
       cri,
       clock,
       images: new Images({ images: cri.images, clock, objects }),
-      hooks: podHooks({ cgroups, cgroupRoot, paths, clusterDomain, volumes, devices, maxPids }),
+      hooks: podHooks({ cgroups, cgroupRoot, paths, clusterDomain, volumes, devices, claimedDevices, maxPids }),
       objects,
       files: podFiles(paths),
       logDirOf: (pod) => paths.logDir(pod),
       admit: deps.admitToNetwork,
       limiter: around.limiter,
+      cdi: new Cdi({ runtime: cri.runtime, log }),
       services: () => serviceInformer.list(),
       runtimeHandlerOf: runtimeHandlers(client),
     },

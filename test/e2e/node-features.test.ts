@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { rm, rmdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import type { Node, Pod } from '../../src/api/generated/types.ts';
+import type { Node, Pod, ResourceResourceClaim } from '../../src/api/generated/types.ts';
 import { realClock } from '../../src/base/clock.ts';
+import { FakeDraDriver } from '../../src/kubelet/dra/fake-dra-driver.ts';
 import { SimulatedGpus } from '../../src/kubelet/devices/simulated-gpus.ts';
 import { root } from '../lifecycle/real-cluster.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
@@ -177,6 +179,74 @@ describe('devices', () => {
     await kubectl.ok(['delete', 'pod', last]);
     plugin.stop();
     await until(async () => (await allocatable()) === '0');
+  });
+
+  it('that pods claim are shared, made ready by their driver, and described to containers', async () => {
+    const name = 'dra.test.io';
+    const cdiFolder = '/var/run/cdi';
+    const hadFolder = existsSync(cdiFolder);
+    const driver = new FakeDraDriver({
+      ...{ root: join(nodeDir, 'kubelet'), name, cdiFolder },
+      give: async ({ name: claim }) => {
+        const { status } = await kubectl.object<ResourceResourceClaim>('resourceclaim', claim);
+        return (status?.allocation?.devices?.results ?? []).map(({ request, pool, device, consumedCapacity }) => ({
+          device: { requestNames: [request], poolName: pool, deviceName: device },
+          edits: {
+            env: [`GPU=${device}`, `GPU_MEMORY=${consumedCapacity?.['memory']}`],
+            deviceNodes: [{ path: `/dev/${device}`, hostPath: '/dev/null' }],
+            mounts: [{ hostPath: '/proc/version', containerPath: '/gpu/version', options: ['ro'] }],
+          },
+        }));
+      },
+    });
+    await driver.start();
+    const capacity = { memory: { value: '10Gi', requestPolicy: { default: '1Gi', validRange: { min: '1Gi' } } } };
+    const exactly = { deviceClassName: name, capacity: { requests: { memory: '4Gi' } } };
+    const resource = (kind: string, more: object) => ({
+      apiVersion: 'resource.k8s.io/v1',
+      kind,
+      metadata: { name },
+      ...more,
+    });
+    await apply(
+      resource('DeviceClass', { spec: { selectors: [{ cel: { expression: `device.driver == "${name}"` } }] } }),
+      resource('ResourceSlice', {
+        spec: {
+          ...{ driver: name, nodeName, pool: { name: nodeName, generation: 1, resourceSliceCount: 1 } },
+          devices: [{ name: 'gpu0', allowMultipleAllocations: true, capacity }],
+        },
+      }),
+      resource('ResourceClaimTemplate', { spec: { spec: { devices: { requests: [{ name: 'part', exactly }] } } } }),
+    );
+    const using = (one: string) =>
+      pod(one, {
+        resourceClaims: [{ name: 'gpu', resourceClaimTemplateName: name }],
+        containers: [
+          sh('c', 'echo $GPU $GPU_MEMORY; ls -l /dev/gpu0; cat /gpu/version; exec sleep 3600', {
+            resources: { claims: [{ name: 'gpu' }] },
+          }),
+        ],
+      });
+    await apply(using('first'), using('second'));
+    for (const one of ['first', 'second']) {
+      await ready(one);
+      await until(async () => (await kubectl.ok(['logs', one])).includes('Linux version'));
+      expect(await kubectl.ok(['logs', one])).toMatch(/^gpu0 4Gi\nc.*\/dev\/gpu0\nLinux version/);
+    }
+    // Two gigabytes are left.
+    await apply(using('third'));
+    await until(async () => {
+      const { conditions } = (await get('third')).status;
+      return conditions?.[0]?.message?.includes('cannot allocate all claims') ?? false;
+    });
+    await kubectl.ok(['delete', 'pod', 'first']);
+    await ready('third');
+    await kubectl.ok(['delete', 'pod', 'second', 'third']);
+    await until(async () => (await kubectl.ok(['get', 'resourceclaims', '-o', 'name'])) === '');
+    expect(driver.calls.filter((call) => call.startsWith('unprepare'))).toHaveLength(3);
+    for (const kind of ['deviceclass', 'resourceslice']) await kubectl.ok(['delete', kind, name]);
+    await driver.stop();
+    if (!hadFolder) await rmdir(cdiFolder);
   });
 
   it('that no machine has are offered for as long as the command runs, each container is told which are its own', async () => {

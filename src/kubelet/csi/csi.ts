@@ -1,7 +1,7 @@
 import { sleep } from '../../base/clock.ts';
 import { mountPoints } from '../../cri/mounts.ts';
 import type { PodPaths } from '../pod-paths.ts';
-import { PluginWatcher } from '../plugins/plugin-watcher.ts';
+import { type PluginHandler, PluginWatcher } from '../plugins/plugin-watcher.ts';
 import { CsiDrivers } from './csi-drivers.ts';
 import { CsiNodeWriter } from './csi-node.ts';
 import { csiObjects } from './csi-objects.ts';
@@ -15,6 +15,8 @@ export type CsiDeps = Pick<
   'client' | 'clock' | 'log' | 'recorder' | 'tokens' | 'changed' | 'wake' | 'nodeName'
 > & {
   paths: PodPaths;
+  /** Other plugins that register in the same folder, by type. */
+  handlers?: Readonly<Record<string, PluginHandler>>;
   /** By the kernel's own list unless told. */
   isMounted?: CsiVolumesDeps['isMounted'];
 };
@@ -31,7 +33,7 @@ export interface Csi {
 }
 
 /** Resolves when it is known what earlier agents have left. */
-export async function createCsi({ client, paths, isMounted = isMountPoint, ...deps }: CsiDeps): Promise<Csi> {
+export async function createCsi({ client, paths, handlers, isMounted = isMountPoint, ...deps }: CsiDeps): Promise<Csi> {
   const { clock, log, nodeName } = deps;
   const objects = csiObjects(client);
   const node = new CsiNodeWriter({ client, clock }, nodeName);
@@ -50,7 +52,8 @@ export async function createCsi({ client, paths, isMounted = isMountPoint, ...de
     paths: paths.csi,
     isMounted,
   });
-  const watcher = new PluginWatcher({ clock, log, handlers: { CSIPlugin: drivers } }, paths.pluginsRegistryDir);
+  const ofPlugins = { ...handlers, CSIPlugin: drivers };
+  const watcher = new PluginWatcher({ clock, log, handlers: ofPlugins }, paths.pluginsRegistryDir);
   await volumes.start();
   return {
     volumes,

@@ -19,6 +19,7 @@ export interface HookDeps {
   clusterDomain: string;
   volumes: VolumesHook;
   devices: DeviceManager;
+  claimedDevices: PodHook;
 }
 
 /** Every concern of a pod on this machine, in the order of preparation; taken down in reverse. */
@@ -29,6 +30,7 @@ export const podHooks = (deps: HookDeps): PodHook[] => [
   cgroupHook(deps),
   deps.volumes,
   devicesHook(deps),
+  deps.claimedDevices,
   hostsFileHook(deps),
   terminationLogHook(deps),
 ];

@@ -7,6 +7,7 @@ import type { FieldContext } from '../config/field-ref.ts';
 import type { CsiVolumes } from '../csi/csi-volumes.ts';
 import type { ImageMounts } from './image-mounts.ts';
 import type { TokenSource } from './token-source.ts';
+import { PrepareError } from '../hooks/prepare-error.ts';
 
 /** Reads claims and volumes as they are now; undefined when there is none of that name. */
 export interface ClaimReader {
@@ -47,18 +48,15 @@ export interface VolumeInput {
   signal?: AbortSignal | undefined;
 }
 
-/** A volume could not be made ready; the message is the whole text of the event. */
-export class MountError extends Error {
+/** A volume could not be made ready. */
+export class MountError extends PrepareError {
   override readonly name = 'MountError';
-  /** Of the event. */
-  readonly reason: string;
 
   constructor(
     message: string,
     { reason = 'FailedMount', ...options }: ErrorOptions & { reason?: string | undefined } = {},
   ) {
-    super(message, options);
-    this.reason = reason;
+    super(message, { reason, ...options });
   }
 }
 

@@ -1,0 +1,151 @@
+import { resourceclaims } from '../../api/generated/resources.ts';
+import type { Pod, ResourceResourceClaim } from '../../api/generated/types.ts';
+import type { Client } from '../../client/client.ts';
+import type { ContainerExtras, PodHook } from '../hooks/hook.ts';
+import { PrepareError } from '../hooks/prepare-error.ts';
+import type { AnyContainer } from '../worker/pod-spec.ts';
+import type { ClaimRecord, ClaimRecords } from './claim-records.ts';
+import type { PreparedDevice } from './dra-api.ts';
+import type { DraDrivers } from './dra-drivers.ts';
+
+export interface ClaimedDevicesDeps {
+  client: Client;
+  drivers: DraDrivers;
+  records: ClaimRecords;
+  /** Pods that are to try again at once. */
+  wake(uids: readonly string[]): void;
+}
+
+/**
+ * The devices that a pod claims (KEP-4381): made ready by their drivers before its sandbox, given to its containers, let go when
+ * nothing of the last pod runs that uses the claim here.
+ */
+export class ClaimedDevices implements PodHook {
+  readonly name = 'claimed-devices';
+  readonly #deps: ClaimedDevicesDeps;
+  /** One thing at a time with a claim: pods may share it. */
+  readonly #turns = new Map<string, Promise<void>>();
+  /** Pods whose devices could not be made ready. */
+  readonly #waiting = new Set<string>();
+
+  constructor(deps: ClaimedDevicesDeps) {
+    this.#deps = deps;
+  }
+
+  /** What failed for want of a driver may go now. */
+  driverCame(): void {
+    this.#deps.wake([...this.#waiting]);
+  }
+
+  async prepare(pod: Pod): Promise<void> {
+    for (const { name } of pod.spec.resourceClaims ?? []) {
+      const claimName = claimNameOf(pod, name);
+      if (claimName !== undefined) await this.#prepareOne(pod, claimName);
+    }
+  }
+
+  async extras({ pod, container }: { pod: Pod; container: AnyContainer }): Promise<ContainerExtras[]> {
+    const ids = (container.resources?.claims ?? []).flatMap(({ name, request }) =>
+      this.#devicesOf(pod, name)
+        .filter((device) => isFor(device, request))
+        .flatMap(({ cdiDeviceIds = [] }) => cdiDeviceIds),
+    );
+    if (ids.length === 0) return [];
+    const cdiDevices = [...new Set(ids)].map((name) => ({ name }));
+    return [{ env: {}, mounts: [], devices: [], annotations: {}, cdiDevices }];
+  }
+
+  async teardown({ metadata: { uid = '' } }: Pod): Promise<void> {
+    this.#waiting.delete(uid);
+    for (const { uid: claim } of this.#deps.records.of(uid)) await this.#inTurn(claim, () => this.#letGo(claim, uid));
+  }
+
+  async #prepareOne(pod: Pod, claimName: string): Promise<void> {
+    const { client } = this.#deps;
+    const { namespace = '', uid = '' } = pod.metadata;
+    const known = this.#deps.records.of(uid).find((record) => record.name === claimName);
+    if (known && isReady(known)) return;
+    try {
+      const claim = await client.get(resourceclaims, { namespace, name: claimName });
+      checkUsable(claim, pod);
+      await this.#inTurn(claim.metadata.uid as string, () => this.#makeReady(claim, uid));
+      this.#waiting.delete(uid);
+    } catch (error) {
+      this.#waiting.add(uid);
+      const message = `Failed to prepare dynamic resources: ${(error as Error).message}`;
+      throw new PrepareError(message, { reason: 'FailedPrepareDynamicResources', cause: error });
+    }
+  }
+
+  async #makeReady({ metadata, status }: ResourceResourceClaim, pod: string): Promise<void> {
+    const { drivers, records } = this.#deps;
+    const { uid = '', name, namespace = '' } = metadata;
+    const known = records.get(uid);
+    const results = status?.allocation?.devices?.results ?? [];
+    const asked = [...new Set(results.map(({ driver }) => driver))];
+    const record: ClaimRecord = {
+      ...{ uid, name, namespace },
+      pods: [...new Set([...(known?.pods ?? []), pod])],
+      devices: { ...Object.fromEntries(asked.map((driver) => [driver, null])), ...known?.devices },
+    };
+    await records.write(record);
+    const devices = { ...record.devices };
+    for (const driver of asked) devices[driver] ??= await drivers.prepare(driver, { namespace, uid, name });
+    await records.write({ ...record, devices });
+  }
+
+  async #letGo(claimUid: string, pod: string): Promise<void> {
+    const { drivers, records } = this.#deps;
+    const record = records.get(claimUid);
+    if (!record) return;
+    const pods = record.pods.filter((one) => one !== pod);
+    if (pods.length > 0) return records.write({ ...record, pods });
+    const { namespace, uid, name } = record;
+    for (const driver of Object.keys(record.devices)) await drivers.unprepare(driver, { namespace, uid, name });
+    await records.remove(claimUid);
+  }
+
+  #devicesOf(pod: Pod, name: string): PreparedDevice[] {
+    const claimName = claimNameOf(pod, name);
+    const record = this.#deps.records.of(pod.metadata.uid ?? '').find((one) => one.name === claimName);
+    return Object.values(record?.devices ?? {}).flatMap((devices) => devices ?? []);
+  }
+
+  async #inTurn(claim: string, task: () => Promise<void>): Promise<void> {
+    const turn = (this.#turns.get(claim) ?? Promise.resolve()).then(task);
+    const settled = turn
+      .catch(() => undefined)
+      .then(() => {
+        if (this.#turns.get(claim) === settled) this.#turns.delete(claim);
+      });
+    this.#turns.set(claim, settled);
+    await turn;
+  }
+}
+
+/** The claim that a pod means by a name of its own; undefined: it needs none. Throws when it was not made yet. */
+function claimNameOf({ spec, status }: Pod, name: string): string | undefined {
+  const asked = spec.resourceClaims?.find((one) => one.name === name);
+  if (asked?.resourceClaimName) return asked.resourceClaimName;
+  const made = status.resourceClaimStatuses?.find((one) => one.name === name);
+  if (!made) {
+    const message = `Failed to prepare dynamic resources: the ResourceClaim of "${name}" was not created yet`;
+    throw new PrepareError(message, { reason: 'FailedPrepareDynamicResources' });
+  }
+  return made.resourceClaimName;
+}
+
+const isReady = ({ devices }: ClaimRecord): boolean => Object.values(devices).every((answer) => answer !== null);
+
+function checkUsable({ metadata, status }: ResourceResourceClaim, pod: Pod): void {
+  const { name, uid } = pod.metadata;
+  if (!status?.allocation) throw new Error(`ResourceClaim ${metadata.name} is not allocated`);
+  if (!status.reservedFor?.some((one) => one.uid === uid))
+    throw new Error(`pod ${name} (${uid}) is not allowed to use ResourceClaim ${metadata.name} (${metadata.uid})`);
+}
+
+/** A container may be for one request of a claim alone; its name covers those below it. */
+const isFor = ({ requestNames = [] }: PreparedDevice, request: string | undefined): boolean =>
+  !request ||
+  requestNames.length === 0 ||
+  requestNames.some((name) => name === request || name.split('/')[0] === request);
