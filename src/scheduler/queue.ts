@@ -268,6 +268,16 @@ export class SchedulingQueue {
   }
 }
 
-/** Whether two states of a pod ask the same of a node; status changes are no reason for another try. */
-const sameAsked = (a: Pod, b: Pod): boolean =>
-  a.spec === b.spec || JSON.stringify([a.spec, a.metadata.labels]) === JSON.stringify([b.spec, b.metadata.labels]);
+/** What a pod asks of a node: most changes of its status are no reason for another try. */
+const askedOf = ({ spec, metadata, status }: Pod): unknown[] => [
+  spec,
+  metadata.labels,
+  status?.resourceClaimStatuses,
+  status?.extendedResourceClaimStatus,
+];
+
+/** Decoded objects share equal parts, so identity mostly answers. */
+function sameAsked(a: Pod, b: Pod): boolean {
+  const after = askedOf(b);
+  return askedOf(a).every((part, i) => part === after[i] || JSON.stringify(part) === JSON.stringify(after[i]));
+}

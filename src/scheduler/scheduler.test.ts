@@ -301,6 +301,33 @@ describe('startScheduler', () => {
     });
   });
 
+  it('tries a pod again as soon as the claims are made that its templates stand for', async () => {
+    const { clock, client, start, addNode, addPod, nodeOf } = setUp();
+    await addNode('a');
+    await client.create(deviceclasses, { metadata: { name: 'gpu' }, spec: {} });
+    const pool = { name: 'a', generation: 1, resourceSliceCount: 1 };
+    const spec = { driver: 'gpu.example', pool, nodeName: 'a', devices: [{ name: 'd0' }] };
+    await client.create(resourceslices, { metadata: { name: 's' }, spec });
+    start();
+    const made = await addPod('p', '1', { resourceClaims: [{ name: 'g', resourceClaimTemplateName: 't' }] });
+    await clock.advance(1000);
+    const requests = [{ name: 'r', exactly: { deviceClassName: 'gpu' } }];
+    await client.create(resourceclaims, { metadata: { name: 'c', namespace: 'ns' }, spec: { devices: { requests } } });
+    // Its first tries are over by now.
+    await clock.advance(60_000);
+    expect(await nodeOf('p')).toBeUndefined();
+    const status = { ...made.status, resourceClaimStatuses: [{ name: 'g', resourceClaimName: 'c' }] };
+    await client.update(
+      pods,
+      { ...made, metadata: { ...made.metadata, resourceVersion: undefined }, status } as never,
+      {
+        subresource: 'status',
+      },
+    );
+    await clock.advance(15_000);
+    expect(await nodeOf('p')).toBe('a');
+  });
+
   it('waits for a device that has to be made ready, and gives back one that cannot be', async () => {
     const { clock, client, start, addNode, addPod, nodeOf, get } = setUp();
     await addNode('a');

@@ -278,4 +278,14 @@ export const node: Mutant[] = [
     replace: 'await this.#end(step);',
     test: { file: 'src/kubelet/shutdown/shutdown.test.ts', name: 'may stay after all' },
   },
+  {
+    bug: 'devices of a claim are let go while another pod uses it',
+    file: 'src/kubelet/dra/claimed-devices.ts',
+    find: 'if (pods.length > 0) return records.write({ ...record, pods });',
+    replace: '',
+    test: {
+      file: 'src/kubelet/dra/dra.test.ts',
+      name: 'are made ready once, given to containers, and let go (v1)',
+    },
+  },
 ];

@@ -111,9 +111,36 @@ export const scheduler: Mutant[] = [
     test: { file: 'src/scheduler/gangs.test.ts', name: 'lets all through with the last' },
   },
   {
+    bug: 'partitions of a device do not draw on what they share',
+    file: 'src/placement/devices/shared-counters.ts',
+    find: 'left.set(counter, (left.get(counter) as bigint) - nanos);',
+    replace: 'left.set(counter, left.get(counter) as bigint);',
+    test: {
+      file: 'src/placement/devices/allocate.test.ts',
+      name: 'finds partitions whenever trying everything does',
+    },
+  },
+  {
+    bug: 'a share of a device takes nothing of its capacity',
+    file: 'src/placement/devices/device-usage.ts',
+    find: 'BigInt(sign) * nanos',
+    replace: '0n * nanos',
+    test: {
+      file: 'src/placement/devices/allocate.test.ts',
+      name: 'shares a device among claims, each with its part of the capacity',
+    },
+  },
+  {
+    bug: 'what an extender turned down is taken all the same',
+    file: 'src/scheduler/extenders/consultation.ts',
+    find: 'passes: (slot) => accepted.has(nameAt(snapshot, slot)),',
+    replace: 'passes: () => true,',
+    test: { file: 'src/scheduler/extenders/extenders.test.ts', name: 'turns nodes away, and its reasons are told' },
+  },
+  {
     bug: 'a device is given out twice',
     file: 'src/placement/devices/allocate.ts',
-    find: 'if (!adminAccess) this.#taken.add(offered.key);',
+    find: 'usage.take(key, share);',
     replace: '',
     test: {
       file: 'src/placement/devices/allocate.test.ts',

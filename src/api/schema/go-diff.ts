@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
+import { ownMember } from '../meta/json.ts';
 import { parseQuantity } from '../meta/quantity.ts';
 import { arranged, goName, type Member, membersOf } from './go-form.ts';
 import { schema } from './schema.ts';
@@ -95,8 +96,8 @@ function parts(type: string, before: unknown, after: unknown): { list: Part[]; n
     named: element,
     pointer: false,
     key: isList ? '' : `${JSON.stringify(name)}: `,
-    before: a[name],
-    after: b[name],
+    before: ownMember(a, name),
+    after: ownMember(b, name),
   }));
   return { list, noun: isList ? ['element', 'elements'] : ['entry', 'entries'] };
 }

@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, connect } from 'node:http2';
+import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from 'node:http2';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,6 +44,9 @@ export interface TestServer {
 
 /** How long a stream may take to say what it has to say. */
 const streamMs = 1000;
+
+/** As Go's clients have it; by default large answers wait for each other, 64 KiB at a time. */
+const windowBytes = 4 * 1024 * 1024;
 
 const serviceCidr = '10.96.0.0/16';
 
@@ -93,8 +96,7 @@ export async function startTestServer(
   const port = await api.listen({ hosts: ['127.0.0.1'], port: 0, cert, key, ca: pki.ca.cert });
   const url = `https://127.0.0.1:${port}`;
   const trust = { ca: pki.ca.cert };
-  // Every request gets the error too; without a listener it would end the process.
-  const open = (credentials = {}) => connect(url, { ...trust, ...credentials }).on('error', () => {});
+  const open = (credentials = {}) => connectTo(url, { ...trust, ...credentials });
   const asAdmin = () => open({ cert: pki.admin.cert, key: pki.admin.key });
   let known = asAdmin();
   let unknown = open();
@@ -118,6 +120,12 @@ export async function startTestServer(
   };
 }
 
+function connectTo(url: string, options: SecureClientSessionOptions): ClientHttp2Session {
+  const session = connect(url, { ...options, settings: { initialWindowSize: windowBytes } });
+  // Every request gets the error too; without a listener it would end the process.
+  return session.on('error', () => {}).on('connect', () => session.setLocalWindowSize(4 * windowBytes));
+}
+
 function send(session: ClientHttp2Session, request: RawRequest): Promise<RawAnswer> {
   return new Promise((resolve, reject) => {
     const stream = session.request(
@@ -125,20 +133,23 @@ function send(session: ClientHttp2Session, request: RawRequest): Promise<RawAnsw
       { endStream: request.body === undefined },
     );
     const answer: RawAnswer = { status: 0, headers: {}, body: Buffer.alloc(0) };
+    const chunks: Buffer[] = [];
+    const isEnough = () => request.enough?.(Buffer.concat(chunks)) ?? false;
     stream.on('response', (headers) => {
       answer.status = Number(headers[':status']);
       for (const [name, value] of Object.entries(headers)) answer.headers[name] = String(value);
-      if (request.enough?.(answer.body)) stream.close();
+      if (isEnough()) stream.close();
     });
     stream.on('data', (chunk: Buffer) => {
-      answer.body = Buffer.concat([answer.body, chunk]);
-      if (request.enough?.(answer.body)) stream.close();
+      chunks.push(chunk);
+      if (isEnough()) stream.close();
     });
     // What has not come by now is missing from the answer, and the comparison will say so.
     const cancel = request.enough ? realClock.after(streamMs, () => stream.close()) : () => {};
     stream.on('error', reject);
     stream.on('close', () => {
       cancel();
+      answer.body = Buffer.concat(chunks);
       resolve(answer);
     });
     if (request.unfinished) stream.write(request.body);
