@@ -96,6 +96,9 @@ function shortage(pod: Pod, node: Node, others: readonly Pod[]): Rejection | und
     for (const [name, amount] of Object.entries(podRequests(other.spec))) used[name] = (used[name] ?? 0) + amount;
   }
   const requested: ResourceAmounts = { ...podRequests(pod.spec), pods: 1 };
+  // Given as devices of a claim, which the scheduler has counted.
+  for (const { resourceName } of pod.status.extendedResourceClaimStatus?.requestMappings ?? [])
+    if (!allocatable[resourceName]) delete requested[resourceName];
   for (const [name, amount] of Object.entries(requested)) {
     const capacity = allocatable[name] ?? 0;
     const inUse = used[name] ?? 0;

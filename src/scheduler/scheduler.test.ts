@@ -301,6 +301,55 @@ describe('startScheduler', () => {
     });
   });
 
+  it('gives devices to pods that ask for them as an extended resource, where no plugin has it', async () => {
+    const { clock, client, start, addNode, addPod, nodeOf, get } = setUp();
+    await addNode('plugged');
+    const plugged = await client.get(nodes, { name: 'plugged' });
+    const allocatable = { ...plugged.status?.allocatable, 'example.com/gpu': '1' };
+    await client.update(nodes, { ...plugged, status: { allocatable } }, { subresource: 'status' });
+    await addNode('claimed');
+    const spec = { extendedResourceName: 'example.com/gpu', selectors: [] };
+    await client.create(deviceclasses, { metadata: { name: 'gpu' }, spec });
+    const pool = { name: 'claimed', generation: 1, resourceSliceCount: 1 };
+    const devices = [{ name: 'd0' }, { name: 'd1' }];
+    const offer = { driver: 'gpu.example', pool, nodeName: 'claimed', devices };
+    await client.create(resourceslices, { metadata: { name: 's' }, spec: offer });
+    start();
+    const asking = (resource: string, count: string) => ({
+      containers: [{ name: 'main', resources: { requests: { [resource]: count }, limits: { [resource]: count } } }],
+    });
+    const made = await addPod('both', '0', asking('example.com/gpu', '2') as never);
+    await clock.advance(1000);
+    await addPod('one', '0', asking('example.com/gpu', '1') as never);
+    await addPod('none', '0', asking('example.com/gpu', '1') as never);
+    await clock.advance(1000);
+    expect(await Promise.all(['both', 'one', 'none'].map(nodeOf))).toEqual(['claimed', 'plugged', undefined]);
+    const { extendedResourceClaimStatus } = (await get('both')).status;
+    const name = extendedResourceClaimStatus?.resourceClaimName ?? '';
+    expect(extendedResourceClaimStatus?.requestMappings).toEqual([
+      { containerName: 'main', resourceName: 'example.com/gpu', requestName: 'container-0-request-0' },
+    ]);
+    const claim = await client.get(resourceclaims, { namespace: 'ns', name });
+    expect(claim).toMatchObject({
+      metadata: {
+        annotations: { 'resource.kubernetes.io/extended-resource-claim': 'true' },
+        ownerReferences: [{ kind: 'Pod', uid: made.metadata.uid, controller: true }],
+        finalizers: ['resource.kubernetes.io/delete-protection'],
+      },
+      status: {
+        allocation: { devices: { results: [{ device: 'd0' }, { device: 'd1' }] } },
+        reservedFor: [{ uid: made.metadata.uid }],
+      },
+    });
+    expect((await client.list(resourceclaims)).items).toHaveLength(1);
+    // A class stands for a resource of its own name, too.
+    await client.delete(pods, { namespace: 'ns', name: 'both' }, { gracePeriodSeconds: 0 });
+    await client.update(resourceclaims, { ...claim, status: {} }, { subresource: 'status' });
+    await addPod('own', '0', asking('deviceclass.resource.kubernetes.io/gpu', '1') as never);
+    await clock.advance(10_000);
+    expect(await nodeOf('own')).toBe('claimed');
+  });
+
   it('tries a pod again as soon as the claims are made that its templates stand for', async () => {
     const { clock, client, start, addNode, addPod, nodeOf } = setUp();
     await addNode('a');

@@ -9,6 +9,7 @@ import type {
 import { isNotFound } from '../../api/meta/status-error.ts';
 import { keyOf, keyText, type Manifest } from '../../api/resource.ts';
 import type { Client } from '../../client/client.ts';
+import { extendedClaimAnnotation } from '../../placement/devices/extended-claims.ts';
 import { controllerKeys, controllerOf, controllerReference, indexByController } from '../ownership.ts';
 import { defineController, done, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
@@ -99,4 +100,5 @@ function claimFrom({ spec }: ResourceClaimTemplate, pod: Pod, name: string): Man
 
 /** Whether the claim was made for a pod here. */
 export const isMadeForPod = (claim: ResourceResourceClaim): boolean =>
-  controllerOf(claim)?.kind === 'Pod' && claim.metadata.annotations?.[podClaimName] !== undefined;
+  controllerOf(claim)?.kind === 'Pod' &&
+  [podClaimName, extendedClaimAnnotation].some((name) => claim.metadata.annotations?.[name] !== undefined);

@@ -42,10 +42,19 @@ export class ClaimedDevices implements PodHook {
       const claimName = claimNameOf(pod, name);
       if (claimName !== undefined) await this.#prepareOne(pod, claimName);
     }
+    const extended = pod.status.extendedResourceClaimStatus;
+    if (extended) await this.#prepareOne(pod, extended.resourceClaimName);
   }
 
   async extras({ pod, container }: { pod: Pod; container: AnyContainer }): Promise<ContainerExtras[]> {
-    const ids = (container.resources?.claims ?? []).flatMap(({ name, request }) =>
+    const asked = (container.resources?.claims ?? []).map(({ name, request }) => ({
+      claim: claimNameOf(pod, name),
+      request,
+    }));
+    const { resourceClaimName: claim, requestMappings = [] } = pod.status.extendedResourceClaimStatus ?? {};
+    for (const { containerName, requestName: request } of requestMappings)
+      if (containerName === container.name) asked.push({ claim, request });
+    const ids = asked.flatMap(({ claim: name, request }) =>
       this.#devicesOf(pod, name)
         .filter((device) => isFor(device, request))
         .flatMap(({ cdiDeviceIds = [] }) => cdiDeviceIds),
@@ -105,9 +114,8 @@ export class ClaimedDevices implements PodHook {
     await records.remove(claimUid);
   }
 
-  #devicesOf(pod: Pod, name: string): PreparedDevice[] {
-    const claimName = claimNameOf(pod, name);
-    const record = this.#deps.records.of(pod.metadata.uid ?? '').find((one) => one.name === claimName);
+  #devicesOf(pod: Pod, claim: string | undefined): PreparedDevice[] {
+    const record = this.#deps.records.of(pod.metadata.uid ?? '').find((one) => one.name === claim);
     return Object.values(record?.devices ?? {}).flatMap((devices) => devices ?? []);
   }
 

@@ -99,6 +99,26 @@ describe('claimed devices', () => {
     expect(await readdir(new PodPaths(root).claimsDir)).toEqual([]);
   });
 
+  it('come for extended resources, too: to the containers that asked for these', async () => {
+    const gpu = await driver({
+      give: () => ['main/small', 'other'].map((request) => ({ device: { requestNames: [request] }, edits: {} })),
+    });
+    const dra = await agent();
+    await dra.settled();
+    const uid = await claimFor('extended', 'p1');
+    const mapping = { containerName: 'c', resourceName: 'example.com/gpu', requestName: 'other' };
+    const asking = {
+      ...pod('p1'),
+      spec: { containers: [] },
+      status: { extendedResourceClaimStatus: { resourceClaimName: 'extended', requestMappings: [mapping] } },
+    } as unknown as Pod;
+    await dra.devices.prepare(asking);
+    expect(gpu.calls).toEqual(['prepare extended']);
+    expect(await given(dra, asking)).toEqual([`${driverName}/claim=${uid}-1`]);
+    const other = await dra.devices.extras({ pod: asking, container: container('other') });
+    expect(other).toEqual([]);
+  });
+
   it('wait for their driver, and for a claim that is the pod’s', async () => {
     const dra = await agent();
     await claimFor('c', 'p1');

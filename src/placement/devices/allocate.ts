@@ -222,7 +222,8 @@ function resultOf(
   picks: readonly Pick[],
   { catalog, node }: { catalog: DeviceCatalog; node: Node },
 ): AllocationResult {
-  const results = picks.map((pick, i) => deviceResult(pick, `${metadata.uid} ${i}`));
+  const of = metadata.uid ?? `${metadata.namespace}/${metadata.name}`;
+  const results = picks.map((pick, i) => deviceResult(pick, `${of} ${i}`));
   const classes = new Map<string, string[]>();
   for (const { request } of picks) {
     const [main, sub] = request.split('/');

@@ -27,17 +27,28 @@ export class DeviceCatalog {
   readonly usage = new DeviceUsage();
   readonly #index = new SliceIndex();
   readonly #selectors = new Map<string, DeviceSelectorTest>();
+  /** By extended resource: the class that stands for it; made anew when classes have changed. */
+  #classes: Map<string, DeviceClass> | undefined;
 
   constructor(onChange: () => void) {
     this.claims = new Catalog((now, old) => {
       this.usage.replace(now, old);
       onChange();
     });
-    this.classes = new Catalog(onChange);
+    this.classes = new Catalog(() => {
+      this.#classes = undefined;
+      onChange();
+    });
     this.slices = new Catalog((now, old) => {
       this.#index.replace(now, old);
       onChange();
     });
+  }
+
+  /** The class of devices that stands for an extended resource (KEP-5004), if any. */
+  classFor(resource: string): string | undefined {
+    this.#classes ??= byResource(this.classes.all());
+    return this.#classes.get(resource)?.metadata.name;
   }
 
   /** What a node can use, of the newest generation of each pool. */
@@ -70,3 +81,20 @@ export class DeviceCatalog {
     return test;
   }
 }
+
+/** Every class stands for a resource of its own name; of several that name the same, the newest does. */
+function byResource(classes: Iterable<DeviceClass>): Map<string, DeviceClass> {
+  const found = new Map<string, DeviceClass>();
+  for (const one of classes) {
+    found.set(`deviceclass.resource.kubernetes.io/${one.metadata.name}`, one);
+    const { extendedResourceName: name } = one.spec;
+    const known = name ? found.get(name) : undefined;
+    if (name && (!known || isBefore(known, one))) found.set(name, one);
+  }
+  return found;
+}
+
+const isBefore = ({ metadata: a }: DeviceClass, { metadata: b }: DeviceClass): boolean =>
+  (a.creationTimestamp ?? '') === (b.creationTimestamp ?? '')
+    ? a.name > b.name
+    : (a.creationTimestamp ?? '') < (b.creationTimestamp ?? '');

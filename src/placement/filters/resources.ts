@@ -13,12 +13,20 @@ function fitTest({ snapshot, requirement }: FilterRequest, isIgnored: (resource:
   const { all } = snapshot.resources;
   const { columns, amounts } = withoutIgnored(requirement.bound, (column) => isIgnored(all[column]?.name ?? ''));
   const pods = all[podsColumn] as (typeof all)[number];
+  // Where a node has none of it, devices of that class are looked for.
+  const isClaimed = Array.from(columns, (column) => snapshot.devices.classFor(all[column]?.name ?? '') !== undefined);
+  const isOfDevices = (slot: number, i: number) =>
+    isClaimed[i] === true && (all[columns[i] as number] as (typeof all)[number]).allocatable[slot] === 0;
   const isFull = (slot: number) => (pods.requested[slot] as number) + 1 > (pods.allocatable[slot] as number);
   const lacks = (slot: number, i: number) => {
     const column = all[columns[i] as number] as (typeof all)[number];
-    return (column.requested[slot] as number) + (amounts[i] as number) > (column.allocatable[slot] as number);
+    return (
+      (column.requested[slot] as number) + (amounts[i] as number) > (column.allocatable[slot] as number) &&
+      !isOfDevices(slot, i)
+    );
   };
   const isTooLarge = (slot: number, i: number) =>
+    !isOfDevices(slot, i) &&
     (amounts[i] as number) > ((all[columns[i] as number] as (typeof all)[number]).allocatable[slot] as number);
   return {
     kind(slot) {

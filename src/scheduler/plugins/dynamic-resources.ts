@@ -1,7 +1,9 @@
-import { resourceclaims } from '../../api/generated/resources.ts';
+import { pods, resourceclaims } from '../../api/generated/resources.ts';
 import type { AllocationResult, Pod, ResourceResourceClaim } from '../../api/generated/types.ts';
-import { keyOf } from '../../api/resource.ts';
+import { keyOf, type Manifest } from '../../api/resource.ts';
+import type { Client } from '../../client/client.ts';
 import { allocate } from '../../placement/devices/allocate.ts';
+import { asksForExtended, type ExtendedClaim, extendedClaimOf } from '../../placement/devices/extended-claims.ts';
 import { deviceClaimsOf, isAllocated } from '../../placement/devices/pod-devices.ts';
 import { devicesAvailable } from '../../placement/filters/devices.ts';
 import type { Snapshot } from '../../placement/snapshot.ts';
@@ -14,6 +16,8 @@ const finalizer = 'resource.kubernetes.io/delete-protection';
 
 interface Assumption {
   readonly claims: readonly ResourceResourceClaim[];
+  /** The last of them stands for extended resources. */
+  readonly extended: ExtendedClaim | undefined;
   readonly undo: readonly (() => void)[];
 }
 
@@ -34,11 +38,14 @@ export const dynamicResources: SchedulerPlugin = {
 };
 
 function reserve({ pod, slot, snapshot, state }: Placed): string | undefined {
-  if (!pod.spec.resourceClaims?.length) return undefined;
   const { devices } = snapshot;
-  const claims = deviceClaimsOf(devices, pod);
+  const isExtended = asksForExtended(devices, pod);
+  if (!pod.spec.resourceClaims?.length && !isExtended) return undefined;
+  const named = deviceClaimsOf(devices, pod);
   const node = snapshot.node(slot)?.node;
-  if (typeof claims === 'string' || !node) return String(claims);
+  if (typeof named === 'string' || !node) return String(named);
+  const extended = isExtended ? extendedClaimOf(devices, pod, node) : undefined;
+  const claims = extended ? [...named, extended.claim] : named;
   const open = claims.filter((claim) => !isAllocated(claim));
   const results = allocate(devices, open, node);
   if (!results) return 'cannot allocate all claims';
@@ -48,10 +55,12 @@ function reserve({ pod, slot, snapshot, state }: Placed): string | undefined {
     const { name, namespace } = claim.metadata;
     return () => {
       // A newer state than ours has come meanwhile: it stands.
-      if (devices.claims.get(name, namespace) === claim) devices.claims.set(claims[i] as ResourceResourceClaim);
+      if (devices.claims.get(name, namespace) !== claim) return;
+      if (extended && !extended.isMade && extended.claim === claims[i]) devices.claims.remove(claim);
+      else devices.claims.set(claims[i] as ResourceResourceClaim);
     };
   });
-  state.set('DynamicResources', { claims: assumed, undo } satisfies Assumption);
+  state.set('DynamicResources', { claims: assumed, extended, undo } satisfies Assumption);
   return undefined;
 }
 
@@ -72,19 +81,42 @@ function reservedFor(
  */
 async function writeClaims({ pod, state, snapshot }: Placed, handle: BindingHandle): Promise<void> {
   const { client, clock } = handle;
-  const { claims = [] } = (state.get('DynamicResources') as Assumption | undefined) ?? {};
+  const { claims = [], extended } = (state.get('DynamicResources') as Assumption | undefined) ?? {};
   for (const claim of claims) {
-    const { finalizers = [] } = claim.metadata;
-    const metadata = { ...claim.metadata, finalizers: [...finalizers, finalizer] };
-    const current = finalizers.includes(finalizer)
-      ? claim
-      : await client.update(resourceclaims, { ...claim, metadata });
+    const isMade = extended?.isMade !== false || claim !== claims.at(-1);
+    const current = await protectedClaim(client, claim, isMade);
     const status = awaitedOf(claim).length > 0 ? timed(claim.status, clock.now()) : claim.status;
     await client.update(resourceclaims, { ...current, status }, { subresource: 'status' });
     const { name, namespace } = keyOf(claim);
     if (!snapshot.devices.claims.get(name, namespace)) throw new Error(`resourceclaim "${name}" is gone`);
   }
+  if (extended) await tellOfExtended(pod, claims.at(-1) as ResourceResourceClaim, { client, extended });
   for (const claim of claims) await awaitDevices({ pod, claim, snapshot }, handle);
+}
+
+/** The claim in the API, with what keeps it there. */
+async function protectedClaim(
+  client: Client,
+  claim: ResourceResourceClaim,
+  isMade: boolean,
+): Promise<ResourceResourceClaim> {
+  const { finalizers = [] } = claim.metadata;
+  if (finalizers.includes(finalizer)) return claim;
+  const metadata = { ...claim.metadata, finalizers: [...finalizers, finalizer] };
+  if (isMade) return client.update(resourceclaims, { ...claim, metadata });
+  return client.create(resourceclaims, { metadata, spec: claim.spec } as Manifest<ResourceResourceClaim>);
+}
+
+/** The node reads in the pod's status which of its containers the devices are for. */
+async function tellOfExtended(
+  pod: Pod,
+  { metadata }: ResourceResourceClaim,
+  { client, extended }: { client: Client; extended: ExtendedClaim },
+): Promise<void> {
+  const told = { resourceClaimName: metadata.name, requestMappings: [...extended.mappings] };
+  if (pod.status.extendedResourceClaimStatus?.resourceClaimName === told.resourceClaimName) return;
+  const body = { metadata: { uid: pod.metadata.uid }, status: { extendedResourceClaimStatus: told } };
+  await client.patch(pods, keyOf(pod), { type: 'merge', body }, { subresource: 'status' });
 }
 
 type Result = NonNullable<NonNullable<AllocationResult['devices']>['results']>[number];
