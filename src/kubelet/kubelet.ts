@@ -134,7 +134,7 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   await devices.keepOnly((uid) => dispatcher.mayKnow(uid));
   const machineWatch = periods.totalMs > 0 ? onMachineShutdown({ log }, shutdown) : undefined;
   const podResources = await servePodResources(
-    { devices, pods: () => dispatcher.list() },
+    { devices, ...claimed, pods: () => dispatcher.list() },
     paths.podResourcesSocket,
   ).catch((error: unknown) => log.warn({ error: String(error) }, 'who has which devices is not served'));
   const server = serverOf(deps, options, { paths, cgroups, dispatcher, storage });

@@ -187,7 +187,12 @@ describe('the pod resources API', () => {
     const pod = podOf('p', 2);
     await take(pod);
     const socket = join(folder, 'pod-resources', 'kubelet.sock');
-    const server = await servePodResources({ devices, pods: () => [pod, podOf('other', 0)] }, socket);
+    const claim = { uid: 'u', name: 'claim', namespace: 'ns' };
+    const part = { poolName: 'pool', deviceName: 'd0', shareId: 's', cdiDeviceIds: ['e.com/gpu=d0'] };
+    const claimedDevices = {
+      of: ({ metadata }: Pod) => (metadata.name === 'p' ? [{ claim, driver: 'gpu.e.com', device: part }] : []),
+    };
+    const server = await servePodResources({ devices, claimedDevices, pods: () => [pod, podOf('other', 0)] }, socket);
     const channel = new GrpcChannel({ address: `unix://${socket}` }, realClock);
     cleanups.push(
       () => server.close(),
@@ -197,7 +202,22 @@ describe('the pod resources API', () => {
       channel.unary(deviceApis().resources.get(name) as never, request, { waitForReady: true });
     const shown = {
       ...{ name: 'p', namespace: 'ns' },
-      containers: [{ name: 'c', devices: [{ resourceName: gpu, deviceIds: ['gpu1', 'gpu2'] }] }],
+      containers: [
+        {
+          ...{ name: 'c', devices: [{ resourceName: gpu, deviceIds: ['gpu1', 'gpu2'] }] },
+          dynamicResources: [
+            {
+              ...{ claimName: 'claim', claimNamespace: 'ns' },
+              claimResources: [
+                {
+                  ...{ driverName: 'gpu.e.com', poolName: 'pool', deviceName: 'd0', shareId: 's' },
+                  cdiDevices: [{ name: 'e.com/gpu=d0' }],
+                },
+              ],
+            },
+          ],
+        },
+      ],
     };
     expect(await ask('List')).toMatchObject({ podResources: [shown, { name: 'other', containers: [{ name: 'c' }] }] });
     expect(await ask('Get', { podName: 'p', podNamespace: 'ns' })).toMatchObject({ podResources: shown });

@@ -88,7 +88,24 @@ const podResources = {
     deviceIds: repeated('string', 2),
     topology: field('TopologyInfo', 3),
   }),
-  ContainerResources: message({ name: field('string', 1), devices: repeated('ContainerDevices', 2) }),
+  CDIDevice: message({ name: field('string', 1) }),
+  ClaimResource: message({
+    cdiDevices: repeated('CDIDevice', 1),
+    driverName: field('string', 2),
+    poolName: field('string', 3),
+    deviceName: field('string', 4),
+    shareId: field('string', 5),
+  }),
+  DynamicResource: message({
+    claimName: field('string', 2),
+    claimNamespace: field('string', 3),
+    claimResources: repeated('ClaimResource', 4),
+  }),
+  ContainerResources: message({
+    name: field('string', 1),
+    devices: repeated('ContainerDevices', 2),
+    dynamicResources: repeated('DynamicResource', 5),
+  }),
   PodResources: message({
     name: field('string', 1),
     namespace: field('string', 2),

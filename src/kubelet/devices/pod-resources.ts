@@ -3,12 +3,14 @@ import { dirname } from 'node:path';
 import type { Pod } from '../../api/generated/types.ts';
 import { GrpcServer } from '../../rpc/grpc-server.ts';
 import { RpcError } from '../../rpc/rpc-error.ts';
+import type { ClaimedDevice, ClaimedDevices } from '../dra/claimed-devices.ts';
 import { containersOf } from '../worker/pod-spec.ts';
 import type { DeviceManager } from './device-manager.ts';
 import { deviceApis } from './device-plugin-api.ts';
 
 export interface PodResourcesDeps {
   devices: Pick<DeviceManager, 'of' | 'all'>;
+  claimedDevices: Pick<ClaimedDevices, 'of'>;
   /** The pods of this node. */
   pods(): readonly Pod[];
 }
@@ -39,12 +41,26 @@ export async function servePodResources(deps: PodResourcesDeps, socketPath: stri
   );
 }
 
-function resourcesOf({ devices }: PodResourcesDeps, pod: Pod): object {
+function resourcesOf({ devices, claimedDevices }: PodResourcesDeps, pod: Pod): object {
   const { name, namespace, uid = '' } = pod.metadata;
   const has = devices.of(uid);
   const containers = containersOf(pod).map(({ container }) => ({
     name: container.name,
     devices: [...(has.get(container.name) ?? [])].map(([resourceName, deviceIds]) => ({ resourceName, deviceIds })),
+    dynamicResources: byClaim(claimedDevices.of(pod, container)),
   }));
   return { name, namespace, containers };
+}
+
+function byClaim(devices: readonly ClaimedDevice[]): object[] {
+  const claims = new Map<string, { claimName: string; claimNamespace: string; claimResources: object[] }>();
+  for (const { claim, driver: driverName, device } of devices) {
+    const { uid, name: claimName, namespace: claimNamespace } = claim;
+    const { poolName, deviceName, shareId, cdiDeviceIds = [] } = device;
+    const known = claims.get(uid) ?? { claimName, claimNamespace, claimResources: [] };
+    const cdiDevices = cdiDeviceIds.map((name) => ({ name }));
+    known.claimResources.push({ cdiDevices, driverName, poolName, deviceName, ...(shareId ? { shareId } : {}) });
+    claims.set(uid, known);
+  }
+  return [...claims.values()];
 }

@@ -5,7 +5,7 @@ import type { ContainerExtras, PodHook } from '../hooks/hook.ts';
 import { PrepareError } from '../hooks/prepare-error.ts';
 import type { AnyContainer } from '../worker/pod-spec.ts';
 import type { ClaimRecord, ClaimRecords } from './claim-records.ts';
-import type { PreparedDevice } from './dra-api.ts';
+import type { ClaimReference, PreparedDevice } from './dra-api.ts';
 import type { DraDrivers } from './dra-drivers.ts';
 
 export interface ClaimedDevicesDeps {
@@ -14,6 +14,12 @@ export interface ClaimedDevicesDeps {
   records: ClaimRecords;
   /** Pods that are to try again at once. */
   wake(uids: readonly string[]): void;
+}
+
+export interface ClaimedDevice {
+  readonly claim: ClaimReference;
+  readonly driver: string;
+  readonly device: PreparedDevice;
 }
 
 /**
@@ -46,7 +52,8 @@ export class ClaimedDevices implements PodHook {
     if (extended) await this.#prepareOne(pod, extended.resourceClaimName);
   }
 
-  async extras({ pod, container }: { pod: Pod; container: AnyContainer }): Promise<ContainerExtras[]> {
+  /** Which devices of which claims a container has. */
+  of(pod: Pod, container: AnyContainer): ClaimedDevice[] {
     const asked = (container.resources?.claims ?? []).map(({ name, request }) => ({
       claim: claimNameOf(pod, name),
       request,
@@ -54,11 +61,13 @@ export class ClaimedDevices implements PodHook {
     const { resourceClaimName: claim, requestMappings = [] } = pod.status.extendedResourceClaimStatus ?? {};
     for (const { containerName, requestName: request } of requestMappings)
       if (containerName === container.name) asked.push({ claim, request });
-    const ids = asked.flatMap(({ claim: name, request }) =>
-      this.#devicesOf(pod, name)
-        .filter((device) => isFor(device, request))
-        .flatMap(({ cdiDeviceIds = [] }) => cdiDeviceIds),
+    return asked.flatMap(({ claim: name, request }) =>
+      this.#devicesOf(pod, name).filter(({ device }) => isFor(device, request)),
     );
+  }
+
+  async extras({ pod, container }: { pod: Pod; container: AnyContainer }): Promise<ContainerExtras[]> {
+    const ids = this.of(pod, container).flatMap(({ device }) => device.cdiDeviceIds ?? []);
     if (ids.length === 0) return [];
     const cdiDevices = [...new Set(ids)].map((name) => ({ name }));
     return [{ env: {}, mounts: [], devices: [], annotations: {}, cdiDevices }];
@@ -114,9 +123,12 @@ export class ClaimedDevices implements PodHook {
     await records.remove(claimUid);
   }
 
-  #devicesOf(pod: Pod, claim: string | undefined): PreparedDevice[] {
+  #devicesOf(pod: Pod, claim: string | undefined): ClaimedDevice[] {
     const record = this.#deps.records.of(pod.metadata.uid ?? '').find((one) => one.name === claim);
-    return Object.values(record?.devices ?? {}).flatMap((devices) => devices ?? []);
+    if (!record) return [];
+    return Object.entries(record.devices).flatMap(([driver, devices]) =>
+      (devices ?? []).map((device) => ({ claim: record, driver, device })),
+    );
   }
 
   async #inTurn(claim: string, task: () => Promise<void>): Promise<void> {
