@@ -308,8 +308,6 @@ describe('startScheduler', () => {
     const allocatable = { ...plugged.status?.allocatable, 'example.com/gpu': '1' };
     await client.update(nodes, { ...plugged, status: { allocatable } }, { subresource: 'status' });
     await addNode('claimed');
-    const spec = { extendedResourceName: 'example.com/gpu', selectors: [] };
-    await client.create(deviceclasses, { metadata: { name: 'gpu' }, spec });
     const pool = { name: 'claimed', generation: 1, resourceSliceCount: 1 };
     const devices = [{ name: 'd0' }, { name: 'd1' }];
     const offer = { driver: 'gpu.example', pool, nodeName: 'claimed', devices };
@@ -319,7 +317,11 @@ describe('startScheduler', () => {
       containers: [{ name: 'main', resources: { requests: { [resource]: count }, limits: { [resource]: count } } }],
     });
     const made = await addPod('both', '0', asking('example.com/gpu', '2') as never);
-    await clock.advance(1000);
+    await clock.advance(60_000);
+    expect(await nodeOf('both')).toBeUndefined();
+    const ofClass = { extendedResourceName: 'example.com/gpu' };
+    await client.create(deviceclasses, { metadata: { name: 'gpu' }, spec: ofClass });
+    await clock.advance(15_000);
     await addPod('one', '0', asking('example.com/gpu', '1') as never);
     await addPod('none', '0', asking('example.com/gpu', '1') as never);
     await clock.advance(1000);

@@ -1,3 +1,4 @@
+import { asksForExtended } from '../../placement/devices/extended-claims.ts';
 import { resourcesFitWithout } from '../../placement/filters/resources.ts';
 import { allocation, type ScoringStrategy } from '../../placement/scores/allocation.ts';
 import { forAll, nodeWouldDo } from '../hints.ts';
@@ -20,7 +21,11 @@ function make({ ignoredResources = [], ignoredResourceGroups = [], scoringStrate
     name: 'NodeResourcesFit',
     filter,
     score: allocation(scoringStrategy),
-    hints: forAll(nodeWouldDo(filter), 'node.added', 'node.allocatable', 'pod.deleted', 'pod.updated'),
+    hints: {
+      ...forAll(nodeWouldDo(filter), 'node.added', 'node.allocatable', 'pod.deleted', 'pod.updated'),
+      // A class of devices may stand for what no node has.
+      'device.changed': ({ pod, snapshot }) => asksForExtended(snapshot.devices, pod),
+    },
     configure: (args) => make(args),
   };
 }
