@@ -235,6 +235,25 @@ describe('a pod on a node', () => {
     expect(world.said).not.toContain('FailedMount');
   });
 
+  it('tries a container again at once when the annotation has changed that its mounts are made of', async () => {
+    const world = new World(1);
+    world.hooks.push({
+      name: 'volumes',
+      async mounts({ pod: { metadata } }) {
+        if (metadata.annotations?.['where'] !== 'inside') throw new Error('it must stay within the volume');
+        return [];
+      },
+    });
+    world.start();
+    await world.create('p', { containers: [app()] });
+    const reason = async () => (await world.get('p'))?.status.containerStatuses?.[0]?.state?.waiting?.reason;
+    await world.until(async () => (await reason()) === 'CreateContainerConfigError');
+    const body = { metadata: { annotations: { where: 'inside' } } };
+    await world.client.patch(pods, { namespace: 'default', name: 'p' }, { type: 'merge', body });
+    await world.clock.advance(2000);
+    expect(isReady(await world.get('p'))).toBe(true);
+  });
+
   it('starts nothing in a pod before its network is ready', async () => {
     const world = new World(1);
     const asked: string[] = [];

@@ -281,7 +281,10 @@ export class PodDispatcher {
       JSON.stringify([pod.metadata.labels, pod.metadata.annotations]);
     runner.feed({ type: 'pod', pod });
     this.#considerResize(runner);
-    if (isRelabelled && runner.state.prepared === 'yes' && runner.state.stage === 'syncing') this.#refreshVolumes(pod);
+    if (!isRelabelled || runner.state.stage !== 'syncing') return;
+    // A container may wait for nothing else: its environment and its mounts can be made of these.
+    runner.feed({ type: 'wake' });
+    if (runner.state.prepared === 'yes') this.#refreshVolumes(pod);
   }
 
   #deleted(pod: Pod): void {

@@ -1,7 +1,7 @@
 import type { Kubectl } from './kubectl.ts';
 
-/** Longer than anything that is waited for; what never comes fails with what there is instead. */
-const limitMs = 60_000;
+/** Longer than anything that is waited for on a busy machine; what never comes fails with what there is instead. */
+const limitMs = 180_000;
 
 /**
  * The object as soon as it is so. It is watched, not asked for again and again: in a list, as a kubectl that watches one object
