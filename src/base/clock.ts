@@ -20,12 +20,22 @@ export interface Clock {
 
 const turns = new Turns();
 
+/** More than that is a clock that was set back: nobody waits for that. */
+const maxEarlyMs = 2;
+
 /** The machine's clock. A pending `after` keeps the process alive unless the caller ends it. */
 export const realClock: Clock = {
   now: () => Date.now(),
   after(delayMs, run) {
+    const dueMs = Date.now() + delayMs;
+    const fire = () => {
+      const leftMs = dueMs - Date.now();
+      // Timers count by another clock than `now`, and may come a moment before their time by it.
+      if (leftMs > 0 && leftMs <= maxEarlyMs) timer = setTimeout(fire, leftMs);
+      else run();
+    };
     // Node turns delays over 2^31-1 ms into 1 ms.
-    const timer = setTimeout(run, Math.min(Math.max(delayMs, 0), 2_147_483_647));
+    let timer = setTimeout(fire, Math.min(Math.max(delayMs, 0), 2_147_483_647));
     return () => clearTimeout(timer);
   },
   giveWay: () => turns.giveWay(),

@@ -254,6 +254,26 @@ describe('a pod on a node', () => {
     expect(isReady(await world.get('p'))).toBe(true);
   });
 
+  it('tries again also when its timer comes a moment early', async () => {
+    const world = new World(1);
+    const { clock } = world;
+    const after = clock.after.bind(clock);
+    // As a machine's timers, which count by another clock than its time of day.
+    clock.after = (delayMs, run, options) => after(delayMs >= 5000 ? delayMs - 1 : delayMs, run, options);
+    let tries = 0;
+    world.hooks.push({
+      name: 'volumes',
+      async mounts() {
+        if (++tries < 4) throw new Error('not yet');
+        return [];
+      },
+    });
+    world.start();
+    await world.create('p', { containers: [app()] });
+    await clock.advance(60_000);
+    expect([tries, isReady(await world.get('p'))]).toEqual([4, true]);
+  });
+
   it('starts nothing in a pod before its network is ready', async () => {
     const world = new World(1);
     const asked: string[] = [];

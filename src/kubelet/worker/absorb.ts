@@ -63,7 +63,7 @@ export function absorb(draft: Draft, input: PodInput): void {
     case 'wake':
       return absorbWake(draft);
     case 'tick':
-      return;
+      return draft.timerRanOut();
     case 'probe':
       return absorbProbe(draft, input);
     default:

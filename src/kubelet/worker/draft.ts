@@ -6,7 +6,7 @@ export class Draft {
   readonly state: PodState;
   readonly nowMs: number;
   readonly effects: PodEffect[] = [];
-  readonly #oldTimerAtMs: number;
+  #oldTimerAtMs: number;
   #wakeAtMs = Number.POSITIVE_INFINITY;
 
   constructor(state: PodState, nowMs: number) {
@@ -52,6 +52,11 @@ export class Draft {
     if (atMs <= this.nowMs) return true;
     this.wakeAt(atMs);
     return false;
+  }
+
+  /** The timer has run out, be it a moment before its time by this clock: whatever is still to come needs another. */
+  timerRanOut(): void {
+    this.#oldTimerAtMs = 0;
   }
 
   setTimer(): void {
