@@ -288,4 +288,11 @@ export const node: Mutant[] = [
       name: 'are made ready once, given to containers, and let go (v1)',
     },
   },
+  {
+    bug: 'a timer that comes a moment early is the last one',
+    file: 'src/kubelet/worker/absorb.ts',
+    find: 'return draft.timerRanOut();',
+    replace: 'return;',
+    test: { file: dispatcherTest, name: 'tries again also when its timer comes a moment early' },
+  },
 ];
