@@ -354,9 +354,14 @@ export class PodDispatcher {
   }
 
   #taskEvent({ type, id, exitCode = 0, atMs }: TaskEvent): void {
-    const runner = this.#runners.get(this.#owners.get(id) ?? '');
+    const uid = this.#owners.get(id) ?? '';
+    const runner = this.#runners.get(uid);
     if (!runner) return;
-    if (type === 'oom') this.#oomIds.add(id);
+    if (type === 'oom') {
+      this.#oomIds.add(id);
+      // Its end may have been told before: the next relist looks at what the runtime has of it now.
+      this.#signatures.delete(uid);
+    }
     if (type !== 'exit') return;
     const { state } = runner;
     if (state.sandbox?.id === id) return runner.feed({ type: 'sandboxExited', id });
