@@ -12,7 +12,8 @@ const rpc = (requestType: string, responseType: string, streams: object = {}) =>
   ...{ requestType, responseType, ...streams },
 });
 
-const numa = {
+const inBoth = {
+  CDIDevice: message({ name: field('string', 1) }),
   NUMANode: message({ ID: field('int64', 1) }),
   TopologyInfo: message({ nodes: repeated('NUMANode', 1) }),
 };
@@ -29,7 +30,7 @@ const plugins = {
     },
   },
   Empty: message({}),
-  ...numa,
+  ...inBoth,
   DevicePluginOptions: message({
     preStartRequired: field('bool', 1),
     getPreferredAllocationAvailable: field('bool', 2),
@@ -58,7 +59,6 @@ const plugins = {
     hostPath: field('string', 2),
     permissions: field('string', 3),
   }),
-  CDIDevice: message({ name: field('string', 1) }),
   ContainerAllocateResponse: message({
     envs: strings(1),
     mounts: repeated('Mount', 2),
@@ -79,7 +79,7 @@ const podResources = {
       Get: rpc('GetPodResourcesRequest', 'GetPodResourcesResponse'),
     },
   },
-  ...numa,
+  ...inBoth,
   ListPodResourcesRequest: message({}),
   AllocatableResourcesRequest: message({}),
   GetPodResourcesRequest: message({ podName: field('string', 1), podNamespace: field('string', 2) }),
@@ -88,7 +88,6 @@ const podResources = {
     deviceIds: repeated('string', 2),
     topology: field('TopologyInfo', 3),
   }),
-  CDIDevice: message({ name: field('string', 1) }),
   ClaimResource: message({
     cdiDevices: repeated('CDIDevice', 1),
     driverName: field('string', 2),

@@ -1,12 +1,13 @@
-import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { writeSecret } from '../../pki/files.ts';
 import type { ClaimReference, PreparedDevice } from './dra-api.ts';
 
 /** A claim whose devices were made ready on this node, or are being made so. */
 export interface ClaimRecord extends ClaimReference {
   /** The uids of the pods that use it here. */
   pods: string[];
-  /** By driver; undefined: it was asked, and has not answered. */
+  /** By driver; null: it was asked, and has not answered. */
   devices: Record<string, PreparedDevice[] | null>;
 }
 
@@ -39,10 +40,7 @@ export class ClaimRecords {
   }
 
   async write(record: ClaimRecord): Promise<void> {
-    await mkdir(this.#folder, { recursive: true, mode: 0o750 });
-    const next = join(this.#folder, `${record.uid}.next`);
-    await writeFile(next, JSON.stringify(record), { mode: 0o600 });
-    await rename(next, this.#path(record.uid));
+    await writeSecret(this.#path(record.uid), JSON.stringify(record));
     this.#records.set(record.uid, record);
   }
 

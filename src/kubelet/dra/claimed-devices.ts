@@ -1,5 +1,6 @@
 import { resourceclaims } from '../../api/generated/resources.ts';
 import type { Pod, ResourceResourceClaim } from '../../api/generated/types.ts';
+import { KeyedTurns } from '../../base/keyed-turns.ts';
 import type { Client } from '../../client/client.ts';
 import type { ContainerExtras, PodHook } from '../hooks/hook.ts';
 import { PrepareError } from '../hooks/prepare-error.ts';
@@ -30,7 +31,7 @@ export class ClaimedDevices implements PodHook {
   readonly name = 'claimed-devices';
   readonly #deps: ClaimedDevicesDeps;
   /** One thing at a time with a claim: pods may share it. */
-  readonly #turns = new Map<string, Promise<void>>();
+  readonly #turns = new KeyedTurns();
   /** Pods whose devices could not be made ready. */
   readonly #waiting = new Set<string>();
 
@@ -75,7 +76,8 @@ export class ClaimedDevices implements PodHook {
 
   async teardown({ metadata: { uid = '' } }: Pod): Promise<void> {
     this.#waiting.delete(uid);
-    for (const { uid: claim } of this.#deps.records.of(uid)) await this.#inTurn(claim, () => this.#letGo(claim, uid));
+    for (const { uid: claim } of this.#deps.records.of(uid))
+      await this.#turns.run(claim, () => this.#letGo(claim, uid));
   }
 
   async #prepareOne(pod: Pod, claimName: string): Promise<void> {
@@ -86,12 +88,11 @@ export class ClaimedDevices implements PodHook {
     try {
       const claim = await client.get(resourceclaims, { namespace, name: claimName });
       checkUsable(claim, pod);
-      await this.#inTurn(claim.metadata.uid as string, () => this.#makeReady(claim, uid));
+      await this.#turns.run(claim.metadata.uid as string, () => this.#makeReady(claim, uid));
       this.#waiting.delete(uid);
     } catch (error) {
       this.#waiting.add(uid);
-      const message = `Failed to prepare dynamic resources: ${(error as Error).message}`;
-      throw new PrepareError(message, { reason: 'FailedPrepareDynamicResources', cause: error });
+      throw notPrepared((error as Error).message, error);
     }
   }
 
@@ -130,17 +131,6 @@ export class ClaimedDevices implements PodHook {
       (devices ?? []).map((device) => ({ claim: record, driver, device })),
     );
   }
-
-  async #inTurn(claim: string, task: () => Promise<void>): Promise<void> {
-    const turn = (this.#turns.get(claim) ?? Promise.resolve()).then(task);
-    const settled = turn
-      .catch(() => undefined)
-      .then(() => {
-        if (this.#turns.get(claim) === settled) this.#turns.delete(claim);
-      });
-    this.#turns.set(claim, settled);
-    await turn;
-  }
 }
 
 /** The claim that a pod means by a name of its own; undefined: it needs none. Throws when it was not made yet. */
@@ -148,12 +138,12 @@ function claimNameOf({ spec, status }: Pod, name: string): string | undefined {
   const asked = spec.resourceClaims?.find((one) => one.name === name);
   if (asked?.resourceClaimName) return asked.resourceClaimName;
   const made = status.resourceClaimStatuses?.find((one) => one.name === name);
-  if (!made) {
-    const message = `Failed to prepare dynamic resources: the ResourceClaim of "${name}" was not created yet`;
-    throw new PrepareError(message, { reason: 'FailedPrepareDynamicResources' });
-  }
+  if (!made) throw notPrepared(`the ResourceClaim of "${name}" was not created yet`);
   return made.resourceClaimName;
 }
+
+const notPrepared = (why: string, cause?: unknown): PrepareError =>
+  new PrepareError(`Failed to prepare dynamic resources: ${why}`, { reason: 'FailedPrepareDynamicResources', cause });
 
 const isReady = ({ devices }: ClaimRecord): boolean => Object.values(devices).every((answer) => answer !== null);
 

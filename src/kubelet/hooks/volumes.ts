@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Mount } from '../../api/generated/cri.ts';
 import type { Pod, Volume, VolumeMount } from '../../api/generated/types.ts';
+import { KeyedTurns } from '../../base/keyed-turns.ts';
 import type { Logger } from '../../base/log.ts';
 import { removeTree, unmountBelow } from '../../cri/mounts.ts';
 import { ConfigError } from '../config/config-error.ts';
@@ -37,7 +38,7 @@ export class VolumesHook implements PodHook {
   readonly #devices = new Map<string, Map<string, string>>();
   readonly #timers = new Map<string, () => void>();
   /** One thing at a time in a pod's volumes: a change of an object may meet the pod's own preparation or its end. */
-  readonly #turns = new Map<string, Promise<void>>();
+  readonly #turns = new KeyedTurns();
 
   constructor(deps: VolumesHookDeps) {
     this.#deps = deps;
@@ -55,16 +56,7 @@ export class VolumesHook implements PodHook {
   }
 
   #inTurn(pod: Pod, task: () => Promise<void>): Promise<void> {
-    const uid = pod.metadata.uid ?? '';
-    const turn = (this.#turns.get(uid) ?? Promise.resolve()).then(task);
-    // The next one starts whether this one went well or not.
-    const settled = turn
-      .catch(() => undefined)
-      .then(() => {
-        if (this.#turns.get(uid) === settled) this.#turns.delete(uid);
-      });
-    this.#turns.set(uid, settled);
-    return turn;
+    return this.#turns.run(pod.metadata.uid ?? '', task);
   }
 
   async #prepareAll(pod: Pod, signal?: AbortSignal): Promise<void> {
