@@ -6,6 +6,13 @@ const garbageTest = 'src/controllers/garbage/collection.test.ts';
 
 export const controllers: Mutant[] = [
   {
+    bug: 'pods leave their nodes where no node is heard of any more',
+    file: 'src/controllers/node/disruption-zones.ts',
+    find: 'if (!zone || this.#isAllLost) return false;',
+    replace: 'if (!zone) return false;',
+    test: { file: 'src/controllers/node/node.test.ts', name: 'gives no node up where all are lost' },
+  },
+  {
     bug: 'a rollout takes more pods away than it may',
     file: 'src/controllers/deployment/rolling.ts',
     find: 'replicasOf(r.deployment) - maxUnavailable(r.deployment);',

@@ -7,10 +7,15 @@ import { isPodReady } from '../pod-state.ts';
 import { defineController, done, guardAfter, watch } from '../runtime.ts';
 import { sameJson } from '../same-json.ts';
 import { timeText } from '../time-text.ts';
-import { taintsFor } from './taints.ts';
+import { DisruptionZones } from './disruption-zones.ts';
+import { SignsOfLife } from './signs-of-life.ts';
+import { isEvicted, taintsFor } from './taints.ts';
 
-/** A node not heard of for this long counts as lost; a young one that never spoke gets more time. */
-const graceMs = 40_000;
+/**
+ * A node not heard of for this long counts as lost (Kubernetes has waited 50 s since 1.32); a young one that never spoke gets
+ * more time.
+ */
+const graceMs = 50_000;
 const startupGraceMs = 60_000;
 const leaseNamespace = 'kube-node-lease';
 
@@ -25,26 +30,15 @@ export const nodeLifecycle = defineController({
     const allLeases = context.informer(leases, { namespace: leaseNamespace });
     const allPods = context.informer(pods);
     allPods.addIndex('node', (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
-    /** The last sign of life of each node and when it was seen, by our own clock: clocks of machines differ. */
-    const heard = new Map<string, { sign: string; atMs: number }>();
+    const signs = new SignsOfLife(clock);
     const registered = new Set<string>();
-
-    const silentMs = (node: Node, lease: Lease | undefined): number => {
-      const ready = conditionOf(node, 'Ready');
-      // A condition that this controller wrote is no sign of life.
-      const heartbeat = ready?.reason === 'NodeStatusUnknown' ? '' : ready?.lastHeartbeatTime;
-      const sign = `${node.metadata.uid} ${lease?.spec.renewTime ?? ''} ${heartbeat ?? ''}`;
-      const known = heard.get(node.metadata.name);
-      if (known?.sign === sign) return clock.now() - known.atMs;
-      heard.set(node.metadata.name, { sign, atMs: clock.now() });
-      return 0;
-    };
+    const zones = new DisruptionZones((name, afterMs) => context.enqueue(name, afterMs));
 
     /** Takes down a renewal. Of a node that is not missed nothing follows from it, and there are many. */
     const isMissed = (lease: Lease): boolean => {
       const node = all.get(lease.metadata.name);
       if (!node) return true;
-      silentMs(node, lease);
+      signs.silentMs(node, lease);
       return conditionOf(node, 'Ready')?.status !== 'True';
     };
 
@@ -61,25 +55,32 @@ export const nodeLifecycle = defineController({
       async reconcile(key, client) {
         const node = all.get(key);
         if (!node) {
-          heard.delete(key);
-          registered.delete(key);
+          signs.forget(key);
+          zones.remove(key, clock.now());
+          if (registered.delete(key)) {
+            const message = `Node ${key} event: Removing Node ${key} from Controller`;
+            recorder.event(aboutNode(key), 'Normal', 'RemovingNode', message);
+          }
           return done;
         }
         if (!registered.has(key)) {
           registered.add(key);
           const message = `Node ${key} event: Registered Node ${key} in Controller`;
-          recorder.event(aboutNode(node), 'Normal', 'RegisteredNode', message);
+          recorder.event(aboutNode(key), 'Normal', 'RegisteredNode', message);
         }
         const ready = conditionOf(node, 'Ready');
         const lease = allLeases.get({ namespace: leaseNamespace, name: key });
-        const leftMs = (ready ? graceMs : startupGraceMs) - silentMs(node, lease);
+        const leftMs = (ready ? graceMs : startupGraceMs) - signs.silentMs(node, lease);
+        zones.set(node, leftMs > 0 && ready?.status === 'True', clock.now());
         const judged = leftMs > 0 ? node : await markUnknown(client, node, clock.now());
         const now = conditionOf(judged, 'Ready');
         if (ready?.status === 'True' && now?.status !== 'True') {
-          recorder.event(aboutNode(node), 'Normal', 'NodeNotReady', `Node ${key} status is now: NodeNotReady`);
+          recorder.event(aboutNode(key), 'Normal', 'NodeNotReady', `Node ${key} status is now: NodeNotReady`);
         }
-        await writeTaints(client, judged, clock.now());
-        if (now && now.status !== 'True') {
+        const isLost = now !== undefined && now.status !== 'True';
+        const isGivenUp = isLost && zones.isGivenUp(key, isEvicted(judged), clock.now());
+        await writeTaints(client, judged, { isGivenUp, nowMs: clock.now() });
+        if (isLost) {
           const waiting = allPods.index('node', key).filter(isPodReady);
           await Promise.all(waiting.map((pod) => markNotReady(client, pod, clock.now())));
         }
@@ -90,7 +91,7 @@ export const nodeLifecycle = defineController({
 });
 
 // Node events carry the name as uid, as the kubelet's do: `describe` finds both.
-const aboutNode = ({ metadata: { name } }: Node) => ({ kind: 'Node', apiVersion: 'v1', name, uid: name });
+const aboutNode = (name: string) => ({ kind: 'Node', apiVersion: 'v1', name, uid: name });
 
 const conditionOf = (node: Node, type: string): NodeCondition | undefined =>
   node.status?.conditions?.find((c) => c.type === type);
@@ -125,8 +126,12 @@ const neverUpdated = (node: Node, type: string, nowMs: number): NodeCondition =>
   lastTransitionTime: timeText(nowMs),
 });
 
-async function writeTaints(client: Client, node: Node, nowMs: number): Promise<void> {
-  const taints = taintsFor(node, nowMs);
+async function writeTaints(
+  client: Client,
+  node: Node,
+  { isGivenUp, nowMs }: { isGivenUp: boolean; nowMs: number },
+): Promise<void> {
+  const taints = taintsFor(node, isGivenUp, nowMs);
   if (sameJson(taints, node.spec?.taints ?? [])) return;
   const { uid, resourceVersion } = node.metadata;
   const body = { metadata: { uid, resourceVersion }, spec: { taints: taints.length > 0 ? taints : null } };

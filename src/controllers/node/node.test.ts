@@ -25,11 +25,12 @@ async function makeNode(cluster: Cluster, name: string): Promise<void> {
   await cluster.client.create(leases, { metadata: { name, namespace: 'kube-node-lease' }, spec });
 }
 
-/** The node renews every ten seconds for a while. */
-async function live(cluster: Cluster, name: string, seconds: number): Promise<void> {
+/** The nodes renew every ten seconds for a while. */
+async function live(cluster: Cluster, names: readonly string[], seconds: number): Promise<void> {
   for (let s = 0; s < seconds; s += 10) {
     const body = { spec: { renewTime: microTimeText(cluster.clock.now()) } };
-    await cluster.client.patch(leases, { namespace: 'kube-node-lease', name }, { type: 'merge', body });
+    for (const name of names)
+      await cluster.client.patch(leases, { namespace: 'kube-node-lease', name }, { type: 'merge', body });
     await cluster.settle(10_000);
   }
 }
@@ -82,7 +83,7 @@ describe('node.lifecycle', () => {
   it('leaves a node that renews alone', async () => {
     const cluster = testCluster({ only: lifecycle });
     await makeNode(cluster, 'n');
-    await live(cluster, 'n', 300);
+    await live(cluster, ['n'], 300);
     expect(await taintsOf(cluster, 'n')).toEqual([]);
     expect(await cluster.writesOfRestart()).toEqual([]);
     cluster.stop();
@@ -90,13 +91,14 @@ describe('node.lifecycle', () => {
 
   it('marks a silent node, moves its pods after their toleration, and takes it back', async () => {
     const cluster = testCluster({ only: lifecycle });
-    await makeNode(cluster, 'n');
+    for (const name of ['n', 'other']) await makeNode(cluster, name);
     await makePod(cluster, 'patient', 'n', 60);
     await makePod(cluster, 'hasty', 'n', 0);
-    await live(cluster, 'n', 60);
-    await cluster.settle(25_000);
+    await live(cluster, ['n', 'other'], 60);
+    await live(cluster, ['other'], 30);
+    await cluster.settle(5_000);
     expect(await taintsOf(cluster, 'n')).toEqual([]);
-    await cluster.settle(10_000);
+    await live(cluster, ['other'], 10);
     expect(await taintsOf(cluster, 'n')).toEqual([
       'node.kubernetes.io/unreachable:NoSchedule',
       'node.kubernetes.io/unreachable:NoExecute',
@@ -115,7 +117,7 @@ describe('node.lifecycle', () => {
         ]),
       );
     expect(await state()).toEqual({ hasty: [true, 'False'], patient: [false, 'False'] });
-    await cluster.settle(61_000);
+    await live(cluster, ['other'], 70);
     expect((await state()).patient?.[0]).toBe(true);
     const reasons = (await cluster.client.list(events)).items.map((e) => e.reason);
     expect(reasons).toEqual(expect.arrayContaining(['RegisteredNode', 'NodeNotReady', 'TaintManagerEviction']));
@@ -125,6 +127,20 @@ describe('node.lifecycle', () => {
     await cluster.client.patch(nodes, { name: 'n' }, { type: 'merge', body }, { subresource: 'status' });
     await cluster.settle();
     expect(await taintsOf(cluster, 'n')).toEqual([]);
+    cluster.stop();
+  });
+
+  it('gives no node up where all are lost, and says so of those it had given up', async () => {
+    const cluster = testCluster({ only: lifecycle });
+    for (const name of ['a', 'b']) await makeNode(cluster, name);
+    await makePod(cluster, 'hasty', 'b', 0);
+    await live(cluster, ['a'], 40);
+    await cluster.settle(15_000);
+    expect(await taintsOf(cluster, 'b')).toContain('node.kubernetes.io/unreachable:NoExecute');
+    await cluster.settle(60_000);
+    for (const name of ['a', 'b'])
+      expect(await taintsOf(cluster, name)).toEqual(['node.kubernetes.io/unreachable:NoSchedule']);
+    expect(await cluster.writesOfRestart()).toEqual([]);
     cluster.stop();
   });
 
