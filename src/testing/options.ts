@@ -8,8 +8,8 @@ export interface NodeOptions extends Partial<Pick<HollowNodeSpec, 'labels' | 'ta
   /** Of a single node; `node-1`, `node-2`, … unless told. */
   name?: string;
   /**
-   * How often a node says that it lives; `10s` unless told, as a kubelet. In a quiet cluster of many nodes nearly all
-   * there is to do is this: days of it pass faster with `30s`. A node that is not heard of for 40 s counts as lost.
+   * How often a node says that it lives; `30s` unless told. A kubelet does it every 10 s, but in a quiet cluster of many
+   * nodes nearly all there is to do is this. A node that is not heard of for 50 s counts as lost.
    */
   heartbeat?: Duration;
 }

@@ -33,9 +33,12 @@ const leaseNamespace = 'kube-node-lease';
 const leaseSeconds = 40;
 const retryMs = 1000;
 const rejectMs = 500;
-/** A kubelet's. */
-export const defaultHeartbeatMs = 10_000;
-/** A status in which nothing changed is written with every so many heartbeats: a kubelet's five minutes. */
+/**
+ * A third as often as a kubelet: in a quiet cluster renewals are nearly all there is to do, and nobody looks at them but the
+ * controller that waits 50 s for one.
+ */
+export const defaultHeartbeatMs = 30_000;
+/** A status in which nothing changed is written with every so many heartbeats: a kubelet's five minutes, at a kubelet's pace. */
 const heartbeatsPerReport = 30;
 
 /**

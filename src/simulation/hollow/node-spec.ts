@@ -8,6 +8,6 @@ export interface HollowNodeSpec {
   taints?: readonly Taint[];
   /** Quantities by resource name: what the node offers; 32 CPUs, 128Gi and 110 pods unless told. */
   capacity?: Record<string, string>;
-  /** How often it renews its lease; every 10 s unless told, as a kubelet. */
+  /** How often it renews its lease; every 30 s unless told. */
   heartbeatMs?: number;
 }
