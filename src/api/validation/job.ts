@@ -275,8 +275,12 @@ function hostNames({ metadata, spec }: Job): FieldError[] {
   ];
 }
 
-/** A job that never started and is suspended may still be placed and sized differently. */
-const schedulable = ({ spec, status }: Readonly<Job>): boolean => spec.suspend === true && !status?.startTime;
+/** A suspended job none of whose pods is left may be placed and sized differently when it goes on (KEP-2926, KEP-5440). */
+function schedulable({ spec, status }: Readonly<Job>): boolean {
+  if (spec.suspend !== true) return false;
+  const isSuspended = status.conditions?.some((c) => c.type === 'Suspended' && c.status === 'True') === true;
+  return !status.startTime || (isSuspended && !status.active);
+}
 
 const withoutPlacement = (spec: JobSpec): unknown => {
   const { metadata, spec: pod } = spec.template;

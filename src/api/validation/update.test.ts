@@ -174,5 +174,11 @@ describe('other updates', () => {
     expect(jobUpdate((o) => (o.spec.template.spec.nodeSelector = { a: 'b' }))).toHaveLength(1);
     const suspended = { ...job, spec: { ...job.spec, suspend: true } };
     expect(jobUpdate((o) => (o.spec.template.spec.nodeSelector = { a: 'b' }), suspended)).toEqual([]);
+    // Who manages jobs elsewhere may keep the time of their start.
+    const conditions = [{ type: 'Suspended', status: 'True' }];
+    const paused = (status: object) => ({ ...suspended, status: { startTime: '2026-01-01T00:00:00Z', ...status } });
+    const moved = (status: object) =>
+      jobUpdate((o) => (o.spec.template.spec.nodeSelector = { a: 'b' }), paused(status)).length;
+    expect([moved({}), moved({ conditions, active: 1 }), moved({ conditions })]).toEqual([1, 1, 0]);
   });
 });
