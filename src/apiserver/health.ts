@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import type { Store } from '../store/store.ts';
+import { HealthLevels } from './metrics/health.ts';
 
 type Check = () => boolean | Promise<boolean>;
 
@@ -35,6 +36,7 @@ const journalMs = 2000;
  */
 export class Health {
   readonly #checks: { name: string; check: Check; of: readonly HealthEndpoint[] }[] = [];
+  readonly levels = new HealthLevels();
   /** The server stops: no longer ready, from the first moment on. */
   isShuttingDown = false;
 
@@ -55,7 +57,9 @@ export class Health {
     const lines = await Promise.all(
       this.#of(endpoint).map(async ({ name, check }) => {
         if (excluded.delete(name)) return `[+]${name} excluded: ok`;
-        return (await check()) ? `[+]${name} ok` : `[-]${name} failed: reason withheld`;
+        const ok = await check();
+        this.levels.observe(name, endpoint, ok);
+        return ok ? `[+]${name} ok` : `[-]${name} failed: reason withheld`;
       }),
     );
     const ok = !lines.some((line) => line.startsWith('[-]'));

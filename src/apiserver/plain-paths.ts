@@ -61,8 +61,9 @@ export class PlainPaths {
       const chunks = [Buffer.from(JSON.stringify(proof.of(context.tokens)))];
       return send(request, response, { code: 200, type: proof.type, chunks, headers: keptAnHour });
     }
-    if (path === '/metrics') {
-      const chunks = [Buffer.from(context.metrics.metrics.text())];
+    const figures = this.#figures(path);
+    if (figures !== undefined) {
+      const chunks = [Buffer.from(figures)];
       return send(request, response, { code: 200, type: 'text/plain; version=0.0.4; charset=utf-8', chunks });
     }
     const dump = dumpOf(this.#deps.flowControl, path);
@@ -71,6 +72,11 @@ export class PlainPaths {
     if (root === 'apis' && !context.registry.isBuiltIn(group)) return notFoundPage(request, response);
     if (root === 'api' || root === 'apis') throw noSuchResource();
     return this.#index(request, response);
+  }
+
+  #figures(path: string): string | undefined {
+    if (path === '/metrics') return this.#deps.context.metrics.metrics.text();
+    return path === '/metrics/slis' ? this.#deps.health.levels.text() : undefined;
   }
 
   /** What there is: the root, and all that is not there. */

@@ -44,6 +44,10 @@ describe('a server', () => {
     expect(ready.body.toString()).toMatch(/\n\[-\]shutdown failed: reason withheld\nreadyz check failed\n$/);
     expect((await page(server, '/readyz?exclude=shutdown')).body.toString()).toBe('ok');
     expect((await page(server, '/livez')).body.toString()).toBe('ok');
+    const levels = (await page(server, '/metrics/slis')).body.toString();
+    expect(levels).toContain('kubernetes_healthcheck{name="shutdown",type="readyz"} 0\n');
+    expect(levels).toContain('kubernetes_healthcheck{name="ping",type="livez"} 1\n');
+    expect(levels).toContain('kubernetes_healthchecks_total{name="shutdown",status="error",type="readyz"} 1\n');
   });
 
   it('is not well when its journal does not answer', async () => {
