@@ -164,9 +164,13 @@ export class HttpsTransport implements Transport {
 
 function responseOf(stream: ClientHttp2Stream): Promise<{ status: number; headers: IncomingHttpHeaders }> {
   return new Promise((resolve, reject) => {
-    stream.on('response', (headers) => resolve({ status: headers[':status'] ?? 0, headers }));
+    const closed = () => reject(unavailable('the connection was lost before an answer came'));
+    stream.on('response', (headers) => {
+      stream.off('close', closed);
+      resolve({ status: headers[':status'] ?? 0, headers });
+    });
     stream.on('error', (error) => reject(connectionError(error)));
-    stream.on('close', () => reject(unavailable('the connection was lost before an answer came')));
+    stream.on('close', closed);
   });
 }
 
