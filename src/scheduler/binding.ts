@@ -2,18 +2,19 @@ import type { Pod } from '../api/generated/types.ts';
 import type { Snapshot } from '../placement/snapshot.ts';
 import type { BindingHandle, Placed, SchedulerPlugin } from './plugin.ts';
 import type { PermitBarrier } from './permit-barrier.ts';
-import { type PointTimer, timedWait } from './point-timer.ts';
+import { type PointTimer, timed, timedWait } from './point-timer.ts';
 import type { Profile } from './profile.ts';
 
 /** A step of a plugin went wrong; the message says which, in Kubernetes' words. */
 export class BindingFailure extends Error {}
 
 /**
- * Takes what the pod needs on its node, in memory: from here on it counts there. Throws `BindingFailure` when a plugin
- * cannot, with everything given back.
+ * Takes what the pod needs on its node, in memory: from here on it counts there, and no more as one that was promised a
+ * node. Throws `BindingFailure` when a plugin cannot, with everything given back.
  */
 export function reserve(profile: Profile, snapshot: Snapshot, pod: Pod, at: { node: string; slot: number }): Placed {
   const placed: Placed = { pod, ...at, snapshot, state: new Map() };
+  snapshot.nominations.remove(pod.metadata.uid as string);
   snapshot.addPod(pod, at.node);
   for (const plugin of profile.at.reserve) {
     const problem = plugin.reserve?.(placed);
@@ -33,16 +34,30 @@ export function release(profile: Profile, placed: Placed): void {
 interface BindOptions {
   readonly barrier?: PermitBarrier | undefined;
   readonly timer?: PointTimer | undefined;
+  /** Tells the cluster where the pod is going; called before all else when its binding takes a while. */
+  readonly announce?: (() => Promise<void>) | undefined;
 }
+
+/** The plugins that have something to do before the pod may be bound. */
+export const workBefore = ({ at }: Profile, placed: Placed): SchedulerPlugin[] =>
+  at.preBind.filter((plugin) => plugin.preFlight?.(placed) ?? true);
 
 /** Writes what has to be written before the pod may have its node, waits until it is permitted to, then writes its node. */
 export async function bind(
-  { at }: Profile,
+  profile: Profile,
   placed: Placed,
   handle: BindingHandle,
-  { barrier, timer }: BindOptions = {},
+  { barrier, timer, announce }: BindOptions = {},
 ): Promise<void> {
-  if (at.preBind.length > 0) await timedWait(timer, 'PreBind', () => preBind(at.preBind, placed, handle));
+  const { at } = profile;
+  const working = timed(
+    timer,
+    'PreBindPreFlight',
+    () => workBefore(profile, placed),
+    ({ length }) => (length > 0 ? 'Success' : 'Skip'),
+  );
+  if (announce && (working.length > 0 || barrier?.isSlow)) await announce();
+  if (working.length > 0) await timedWait(timer, 'PreBind', () => preBind(working, placed, handle));
   if (barrier) await timedWait(timer, 'Permit', () => barrier.pass());
   // The first that binds does it.
   await timedWait(timer, 'Bind', () => at.bind[0]?.bind?.(placed, handle));

@@ -10,9 +10,12 @@ export class PermitBarrier {
   #reject: (error: Error) => void = () => {};
   #missing: number;
   readonly #cancel: () => void;
+  /** Some of them have something to do before they come: the others will wait. */
+  readonly isSlow: boolean;
 
-  constructor(clock: Clock, count: number) {
+  constructor(clock: Clock, count: number, { isSlow = false } = {}) {
     this.#missing = count;
+    this.isSlow = isSlow;
     this.#promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;

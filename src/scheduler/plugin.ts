@@ -72,6 +72,11 @@ export interface SchedulerPlugin {
   reserve?(placed: Placed): string | undefined;
   /** Gives it back: some later step failed. Also called for a plugin whose own `reserve` failed. */
   unreserve?(placed: Placed): void;
+  /**
+   * Whether `preBind` has something to do for the pod (PreBindPreFlight, KEP-5278): it is not called otherwise. Absent: it
+   * always has.
+   */
+  preFlight?(placed: Placed): boolean;
   /** Rejects with the reason. */
   preBind?(placed: Placed, handle: BindingHandle): Promise<void>;
   bind?(placed: Placed, handle: BindingHandle): Promise<void>;

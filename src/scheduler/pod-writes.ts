@@ -33,6 +33,19 @@ export async function reportFailure(deps: WriteDeps, pod: Pod, why: Report, reco
   });
 }
 
+/**
+ * Says where a pod is expected to go whose binding takes a while, so that nobody takes its node away meanwhile and a
+ * scheduler that comes after this one chooses the same (NominatedNodeNameForExpectation, KEP-5278); `null`: no more. Nothing
+ * depends on it.
+ */
+export async function reportExpected({ client, log }: WriteDeps, pod: Pod, node: string | null): Promise<void> {
+  if (pod.status.nominatedNodeName === node) return;
+  const body = { metadata: { uid: pod.metadata.uid }, status: { nominatedNodeName: node } };
+  await client.patch(pods, keyOf(pod), { type: 'merge', body }, { subresource: 'status' }).catch((error: unknown) => {
+    if (!isNotFound(error)) log.warn({ err: error, pod: pod.metadata.name }, 'expected node not written');
+  });
+}
+
 /** Says whether a gang could be placed. */
 export async function reportGang(
   { client, clock, log }: WriteDeps,

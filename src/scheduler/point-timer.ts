@@ -1,9 +1,18 @@
 import { stopwatch } from '../base/clock.ts';
 
 /** Points of the framework that take time. */
-export type TimedPoint = 'PreFilter' | 'Filter' | 'PostFilter' | 'Score' | 'Reserve' | 'PreBind' | 'Permit' | 'Bind';
+export type TimedPoint =
+  | 'PreFilter'
+  | 'Filter'
+  | 'PostFilter'
+  | 'Score'
+  | 'Reserve'
+  | 'PreBindPreFlight'
+  | 'PreBind'
+  | 'Permit'
+  | 'Bind';
 
-export type PointStatus = 'Success' | 'Unschedulable' | 'Error';
+export type PointStatus = 'Success' | 'Unschedulable' | 'Skip' | 'Error';
 
 /** Is told how long a step took, in seconds, and how it ended. */
 export type PointTimer = (point: TimedPoint, status: PointStatus, seconds: number) => void;

@@ -19,9 +19,12 @@ function queueAt() {
     asked.push(waiting.metadata.name);
     return slot === 7;
   };
+  const blocked = new Set<string>();
+  const seen: string[] = [];
   const queue = new SchedulingQueue(clock, {
     compare: prioritySort.compare,
-    blockedBy: (one) => schedulingGates.preEnqueue?.(one),
+    blockedBy: (one) => (blocked.has(one.metadata.name) ? 'not now' : schedulingGates.preEnqueue?.(one)),
+    observer: { queued: (place, why) => seen.push(`${place} ${why}`) },
     plugins: new Map([plugin('Fit', { 'pod.deleted': onSlot }), plugin('Other', { 'node.labels': always }, false)]),
     snapshot: () => snapshot,
     onReady: () => {},
@@ -33,7 +36,7 @@ function queueAt() {
   };
   const park = (uid: string, ...names: string[]) => queue.park(uid, { rejectedBy: new Set(names) });
   const roomMade = () => queue.onEvent({ kind: 'pod.deleted', slot: 7 });
-  return { clock, queue, drain, park, roomMade, asked };
+  return { clock, queue, drain, park, roomMade, asked, blocked, seen };
 }
 
 describe('SchedulingQueue', () => {
@@ -92,6 +95,62 @@ describe('SchedulingQueue', () => {
     expect(next()).toBeUndefined();
     await clock.advance(1);
     expect(next()).toBe('p');
+  });
+
+  it('brings a pod that backs off forward when nothing else is to do, and not again before an event', async () => {
+    const { clock, queue, drain, park, roomMade, seen } = queueAt();
+    queue.add(pod('p'));
+    drain();
+    for (let i = 0; i < 5; i++) {
+      park('p', 'Fit');
+      expect(drain()).toEqual([]);
+      roomMade();
+      seen.length = 0;
+      expect([drain(), seen]).toEqual([['p'], ['active PopFromBackoffQ']]);
+    }
+    park('p', 'Fit');
+    await clock.advance(60_000);
+    expect(drain()).toEqual([]);
+  });
+
+  it('brings forward whose back-off ends first; of those of one second, the more important', async () => {
+    const { clock, queue, drain, park, roomMade } = queueAt();
+    const names = ['p1', 'p2', 'p3', 'p4'];
+    queue.add(pod('late', { priority: 9 }));
+    for (const name of names) queue.add(pod(name, { priority: Number(name.at(-1)) }));
+    // One that failed more often backs off longer.
+    expect(drain()).toEqual(['late', 'p4', 'p3', 'p2', 'p1']);
+    park('late', 'Fit');
+    roomMade();
+    drain();
+    park('late', 'Fit');
+    for (const name of names) {
+      park(name, 'Fit');
+      roomMade();
+      await clock.advance(100);
+    }
+    expect(drain()).toEqual(['p4', 'p3', 'p2', 'p1', 'late']);
+    queue.retry('p1');
+    await clock.advance(60_000);
+    expect(drain()).toEqual(['p1']);
+  });
+
+  it('holds back a pod that may not be tried any more when its turn comes again', async () => {
+    const { clock, queue, drain, park, roomMade, blocked } = queueAt();
+    queue.add(pod('p'));
+    drain();
+    park('p', 'Fit');
+    blocked.add('p');
+    roomMade();
+    await clock.advance(10 * 60_000);
+    expect(drain()).toEqual([]);
+    blocked.clear();
+    queue.recheck(['p']);
+    expect(drain()).toEqual(['p']);
+    queue.retry('p');
+    blocked.add('p');
+    await clock.advance(60_000);
+    expect(drain()).toEqual([]);
   });
 
   it('tries everything again after five minutes, and nothing that has been removed', async () => {

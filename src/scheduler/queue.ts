@@ -79,8 +79,10 @@ export class SchedulingQueue {
   constructor(clock: Clock, options: QueueOptions) {
     this.#clock = clock;
     this.#options = options;
-    this.#active = new Heap<Entry>(options.compare ?? ((a, b) => a.order - b.order));
-    this.#backingOff = new WaitingRoom(clock, (entry) => this.#activate(entry, 'BackoffComplete'));
+    const compare: (a: Entry, b: Entry) => number = options.compare ?? ((a, b) => a.order - b.order);
+    this.#active = new Heap<Entry>(compare);
+    const release = (entry: Entry) => this.#activate(entry, 'BackoffComplete');
+    this.#backingOff = new WaitingRoom(clock, { compare, release });
     this.#parked = new ParkedPods(options.plugins, options.snapshot);
   }
 
@@ -106,8 +108,7 @@ export class SchedulingQueue {
       readyAt: 0,
     };
     this.#entries.set(uid, entry);
-    if (this.#isBlocked(pod)) this.#options.observer?.queued('gated', 'PodAdd');
-    else this.#activate(entry, 'PodAdd');
+    this.#activate(entry, 'PodAdd');
   }
 
   remove(uid: string): void {
@@ -120,10 +121,11 @@ export class SchedulingQueue {
 
   /**
    * The next pod to try; it stays known until `remove`, and is not given out again before `park` or `retry`. When nothing
-   * is due, one that only backs off is brought forward (KEP-5142).
+   * is due, one that only backs off is brought forward (SchedulerPopFromBackoffQ, KEP-5142). That makes nobody busy: a pod
+   * that is turned away again is parked, and backs off only when something happens that may help it.
    */
   pop(): QueuedPod | undefined {
-    const entry = this.#nextActive() ?? this.#backingOff.take();
+    const entry = this.#nextActive() ?? this.#bringForward();
     if (!entry) return undefined;
     entry.attempts++;
     // Events pass it by until it is parked, retried or removed: a pod whose binding is under way must not come again.
@@ -216,7 +218,25 @@ export class SchedulingQueue {
     return undefined;
   }
 
+  #bringForward(): Entry | undefined {
+    const entry = this.#backingOff.take();
+    if (entry) this.#options.observer?.queued('active', 'PopFromBackoffQ');
+    return entry;
+  }
+
+  /**
+   * PreEnqueue is asked whenever a pod comes to where it is tried from, also after an attempt: its group may have lost pods
+   * meanwhile. One that is blocked waits until `add` or `recheck`.
+   */
+  #isHeldBack(entry: Entry, why: string): boolean {
+    if (!this.#isBlocked(entry.pod)) return false;
+    this.#leave(entry, 'gated');
+    this.#options.observer?.queued('gated', why);
+    return true;
+  }
+
   #activate(entry: Entry, why: string): void {
+    if (this.#isHeldBack(entry, why)) return;
     this.#leave(entry, 'active');
     this.#options.observer?.queued('active', why);
     this.#active.push(entry);
@@ -224,6 +244,7 @@ export class SchedulingQueue {
   }
 
   #backOff(entry: Entry, why: string, { isError = false } = {}): void {
+    if (this.#isHeldBack(entry, why)) return;
     this.#leave(entry, 'backoff');
     this.#options.observer?.queued('backoff', why);
     const delayMs = entry.attempts === 0 ? 0 : backoffMs(entry.attempts, this.#options.backoff ?? defaultBackoff);

@@ -15,7 +15,7 @@ import { silentLog } from '../base/log.ts';
 import { Metrics } from '../base/metrics.ts';
 import { seededRng } from '../base/rng.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
-import { FakeTransport } from '../client/fake.ts';
+import { FakeTransport, type FakeWrite } from '../client/fake.ts';
 import { createClient } from '../client/typed-client.ts';
 import { type Scheduler, startScheduler } from './scheduler.ts';
 
@@ -219,7 +219,7 @@ describe('startScheduler', () => {
   });
 
   it('chooses the node of a claim that waits for it, and binds the pod when the claim is bound', async () => {
-    const { clock, client, start, addNode, addPod, nodeOf } = setUp();
+    const { clock, client, transport, start, addNode, addPod, get, nodeOf } = setUp();
     await addNode('a');
     await client.create(storageclasses, {
       metadata: { name: 'fast' },
@@ -236,6 +236,13 @@ describe('startScheduler', () => {
     const claim = await client.get(persistentvolumeclaims, { namespace: 'ns', name: 'data' });
     expect(claim.metadata.annotations).toEqual({ 'volume.kubernetes.io/selected-node': 'a' });
     expect(await nodeOf('p')).toBeUndefined();
+    // Others are told where it will go, before anything else is written for it.
+    expect((await get('p')).status.nominatedNodeName).toBe('a');
+    const byScheduler = ({ verb, resource }: FakeWrite) => verb === 'patch' && resource !== 'events';
+    expect(transport.writes.filter(byScheduler).map(({ resource }) => resource)).toEqual([
+      'pods',
+      'persistentvolumeclaims',
+    ]);
     const annotations = { ...claim.metadata.annotations, 'pv.kubernetes.io/bind-completed': 'yes' };
     const volumeName = `pvc-${created.metadata.uid}`;
     await client.update(persistentvolumeclaims, {
@@ -265,11 +272,12 @@ describe('startScheduler', () => {
     const claim = await client.get(persistentvolumeclaims, { namespace: 'ns', name: 'data' });
     await client.update(persistentvolumeclaims, { ...claim, metadata: { ...claim.metadata, annotations: {} } });
     await clock.advance(100);
-    const [condition] = (await get('p')).status.conditions ?? [];
+    const { conditions: [condition] = [], nominatedNodeName } = (await get('p')).status;
     expect(condition).toMatchObject({
       reason: 'SchedulerError',
       message: 'running PreBind plugin "VolumeBinding": binding volumes: provisioning failed for PVC "data"',
     });
+    expect(nominatedNodeName).toBeUndefined();
     await clock.advance(3000);
     const again = await client.get(persistentvolumeclaims, { namespace: 'ns', name: 'data' });
     expect(again.metadata.annotations).toEqual({ 'volume.kubernetes.io/selected-node': 'a' });
@@ -426,6 +434,72 @@ describe('startScheduler', () => {
     expect(await nodeOf('p')).toBeUndefined();
     await say('attached');
     expect(await nodeOf('p')).toBe('a');
+  });
+
+  it('says nothing of the node of a pod that is bound at once', async () => {
+    const { clock, transport, start, addNode, addPod, nodeOf } = setUp();
+    await addNode('a');
+    start();
+    await addPod('p', '1');
+    await clock.advance(1000);
+    expect(await nodeOf('p')).toBe('a');
+    expect(transport.writes.filter(({ resource, subresource }) => resource === 'pods' && subresource)).toEqual([
+      expect.objectContaining({ subresource: 'binding' }),
+    ]);
+  });
+
+  it('takes the node first that a pod was promised by somebody else, or by a scheduler before it', async () => {
+    const { clock, client, start, addNode, addPod, get, nodeOf } = setUp();
+    const promise = (name: string, node: string | null) =>
+      client.patch(
+        pods,
+        { namespace: 'ns', name },
+        { type: 'merge', body: { status: { nominatedNodeName: node } } },
+        { subresource: 'status' },
+      );
+    await addNode('busy', '4');
+    await addNode('free', '4');
+    await addPod('there', '2', { nodeName: 'busy' });
+    for (const name of ['p', 'lost']) await addPod(name, '1');
+    await promise('p', 'busy');
+    await promise('lost', 'gone');
+    start();
+    await clock.advance(1000);
+    expect([await nodeOf('p'), await nodeOf('lost')]).toEqual(['busy', 'free']);
+    // Room that is kept for one is there for another when somebody takes the promise back.
+    await addPod('huge', '8');
+    await clock.advance(1000);
+    await promise('huge', 'free');
+    await addPod('waits', '3');
+    await clock.advance(1000);
+    expect(await nodeOf('waits')).toBeUndefined();
+    expect((await get('huge')).status.nominatedNodeName).toBe('free');
+    await promise('huge', null);
+    await clock.advance(15_000);
+    expect(await nodeOf('waits')).toBe('free');
+  });
+
+  it('keeps the room of a promised pod whose binding is under way from all others', async () => {
+    const { clock, client, transport, start, addNode, addPod, nodeOf } = setUp();
+    await addNode('a');
+    start();
+    await addPod('low', '1', { priority: 1 });
+    await clock.advance(100);
+    await addPod('middle', '1', { priority: 5 });
+    await clock.advance(100);
+    // A binding that takes its time.
+    const answer = transport.call.bind(transport);
+    transport.call = async (call) => {
+      if (call.subresource === 'binding') await new Promise<void>((resolve) => void clock.after(5000, resolve));
+      return answer(call);
+    };
+    await client.delete(pods, { namespace: 'ns', name: 'low' }, { gracePeriodSeconds: 0 });
+    await clock.advance(2000);
+    await addPod('equal', '1', { priority: 5 });
+    await clock.advance(100);
+    await addPod('higher', '1', { priority: 9, preemptionPolicy: 'Never' });
+    await clock.advance(20_000);
+    expect(await Promise.all(['middle', 'equal', 'higher'].map(nodeOf))).toEqual(['a', undefined, undefined]);
   });
 
   it('starts again with what is there: bound pods count, finished ones do not', async () => {

@@ -7,7 +7,7 @@ import type { Rng } from '../base/rng.ts';
 import type { NodeInfo } from '../placement/node-info.ts';
 import type { Client } from '../client/client.ts';
 import { BroadcastingRecorder, type EventRecorder } from '../client/event-recorder.ts';
-import { bind, BindingFailure, release, reserve } from './binding.ts';
+import { bind, BindingFailure, release, reserve, workBefore } from './binding.ts';
 import type { SchedulerConfiguration } from './configuration.ts';
 import { explain, schedule, type Unschedulable } from './cycle.ts';
 import type { NodeVerdict } from './diagnosis.ts';
@@ -22,7 +22,7 @@ import { openWindow, WindowMemory } from './node-window.ts';
 import { PermitBarrier } from './permit-barrier.ts';
 import type { Placed, PostFilterResult } from './plugin.ts';
 import { defaultProfile } from './plugins.ts';
-import { referenceOf, reportFailure, reportGang } from './pod-writes.ts';
+import { referenceOf, type Report, reportExpected, reportFailure, reportGang } from './pod-writes.ts';
 import { type PointTimer, timed } from './point-timer.ts';
 import { makeRoom } from './preemption/eviction.ts';
 import { priorityOf } from './preemption/victims.ts';
@@ -279,7 +279,8 @@ class SchedulerLoop implements Scheduler {
       message: shortage ?? '',
     };
     void this.#write(() => reportGang(this.#deps, group, said));
-    const barrier = new PermitBarrier(this.#deps.clock, placed.length);
+    const isSlow = placed.some((one) => workBefore(profile, one).length > 0);
+    const barrier = new PermitBarrier(this.#deps.clock, placed.length, { isSlow });
     for (const one of shortage ? placed.toReversed() : placed) {
       const attempt = attemptOf(one.pod);
       if (!shortage) {
@@ -290,7 +291,8 @@ class SchedulerLoop implements Scheduler {
       // Comes again with the others: an event that helps one of them brings all.
       this.#pods.queue.park(one.pod.metadata.uid as string, { rejectedBy: new Set(['GangScheduling']) });
       this.#metrics.attempted('unschedulable', profile.name, attempt.seconds());
-      void this.#write(() => reportFailure(this.#deps, one.pod, said, recorder));
+      const nomination = clearingOf(one.pod);
+      void this.#write(() => reportFailure(this.#deps, one.pod, { ...said, nomination }, recorder));
     }
     return evaluated;
   }
@@ -341,8 +343,13 @@ class SchedulerLoop implements Scheduler {
     const { client, clock } = this.#deps;
     const { timer, recorder, queued, seconds } = attempt;
     const waitUntil = (ready: () => boolean, timeoutMs: number) => this.#pods.waiters.until(ready, timeoutMs);
+    let nomination = clearingOf(pod);
+    const announce = () => {
+      nomination = { nominatedNodeName: null };
+      return reportExpected(this.#deps, pod, node);
+    };
     try {
-      await bind(profile, placed, { client, clock, waitUntil }, { barrier, timer });
+      await bind(profile, placed, { client, clock, waitUntil }, { barrier, timer, announce });
       const text = `Successfully assigned ${pod.metadata.namespace}/${pod.metadata.name} to ${node}`;
       recorder.event(referenceOf(pod), 'Normal', 'Scheduled', text);
       this.#metrics.attempted('scheduled', profile.name, seconds());
@@ -352,7 +359,7 @@ class SchedulerLoop implements Scheduler {
       if (this.#isStopped || !this.#pods.forget(assumed)) return;
       // Gone: the informer will say so. After any other answer (somebody else gave it a node, too) it comes again unless
       // the informer tells otherwise before its back-off is over.
-      if (!isNotFound(error)) this.#fail(error, attempt);
+      if (!isNotFound(error)) this.#fail(error, attempt, nomination);
     }
   }
 
@@ -364,14 +371,19 @@ class SchedulerLoop implements Scheduler {
     this.#wake();
   }
 
-  /** Something other than the nodes was wrong: the pod comes again after a while. */
-  #fail(error: unknown, { queued: { pod }, profile, recorder, seconds }: Attempt): void {
+  /** Something other than the nodes was wrong: the pod comes again after a while, and no node is promised to it till then. */
+  #fail(error: unknown, { queued: { pod }, profile, recorder, seconds }: Attempt, nomination = clearingOf(pod)): void {
     this.#deps.log.warn({ err: error, pod: pod.metadata.name }, 'binding failed');
     this.#metrics.attempted('error', profile.name, seconds());
+    this.#pods.breakPromise(pod);
     this.#pods.queue.retry(pod.metadata.uid as string);
-    if (!(error instanceof BindingFailure)) return;
-    void this.#write(() =>
-      reportFailure(this.#deps, pod, { reason: 'SchedulerError', message: error.message }, recorder),
-    );
+    if (error instanceof BindingFailure) {
+      const why = { reason: 'SchedulerError', message: error.message, nomination };
+      void this.#write(() => reportFailure(this.#deps, pod, why, recorder));
+    } else if (nomination) void this.#write(() => reportExpected(this.#deps, pod, null));
   }
 }
+
+/** What takes a node's name from the pod's status; undefined: there is none. */
+const clearingOf = ({ status }: Pod): Report['nomination'] =>
+  status.nominatedNodeName === undefined ? undefined : { nominatedNodeName: null };

@@ -122,8 +122,7 @@ export class WaitingPods implements PodHandler {
       for (const event of podEvents(old, pod, this.snapshot.slotOf(pod.spec.nodeName))) this.happened(event);
       return;
     }
-    const promised = pod.status.nominatedNodeName;
-    if (promised !== old?.status.nominatedNodeName) this.snapshot.nominations.set(pod, promised);
+    this.#heedPromise(old, pod);
     if (pod.metadata.deletionTimestamp || !this.#options.profileOf(pod)) {
       this.queue.remove(uid);
       this.breakPromise(pod);
@@ -156,6 +155,19 @@ export class WaitingPods implements PodHandler {
     this.snapshot.nominations.remove(uid);
     this.queue.bringBack(uid);
     this.happened({ kind: 'pod.deleted', slot: this.snapshot.slotOf(node), pod });
+  }
+
+  /** The pod's status names a node for it: ours or somebody else's word, or that of a scheduler before this one. */
+  #heedPromise(old: Pod | undefined, pod: Pod): void {
+    const promised = pod.status.nominatedNodeName;
+    const uid = pod.metadata.uid as string;
+    // One that is about to be bound counts on its node already.
+    if (promised === old?.status.nominatedNodeName || this.#assumed.has(uid)) return;
+    const { nominations } = this.snapshot;
+    const before = nominations.nodeOf(uid);
+    nominations.set(pod, promised);
+    if (before === undefined || before === promised) return;
+    this.happened({ kind: 'pod.deleted', slot: this.snapshot.slotOf(before), pod });
   }
 
   #blockedBy(pod: Pod): string | undefined {

@@ -134,6 +134,13 @@ export const apiserver: Mutant[] = [
     test: { file: admissionTest, name: 'gives it tokens of its own pods only' },
   },
   {
+    bug: 'a driver speaks of the devices of any node',
+    file: 'src/apiserver/admission/claim-status-authorization.ts',
+    find: 'nodes.length === 1 && nodes[0] === node;',
+    replace: 'nodes.length === 1;',
+    test: { file: admissionTest, name: 'lets a driver speak of its own devices, for claims of its own node' },
+  },
+  {
     bug: 'a node gets tokens for whomever it names',
     file: 'src/apiserver/admission/node-restriction-tokens.ts',
     find: 'if (isNamed(context, pod, audience)) return;',

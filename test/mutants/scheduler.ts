@@ -131,6 +131,30 @@ export const scheduler: Mutant[] = [
     },
   },
   {
+    bug: 'nobody is told where a pod will go whose volumes take their time',
+    file: 'src/scheduler/binding.ts',
+    find: 'if (announce && (working.length > 0 || barrier?.isSlow)) await announce();',
+    replace: '',
+    test: { file: 'src/scheduler/binding.test.ts', name: 'says where the pod goes when a plugin has something to do' },
+  },
+  {
+    bug: 'a pod that is about to be bound still counts as one that was promised the node',
+    file: 'src/scheduler/binding.ts',
+    find: '  snapshot.nominations.remove(pod.metadata.uid as string);\n',
+    replace: '',
+    test: {
+      file: 'src/scheduler/scheduler.test.ts',
+      name: 'keeps the room of a promised pod whose binding is under way',
+    },
+  },
+  {
+    bug: 'a less important pod is brought forward',
+    file: 'src/scheduler/waiting-room.ts',
+    find: 'windowOf(a) - windowOf(b) || compare(a.entry, b.entry)',
+    replace: 'a.readyAt - b.readyAt',
+    test: { file: queueTest, name: 'brings forward whose back-off ends first' },
+  },
+  {
     bug: 'what an extender turned down is taken all the same',
     file: 'src/scheduler/extenders/consultation.ts',
     find: 'passes: (slot) => accepted.has(nameAt(snapshot, slot)),',

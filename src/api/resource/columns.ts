@@ -6,6 +6,7 @@ import type {
 } from '../generated/types.ts';
 import { type CellRule, age, ageOf, columns, field, name, since } from '../meta/columns.ts';
 import { defineStrategy } from '../strategy.ts';
+import { dropStatusOfTakenAway } from './device-status.ts';
 
 const claimState: CellRule<ResourceClaim> = ({ metadata, status }) => {
   const states: string[] = [];
@@ -18,6 +19,7 @@ const claimState: CellRule<ResourceClaim> = ({ metadata, status }) => {
 };
 
 export const resourceClaim = defineStrategy<ResourceClaim>({
+  prepareForStatusUpdate: dropStatusOfTakenAway,
   cells: columns<ResourceClaim>({ Name: name, State: claimState, Age: age }),
 });
 

@@ -14,12 +14,19 @@ import {
   persistentvolumeclaims,
   pods,
   priorityclasses,
+  resourceclaims,
   roles,
   runtimeclasses,
   serviceaccounts,
   storageclasses,
 } from '../../api/generated/resources.ts';
-import type { CertificateSigningRequest, Node, Pod } from '../../api/generated/types.ts';
+import type {
+  CertificateSigningRequest,
+  Node,
+  Pod,
+  PolicyRule,
+  ResourceClaimStatus,
+} from '../../api/generated/types.ts';
 import type { StatusError } from '../../api/meta/status-error.ts';
 import type { KubeObject, Resource } from '../../api/resource.ts';
 import { seededRng } from '../../base/rng.ts';
@@ -55,6 +62,7 @@ beforeEach(() => {
 
 interface Write {
   verb?: AdmissionVerb;
+  requestVerb?: string;
   subresource?: string;
   namespace?: string;
   object?: unknown;
@@ -64,11 +72,19 @@ interface Write {
 
 /** Both passes over a write; the object may come back changed. */
 async function run<T>(resource: Resource, write: Write): Promise<T> {
-  const { verb = 'create', subresource = '', user = jane, old } = write;
+  const { verb = 'create', requestVerb = verb, subresource = '', user = jane, old } = write;
   const object = write.object as KubeObject | undefined;
   const name = (object ?? (old as KubeObject)).metadata.name;
   const namespace = write.namespace ?? (resource.namespaced ? 'err' : '');
-  const request = { endpoint: { kind: resource }, subresource, namespace, name, user, warn() {} } as never;
+  const request = {
+    verb: requestVerb,
+    endpoint: { kind: resource },
+    subresource,
+    namespace,
+    name,
+    user,
+    warn() {},
+  } as never;
   const all = { verb, request, object, old: old as KubeObject | undefined, dryRun: false };
   await admission.admit(all);
   await admission.validate(all);
@@ -538,5 +554,110 @@ describe('RBAC', () => {
     const object = { metadata: { namespace: 'err', name: 'r' }, rules };
     expect(await message(roles, { object })).toContain('is attempting to grant RBAC permissions not currently held');
     await run(roles, { object, user: { name: 'root', groups: ['system:masters'] } });
+  });
+});
+
+describe('ResourceClaimStatusAuthorization', () => {
+  const group = 'rbac.authorization.k8s.io';
+  const may = (...rules: [resource: string, verb: string, name?: string][]) => {
+    const granted = rules.map(
+      ([resource, verb, name]): PolicyRule => ({
+        apiGroups: ['resource.k8s.io'],
+        resources: [`resourceclaims/${resource}`],
+        verbs: [verb],
+        ...(name && { resourceNames: [name] }),
+      }),
+    );
+    authorizer.observe(`clusterroles.${group}`, 'ADDED', { metadata: { name: 'a' }, rules: granted } as never);
+    const subjects = [
+      { kind: 'User', name: 'jane' },
+      { kind: 'ServiceAccount', name: 'driver', namespace: 'err' },
+    ];
+    const binding = { metadata: { name: 'b' }, roleRef: { kind: 'ClusterRole', name: 'a' }, subjects };
+    authorizer.observe(`clusterrolebindings.${group}`, 'ADDED', binding as never);
+  };
+  const allocation = (node: string, device = 'd0') => ({
+    devices: { results: [{ request: 'r', driver: 'gpu.example', pool: 'p', device }] },
+    nodeSelector: {
+      nodeSelectorTerms: [{ matchFields: [{ key: 'metadata.name', operator: 'In' as const, values: [node] }] }],
+    },
+  });
+  const said = (driver: string, device = 'd0') => ({ driver, pool: 'p', device });
+  const driverOn = (node: string): UserInfo => ({
+    name: 'system:serviceaccount:err:driver',
+    groups: [],
+    extra: { 'authentication.kubernetes.io/node-name': [node] },
+  });
+  const write = (old: ResourceClaimStatus, status: ResourceClaimStatus, more: Write = {}) => {
+    const claim = (of: ResourceClaimStatus) => ({ metadata: { name: 'c', namespace: 'err' }, spec: {}, status: of });
+    return { verb: 'update' as const, subresource: 'status', old: claim(old), object: claim(status), ...more };
+  };
+  const isAllowed = (one: Write) =>
+    run(resourceclaims, one).then(
+      () => true,
+      () => false,
+    );
+
+  it('lets only those give devices out who may bind claims', async () => {
+    const given = { allocation: allocation('n1') };
+    const { status } = await refusal(resourceclaims, write({}, given));
+    expect([status.code, status.message]).toEqual([
+      422,
+      'ResourceClaim.resource.k8s.io "c" is invalid: status: Forbidden: changing status.allocation or status.reservedFor ' +
+        'requires resource="resourceclaims/binding", verb="update" permission: resourceclaims.resource.k8s.io is forbidden: ' +
+        'User "jane" cannot update resource "resourceclaims/binding" in API group "resource.k8s.io" at the cluster scope',
+    ]);
+    may(['binding', 'update']);
+    const reserved = { ...given, reservedFor: [{ resource: 'pods', name: 'p', uid: 'u' }] };
+    expect(await Promise.all([write({}, given), write(given, reserved), write(given, {})].map(isAllowed))).toEqual([
+      true,
+      true,
+      true,
+    ]);
+    expect(await isAllowed(write(given, reserved, { requestVerb: 'patch' }))).toBe(false);
+    expect(await isAllowed(write(reserved, { ...reserved }, { requestVerb: 'patch' }))).toBe(true);
+  });
+
+  it('lets a driver speak of its own devices, for claims of its own node', async () => {
+    const given = { allocation: allocation('n1') };
+    const tells = (driver: string, user?: UserInfo) =>
+      write(given, { ...given, devices: [said(driver)] }, user && { user });
+    expect(await message(resourceclaims, tells('gpu.example', driverOn('n1')))).toBe(
+      'ResourceClaim.resource.k8s.io "c" is invalid: status.devices: Forbidden: changing status.devices requires ' +
+        'resource="resourceclaims/driver", verb="[associated-node:update arbitrary-node:update]" permission: ' +
+        'resourceclaims.resource.k8s.io "gpu.example" is forbidden: User "system:serviceaccount:err:driver" cannot ' +
+        'associated-node:update resource "resourceclaims/driver" in API group "resource.k8s.io" in the namespace "err"',
+    );
+    may(['driver', 'associated-node:update', 'gpu.example']);
+    const asked = [
+      tells('gpu.example', driverOn('n1')),
+      tells('net.example', driverOn('n1')),
+      tells('gpu.example', driverOn('n2')),
+      tells('gpu.example'),
+      write({ ...given, devices: [said('gpu.example')] }, given, { user: driverOn('n1') }),
+    ];
+    expect(await Promise.all(asked.map(isAllowed))).toEqual([true, false, false, false, true]);
+    may(['driver', 'arbitrary-node:update', 'gpu.example']);
+    expect(await Promise.all(asked.map(isAllowed))).toEqual([true, false, true, true, true]);
+  });
+
+  it('names every driver whose devices are spoken of without leave', async () => {
+    may(['driver', 'arbitrary-node:patch', 'a.example']);
+    const devices = [said('b.example'), said('a.example'), said('c.example', 'd1')];
+    const { status } = await refusal(resourceclaims, write({}, { devices }, { requestVerb: 'patch' }));
+    expect(
+      status.details?.causes?.map(({ field, message: text }) => [field, /"(.)\.example" is/.exec(text ?? '')?.[1]]),
+    ).toEqual([
+      ['status.devices', 'b'],
+      ['status.devices', 'c'],
+    ]);
+  });
+
+  it('needs no word of the driver when its devices are given back', async () => {
+    may(['binding', 'update']);
+    const used = { allocation: allocation('n1'), devices: [said('gpu.example')] };
+    expect(await isAllowed(write(used, {}))).toBe(true);
+    expect(await isAllowed(write(used, { allocation: used.allocation }))).toBe(false);
+    expect(await isAllowed(write({ ...used, devices: [...used.devices, said('net.example', 'd1')] }, {}))).toBe(false);
   });
 });

@@ -7,12 +7,15 @@ import type { Authorizer } from '../authz/authorizer.ts';
 import { forbiddenObject } from '../authz/forbidden.ts';
 import type { Endpoint } from '../endpoint.ts';
 import type { ObjectReader } from '../object-reader.ts';
+import type { Verb } from '../request.ts';
 
 export type AdmissionVerb = 'create' | 'update' | 'delete' | 'connect';
 
 /** A write on its way to the store, as a plugin sees it. */
 export interface AdmissionContext<T extends KubeObject = KubeObject> {
   readonly verb: AdmissionVerb;
+  /** As it was authorized: a `patch` is an `update`, too. */
+  readonly requestVerb: Verb;
   readonly group: string;
   readonly endpoint: Endpoint;
   /** The endpoints that serve the same objects in their versions, itself among them. */

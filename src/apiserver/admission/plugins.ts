@@ -5,6 +5,7 @@ import {
   clusterTrustBundleAttest,
 } from './certificate-signers.ts';
 import { certificateRequestOwner } from './certificate-request.ts';
+import { claimStatusAuthorization } from './claim-status-authorization.ts';
 import { defaultIngressClass } from './default-ingress-class.ts';
 import { defaultStorageClass } from './default-storage-class.ts';
 import { defaultTolerationSeconds } from './default-toleration-seconds.ts';
@@ -131,7 +132,7 @@ export function choiceOf({ enabled = [], disabled = [] }: PluginOptions): (name:
 }
 
 /**
- * The plugins that run before those of `extension-plugins.ts`. The first and the last are what Kubernetes does in the registries of the
+ * The plugins that run before those of `extension-plugins.ts`. The first two and the last are what Kubernetes does in the registries of the
  * kinds: the first comes before all that read what it writes. Throws an Error for a configuration that is wrong.
  */
 export function pluginsWith(options: PluginOptions, deps: PluginDeps): AdmissionPlugin[] {
@@ -139,6 +140,7 @@ export function pluginsWith(options: PluginOptions, deps: PluginDeps): Admission
   const chosen = offered.filter(({ name }) => runs(name));
   return [
     certificateRequestOwner,
+    claimStatusAuthorization,
     ...chosen.map(({ name, make }) => make(options.configurations?.[name], deps)),
     rbacEscalation,
   ];

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type {
   Device,
   DeviceClass,
@@ -10,7 +10,7 @@ import type {
 import { type Rng, seededRng } from '../../base/rng.ts';
 import { devicesAvailable } from '../filters/devices.ts';
 import { Snapshot } from '../snapshot.ts';
-import { allocate } from './allocate.ts';
+import { AllocationTimeout, allocate } from './allocate.ts';
 
 const driver = 'gpu.example';
 const node = (name: string, zone = 'a'): Node => ({
@@ -114,6 +114,22 @@ describe('allocate', () => {
       [['r:d7']],
       [['r:d7']],
     ]);
+  });
+
+  it('gives up a search that has no end, with nothing taken', () => {
+    const snapshot = world();
+    const devices = Array.from({ length: 30 }, (_, i) => device(`d${i}`, 'a'));
+    snapshot.devices.slices.set(slice('n1', { nodeName: 'n1', devices }));
+    // Whichever fifteen the first takes, there is none for the second.
+    const hopeless = claim('c', [
+      exactly('many', { count: 15 }),
+      exactly('none', where(`device.attributes["${driver}"].model == "b"`)),
+    ]);
+    const asked = vi.spyOn(snapshot.devices, 'selector');
+    expect(() => got(snapshot, 'n1', hopeless)).toThrow(new AllocationTimeout());
+    // Each device is looked at once for each of the two: class and selector.
+    expect(asked.mock.calls.length).toBeLessThanOrEqual(30 * 3);
+    expect(got(snapshot, 'n1', claim('c', [exactly('r', { count: 30 })]))?.[0]).toHaveLength(30);
   });
 
   it('finds an allocation whenever trying everything does', () => {
@@ -305,5 +321,10 @@ describe('devicesAvailable', () => {
     expect(ask(snapshot, named)).toEqual(['resourceclaim not available on the node', 'fits']);
     snapshot.devices.claims.set(claim('c', [exactly('r', where('device.nonsense('))]));
     expect(ask(snapshot, named)).toEqual([expect.stringMatching(/Syntax error|ERROR/), 'cannot allocate all claims']);
+    const many = Array.from({ length: 30 }, (_, i) => device(`d${i}`, 'a'));
+    snapshot.devices.slices.set(slice('n1', { nodeName: 'n1', devices: many }));
+    const none = exactly('none', where(`device.attributes["${driver}"].model == "b"`));
+    snapshot.devices.claims.set(claim('c', [exactly('many', { count: 15 }), none]));
+    expect(ask(snapshot, named)).toEqual(['timed out trying to allocate devices', 'cannot allocate all claims']);
   });
 });

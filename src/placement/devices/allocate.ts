@@ -20,10 +20,24 @@ import { type Capacities, consumedCapacity } from './consumed-capacity.ts';
 import type { DeviceCatalog, Offered } from './device-catalog.ts';
 import { SharedCounters } from './shared-counters.ts';
 
-/** Steps of the search for one node; past it the claims count as impossible there. */
+/** Steps of the search for one node. */
 const maxSteps = 10_000;
 
-/** Devices on a node for all claims at once, or undefined; what is chosen for one is not to be had for the next. */
+/**
+ * The search for one node has taken too long: there may be devices for the claims, but nobody looks further. Kubernetes ends
+ * it after ten seconds (DRASchedulerFilterTimeout); here steps are counted, so that the same question has the same answer on
+ * every machine, and soon.
+ */
+export class AllocationTimeout extends Error {
+  constructor() {
+    super('timed out trying to allocate devices');
+  }
+}
+
+/**
+ * Devices on a node for all claims at once, or undefined; what is chosen for one is not to be had for the next. Throws
+ * `AllocationTimeout`.
+ */
 export function allocate(
   catalog: DeviceCatalog,
   claims: readonly ResourceResourceClaim[],
@@ -62,6 +76,8 @@ class Search {
   readonly #offered: readonly Offered[];
   readonly #counters: SharedCounters;
   readonly #picks: Pick[] = [];
+  /** What a request can use at all is asked once, however often the search comes back to it. */
+  readonly #fitting = new Map<Exact, readonly Offered[]>();
   #steps = 0;
 
   constructor(catalog: DeviceCatalog, claims: readonly ResourceResourceClaim[], node: Node) {
@@ -97,14 +113,14 @@ class Search {
 
   #serveExactly(claim: number, { name, exact }: { name: string; exact: Exact }, rest: () => boolean): boolean {
     const adminAccess = 'adminAccess' in exact ? exact.adminAccess : undefined;
-    const fitting = this.#offered.filter((offered) => this.#fits(exact, offered));
+    const fitting = this.#fittingFor(exact);
     const isAll = exact.allocationMode === 'All';
     const count = isAll ? fitting.length : (exact.count ?? 1);
     if (fitting.length < count || count === 0) return false;
     const choose = (from: number, missing: number): boolean => {
       if (missing === 0) return rest();
       for (let i = from; i <= fitting.length - missing; i++) {
-        if (++this.#steps > maxSteps) return false;
+        if (++this.#steps > maxSteps) throw new AllocationTimeout();
         const offered = fitting[i] as Offered;
         const share = sharedPart(offered, exact);
         const pick: Pick = { claim, request: name, offered, exact, adminAccess, share };
@@ -144,6 +160,14 @@ class Search {
       ([name, { value }]) =>
         this.#catalog.usage.consumed(key, name) + (share[name]?.nanos ?? 0n) <= parseQuantity(value).nanos,
     );
+  }
+
+  #fittingFor(exact: Exact): readonly Offered[] {
+    const known = this.#fitting.get(exact);
+    if (known) return known;
+    const fitting = this.#offered.filter((offered) => this.#fits(exact, offered));
+    this.#fitting.set(exact, fitting);
+    return fitting;
   }
 
   #fits({ deviceClassName, selectors = [], tolerations = [], capacity }: Exact, { device, driver }: Offered): boolean {

@@ -1,5 +1,5 @@
 import type { Node, ResourceResourceClaim } from '../../api/generated/types.ts';
-import { allocate, isSelectorFault } from '../devices/allocate.ts';
+import { AllocationTimeout, allocate, isSelectorFault } from '../devices/allocate.ts';
 import { asksForExtended, extendedClaimOf } from '../devices/extended-claims.ts';
 import { matchesNodeSelector } from '../devices/node-match.ts';
 import { deviceClaimsOf, isAllocated } from '../devices/pod-devices.ts';
@@ -33,7 +33,7 @@ export const devicesAvailable: NodeFilter = {
       try {
         return open.length === 0 || allocate(devices, open, nodeOf(slot)) ? undefined : impossible;
       } catch (error) {
-        if (isSelectorFault(error)) return error.message;
+        if (isSelectorFault(error) || error instanceof AllocationTimeout) return error.message;
         throw error;
       }
     };

@@ -33,6 +33,7 @@ export const dynamicResources: SchedulerPlugin = {
   unreserve({ state }) {
     for (const undo of (state.get('DynamicResources') as Assumption | undefined)?.undo ?? []) undo();
   },
+  preFlight: ({ state }) => state.has('DynamicResources'),
   preBind: writeClaims,
   hints: forAll(always, 'device.changed', 'node.added', 'node.labels', 'pod.deleted'),
 };

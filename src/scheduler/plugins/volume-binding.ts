@@ -27,6 +27,7 @@ function make(timeoutSeconds: number): SchedulerPlugin {
     unreserve({ state }) {
       for (const undo of (state.get(name) as Assumption | undefined)?.undo ?? []) undo();
     },
+    preFlight: ({ state }) => state.has(name),
     preBind: (placed, handle) => bindVolumes(placed, handle, timeoutSeconds * 1000),
     hints: forAll(always, 'volume.changed', 'csinode.changed', 'node.added', 'node.labels'),
     configure: ({ bindTimeoutSeconds }) => make(Number(bindTimeoutSeconds ?? timeoutSeconds)),

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
+  clusterrolebindings,
+  clusterroles,
   csidrivers,
   events,
   nodes,
@@ -268,13 +270,62 @@ describe('device claims', () => {
     await plane.admin.create(resourceclaims, { metadata: key('shared'), spec: requests } as never);
     const pod = await makePod('p', { resourceClaims: [{ name: 'gpu', resourceClaimName: 'shared' }] });
     await allocate(pod);
-    expect((await onlyClaim()).status?.allocation).toBeDefined();
+    // The controller may not speak for drivers, and need not.
+    const devices = [{ driver: 'gpu.example.com', pool: 'n1', device: 'gpu-0' }];
+    const told = { type: 'merge' as const, body: { status: { devices } } };
+    await plane.admin.patch(resourceclaims, key('shared'), told, { subresource: 'status' });
+    expect((await onlyClaim()).status).toMatchObject({ allocation: expect.anything(), devices });
     await plane.setPodStatus(pod, { phase: 'Succeeded' });
     await plane.settle();
     const { metadata, status } = await onlyClaim();
     expect(status?.allocation).toBeUndefined();
     expect(status?.reservedFor).toBeUndefined();
+    expect(status?.devices).toBeUndefined();
     expect(metadata.finalizers).toBeUndefined();
     expect(await plane.writesOfRestart([resourceclaims, pods])).toEqual([]);
+  });
+
+  it('are written as a whole only by those who may bind claims and speak for drivers', async () => {
+    await plane.admin.create(resourceclaims, { metadata: key('shared'), spec: requests } as never);
+    const pod = await makePod('p', { resourceClaims: [{ name: 'gpu', resourceClaimName: 'shared' }] });
+    const driver = plane.cluster.clientFor({ serviceAccount: 'default/driver' });
+    const rule = (resource: string, ...verbs: string[]) => ({
+      apiGroups: ['resource.k8s.io'],
+      resources: [`resourceclaims/${resource}`],
+      verbs,
+    });
+    const may = (...rules: ReturnType<typeof rule>[]) => plane.patch(clusterroles, 'driver', { rules });
+    await plane.admin.create(clusterroles, {
+      metadata: { name: 'driver' },
+      rules: [rule('status', 'patch', 'update')],
+    });
+    await plane.admin.create(clusterrolebindings, {
+      metadata: { name: 'driver' },
+      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'driver' },
+      subjects: [{ kind: 'ServiceAccount', name: 'driver', namespace: 'default' }],
+    });
+    const tell = (condition: string) => {
+      const device = { driver: 'gpu.example.com', pool: 'n1', device: 'gpu-0' };
+      const conditions = [
+        { type: condition, status: 'True', reason: 'R', message: '', lastTransitionTime: '2026-01-01T00:00:00Z' },
+      ];
+      const body = { status: { devices: [{ ...device, conditions }] } };
+      return driver.patch(resourceclaims, key('shared'), { type: 'merge', body }, { subresource: 'status' });
+    };
+    const give = (reservedFor: object[]) => {
+      const body = { status: { reservedFor } };
+      return driver.patch(resourceclaims, key('shared'), { type: 'merge', body }, { subresource: 'status' });
+    };
+    await allocate(pod);
+    await expect(tell('Ready')).rejects.toThrow('status.devices: Forbidden: changing status.devices requires');
+    await expect(give([])).rejects.toThrow(
+      'status: Forbidden: changing status.allocation or status.reservedFor requires',
+    );
+    await may(rule('status', 'patch', 'update'), rule('driver', 'arbitrary-node:patch'));
+    expect((await tell('Ready')).status?.devices?.[0]?.conditions?.[0]?.type).toBe('Ready');
+    await expect(give([])).rejects.toThrow('verb="patch" permission');
+    await may(rule('status', 'patch', 'update'), rule('binding', 'patch'));
+    expect((await give([])).status?.reservedFor ?? []).toEqual([]);
+    await expect(tell('Broken')).rejects.toThrow('verb="[arbitrary-node:patch]" permission');
   });
 });
