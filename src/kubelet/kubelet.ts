@@ -209,7 +209,8 @@ function serverOf(
   const about = { nodeName, dataDir, cgroupRoot };
   const pages = usagePages({ clock, cri, cgroups, storage, metrics, pods: dispatcher }, about);
   const access = new DelegatedAccess({ client, clock }, nodeName);
-  return new KubeletServer({ clock, log, paths, pods: dispatcher, pages, access }, { streams, ...server });
+  const { runtime } = cri;
+  return new KubeletServer({ clock, log, paths, pods: dispatcher, runtime, pages, access }, { streams, ...server });
 }
 
 /** How long pods have when the machine goes down: no time unless told. */

@@ -66,6 +66,11 @@ export class PodPaths {
     return join(this.#dataDir, 'claims');
   }
 
+  /** Archives of containers; named as upstream's. */
+  get checkpointsDir(): string {
+    return join(this.#dataDir, 'checkpoints');
+  }
+
   /** The folders of volumes of CSI drivers. */
   get csi(): CsiPaths {
     return new CsiPaths(this.#dataDir);
