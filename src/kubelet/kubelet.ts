@@ -107,14 +107,14 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const { reporter, devices, plugins, claimed, tokens, changed } = side;
   const around = { ...node, ...told, ...claimed, recorder, limiter, devices, node: () => reporter.node, tokens };
   const podSide = await createPodSide(deps, options, around);
-  const { dispatcher, storage, releaseVolumes } = podSide;
+  const { dispatcher, storage, imageAccess, releaseVolumes } = podSide;
   const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {
     fieldSelector: `spec.nodeName=${nodeName}`,
   });
 
   const about = { kind: nodes.kind, apiVersion: 'v1', name: nodeName, uid: nodeName };
   const upkeep: Upkeep = new Upkeep(
-    { cri, clock, log, recorder, cgroups, paths, dispatcher, storage, releaseVolumes, changed },
+    { cri, clock, log, recorder, cgroups, paths, dispatcher, storage, imageAccess, releaseVolumes, changed },
     { about, dataDir, cgroupRoot, settings: options.settings ?? {} },
   );
 

@@ -13,6 +13,7 @@ import type { Pressure } from './eviction/thresholds.ts';
 import { podCgroup } from './hooks/cgroup.ts';
 import { podHooks } from './hooks/hooks.ts';
 import { VolumesHook, type VolumesHookDeps } from './hooks/volumes.ts';
+import { createImageAccess, type ImageAccess } from './image-access/image-access.ts';
 import { Images } from './images.ts';
 import type { KubeletDeps, KubeletOptions } from './kubelet.ts';
 import { Cdi } from './cdi/cdi.ts';
@@ -59,6 +60,7 @@ export interface PodSide {
   dispatcher: PodDispatcher;
   /** What is asked to measure what pods have on disks. */
   storage: StorageReaderDeps;
+  imageAccess: ImageAccess;
   /** Undoes what a pod has beyond its folder, also a pod that only an earlier agent knew; only then the folder may go. */
   releaseVolumes(podUid: string): Promise<void>;
   /** Adds the pods of the folder of manifests, and follows it from then on. */
@@ -88,11 +90,12 @@ export async function createPodSide(
   const volumes = createVolumes(deps, { paths, objects, tokens, csi, fieldsOf, nodeName });
   const removeData = ({ spec }: PersistentVolume) => removeTree(paths.localVolumeDir(spec.csi?.volumeHandle ?? ''));
   const localVolumes = new LocalVolumes({ client, clock, rng, log, removeData }, nodeName);
+  const imageAccess = await createImageAccess({ clock, log, cri, paths }, options.settings);
   const operations = new PodOperations(
     {
       cri,
       clock,
-      images: new Images({ images: cri.images, clock, objects }),
+      images: new Images({ images: cri.images, clock, objects, access: imageAccess }),
       hooks: podHooks({ cgroups, cgroupRoot, paths, clusterDomain, volumes, devices, claimedDevices, maxPids }),
       objects,
       files: podFiles(paths),
@@ -123,7 +126,7 @@ export async function createPodSide(
     : undefined;
   const parts = [mirrors, serviceInformer, localVolumes, volumes, objects, statusWriter, recorder];
   return {
-    ...{ dispatcher, storage: { paths, volumePaths: (uid) => volumes.pathsOf(uid) } },
+    ...{ dispatcher, imageAccess, storage: { paths, volumePaths: (uid) => volumes.pathsOf(uid) } },
     releaseVolumes: (uid) => volumes.release(uid),
     addStatics: async () => statics?.start(),
     synced: serviceInformer.synced,
