@@ -6,7 +6,8 @@ import type { EventType } from '../client/event-recorder.ts';
 import type { ReferencedObjects } from './config/env.ts';
 import type { ImageUser } from './config/security-context.ts';
 import type { ImageAccess } from './image-access/image-access.ts';
-import { isImageName } from './image-access/image-name.ts';
+import type { CredentialProviders } from './credential-providers/credential-providers.ts';
+import { isImageName, repositoryOf } from './image-access/image-name.ts';
 import { type Credential, credentialsFor, locatedIn } from './image-access/keyring.ts';
 
 /** The image could not be had; `reason` is the waiting reason, `retryAtMs` when another try makes sense. */
@@ -57,6 +58,7 @@ export interface ImagesDeps {
   clock: Clock;
   objects: ReferencedObjects;
   access: ImageAccess;
+  providers?: Pick<CredentialProviders, 'located'> | undefined;
 }
 
 /** Makes images present by their pull policy; one pull at a time of each image, failed pulls held back. */
@@ -164,14 +166,15 @@ export class Images {
     throw last;
   }
 
-  /** What the pod's imagePullSecrets have for the image. Missing ones are passed over. */
+  /** What the pod's imagePullSecrets have for the image, then what providers have. Missing ones are passed over. */
   async #credentials(pod: Pod, image: string): Promise<Credential[]> {
     const secrets: Secret[] = [];
     for (const { name } of pod.spec.imagePullSecrets ?? []) {
       const secret = name ? await this.#deps.objects.secret(pod.metadata.namespace ?? '', name) : undefined;
       if (secret) secrets.push(secret);
     }
-    return credentialsFor(image, secrets.flatMap(locatedIn));
+    const given = (await this.#deps.providers?.located(repositoryOf(image), pod)) ?? [];
+    return [secrets.flatMap(locatedIn), given].flatMap((located) => credentialsFor(image, located));
   }
 
   /** Forgets the failures of a pod that is gone. */

@@ -12,6 +12,7 @@ import type { Cri } from '../cri/cri.ts';
 import { runCommand } from '../host/command.ts';
 import { type Cgroups, detectCgroups } from './cgroup/cgroups.ts';
 import { createCsi, type CsiDeps } from './csi/csi.ts';
+import type { InstalledProvider } from './credential-providers/provider-config.ts';
 import { DeviceManager } from './devices/device-manager.ts';
 import { createDra } from './dra/dra.ts';
 import { servePodResources } from './devices/pod-resources.ts';
@@ -62,6 +63,8 @@ export interface KubeletOptions {
   nodeLabels?: Record<string, string>;
   /** What an administrator says of the node; upstream's defaults. */
   settings?: KubeletSettings;
+  /** Programs that have credentials for images. */
+  credentialProviders?: readonly InstalledProvider[];
   /** Absent: no server. */
   server?: KubeletServerOptions;
 }

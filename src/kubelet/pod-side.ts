@@ -1,4 +1,4 @@
-import { services } from '../api/generated/resources.ts';
+import { serviceaccounts, services } from '../api/generated/resources.ts';
 import type { Node, PersistentVolume, Pod, Service } from '../api/generated/types.ts';
 import type { BroadcastingRecorder } from '../client/event-recorder.ts';
 import { Informer } from '../client/informer.ts';
@@ -13,8 +13,9 @@ import type { Pressure } from './eviction/thresholds.ts';
 import { podCgroup } from './hooks/cgroup.ts';
 import { podHooks } from './hooks/hooks.ts';
 import { VolumesHook, type VolumesHookDeps } from './hooks/volumes.ts';
+import { CredentialProviders } from './credential-providers/credential-providers.ts';
 import { createImageAccess, type ImageAccess } from './image-access/image-access.ts';
-import { Images } from './images.ts';
+import { Images, type ImagesDeps } from './images.ts';
 import type { KubeletDeps, KubeletOptions } from './kubelet.ts';
 import { Cdi } from './cdi/cdi.ts';
 import type { ClaimedDevices } from './dra/claimed-devices.ts';
@@ -95,7 +96,7 @@ export async function createPodSide(
     {
       cri,
       clock,
-      images: new Images({ images: cri.images, clock, objects, access: imageAccess }),
+      images: createImages(deps, options, { objects, access: imageAccess, tokens }),
       hooks: podHooks({ cgroups, cgroupRoot, paths, clusterDomain, volumes, devices, claimedDevices, maxPids }),
       objects,
       files: podFiles(paths),
@@ -140,6 +141,17 @@ export async function createPodSide(
       for (const part of parts) part.stop();
     },
   };
+}
+
+function createImages(
+  { client, cri, clock, log }: KubeletDeps,
+  { credentialProviders = [] }: KubeletOptions,
+  { tokens, ...own }: Pick<ImagesDeps, 'objects' | 'access'> & Pick<NodeSurroundings, 'tokens'>,
+): Images {
+  const serviceAccount = (namespace: string, name: string) => client.get(serviceaccounts, { namespace, name });
+  const around = { clock, log, run: runCommand, tokens, serviceAccount };
+  const providers = new CredentialProviders(around, credentialProviders);
+  return new Images({ ...own, images: cri.images, clock, providers });
 }
 
 type OfVolumes = Pick<VolumesHookDeps, 'paths' | 'objects' | 'tokens' | 'csi' | 'fieldsOf' | 'nodeName'>;

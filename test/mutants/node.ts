@@ -324,4 +324,14 @@ export const node: Mutant[] = [
     replace: ' }',
     test: { file: 'src/kubelet/server/server.test.ts', name: 'has running containers written to archives' },
   },
+  {
+    bug: 'what a provider gave for one service account is given to another',
+    file: 'src/kubelet/credential-providers/credential-providers.ts',
+    find: '[type, what, uid, namespace, name, account?.annotations, token]',
+    replace: '[type, what, account?.annotations, token]',
+    test: {
+      file: 'src/kubelet/credential-providers/credential-providers.test.ts',
+      name: 'is told the service account, and what it gives is for that one',
+    },
+  },
 ];
