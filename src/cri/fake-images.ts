@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Image, ImageService, ImageSpec } from '../api/generated/cri.ts';
+import type { AuthConfig, Image, ImageService, ImageSpec } from '../api/generated/cri.ts';
 import type { Clock } from '../base/clock.ts';
 import { sleep } from '../base/clock.ts';
 import { RpcError } from '../rpc/rpc-error.ts';
@@ -14,6 +14,8 @@ export interface FakeImage {
   pullMs?: number;
   /** Every pull fails with this message. */
   pullError?: string;
+  /** Pulls need one of these, `user:password`. */
+  credentials?: readonly string[];
 }
 
 /** The images of the fake runtime: some on the node, the others in an imaginary registry. */
@@ -63,7 +65,7 @@ export class FakeImages {
         const found = this.find(image);
         return found ? { image: this.#describe(found) } : {};
       },
-      PullImage: async ({ image }) => await this.#pull(image?.image ?? ''),
+      PullImage: async ({ image, auth }) => await this.#pull(image?.image ?? '', auth),
       RemoveImage: async ({ image }) => {
         const found = this.find(image);
         if (found) this.#present.delete(found.ref);
@@ -83,11 +85,13 @@ export class FakeImages {
     return { id: imageId(ref), repoTags: [ref], repoDigests, size: sizeBytes };
   }
 
-  async #pull(ref: string): Promise<{ imageRef: string }> {
+  async #pull(ref: string, auth: AuthConfig = {}): Promise<{ imageRef: string }> {
     const image = this.#known.get(ref);
     if (image?.pullMs) await sleep(this.#clock, image.pullMs);
     if (!image) throw new RpcError('NotFound', `failed to pull image "${ref}": not found`);
     if (image.pullError) throw new RpcError('Unknown', `failed to pull image "${ref}": ${image.pullError}`);
+    if (image.credentials && !image.credentials.includes(`${auth.username}:${auth.password}`))
+      throw new RpcError('Unknown', `failed to pull image "${ref}": pull access denied: authorization failed`);
     this.#present.add(ref);
     this.#pulled.add(ref);
     return { imageRef: imageId(ref) };

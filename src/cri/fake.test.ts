@@ -84,6 +84,7 @@ describe('the fake runtime on a virtual clock', () => {
     const images = [
       { ref: 'slow:1', pullMs: 3000 },
       { ref: 'bad:1', pullError: 'unauthorized' },
+      { ref: 'private:1', credentials: ['me:secret'] },
     ];
     const { clock, cri } = world({}, { images });
     const pulled = cri.images.PullImage({ image: { image: 'slow:1' } });
@@ -93,6 +94,9 @@ describe('the fake runtime on a virtual clock', () => {
     const { imageRef } = await pulled;
     expect((await cri.images.ImageStatus({ image: { image: 'slow:1' } })).image?.id).toBe(imageRef);
     await expect(cri.images.PullImage({ image: { image: 'bad:1' } })).rejects.toThrow('unauthorized');
+    const request = { image: { image: 'private:1' } };
+    await expect(cri.images.PullImage(request)).rejects.toThrow('access denied');
+    await cri.images.PullImage({ ...request, auth: { username: 'me', password: 'secret' } });
   });
 
   it('a container removed while it starts does not start', async () => {

@@ -7,6 +7,12 @@ describe('runCommand', () => {
     expect(result).toEqual({ exitCode: 3, stdout: 'hello', stderr: 'no\n' });
   });
 
+  it('adds to the environment, and ends what takes too long', async () => {
+    const args = ['-c', 'echo "$OWN $HOME"; exec sleep 60'];
+    const command = { program: 'sh', args, env: { OWN: 'here' }, timeoutMs: 500 };
+    expect(await runCommand(command)).toEqual({ exitCode: -1, stdout: `here ${process.env.HOME ?? ''}\n`, stderr: '' });
+  });
+
   it('does not mind a program that reads nothing', async () => {
     const input = 'x'.repeat(1_000_000);
     expect((await runCommand({ program: 'true', args: [], input })).exitCode).toBe(0);

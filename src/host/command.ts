@@ -8,6 +8,10 @@ export interface Command {
   input?: string;
   /** The folder it runs in; this process's own when there is none. */
   cwd?: string;
+  /** Besides this process's own environment. */
+  env?: Readonly<Record<string, string>>;
+  /** It is killed after this long: exit code -1. */
+  timeoutMs?: number;
 }
 
 export interface CommandResult {
@@ -40,8 +44,13 @@ const maxOutputBytes = 256 * 1024 * 1024;
 /** Runs programs in the namespaces of this process. */
 export const runCommand: RunCommand = (command) =>
   new Promise((resolve, reject) => {
-    const { program, args, cwd } = command;
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'pipe'], ...(cwd ? { cwd } : {}) });
+    const { program, args, cwd, env, timeoutMs } = command;
+    const child = spawn(program, args, {
+      stdio: ['pipe', 'pipe', 'pipe'],
+      ...(cwd ? { cwd } : {}),
+      ...(env ? { env: { ...process.env, ...env } } : {}),
+      ...(timeoutMs ? { timeout: timeoutMs, killSignal: 'SIGKILL' } : {}),
+    });
     const out: Buffer[] = [];
     const err: Buffer[] = [];
     let size = 0;

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { silentLog } from '../base/log.ts';
 import { seededRng } from '../base/rng.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
+import { imageId } from '../cri/fake-images.ts';
 import { FakeCri } from '../cri/fake.ts';
+import { fakeImageAccess } from './image-access/fake-image-access.ts';
 import { ImageGarbage, type ImageGarbageOptions } from './image-garbage.ts';
 
 const gibibyte = 2 ** 30;
@@ -22,11 +24,13 @@ async function world(options: ImageGarbageOptions = {}) {
   const events: string[] = [];
   const mounted: string[] = [];
   const disk = { capacityBytes: 100 * gibibyte, availableBytes: 50 * gibibyte, inodes: 1, inodesFree: 1 };
+  const access = fakeImageAccess(clock);
   const garbage = new ImageGarbage(
     {
       ...{ images: cri.images, runtime: cri.runtime, clock, log: silentLog, about: { kind: 'Node', name: 'n' } },
       recorder: { event: (_, type, reason, message) => events.push(`${type} ${reason} ${message}`) },
       mounted: () => mounted,
+      access,
       fileSystem: async () => disk,
     },
     options,
@@ -42,7 +46,7 @@ async function world(options: ImageGarbageOptions = {}) {
   };
   for (const ref of ['old:1', 'used:1']) await pull(ref);
   await use('used:1');
-  return { clock, garbage, disk, events, mounted, pull, names };
+  return { clock, cri, access, garbage, disk, events, mounted, pull, names };
 }
 
 describe('images that nobody uses', () => {
@@ -98,6 +102,26 @@ describe('images that nobody uses', () => {
     const { garbage, names } = await world();
     await garbage.removeUnused();
     expect(await names()).toEqual(['loaded:1', 'used:1']);
+  });
+
+  it('are forgotten with who might use them', async () => {
+    const { clock, cri, access, garbage, pull } = await world();
+    const source = { secret: { uid: 'u', namespace: 'n', name: 's' } };
+    const used = { auth: { username: 'me', password: 'p' }, source };
+    const fetch = () => access.pull('old:1', undefined, async () => ({ imageRef: imageId('old:1'), used }));
+    const isPreloaded = () => access.mayUse('old:1', imageId('old:1'), async () => []);
+    await fetch();
+    await garbage.collect();
+    expect(await isPreloaded()).toBe(false);
+    await clock.advance(1);
+    await garbage.removeUnused();
+    expect(await cri.images.ImageStatus({ image: { image: 'old:1' } })).toEqual({});
+    // Whoever brings it here from now on is not the node.
+    expect(await isPreloaded()).toBe(true);
+    await pull('old:1');
+    await fetch();
+    await garbage.collect();
+    expect(await isPreloaded()).toBe(false);
   });
 
   it('go when they are older than is wanted', async () => {

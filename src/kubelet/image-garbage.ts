@@ -3,6 +3,7 @@ import type { ObjectReference } from '../api/generated/types.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { EventRecorder } from '../client/event-recorder.ts';
+import type { ImageAccess } from './image-access/image-access.ts';
 import type { FileSystemSize } from './usage/disk-usage.ts';
 
 export interface ImageGarbageOptions {
@@ -52,6 +53,7 @@ export interface ImageGarbageDeps {
   about: ObjectReference;
   /** The images that pods of the node have as volumes, by the names that they give them. */
   mounted(): readonly string[];
+  access: Pick<ImageAccess, 'keepOnly'>;
   /** The file system of the images. */
   fileSystem(): Promise<FileSystemSize>;
 }
@@ -70,8 +72,14 @@ export class ImageGarbage {
 
   /** What is done every few minutes: from the high threshold down to the low one, and what is too old. */
   async collect(): Promise<void> {
+    const startedMs = this.#deps.clock.now();
     await this.#look();
     await this.#removeOld();
+    await this.#makeRoom();
+    await this.#forget(startedMs);
+  }
+
+  async #makeRoom(): Promise<void> {
     const { imageGCHighThresholdPercent: high, imageGCLowThresholdPercent: low } = this.#options;
     const { capacityBytes, availableBytes } = await this.#deps.fileSystem();
     const usedPercent = capacityBytes > 0 ? 100 - Math.floor((availableBytes * 100) / capacityBytes) : 0;
@@ -85,8 +93,10 @@ export class ImageGarbage {
 
   /** All that nobody uses: the node is short of disk. */
   async removeUnused(): Promise<void> {
+    const startedMs = this.#deps.clock.now();
     await this.#look();
     await this.#free(Number.POSITIVE_INFINITY);
+    await this.#forget(startedMs);
   }
 
   async #look(): Promise<void> {
@@ -110,6 +120,14 @@ export class ImageGarbage {
     }
     for (const id of this.#records.keys()) if (!there.has(id)) this.#records.delete(id);
     this.#isFirst = false;
+  }
+
+  /** Who might use images that are no longer there. */
+  async #forget(listedMs: number): Promise<void> {
+    const { access, images, log } = this.#deps;
+    await access.keepOnly(images, [...this.#records.keys()], listedMs).catch((error: unknown) => {
+      log.warn({ error: String(error) }, 'records of images that are gone are not removed');
+    });
   }
 
   async #removeOld(): Promise<void> {

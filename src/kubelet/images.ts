@@ -1,11 +1,14 @@
-import type { AuthConfig, Image, ImageService, PodSandboxConfig } from '../api/generated/cri.ts';
+import type { Image, ImageService, PodSandboxConfig } from '../api/generated/cri.ts';
 import type { Pod, Secret } from '../api/generated/types.ts';
 import { backoffMs } from '../base/backoff.ts';
 import type { Clock } from '../base/clock.ts';
 import type { EventType } from '../client/event-recorder.ts';
-import { ConfigError } from './config/config-error.ts';
 import type { ReferencedObjects } from './config/env.ts';
 import type { ImageUser } from './config/security-context.ts';
+import type { ImageAccess } from './image-access/image-access.ts';
+import type { CredentialProviders } from './credential-providers/credential-providers.ts';
+import { isImageName, repositoryOf } from './image-access/image-name.ts';
+import { type Credential, credentialsFor, locatedIn } from './image-access/keyring.ts';
 
 /** The image could not be had; `reason` is the waiting reason, `retryAtMs` when another try makes sense. */
 export class ImageError extends Error {
@@ -44,30 +47,46 @@ interface Failure {
 
 const backOff = { baseMs: 10_000, maxMs: 300_000 };
 
+/** The credential of a list that opened the registry, by its place; undefined: there were none. */
+interface Pull {
+  imageRef: string;
+  usedAt: number | undefined;
+}
+
+export interface ImagesDeps {
+  images: ImageService;
+  clock: Clock;
+  objects: ReferencedObjects;
+  access: ImageAccess;
+  providers?: Pick<CredentialProviders, 'located'> | undefined;
+}
+
 /** Makes images present by their pull policy; one pull at a time of each image, failed pulls held back. */
 export class Images {
-  readonly #deps: { images: ImageService; clock: Clock; objects: ReferencedObjects };
-  readonly #pulls = new Map<string, Promise<string>>();
+  readonly #deps: ImagesDeps;
+  readonly #pulls = new Map<string, Promise<Pull>>();
   readonly #failures = new Map<string, Failure>();
 
-  constructor(deps: { images: ImageService; clock: Clock; objects: ReferencedObjects }) {
+  constructor(deps: ImagesDeps) {
     this.#deps = deps;
   }
 
   /** Rejects with `ImageError`. */
   async ensure(request: ImageRequest): Promise<EnsuredImage> {
-    const { image: name, say } = request;
+    const { image: name, pod, say } = request;
     if (!isImageName(name)) {
       const message = `Failed to apply default image tag "${name}": couldn't parse image name "${name}": invalid reference format`;
       say('Warning', 'InspectFailed', message);
       throw new ImageError('InvalidImageName', message, this.#deps.clock.now() + backOff.maxMs);
     }
     const policy = request.pullPolicy ?? (/:latest$|^[^:]+$/.test(name) ? 'Always' : 'IfNotPresent');
-    const present = await this.#status(name);
-    if (present && policy !== 'Always') {
+    const present = policy === 'Always' ? undefined : await this.#status(name);
+    const credentials = () => this.#credentials(pod, name);
+    if (present && (await this.#deps.access.mayUse(name, present.id ?? '', credentials))) {
       say('Normal', 'Pulled', `Container image "${name}" already present on machine and can be accessed by the pod`);
       return ensured(present);
     }
+    // Whether it is there is not for a pod to know that may not use it.
     if (policy === 'Never') {
       const message = `Container image "${name}" is not present with pull policy of Never`;
       say('Warning', 'ErrImageNeverPull', message);
@@ -112,24 +131,34 @@ export class Images {
     }
   }
 
-  /** Pods that want the same image share one pull, unless their credentials differ. */
+  /** Pods that want the same image share one pull, unless their credentials differ; it is written down for each. */
   async #pullOnce(name: string, { pod, sandboxConfig }: ImageRequest): Promise<void> {
-    const auths = await this.#credentials(pod, name);
-    const key = JSON.stringify([name, auths]);
-    let pull = this.#pulls.get(key);
-    if (!pull) {
-      pull = this.#tryAll(name, auths, sandboxConfig).finally(() => this.#pulls.delete(key));
-      this.#pulls.set(key, pull);
-    }
-    await pull;
+    const credentials = await this.#credentials(pod, name);
+    const key = JSON.stringify([name, credentials.map(({ auth }) => auth)]);
+    const { id: presentRef } = (await this.#status(name)) ?? {};
+    await this.#deps.access.pull(name, presentRef, async () => {
+      let pull = this.#pulls.get(key);
+      if (!pull) {
+        pull = this.#tryAll(name, credentials, sandboxConfig).finally(() => this.#pulls.delete(key));
+        this.#pulls.set(key, pull);
+      }
+      const { imageRef, usedAt } = await pull;
+      return { imageRef, used: usedAt === undefined ? undefined : credentials[usedAt] };
+    });
   }
 
-  async #tryAll(name: string, auths: AuthConfig[], sandboxConfig: PodSandboxConfig): Promise<string> {
+  async #tryAll(name: string, credentials: Credential[], sandboxConfig: PodSandboxConfig): Promise<Pull> {
+    const { images } = this.#deps;
+    const request = { image: { image: name }, sandboxConfig };
+    if (credentials.length === 0) {
+      const { imageRef = '' } = await images.PullImage(request);
+      return { imageRef, usedAt: undefined };
+    }
     let last: unknown;
-    for (const auth of auths.length > 0 ? auths : [undefined]) {
+    for (const [usedAt, { auth }] of credentials.entries()) {
       try {
-        const request = { image: { image: name }, sandboxConfig, ...(auth ? { auth } : {}) };
-        return (await this.#deps.images.PullImage(request)).imageRef ?? '';
+        const { imageRef = '' } = await images.PullImage({ ...request, auth });
+        return { imageRef, usedAt };
       } catch (error) {
         last = error;
       }
@@ -137,14 +166,15 @@ export class Images {
     throw last;
   }
 
-  /** The pod's imagePullSecrets that speak of the image's registry. Missing ones are passed over. */
-  async #credentials(pod: Pod, image: string): Promise<AuthConfig[]> {
-    const found: AuthConfig[] = [];
+  /** What the pod's imagePullSecrets have for the image, then what providers have. Missing ones are passed over. */
+  async #credentials(pod: Pod, image: string): Promise<Credential[]> {
+    const secrets: Secret[] = [];
     for (const { name } of pod.spec.imagePullSecrets ?? []) {
       const secret = name ? await this.#deps.objects.secret(pod.metadata.namespace ?? '', name) : undefined;
-      if (secret) found.push(...authsOf(secret, registryOf(image)));
+      if (secret) secrets.push(secret);
     }
-    return found;
+    const given = (await this.#deps.providers?.located(repositoryOf(image), pod)) ?? [];
+    return [secrets.flatMap(locatedIn), given].flatMap((located) => credentialsFor(image, located));
   }
 
   /** Forgets the failures of a pod that is gone. */
@@ -161,46 +191,3 @@ const ensured = (image: Image): EnsuredImage => ({
     ...(image.username ? { username: image.username } : {}),
   },
 });
-
-const referencePattern =
-  /^(?:[a-zA-Z0-9][a-zA-Z0-9.-]*(?::[0-9]+)?\/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*(?::[\w][\w.-]{0,127})?(?:@[A-Za-z0-9]+:[0-9a-fA-F]{32,})?$/;
-
-const isImageName = (name: string): boolean => name.length < 512 && referencePattern.test(name);
-
-/** The registry of an image's name; Docker's own when none is named. */
-export function registryOf(image: string): string {
-  const [first = '', ...rest] = image.split('/');
-  return rest.length > 0 && /[.:]|^localhost$/.test(first) ? first : 'docker.io';
-}
-
-/** Credentials in a Secret of type kubernetes.io/dockerconfigjson (or the older dockercfg) for one registry. */
-function authsOf(secret: Secret, registry: string): AuthConfig[] {
-  const text = (key: string) => Buffer.from(secret.data?.[key] ?? '', 'base64').toString();
-  const parse = (json: string): Record<string, DockerAuth> => {
-    try {
-      return JSON.parse(json || '{}');
-    } catch (error) {
-      throw new ConfigError(`secret "${secret.metadata.name}" is not a docker configuration: ${String(error)}`);
-    }
-  };
-  const auths = { ...parse(text('.dockercfg')), ...(parse(text('.dockerconfigjson'))['auths'] as object) } as Record<
-    string,
-    DockerAuth
-  >;
-  return Object.entries(auths)
-    .filter(([host]) => hostOf(host) === registry || (registry === 'docker.io' && hostOf(host) === 'index.docker.io'))
-    .map(([, { username, password, auth }]) => {
-      const [user, ...words] = Buffer.from(auth ?? '', 'base64')
-        .toString()
-        .split(':');
-      return { username: username ?? user ?? '', password: password ?? words.join(':') };
-    });
-}
-
-interface DockerAuth {
-  username?: string;
-  password?: string;
-  auth?: string;
-}
-
-const hostOf = (key: string): string => key.replace(/^https?:\/\//, '').split('/')[0] ?? key;

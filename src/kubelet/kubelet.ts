@@ -12,6 +12,7 @@ import type { Cri } from '../cri/cri.ts';
 import { runCommand } from '../host/command.ts';
 import { type Cgroups, detectCgroups } from './cgroup/cgroups.ts';
 import { createCsi, type CsiDeps } from './csi/csi.ts';
+import type { InstalledProvider } from './credential-providers/provider-config.ts';
 import { DeviceManager } from './devices/device-manager.ts';
 import { createDra } from './dra/dra.ts';
 import { servePodResources } from './devices/pod-resources.ts';
@@ -62,6 +63,8 @@ export interface KubeletOptions {
   nodeLabels?: Record<string, string>;
   /** What an administrator says of the node; upstream's defaults. */
   settings?: KubeletSettings;
+  /** Programs that have credentials for images. */
+  credentialProviders?: readonly InstalledProvider[];
   /** Absent: no server. */
   server?: KubeletServerOptions;
 }
@@ -107,14 +110,14 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const { reporter, devices, plugins, claimed, tokens, changed } = side;
   const around = { ...node, ...told, ...claimed, recorder, limiter, devices, node: () => reporter.node, tokens };
   const podSide = await createPodSide(deps, options, around);
-  const { dispatcher, storage, releaseVolumes } = podSide;
+  const { dispatcher, storage, imageAccess, releaseVolumes } = podSide;
   const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {
     fieldSelector: `spec.nodeName=${nodeName}`,
   });
 
   const about = { kind: nodes.kind, apiVersion: 'v1', name: nodeName, uid: nodeName };
   const upkeep: Upkeep = new Upkeep(
-    { cri, clock, log, recorder, cgroups, paths, dispatcher, storage, releaseVolumes, changed },
+    { cri, clock, log, recorder, cgroups, paths, dispatcher, storage, imageAccess, releaseVolumes, changed },
     { about, dataDir, cgroupRoot, settings: options.settings ?? {} },
   );
 
@@ -209,7 +212,8 @@ function serverOf(
   const about = { nodeName, dataDir, cgroupRoot };
   const pages = usagePages({ clock, cri, cgroups, storage, metrics, pods: dispatcher }, about);
   const access = new DelegatedAccess({ client, clock }, nodeName);
-  return new KubeletServer({ clock, log, paths, pods: dispatcher, pages, access }, { streams, ...server });
+  const { runtime } = cri;
+  return new KubeletServer({ clock, log, paths, pods: dispatcher, runtime, pages, access }, { streams, ...server });
 }
 
 /** How long pods have when the machine goes down: no time unless told. */

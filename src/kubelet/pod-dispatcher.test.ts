@@ -12,6 +12,7 @@ import { createClient } from '../client/typed-client.ts';
 import { type ContainerBehavior, FakeCri } from '../cri/fake.ts';
 import { containerNameLabel, podNameLabel, podUidLabel } from './config/labels.ts';
 import type { PodHook } from './hooks/hook.ts';
+import { fakeImageAccess } from './image-access/fake-image-access.ts';
 import { Images } from './images.ts';
 import { Limiter } from './limiter.ts';
 import { PodDispatcher } from './pod-dispatcher.ts';
@@ -42,6 +43,7 @@ class World {
   /** Broken promises, in words. */
   readonly violations: string[] = [];
   dispatcher: PodDispatcher | undefined;
+  readonly access = fakeImageAccess(this.clock);
   /** What runs from files. */
   readonly statics: Pod[] = [];
   #mirrors: MirrorPods | undefined;
@@ -80,7 +82,7 @@ class World {
         clock,
         limiter: new Limiter(4),
         cdi: { resolve: async (extras) => [...extras] },
-        images: new Images({ images: cri.images, clock, objects: noObjects }),
+        images: new Images({ images: cri.images, clock, objects: noObjects, access: this.access }),
         hooks: this.hooks,
         objects: noObjects,
         files: { lastWords: async () => '', removeContainer: async () => {} },

@@ -66,6 +66,16 @@ export class PodPaths {
     return join(this.#dataDir, 'claims');
   }
 
+  /** What is known of images that this node pulled; named as upstream's. */
+  get pullRecordsDir(): string {
+    return join(this.#dataDir, 'image_manager');
+  }
+
+  /** Archives of containers; named as upstream's. */
+  get checkpointsDir(): string {
+    return join(this.#dataDir, 'checkpoints');
+  }
+
   /** The folders of volumes of CSI drivers. */
   get csi(): CsiPaths {
     return new CsiPaths(this.#dataDir);

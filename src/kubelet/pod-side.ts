@@ -1,4 +1,4 @@
-import { services } from '../api/generated/resources.ts';
+import { serviceaccounts, services } from '../api/generated/resources.ts';
 import type { Node, PersistentVolume, Pod, Service } from '../api/generated/types.ts';
 import type { BroadcastingRecorder } from '../client/event-recorder.ts';
 import { Informer } from '../client/informer.ts';
@@ -13,7 +13,9 @@ import type { Pressure } from './eviction/thresholds.ts';
 import { podCgroup } from './hooks/cgroup.ts';
 import { podHooks } from './hooks/hooks.ts';
 import { VolumesHook, type VolumesHookDeps } from './hooks/volumes.ts';
-import { Images } from './images.ts';
+import { CredentialProviders } from './credential-providers/credential-providers.ts';
+import { createImageAccess, type ImageAccess } from './image-access/image-access.ts';
+import { Images, type ImagesDeps } from './images.ts';
 import type { KubeletDeps, KubeletOptions } from './kubelet.ts';
 import { Cdi } from './cdi/cdi.ts';
 import type { ClaimedDevices } from './dra/claimed-devices.ts';
@@ -59,6 +61,7 @@ export interface PodSide {
   dispatcher: PodDispatcher;
   /** What is asked to measure what pods have on disks. */
   storage: StorageReaderDeps;
+  imageAccess: ImageAccess;
   /** Undoes what a pod has beyond its folder, also a pod that only an earlier agent knew; only then the folder may go. */
   releaseVolumes(podUid: string): Promise<void>;
   /** Adds the pods of the folder of manifests, and follows it from then on. */
@@ -88,11 +91,12 @@ export async function createPodSide(
   const volumes = createVolumes(deps, { paths, objects, tokens, csi, fieldsOf, nodeName });
   const removeData = ({ spec }: PersistentVolume) => removeTree(paths.localVolumeDir(spec.csi?.volumeHandle ?? ''));
   const localVolumes = new LocalVolumes({ client, clock, rng, log, removeData }, nodeName);
+  const imageAccess = await createImageAccess({ clock, log, cri, paths }, options.settings);
   const operations = new PodOperations(
     {
       cri,
       clock,
-      images: new Images({ images: cri.images, clock, objects }),
+      images: createImages(deps, options, { objects, access: imageAccess, tokens }),
       hooks: podHooks({ cgroups, cgroupRoot, paths, clusterDomain, volumes, devices, claimedDevices, maxPids }),
       objects,
       files: podFiles(paths),
@@ -123,7 +127,7 @@ export async function createPodSide(
     : undefined;
   const parts = [mirrors, serviceInformer, localVolumes, volumes, objects, statusWriter, recorder];
   return {
-    ...{ dispatcher, storage: { paths, volumePaths: (uid) => volumes.pathsOf(uid) } },
+    ...{ dispatcher, imageAccess, storage: { paths, volumePaths: (uid) => volumes.pathsOf(uid) } },
     releaseVolumes: (uid) => volumes.release(uid),
     addStatics: async () => statics?.start(),
     synced: serviceInformer.synced,
@@ -137,6 +141,17 @@ export async function createPodSide(
       for (const part of parts) part.stop();
     },
   };
+}
+
+function createImages(
+  { client, cri, clock, log }: KubeletDeps,
+  { credentialProviders = [] }: KubeletOptions,
+  { tokens, ...own }: Pick<ImagesDeps, 'objects' | 'access'> & Pick<NodeSurroundings, 'tokens'>,
+): Images {
+  const serviceAccount = (namespace: string, name: string) => client.get(serviceaccounts, { namespace, name });
+  const around = { clock, log, run: runCommand, tokens, serviceAccount };
+  const providers = new CredentialProviders(around, credentialProviders);
+  return new Images({ ...own, images: cri.images, clock, providers });
 }
 
 type OfVolumes = Pick<VolumesHookDeps, 'paths' | 'objects' | 'tokens' | 'csi' | 'fieldsOf' | 'nodeName'>;

@@ -36,6 +36,23 @@ cgroupDriver: systemd
     await expect(read('kind: Pod\n')).rejects.toThrow('KubeletConfiguration');
   });
 
+  it('name images whose credentials are not verified', async () => {
+    const policy = 'imagePullCredentialsVerificationPolicy: NeverVerifyAllowlistedImages\n';
+    const list = (entry: string) => `preloadedImagesVerificationAllowlist: ["${entry}"]\n`;
+    const { settings } = await read(`${head}${policy}${list('registry.io/team/*')}`);
+    expect(settings).toMatchObject({ preloadedImagesVerificationAllowlist: ['registry.io/team/*'] });
+    for (const [text, words] of [
+      [`${policy}${list('registry.io/*/app')}`, "only patterns ending with '/*' are allowed: registry.io/*/app"],
+      [`${policy}${list('registry.io/app:1')}`, 'neither tag nor digest is accepted in an image reference'],
+      [`${policy}${list(' registry.io/app')}`, 'leading/trailing spaces are not allowed'],
+      [`${policy}${list('/*')}`, 'at least registry hostname is required'],
+      [list('registry.io/app'), 'is not "NeverVerifyAllowlistedImages"'],
+      ['imagePullCredentialsVerificationPolicy: Sometimes\n', '"Sometimes" is none of NeverVerify, '],
+    ] as const) {
+      await expect(read(`${head}${text}`)).rejects.toThrow(words);
+    }
+  });
+
   it('need not be there', async () => {
     expect(await readSettings('/does-not-exist/kubelet.yaml')).toEqual({ settings: {}, ignored: [] });
   });

@@ -2,10 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { wholeValue, milliValue } from '../api/meta/quantity.ts';
 import { durationMs } from '../base/duration.ts';
 import type { EvictorOptions } from './eviction/evictor.ts';
+import { checkAllowlistEntry, verificationPolicies } from './image-access/access-rule.ts';
+import type { ImageAccessSettings } from './image-access/image-access.ts';
 import type { ImageGarbageOptions } from './image-garbage.ts';
 
 /** What an administrator may say of a node, by the names of a KubeletConfiguration. Durations are milliseconds. */
-export interface KubeletSettings extends EvictorOptions, ImageGarbageOptions {
+export interface KubeletSettings extends EvictorOptions, ImageGarbageOptions, ImageAccessSettings {
   staticPodPath?: string;
   maxPods?: number;
   /** Processes that one pod may have. */
@@ -27,6 +29,17 @@ const mapOf =
   (read: Read): Read =>
   (value) =>
     Object.fromEntries(Object.entries(checked(value, 'object') as object).map(([key, one]) => [key, read(one)]));
+const oneOf =
+  (words: readonly string[]): Read =>
+  (value) => {
+    if (words.includes(value as string)) return value;
+    throw new Error(`${JSON.stringify(value)} is none of ${words.join(', ')}`);
+  };
+const images: Read = (value) => {
+  if (!Array.isArray(value)) throw new Error(`${JSON.stringify(value)} is no list`);
+  for (const one of value) checkAllowlistEntry(checked(one, 'string') as string);
+  return value;
+};
 
 function checked(value: unknown, type: 'string' | 'number' | 'object'): unknown {
   if (typeof value === type && value !== null) return value;
@@ -44,6 +57,8 @@ const known: Record<keyof KubeletSettings, Read> = {
   imageGCLowThresholdPercent: number,
   imageMinimumGCAge: duration,
   imageMaximumGCAge: duration,
+  imagePullCredentialsVerificationPolicy: oneOf(verificationPolicies),
+  preloadedImagesVerificationAllowlist: images,
   staticPodPath: text,
   maxPods: number,
   podPidsLimit: number,
@@ -72,7 +87,17 @@ export function settingsOf(document: Record<string, unknown>): { settings: Kubel
       throw new Error(`${name}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
     }
   }
+  checkTogether(settings);
   return { settings, ignored };
+}
+
+/** Fields that are right alone and wrong together. */
+function checkTogether(settings: KubeletSettings): void {
+  const { imagePullCredentialsVerificationPolicy: policy, preloadedImagesVerificationAllowlist: list = [] } = settings;
+  if (list.length > 0 && policy !== 'NeverVerifyAllowlistedImages')
+    throw new Error(
+      'can\'t set `preloadedImagesVerificationAllowlist` if `imagePullCredentialsVerificationPolicy` is not "NeverVerifyAllowlistedImages"',
+    );
 }
 
 /** Reads a file; one that is not there says nothing. Rejects with the file's name and what is wrong in it. */

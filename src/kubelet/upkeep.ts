@@ -10,6 +10,7 @@ import { imageFolder, levelsOf, podUseOf } from './eviction/observe.ts';
 import { isDisk } from './eviction/pressure.ts';
 import type { PodUse } from './eviction/rank.ts';
 import type { Pressure, Signal } from './eviction/thresholds.ts';
+import type { ImageAccess } from './image-access/image-access.ts';
 import { ImageGarbage } from './image-garbage.ts';
 import { rotateLogs } from './logs/rotate.ts';
 import type { PodDispatcher } from './pod-dispatcher.ts';
@@ -29,6 +30,7 @@ export interface UpkeepDeps {
   paths: PodPaths;
   dispatcher: PodDispatcher;
   storage: StorageReaderDeps;
+  imageAccess: ImageAccess;
   /** Undoes what a pod has beyond its folder. */
   releaseVolumes(podUid: string): Promise<void>;
   /** What the node is short of has changed. */
@@ -64,11 +66,11 @@ export class Upkeep {
   constructor(deps: UpkeepDeps, options: UpkeepOptions) {
     this.#deps = deps;
     this.#options = options;
-    const { cri, clock, log, recorder, dispatcher, changed } = deps;
+    const { cri, clock, log, recorder, dispatcher, imageAccess: access, changed } = deps;
     const { about, settings } = options;
     const fileSystem = async () => fileSystemOf(await this.#images());
     const mounted = () => dispatcher.states().flatMap(({ pod }) => imageVolumes(pod));
-    this.#garbage = new ImageGarbage({ ...cri, clock, log, recorder, about, mounted, fileSystem }, settings);
+    this.#garbage = new ImageGarbage({ ...cri, clock, log, recorder, about, access, mounted, fileSystem }, settings);
     this.#evictor = new Evictor(
       {
         ...{ clock, log, recorder, about, changed, pods: dispatcher },

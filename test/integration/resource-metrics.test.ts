@@ -86,7 +86,8 @@ async function startNode(): Promise<void> {
   const metrics = agentMetrics(known, { nodeName: 'node-1', startedMs: notBeforeMs });
   const paths = new PodPaths(dir);
   const storage = { paths, volumePaths: () => new Map([['data', dir]]) };
-  const deps = { ...machine, cri: new FakeCri(machine), cgroups, storage, metrics, pods: known };
+  const cri = new FakeCri(machine);
+  const deps = { ...machine, cri, cgroups, storage, metrics, pods: known };
   const pages = usagePages(deps, { nodeName: 'node-1', dataDir: dir, cgroupRoot });
   const access = new DelegatedAccess(
     { client: clientFor('system:node:node-1', ['system:nodes']), ...machine },
@@ -94,7 +95,7 @@ async function startNode(): Promise<void> {
   );
   const served = { list: () => [], find: () => undefined, onEnd: () => () => {} };
   node = new KubeletServer(
-    { ...machine, paths, pods: served, pages, access },
+    { ...machine, paths, pods: served, runtime: cri.runtime, pages, access },
     {
       ...{ host: '127.0.0.1', port: 0, tls: { ...serving, clientCa: pki.ca.cert } },
       allowed: { names: ['kube-apiserver-kubelet-client'] },

@@ -4,6 +4,7 @@ const dispatcherTest = 'src/kubelet/pod-dispatcher.test.ts';
 const probeTest = 'src/kubelet/probes/probe-machine.test.ts';
 const evictionTest = 'src/kubelet/eviction/eviction.test.ts';
 const csiTest = 'src/kubelet/csi/csi.test.ts';
+const imagesTest = 'src/kubelet/images.test.ts';
 const statusTest = 'src/kubelet/status/pod-status.test.ts';
 const slotsTest = 'src/proxy/slots.test.ts';
 const rulesetTest = 'src/proxy/rules.test.ts';
@@ -294,5 +295,43 @@ export const node: Mutant[] = [
     find: 'return draft.timerRanOut();',
     replace: 'return;',
     test: { file: dispatcherTest, name: 'tries again also when its timer comes a moment early' },
+  },
+  {
+    bug: 'an image that an earlier agent was pulling is for everybody',
+    file: 'src/kubelet/image-access/access-rule.ts',
+    find: "if (!recorded) return 'closed';",
+    replace: "if (!recorded) return 'free';",
+    test: { file: imagesTest, name: 'is for nobody when the agent died before it could write down for whom it came' },
+  },
+  {
+    bug: 'the intent of a pull goes though there was no room for the record of the image',
+    file: 'src/kubelet/image-access/pull-records.ts',
+    find: 'if (left === 0 && !this.#kept.has(file)) await',
+    replace: 'if (left === 0) await',
+    test: { file: imagesTest, name: 'stays closed when there was no room for the record of the image' },
+  },
+  {
+    bug: 'an image that was loaded is closed after an agent died in the middle of a pull that could only fail',
+    file: 'src/kubelet/image-access/pull-records.ts',
+    find: 'imageRef !== undefined && imageRef !== preloadedRef;',
+    replace: 'imageRef !== undefined;',
+    test: { file: 'src/kubelet/image-access/pull-records.test.ts', name: 'while it pulls what was preloaded' },
+  },
+  {
+    bug: 'whoever may use the node may have containers written to archives',
+    file: 'src/kubelet/server/authorize.ts',
+    find: ", checkpoint: 'checkpoint' }",
+    replace: ' }',
+    test: { file: 'src/kubelet/server/server.test.ts', name: 'has running containers written to archives' },
+  },
+  {
+    bug: 'what a provider gave for one service account is given to another',
+    file: 'src/kubelet/credential-providers/credential-providers.ts',
+    find: '[type, what, uid, namespace, name, account?.annotations, token]',
+    replace: '[type, what, account?.annotations, token]',
+    test: {
+      file: 'src/kubelet/credential-providers/credential-providers.test.ts',
+      name: 'is told the service account, and what it gives is for that one',
+    },
   },
 ];

@@ -9,6 +9,7 @@ import { connectContainerd } from '../../cri/containerd-client.ts';
 import { type Containerd, ensureContainerd } from '../../cri/containerd-process.ts';
 import { shareMounts } from '../../cri/mounts.ts';
 import type { RunCommand } from '../../host/command.ts';
+import { readCredentialProviders } from '../../kubelet/credential-providers/provider-config.ts';
 import { startKubelet } from '../../kubelet/kubelet.ts';
 import { readSettings } from '../../kubelet/settings.ts';
 import type { KeyPair } from '../../pki/issue.ts';
@@ -86,6 +87,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
   const keeper = keepRuntime({ clock, log, cri }, () => ensureRuntime(deps, options));
   const { settings, ignored } = await readSettings(join(options.dir, 'kubelet.yaml'));
   if (ignored.length > 0) log.warn({ fields: ignored }, 'kubelet.yaml says what means nothing here');
+  const credentialProviders = await readCredentialProviders(join(options.dir, 'image-credential-providers'));
   const manifests = join(options.dir, 'manifests');
   await mkdir(manifests, { recursive: true, mode: 0o755 });
   const serving = await certificates.serving([options.address]);
@@ -102,6 +104,7 @@ export async function startNode(deps: NodeDeps, options: NodeOptions): Promise<R
       clusterDns: [network.dnsAddress],
       clusterDomain: network.clusterDomain,
       settings: { staticPodPath: manifests, ...settings },
+      credentialProviders,
       server: {
         host: options.address,
         port: kubeletPort,

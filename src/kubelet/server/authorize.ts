@@ -54,7 +54,7 @@ const fine: Record<string, string> = { pods: 'pods', runningpods: 'pods', health
 function accessOf({ method = 'GET', url = '/' }: IncomingMessage): { verb: string; subresources: string[] } {
   const verb = verbs[method] ?? method.toLowerCase();
   const first = /^\/([^/?]*)/.exec(url)?.[1] ?? '';
-  const own = { stats: 'stats', metrics: 'metrics', logs: 'log' }[first];
+  const own = { stats: 'stats', metrics: 'metrics', logs: 'log', checkpoint: 'checkpoint' }[first];
   if (own) return { verb, subresources: [own] };
   return { verb, subresources: fine[first] ? [fine[first], 'proxy'] : ['proxy'] };
 }

@@ -3,6 +3,7 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
+import type { RuntimeService } from '../../api/generated/cri.ts';
 import type { Pod } from '../../api/generated/types.ts';
 import { StatusError } from '../../api/meta/status-error.ts';
 import type { Clock } from '../../base/clock.ts';
@@ -10,6 +11,7 @@ import type { Logger } from '../../base/log.ts';
 import type { PodPaths } from '../pod-paths.ts';
 import type { PodState } from '../worker/state.ts';
 import { type AllowedClients, refusal } from './authorize.ts';
+import { checkpointContainer } from './checkpoint.ts';
 import { serveLogs } from './container-logs.ts';
 import type { DelegatedAccess } from './delegated-access.ts';
 import type { Pages } from './pages.ts';
@@ -40,6 +42,7 @@ export interface KubeletServerDeps {
   log: Logger;
   paths: PodPaths;
   pods: ServedPods;
+  runtime: Pick<RuntimeService, 'CheckpointContainer'>;
   pages?: Pages;
   /** Whom the cluster lets in, besides those who may do everything. */
   access?: DelegatedAccess;
@@ -47,7 +50,7 @@ export interface KubeletServerDeps {
 
 const defaultPort = 10_250;
 
-/** The node's HTTPS server: logs, pods, figures, and a door for streams, for whom the cluster lets in. */
+/** The node's HTTPS server: logs, pods, figures, checkpoints, and a door for streams, for whom the cluster lets in. */
 export class KubeletServer {
   readonly #deps: KubeletServerDeps;
   readonly #options: KubeletServerOptions;
@@ -117,15 +120,20 @@ export class KubeletServer {
       .split('/')
       .filter((part) => part !== '')
       .map(decodeURIComponent);
-    if (request.method !== 'GET') throw StatusError.of('MethodNotAllowed', `${request.method} is not allowed`);
-    if (first === 'healthz' && rest.length === 0) {
+    const isCheckpoint = first === 'checkpoint' && rest.length === 3;
+    if (request.method !== (isCheckpoint ? 'POST' : 'GET'))
+      throw StatusError.of('MethodNotAllowed', `${request.method} is not allowed`);
+    const [namespace = '', pod = '', container = ''] = rest;
+    const asked = { namespace, pod, container, query: searchParams };
+    if (isCheckpoint) {
+      answer(response, { type: 'application/json', body: await checkpointContainer(asked, this.#deps) });
+    } else if (first === 'healthz' && rest.length === 0) {
       answer(response, { type: 'text/plain; charset=utf-8', body: 'ok' });
     } else if (first === 'pods' && rest.length === 0) {
       const list = { kind: 'PodList', apiVersion: 'v1', metadata: {}, items: this.#deps.pods.list() };
       answer(response, { type: 'application/json', body: JSON.stringify(list) });
     } else if (first === 'containerLogs' && rest.length === 3) {
-      const [namespace = '', pod = '', container = ''] = rest;
-      await serveLogs({ namespace, pod, container, query: searchParams }, response, this.#deps);
+      await serveLogs(asked, response, this.#deps);
     } else {
       const page = this.#deps.pages?.get(pathname);
       if (page) return answer(response, await page(searchParams));
