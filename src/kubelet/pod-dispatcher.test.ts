@@ -96,6 +96,7 @@ class World {
         hostIps: ['192.0.2.1'],
         allocatable: {},
         memoryCapacityBytes: 1e9,
+        runtimeHandlers: () => [],
       },
     );
     const statusWriter = new StatusWriter(deps);

@@ -1,4 +1,4 @@
-import type { PodSandboxConfig } from '../api/generated/cri.ts';
+import type { PodSandboxConfig, RuntimeHandler } from '../api/generated/cri.ts';
 import type { ImageVolumeSource, Pod, Service } from '../api/generated/types.ts';
 import type { Clock } from '../base/clock.ts';
 import type { EventType } from '../client/event-recorder.ts';
@@ -16,6 +16,7 @@ import { runHandler } from './lifecycle-handler.ts';
 import type { Cdi } from './cdi/cdi.ts';
 import type { Limiter } from './limiter.ts';
 import type { PodFiles } from './pod-files.ts';
+import { canMountReadOnlyRecursively } from './runtime-handler.ts';
 import { containerOf as viewOf, RuntimeView } from './runtime-view.ts';
 import { type AnyContainer, containerOf } from './worker/pod-spec.ts';
 import type { RuntimeContainer, RuntimeSandbox } from './worker/state.ts';
@@ -48,6 +49,8 @@ export interface OperationOptions {
   hostIps: readonly string[];
   allocatable: Readonly<Record<string, string>>;
   memoryCapacityBytes: number;
+  /** What the runtime tells of the ways that it can run pods; nothing, if it is an older one. */
+  runtimeHandlers(): readonly RuntimeHandler[];
 }
 
 export interface StartInput {
@@ -90,6 +93,11 @@ export class PodOperations {
     const sandbox = await new RuntimeView(runtime).sandbox(podSandboxId);
     if (!sandbox) throw new Error(`sandbox ${podSandboxId} is gone`);
     return sandbox;
+  }
+
+  /** Whether what runs that way can have mounts that are read-only with all below them. */
+  mountsReadOnlyRecursively(handler: string | undefined): boolean {
+    return canMountReadOnlyRecursively(this.#options.runtimeHandlers(), handler);
   }
 
   /** Image, environment, mounts, create, start. Answers the container's id. */
@@ -229,8 +237,10 @@ export class PodOperations {
     const extras = await this.#deps.cdi.resolve(asked);
     const own = await containerEnv(pod, container, { podIps, hostIps, allocatable, objects, services: services() });
     const env = new Map([...extras.flatMap((extra) => Object.entries(extra.env)), ...own]);
+    const mountsReadOnlyRecursively = this.mountsReadOnlyRecursively(sandbox.handler);
+    const wanted = { pod, container, attempt, podIps, env, mountsReadOnlyRecursively };
     const lists = extras.map(({ mounts }) => mounts);
-    for (const hook of hooks) lists.push((await hook.mounts?.({ pod, container, attempt, podIps, env })) ?? []);
+    for (const hook of hooks) lists.push((await hook.mounts?.(wanted)) ?? []);
     const { id: imageId, user } = image;
     return containerConfig(pod, container, {
       attempt,

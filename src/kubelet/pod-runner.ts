@@ -116,10 +116,10 @@ export class PodRunner {
   }
 
   #step(input: PodInput): void {
-    const { clock, hostIps, devicesOf, log } = this.#deps;
+    const { log } = this.#deps;
     this.#changes++;
     const before = this.#state.stage;
-    const { state, effects } = step(this.#state, input, { nowMs: clock.now(), hostIps, devicesOf });
+    const { state, effects } = step(this.#state, input, this.#context());
     this.#state = state;
     log.debug(
       { pod: state.pod.metadata.name, input: input.type, effects: effects.map(({ type }) => type) },
@@ -131,6 +131,12 @@ export class PodRunner {
       this.stop();
       this.#deps.finished(state.pod.metadata.uid ?? '');
     }
+  }
+
+  #context(): PodWorkerContext {
+    const { clock, hostIps, devicesOf, operations } = this.#deps;
+    const mountsReadOnlyRecursively = (handler: string | undefined) => operations.mountsReadOnlyRecursively(handler);
+    return { nowMs: clock.now(), hostIps, devicesOf, mountsReadOnlyRecursively };
   }
 
   #run(effect: PodEffect): void {

@@ -1,4 +1,5 @@
 import { services } from '../api/generated/resources.ts';
+import type { RuntimeHandler } from '../api/generated/cri.ts';
 import type { Node, PersistentVolume, Pod, Service } from '../api/generated/types.ts';
 import type { BroadcastingRecorder } from '../client/event-recorder.ts';
 import { Informer } from '../client/informer.ts';
@@ -43,6 +44,8 @@ export interface NodeSurroundings {
   identity: NodeIdentity;
   /** The node's object, once it is registered. */
   node(): Node | undefined;
+  /** What the runtime told last of the ways that it can run pods. */
+  runtimeHandlers(): readonly RuntimeHandler[];
   pressures(): ReadonlySet<Pressure>;
   isShuttingDown(): boolean;
   devices: DeviceManager;
@@ -163,6 +166,7 @@ async function operationOptionsOf(
     hostIps: options.nodeIps,
     allocatable: allocatableOf(around.machine, around.identity),
     memoryCapacityBytes: around.machine.memoryBytes,
+    runtimeHandlers: () => around.runtimeHandlers(),
     hasAppArmor: (await readText('/sys/module/apparmor/parameters/enabled')).startsWith('Y'),
   };
 }
