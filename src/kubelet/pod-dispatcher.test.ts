@@ -84,6 +84,7 @@ class World {
         hooks: this.hooks,
         objects: noObjects,
         files: { lastWords: async () => '', removeContainer: async () => {} },
+        envFiles: { volumePath: () => undefined, read: async () => undefined },
         logDirOf: () => '/logs',
         admit: (_, addresses) => this.admit(addresses),
         services: () => [],

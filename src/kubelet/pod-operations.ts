@@ -6,8 +6,7 @@ import type { Cri } from '../cri/cri.ts';
 import { hasRpcCode } from '../rpc/rpc-error.ts';
 import { containerConfig } from './config/container-config.ts';
 import { type ClusterDns, dnsConfigOf } from './config/dns-config.ts';
-import type { ReferencedObjects } from './config/env.ts';
-import { containerEnv } from './config/env.ts';
+import { containerEnv, type EnvFiles, type ReferencedObjects } from './config/env.ts';
 import { containerResources } from './config/resources.ts';
 import { sandboxConfig } from './config/sandbox-config.ts';
 import type { ContainerExtras, PodHook } from './hooks/hook.ts';
@@ -31,6 +30,8 @@ export interface OperationDeps {
   hooks: readonly PodHook[];
   objects: ReferencedObjects;
   files: PodFiles;
+  /** What variables can be read from. */
+  envFiles: EnvFiles;
   /** Where the runtime is to write the pod's logs. */
   logDirOf(pod: Pod): string;
   /** Resolves when the node's network is ready for what runs in a pod with these addresses; absent: at once. */
@@ -231,11 +232,12 @@ export class PodOperations {
     if (!container) throw new Error(`container ${name} is not in the spec`);
     const { hostIps, allocatable, memoryCapacityBytes } = this.#options;
     const podIps = pod.spec.hostNetwork ? hostIps : sandbox.ips;
-    const { objects, services, hooks } = this.#deps;
+    const { objects, services, hooks, envFiles } = this.#deps;
     const asked: ContainerExtras[] = [];
     for (const hook of hooks) asked.push(...((await hook.extras?.({ pod, container })) ?? []));
     const extras = await this.#deps.cdi.resolve(asked);
-    const own = await containerEnv(pod, container, { podIps, hostIps, allocatable, objects, services: services() });
+    const sources = { podIps, hostIps, allocatable, objects, services: services(), files: envFiles };
+    const own = await containerEnv(pod, container, sources);
     const env = new Map([...extras.flatMap((extra) => Object.entries(extra.env)), ...own]);
     const mountsReadOnlyRecursively = this.mountsReadOnlyRecursively(sandbox.handler);
     const wanted = { pod, container, attempt, podIps, env, mountsReadOnlyRecursively };

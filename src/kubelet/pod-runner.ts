@@ -306,7 +306,8 @@ export class PodRunner {
 
   #startFailure(name: string, error: unknown): PodInput {
     const message = text(error);
-    const retryAtMs = this.#deps.clock.now() + startRetryMs;
+    const { clock, log } = this.#deps;
+    const retryAtMs = clock.now() + startRetryMs;
     const failed = { type: 'startFailed' as const, container: name, message, retryAtMs };
     if (this.#starts.get(name)?.signal.aborted) return { ...failed, reason: 'ContainerCreating', message: '' };
     if (error instanceof ImageError) {
@@ -314,7 +315,12 @@ export class PodRunner {
       return { ...failed, reason: error.reason, retryAtMs: error.retryAtMs };
     }
     this.#say('Warning', 'Failed', `Error: ${message}`, name);
-    if (error instanceof ConfigError) return { ...failed, reason: error.reason };
+    if (error instanceof ConfigError) {
+      const { pod } = this.#state;
+      // More than the status may say.
+      if (error.cause) log.warn({ pod: pod.metadata.name, container: name, error: text(error.cause) }, message);
+      return { ...failed, reason: error.reason };
+    }
     if (error instanceof StartError)
       return { ...failed, reason: 'RunContainerError', retryAtMs: 0, id: error.containerId };
     return { ...failed, reason: error instanceof CreateError ? 'CreateContainerError' : 'CreateContainerConfigError' };

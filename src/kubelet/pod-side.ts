@@ -36,6 +36,7 @@ import { claimReader } from './volumes/claim-reader.ts';
 import { ImageMounts } from './volumes/image-mounts.ts';
 import { WatchedObjects } from './volumes/referenced-objects.ts';
 import type { TokenSource } from './volumes/token-source.ts';
+import { readVolumeFile } from './volumes/volume-file.ts';
 
 export interface NodeSurroundings {
   paths: PodPaths;
@@ -99,6 +100,7 @@ export async function createPodSide(
       hooks: podHooks({ cgroups, cgroupRoot, paths, clusterDomain, volumes, devices, claimedDevices, maxPids }),
       objects,
       files: podFiles(paths),
+      envFiles: { volumePath: (uid, name) => volumes.pathsOf(uid).get(name), read: readVolumeFile },
       logDirOf: (pod) => paths.logDir(pod),
       admit: deps.admitToNetwork,
       limiter: around.limiter,
