@@ -107,8 +107,8 @@ export async function startKubelet(deps: KubeletDeps, options: KubeletOptions): 
   const limiter = new Limiter(2 * os.availableParallelism());
   const recorder = patientRecorder(deps, limiter, nodeName);
   const side = await createNodeSide(deps, options, { ...node, ...told, recorder });
-  const { reporter, devices, plugins, claimed, tokens, changed } = side;
-  const around = { ...node, ...told, ...claimed, recorder, limiter, devices, node: () => reporter.node, tokens };
+  const { reporter, devices, plugins, claimed, known, tokens, changed } = side;
+  const around = { ...node, ...told, ...claimed, ...known, recorder, limiter, devices, tokens };
   const podSide = await createPodSide(deps, options, around);
   const { dispatcher, storage, imageAccess, releaseVolumes } = podSide;
   const podInformer = new Informer<Pod>({ client, clock, rng, log }, pods, {
@@ -197,7 +197,8 @@ async function createNodeSide(
     },
   };
   const claimed = { claimedDevices: dra.devices, csi: csi.volumes };
-  return { reporter, devices, plugins, claimed, tokens, changed };
+  const known = { node: () => reporter.node, runtimeHandlers: () => reporter.runtimeHandlers };
+  return { reporter, devices, plugins, claimed, known, tokens, changed };
 }
 
 /** The node's HTTPS server; undefined where none is wanted. */

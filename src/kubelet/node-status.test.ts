@@ -34,7 +34,7 @@ describe('NodeReporter', () => {
     await clock.advance(0);
     const ready = async () =>
       (await client.get(nodes, { name })).status?.conditions?.find(({ type }) => type === 'Ready');
-    return { clock, client, reporter, ready, inUse, seen };
+    return { clock, client, cri, reporter, ready, inUse, seen };
   }
 
   /** Lets virtual time pass until it is so; what reads /proc meanwhile gets real time. */
@@ -82,5 +82,28 @@ describe('NodeReporter', () => {
     inUse.length = 0;
     reporter.reportSoon();
     await until(clock, async () => (await said()) === undefined, 1000);
+  });
+
+  it('says how the runtime can run pods, also while that does not answer; an older one does not tell', async () => {
+    const { clock, client, cri, reporter, ready } = await world();
+    const { Status } = cri.runtime;
+    const said = async () => (await client.get(nodes, { name })).status?.runtimeHandlers;
+    const runtimeHandlers = [{ name: '', features: { recursiveReadOnlyMounts: true } }, { name: 'runsc' }];
+    cri.runtime.Status = async (request) => ({ ...(await Status(request)), runtimeHandlers });
+    reporter.reportSoon();
+    await until(clock, async () => (await said())?.length === 2, 1000);
+    expect(await said()).toEqual([
+      { name: '', features: { recursiveReadOnlyMounts: true, userNamespaces: false } },
+      { name: 'runsc', features: { recursiveReadOnlyMounts: false, userNamespaces: false } },
+    ]);
+    cri.runtime.Status = () => Promise.reject(new Error('not now'));
+    reporter.reportSoon();
+    await until(clock, async () => (await ready())?.status === 'False', 1000);
+    expect(await said()).toHaveLength(2);
+    expect(reporter.runtimeHandlers).toEqual(runtimeHandlers);
+    cri.runtime.Status = Status;
+    reporter.reportSoon();
+    await until(clock, async () => (await said()) === undefined, 1000);
+    expect(reporter.runtimeHandlers).toEqual([]);
   });
 });

@@ -1,3 +1,4 @@
+import type { RuntimeHandler } from '../api/generated/cri.ts';
 import { leases, nodes } from '../api/generated/resources.ts';
 import type { Lease, Node, NodeStatus } from '../api/generated/types.ts';
 import { isAlreadyExists, isNotFound } from '../api/meta/status-error.ts';
@@ -49,6 +50,7 @@ export class NodeReporter {
   #cancelReport: () => void = () => {};
   #stopHeartbeat: () => void = () => {};
   #node: Node | undefined;
+  #runtimeHandlers: readonly RuntimeHandler[] = [];
   #lease: Lease | undefined;
   #writtenAtMs = 0;
   #isStopped = false;
@@ -62,6 +64,11 @@ export class NodeReporter {
   /** The newest state of the node that is known here. */
   get node(): Node | undefined {
     return this.#node;
+  }
+
+  /** What the runtime told last of the ways that it can run pods; an older one tells nothing. */
+  get runtimeHandlers(): readonly RuntimeHandler[] {
+    return this.#runtimeHandlers;
   }
 
   /** Resolves when the node is registered with its first status; from then on all goes by itself. */
@@ -172,7 +179,7 @@ export class NodeReporter {
       const body = {
         metadata: { resourceVersion: known.metadata.resourceVersion },
         // An empty list is none.
-        status: { ...next, volumesInUse: next.volumesInUse?.length ? next.volumesInUse : null },
+        status: { ...next, volumesInUse: someOf(next.volumesInUse), runtimeHandlers: someOf(next.runtimeHandlers) },
       };
       this.#know(await client.patch(nodes, { name }, { type: 'merge', body }, { subresource: 'status' }));
       this.#writtenAtMs = nowMs;
@@ -192,16 +199,18 @@ export class NodeReporter {
     const pressures = this.#deps.pressures?.() ?? new Set();
     const isShuttingDown = this.#deps.isShuttingDown?.() ?? false;
     try {
-      const [version, { status }, listed] = await Promise.all([
+      const [version, { status, runtimeHandlers = [] }, listed] = await Promise.all([
         runtime.Version({}),
         runtime.Status({}),
         images.ListImages({}),
       ]);
-      const runtimeConditions = status?.conditions ?? [];
-      return { machine, version, runtimeConditions, images: listed.images ?? [], pressures, isShuttingDown };
+      this.#runtimeHandlers = runtimeHandlers;
+      const told = { version, runtimeConditions: status?.conditions ?? [], runtimeHandlers };
+      return { machine, ...told, images: listed.images ?? [], pressures, isShuttingDown };
     } catch (error) {
       this.#deps.log.warn({ error: String(error) }, 'the container runtime does not answer');
-      return { machine, version: {}, images: [], pressures, isShuttingDown };
+      const { runtimeHandlers } = this;
+      return { machine, version: {}, images: [], runtimeHandlers, pressures, isShuttingDown };
     }
   }
 
@@ -240,8 +249,8 @@ function meaning(status: NodeStatus | undefined): string {
     reason,
     message,
   ]);
-  const { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images, volumesInUse, declaredFeatures } =
-    status ?? {};
+  const { capacity, allocatable, addresses, daemonEndpoints, nodeInfo, images, volumesInUse } = status ?? {};
+  const { declaredFeatures, runtimeHandlers } = status ?? {};
   return JSON.stringify([
     conditions,
     sorted(capacity),
@@ -252,7 +261,10 @@ function meaning(status: NodeStatus | undefined): string {
     images?.map((i) => i.names),
     volumesInUse ?? [],
     declaredFeatures ?? [],
+    runtimeHandlers?.map(({ name = '', features }) => [name, sorted(features)]) ?? [],
   ]);
 }
+
+const someOf = <T>(list: T[] | undefined): T[] | null => (list?.length ? list : null);
 
 const sorted = (map: object | undefined) => Object.entries(map ?? {}).toSorted(([a], [b]) => (a < b ? -1 : 1));

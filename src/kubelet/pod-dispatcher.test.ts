@@ -86,6 +86,7 @@ class World {
         hooks: this.hooks,
         objects: noObjects,
         files: { lastWords: async () => '', removeContainer: async () => {} },
+        envFiles: { volumePath: () => undefined, read: async () => undefined },
         logDirOf: () => '/logs',
         admit: (_, addresses) => this.admit(addresses),
         services: () => [],
@@ -98,6 +99,7 @@ class World {
         hostIps: ['192.0.2.1'],
         allocatable: {},
         memoryCapacityBytes: 1e9,
+        runtimeHandlers: () => [],
       },
     );
     const statusWriter = new StatusWriter(deps);

@@ -1,4 +1,4 @@
-import type { PodSandboxConfig } from '../api/generated/cri.ts';
+import type { PodSandboxConfig, RuntimeHandler } from '../api/generated/cri.ts';
 import type { ImageVolumeSource, Pod, Service } from '../api/generated/types.ts';
 import type { Clock } from '../base/clock.ts';
 import type { EventType } from '../client/event-recorder.ts';
@@ -6,8 +6,7 @@ import type { Cri } from '../cri/cri.ts';
 import { hasRpcCode } from '../rpc/rpc-error.ts';
 import { containerConfig } from './config/container-config.ts';
 import { type ClusterDns, dnsConfigOf } from './config/dns-config.ts';
-import type { ReferencedObjects } from './config/env.ts';
-import { containerEnv } from './config/env.ts';
+import { containerEnv, type EnvFiles, type ReferencedObjects } from './config/env.ts';
 import { containerResources } from './config/resources.ts';
 import { sandboxConfig } from './config/sandbox-config.ts';
 import type { ContainerExtras, PodHook } from './hooks/hook.ts';
@@ -16,6 +15,7 @@ import { runHandler } from './lifecycle-handler.ts';
 import type { Cdi } from './cdi/cdi.ts';
 import type { Limiter } from './limiter.ts';
 import type { PodFiles } from './pod-files.ts';
+import { canMountReadOnlyRecursively } from './runtime-handler.ts';
 import { containerOf as viewOf, RuntimeView } from './runtime-view.ts';
 import { type AnyContainer, containerOf } from './worker/pod-spec.ts';
 import type { RuntimeContainer, RuntimeSandbox } from './worker/state.ts';
@@ -30,6 +30,8 @@ export interface OperationDeps {
   hooks: readonly PodHook[];
   objects: ReferencedObjects;
   files: PodFiles;
+  /** What variables can be read from. */
+  envFiles: EnvFiles;
   /** Where the runtime is to write the pod's logs. */
   logDirOf(pod: Pod): string;
   /** Resolves when the node's network is ready for what runs in a pod with these addresses; absent: at once. */
@@ -48,6 +50,8 @@ export interface OperationOptions {
   hostIps: readonly string[];
   allocatable: Readonly<Record<string, string>>;
   memoryCapacityBytes: number;
+  /** What the runtime tells of the ways that it can run pods; nothing, if it is an older one. */
+  runtimeHandlers(): readonly RuntimeHandler[];
 }
 
 export interface StartInput {
@@ -90,6 +94,11 @@ export class PodOperations {
     const sandbox = await new RuntimeView(runtime).sandbox(podSandboxId);
     if (!sandbox) throw new Error(`sandbox ${podSandboxId} is gone`);
     return sandbox;
+  }
+
+  /** Whether what runs that way can have mounts that are read-only with all below them. */
+  mountsReadOnlyRecursively(handler: string | undefined): boolean {
+    return canMountReadOnlyRecursively(this.#options.runtimeHandlers(), handler);
   }
 
   /** Image, environment, mounts, create, start. Answers the container's id. */
@@ -223,14 +232,17 @@ export class PodOperations {
     if (!container) throw new Error(`container ${name} is not in the spec`);
     const { hostIps, allocatable, memoryCapacityBytes } = this.#options;
     const podIps = pod.spec.hostNetwork ? hostIps : sandbox.ips;
-    const { objects, services, hooks } = this.#deps;
+    const { objects, services, hooks, envFiles } = this.#deps;
     const asked: ContainerExtras[] = [];
     for (const hook of hooks) asked.push(...((await hook.extras?.({ pod, container })) ?? []));
     const extras = await this.#deps.cdi.resolve(asked);
-    const own = await containerEnv(pod, container, { podIps, hostIps, allocatable, objects, services: services() });
+    const sources = { podIps, hostIps, allocatable, objects, services: services(), files: envFiles };
+    const own = await containerEnv(pod, container, sources);
     const env = new Map([...extras.flatMap((extra) => Object.entries(extra.env)), ...own]);
+    const mountsReadOnlyRecursively = this.mountsReadOnlyRecursively(sandbox.handler);
+    const wanted = { pod, container, attempt, podIps, env, mountsReadOnlyRecursively };
     const lists = extras.map(({ mounts }) => mounts);
-    for (const hook of hooks) lists.push((await hook.mounts?.({ pod, container, attempt, podIps, env })) ?? []);
+    for (const hook of hooks) lists.push((await hook.mounts?.(wanted)) ?? []);
     const { id: imageId, user } = image;
     return containerConfig(pod, container, {
       attempt,

@@ -116,10 +116,10 @@ export class PodRunner {
   }
 
   #step(input: PodInput): void {
-    const { clock, hostIps, devicesOf, log } = this.#deps;
+    const { log } = this.#deps;
     this.#changes++;
     const before = this.#state.stage;
-    const { state, effects } = step(this.#state, input, { nowMs: clock.now(), hostIps, devicesOf });
+    const { state, effects } = step(this.#state, input, this.#context());
     this.#state = state;
     log.debug(
       { pod: state.pod.metadata.name, input: input.type, effects: effects.map(({ type }) => type) },
@@ -131,6 +131,12 @@ export class PodRunner {
       this.stop();
       this.#deps.finished(state.pod.metadata.uid ?? '');
     }
+  }
+
+  #context(): PodWorkerContext {
+    const { clock, hostIps, devicesOf, operations } = this.#deps;
+    const mountsReadOnlyRecursively = (handler: string | undefined) => operations.mountsReadOnlyRecursively(handler);
+    return { nowMs: clock.now(), hostIps, devicesOf, mountsReadOnlyRecursively };
   }
 
   #run(effect: PodEffect): void {
@@ -300,7 +306,8 @@ export class PodRunner {
 
   #startFailure(name: string, error: unknown): PodInput {
     const message = text(error);
-    const retryAtMs = this.#deps.clock.now() + startRetryMs;
+    const { clock, log } = this.#deps;
+    const retryAtMs = clock.now() + startRetryMs;
     const failed = { type: 'startFailed' as const, container: name, message, retryAtMs };
     if (this.#starts.get(name)?.signal.aborted) return { ...failed, reason: 'ContainerCreating', message: '' };
     if (error instanceof ImageError) {
@@ -308,7 +315,12 @@ export class PodRunner {
       return { ...failed, reason: error.reason, retryAtMs: error.retryAtMs };
     }
     this.#say('Warning', 'Failed', `Error: ${message}`, name);
-    if (error instanceof ConfigError) return { ...failed, reason: error.reason };
+    if (error instanceof ConfigError) {
+      const { pod } = this.#state;
+      // More than the status may say.
+      if (error.cause) log.warn({ pod: pod.metadata.name, container: name, error: text(error.cause) }, message);
+      return { ...failed, reason: error.reason };
+    }
     if (error instanceof StartError)
       return { ...failed, reason: 'RunContainerError', retryAtMs: 0, id: error.containerId };
     return { ...failed, reason: error instanceof CreateError ? 'CreateContainerError' : 'CreateContainerConfigError' };

@@ -1,3 +1,4 @@
+import type { RuntimeHandler } from '../api/generated/cri.ts';
 import { serviceaccounts, services } from '../api/generated/resources.ts';
 import type { Node, PersistentVolume, Pod, Service } from '../api/generated/types.ts';
 import type { BroadcastingRecorder } from '../client/event-recorder.ts';
@@ -37,6 +38,7 @@ import { claimReader } from './volumes/claim-reader.ts';
 import { ImageMounts } from './volumes/image-mounts.ts';
 import { WatchedObjects } from './volumes/referenced-objects.ts';
 import type { TokenSource } from './volumes/token-source.ts';
+import { readVolumeFile } from './volumes/volume-file.ts';
 
 export interface NodeSurroundings {
   paths: PodPaths;
@@ -45,6 +47,8 @@ export interface NodeSurroundings {
   identity: NodeIdentity;
   /** The node's object, once it is registered. */
   node(): Node | undefined;
+  /** What the runtime told last of the ways that it can run pods. */
+  runtimeHandlers(): readonly RuntimeHandler[];
   pressures(): ReadonlySet<Pressure>;
   isShuttingDown(): boolean;
   devices: DeviceManager;
@@ -100,6 +104,7 @@ export async function createPodSide(
       hooks: podHooks({ cgroups, cgroupRoot, paths, clusterDomain, volumes, devices, claimedDevices, maxPids }),
       objects,
       files: podFiles(paths),
+      envFiles: { volumePath: (uid, name) => volumes.pathsOf(uid).get(name), read: readVolumeFile },
       logDirOf: (pod) => paths.logDir(pod),
       admit: deps.admitToNetwork,
       limiter: around.limiter,
@@ -178,6 +183,7 @@ async function operationOptionsOf(
     hostIps: options.nodeIps,
     allocatable: allocatableOf(around.machine, around.identity),
     memoryCapacityBytes: around.machine.memoryBytes,
+    runtimeHandlers: () => around.runtimeHandlers(),
     hasAppArmor: (await readText('/sys/module/apparmor/parameters/enabled')).startsWith('Y'),
   };
 }

@@ -1,4 +1,5 @@
 import { runtimeclasses } from '../api/generated/resources.ts';
+import type { RuntimeHandler } from '../api/generated/cri.ts';
 import type { Pod } from '../api/generated/types.ts';
 import { isNotFound } from '../api/meta/status-error.ts';
 import type { Client } from '../client/client.ts';
@@ -15,3 +16,10 @@ export const runtimeHandlers =
     });
     return found.handler;
   };
+
+/**
+ * Whether what the runtime calls `name` (nothing: the usual one) makes mounts read-only with all that is mounted below them. A
+ * runtime that tells nothing of its handlers is older than that (KEP-3857).
+ */
+export const canMountReadOnlyRecursively = (handlers: readonly RuntimeHandler[], name = ''): boolean =>
+  handlers.find((handler) => (handler.name ?? '') === name)?.features?.recursiveReadOnlyMounts ?? false;

@@ -68,7 +68,7 @@ export class RuntimeView {
   async sandbox(id: string): Promise<RuntimeSandbox | undefined> {
     const { status } = await this.#runtime.PodSandboxStatus({ podSandboxId: id }).catch(absent);
     if (!status) return undefined;
-    const { network } = status;
+    const { network, runtimeHandler: handler } = status;
     const ips = [network?.ip, ...(network?.additionalIps ?? []).map(({ ip }) => ip)].filter((ip): ip is string =>
       Boolean(ip),
     );
@@ -78,6 +78,7 @@ export class RuntimeView {
       isReady: status.state === 'SANDBOX_READY',
       createdAtMs: msOf(status.createdAt),
       ips,
+      ...(handler ? { handler } : {}),
     };
   }
 

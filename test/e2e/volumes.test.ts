@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Pod } from '../../src/api/generated/types.ts';
 import { type Kubectl, kubectlIn } from './kubectl.ts';
 import { fieldEnv, listOf, pod, resourceEnv, sh } from './manifests.ts';
+import { until } from './until.ts';
 
 const objects = [
   {
@@ -15,12 +16,24 @@ const objects = [
   { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'sec' }, stringData: { password: 'hidden' } },
 ];
 
+const fileEnv = (name: string, key: string, more: object = {}) => ({
+  name,
+  valueFrom: { fileKeyRef: { volumeName: 'disk', path: 'link.env', key, ...more } },
+});
+/** Leaves variables in a volume that the container does not need to have. */
+const writes = sh('writes', 'echo "WORDS=\'two words\' # not one" >/disk/made.env; ln -s made.env /disk/link.env', {
+  volumeMounts: [{ name: 'disk', mountPath: '/disk' }],
+});
+
 const env = [
   { name: 'PLAIN', value: 'x' },
   { name: 'FROM_MAP', valueFrom: { configMapKeyRef: { name: 'conf', key: 'a' } } },
   { name: 'OPTIONAL', valueFrom: { configMapKeyRef: { name: 'none', key: 'a', optional: true } } },
   { name: 'FROM_SECRET', valueFrom: { secretKeyRef: { name: 'sec', key: 'password' } } },
-  { name: 'EXPANDED', value: '$(PLAIN)-$(FROM_MAP)-$$(PLAIN)-$(UNKNOWN)' },
+  fileEnv('FROM_FILE', 'WORDS'),
+  fileEnv('OPTIONAL_KEY', 'NONE', { optional: true }),
+  fileEnv('OPTIONAL_FILE', 'WORDS', { optional: true, path: 'none.env' }),
+  { name: 'EXPANDED', value: '$(PLAIN)-$(FROM_MAP)-$$(PLAIN)-$(UNKNOWN)-$(FROM_FILE)' },
   fieldEnv('POD', 'metadata.name'),
   fieldEnv('NAMESPACE', 'metadata.namespace'),
   fieldEnv('LABEL', "metadata.labels['tier']"),
@@ -80,6 +93,7 @@ beforeAll(async () => {
     'all',
     {
       volumes: [...volumes, host],
+      initContainers: [writes],
       containers: [
         // Not by a shell, which would not hand on what is no variable to it.
         sh('c', '', {
@@ -94,7 +108,13 @@ beforeAll(async () => {
             { name: 'disk', mountPath: '/of-pod', subPathExpr: 'made-for-$(POD)' },
           ],
         }),
-        sh('other', 'sleep 3600', { volumeMounts: [{ name: 'disk', mountPath: '/shared', readOnly: true }] }),
+        sh('other', 'sleep 3600', {
+          volumeMounts: [
+            { name: 'disk', mountPath: '/shared', readOnly: true, recursiveReadOnly: 'IfPossible' },
+            { name: 'memory', mountPath: '/memory', readOnly: true },
+            { name: 'sec', mountPath: '/sec' },
+          ],
+        }),
       ],
     },
     { labels: { tier: 'front' }, annotations: { note: 'hello' } },
@@ -107,7 +127,7 @@ beforeAll(async () => {
 });
 
 describe('environment', () => {
-  it('comes from values, maps, secrets, fields and resources', async () => {
+  it('comes from values, maps, secrets, fields, resources and files of init containers', async () => {
     const { metadata, status } = await kubectl.object<Pod>('pod', 'all');
     const lines = (await run("tr '\\0' '\\n' < /proc/1/environ")).split('\n');
     expect(lines).toEqual(
@@ -115,7 +135,8 @@ describe('environment', () => {
         'PLAIN=x',
         'FROM_MAP=1',
         'FROM_SECRET=hidden',
-        'EXPANDED=x-1-$(PLAIN)-$(UNKNOWN)',
+        'FROM_FILE=two words',
+        'EXPANDED=x-1-$(PLAIN)-$(UNKNOWN)-two words',
         'POD=all',
         'NAMESPACE=volumes',
         'LABEL=front',
@@ -132,7 +153,7 @@ describe('environment', () => {
         'HOSTNAME=all',
       ]),
     );
-    expect(lines.some((line) => line.startsWith('OPTIONAL='))).toBe(false);
+    expect(lines.filter((line) => line.startsWith('OPTIONAL'))).toEqual([]);
   });
 });
 
@@ -168,6 +189,19 @@ describe('volumes', () => {
     );
   });
 
+  it('are in the status as they are mounted; containerd 1.6 makes nothing below them read-only', async () => {
+    const { containerStatuses = [], initContainerStatuses } = (await kubectl.object<Pod>('pod', 'all')).status;
+    const readOnly = { readOnly: true, recursiveReadOnly: 'Disabled' };
+    const token = expect.objectContaining({ name: expect.stringMatching(/^kube-api-access-/), ...readOnly });
+    expect(containerStatuses.find(({ name }) => name === 'other')?.volumeMounts).toEqual([
+      { name: 'disk', mountPath: '/shared', ...readOnly },
+      { name: 'memory', mountPath: '/memory', ...readOnly },
+      { name: 'sec', mountPath: '/sec' },
+      token,
+    ]);
+    expect(initContainerStatuses?.[0]?.volumeMounts).toEqual([{ name: 'disk', mountPath: '/disk' }, token]);
+  });
+
   it('are folders of the host', async () => {
     await run('echo from the pod > /host/file');
     expect(await readFile(join(hostDir, 'file'), 'utf8')).toBe('from the pod\n');
@@ -182,4 +216,34 @@ describe('volumes', () => {
     );
     expect(await run('cat /live/file.txt /single.txt')).toBe('changed\nfrom the map\n');
   });
+});
+
+it('a container says why it cannot have its variables or mounts', async () => {
+  const script = `echo "WORDS='x'" >/disk/link.env; echo WORDS=x >/disk/wrong.env; ln -s /etc/passwd /disk/outside.env`;
+  const mount = { name: 'disk', mountPath: '/disk', readOnly: true, recursiveReadOnly: 'Enabled' };
+  const cannot = pod('cannot', {
+    volumes: [{ name: 'disk', emptyDir: {} }],
+    initContainers: [{ ...writes, command: ['sh', '-c', script] }],
+    containers: [
+      sh('missing', 'true', { env: [fileEnv('A', 'NONE')] }),
+      sh('outside', 'true', { env: [fileEnv('A', 'WORDS', { path: 'outside.env' })] }),
+      sh('recursive', 'true', { volumeMounts: [mount] }),
+      sh('wrong', 'true', { env: [fileEnv('A', 'WORDS', { path: 'wrong.env' })] }),
+    ],
+  });
+  await kubectl.ok(['apply', '-f', '-'], { input: JSON.stringify(cannot) });
+  const reason = 'CreateContainerConfigError';
+  const { status } = await until<Pod>(
+    kubectl,
+    'pod/cannot',
+    ({ status: { containerStatuses = [] } }) =>
+      containerStatuses.filter(({ state }) => state?.waiting?.reason === reason).length === 4,
+  );
+  const unsupported = 'volume "disk" requested recursive read-only mode, but it is not supported by the runtime';
+  expect(status.containerStatuses?.map(({ state }) => state?.waiting?.message)).toEqual([
+    expect.stringMatching(/^environment variable key "NONE" not found in file ".*\/link\.env"$/),
+    "couldn't parse env file",
+    `failed to resolve recursive read-only mode: ${unsupported}`,
+    "couldn't parse env file",
+  ]);
 });

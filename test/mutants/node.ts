@@ -334,4 +334,32 @@ export const node: Mutant[] = [
       name: 'is told the service account, and what it gives is for that one',
     },
   },
+  {
+    bug: 'links lead out of the volume that a variable is read from',
+    file: 'src/kubelet/volumes/volume-file.ts',
+    find: 'O_PATH | constants.O_NOFOLLOW)',
+    replace: 'O_PATH)',
+    test: { file: 'src/kubelet/volumes/volume-file.test.ts', name: 'is never outside, whatever links say' },
+  },
+  {
+    bug: 'a value ends with its line',
+    file: 'src/kubelet/config/env-file.ts',
+    find: '[number, line] = [next.value[0] + 1, next.value[1]];',
+    replace: "[number, line] = [firstLine, `'${next.value[1]}`];",
+    test: { file: 'src/kubelet/config/env-file.test.ts', name: 'may have several lines' },
+  },
+  {
+    bug: 'a mount that must be read-only with all below it is made without',
+    file: 'src/kubelet/config/recursive-read-only.ts',
+    find: "if (!isSupported) throw refused(name, 'it is not supported by the runtime');",
+    replace: '',
+    test: { file: 'src/kubelet/config/recursive-read-only.test.ts', name: 'is refused in words' },
+  },
+  {
+    bug: 'a pod from a file may have secrets of the API as volumes',
+    file: 'src/kubelet/static-pods/manifest.ts',
+    find: 'apiReferenceOf(pod);',
+    replace: 'undefined;',
+    test: { file: 'src/kubelet/static-pods/static-pods.test.ts', name: 'is refused in words' },
+  },
 ];

@@ -115,6 +115,7 @@ export const podDefaults: DefaultsTable = {
   [`${core}ProjectedVolumeSource`]: modeDefault,
   [`${core}ServiceAccountTokenProjection`]: { unset: { expirationSeconds: 3600 } },
   [`${core}HostPathVolumeSource`]: { unset: { type: '' } },
+  [`${core}FileKeySelector`]: { unset: { optional: false } },
   [`${core}ObjectFieldSelector`]: { unset: { apiVersion: 'v1' } },
   [`${core}ISCSIVolumeSource`]: { unset: { iscsiInterface: 'default' } },
   [`${core}ISCSIPersistentVolumeSource`]: { unset: { iscsiInterface: 'default' } },

@@ -139,6 +139,14 @@ describe('defaults', () => {
     ]);
   });
 
+  it('has a variable of a file be there', () => {
+    const fileKeyRef = { volumeName: 'v', path: 'p', key: 'k' };
+    const containers = [{ name: 'c', image: 'i:1', env: [{ name: 'A', valueFrom: { fileKeyRef } }] }];
+    const pod = decoded('io.k8s.api.core.v1.Pod', { spec: { containers } });
+    const env = [{ name: 'A', valueFrom: { fileKeyRef: { ...fileKeyRef, optional: false } } }];
+    expect(pod).toMatchObject({ spec: { containers: [{ env }] } });
+  });
+
   it('rounds amounts of resources up to thousandths', () => {
     const containers = [{ name: 'c', image: 'i:1', resources: { limits: { cpu: '1u', memory: '1500m' } } }];
     const pod = decoded('io.k8s.api.core.v1.Pod', { spec: { containers } });

@@ -3,8 +3,8 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly reason: string;
 
-  constructor(message: string, reason = 'CreateContainerConfigError') {
-    super(message);
+  constructor(message: string, reason = 'CreateContainerConfigError', options?: ErrorOptions) {
+    super(message, options);
     this.reason = reason;
   }
 }

@@ -12,7 +12,18 @@ const service = (namespace: string, name: string, clusterIP: string): Service =>
   status: {},
 });
 
+const files = new Map([
+  ['/volume/good', "COLOR='blue $(NAME)'\nEMPTY=''\n"],
+  ['/volume/bad', 'COLOR=secret\n'],
+]);
 const sources: EnvSources = {
+  files: {
+    volumePath: (podUid, name) => (podUid === 'u' && name === 'v' ? '/volume' : undefined),
+    async read(volumePath, path) {
+      if (path === 'pipe') throw new Error('it is not a file');
+      return files.get(`${volumePath}/${path}`);
+    },
+  },
   podIps: ['10.0.0.1', 'fd00::1'],
   hostIps: ['192.0.2.1'],
   allocatable: { cpu: '4', memory: '8Gi' },
@@ -99,6 +110,51 @@ describe('the environment of a container', () => {
       BOTH: 'p-red-$(LATER)',
     });
     expect(env).not.toHaveProperty('NONE');
+  });
+
+  describe('from a file in a volume', () => {
+    const fromFile = (key: string, more: object = {}) => ({
+      name: `MY_${key}`,
+      valueFrom: { fileKeyRef: { volumeName: 'v', path: 'good', key, ...more } },
+    });
+    const failure = (key: string, more: object = {}): Promise<unknown> =>
+      envOf({ env: [fromFile(key, more)] }).catch((error: unknown) => error);
+
+    it('is as the file has it, and what later variables see', async () => {
+      const env = await envOf({
+        env: [{ name: 'NAME', value: 'x' }, fromFile('COLOR'), { name: 'BOTH', value: '<$(MY_COLOR)>' }],
+      });
+      expect(env).toMatchObject({ MY_COLOR: 'blue $(NAME)', BOTH: '<blue $(NAME)>' });
+    });
+
+    it('is left out when it may be missing, or the file, but not when the file is wrong', async () => {
+      const optional = { optional: true };
+      const env = await envOf({
+        env: [fromFile('NONE', optional), fromFile('EMPTY', optional), fromFile('GONE', { ...optional, path: 'no' })],
+      });
+      expect(Object.keys(env).filter((name) => name.startsWith('MY_') && !name.startsWith('MY_DB'))).toEqual([]);
+      expect(await failure('COLOR', { ...optional, path: 'bad' })).toBeInstanceOf(ConfigError);
+    });
+
+    it('fails in words that tell nothing of what the volume has', async () => {
+      for (const key of ['NONE', 'EMPTY'])
+        expect(await failure(key)).toMatchObject({
+          reason: 'CreateContainerConfigError',
+          message: `environment variable key "${key}" not found in file "/volume/good"`,
+        });
+      for (const [path, why] of [
+        ['no', 'no is not there'],
+        ['pipe', 'it is not a file'],
+        ['bad', 'invalid environment variable format at line 1: value must be enclosed in single quotes'],
+      ])
+        expect(await failure('COLOR', { path })).toMatchObject({
+          message: "couldn't parse env file",
+          cause: { message: why },
+        });
+      expect(await failure('COLOR', { volumeName: 'w' })).toMatchObject({
+        message: 'cannot find the volume "w" referenced by FileKeyRef',
+      });
+    });
   });
 
   it('fails in words for what is missing', async () => {

@@ -1,6 +1,7 @@
-import type { ConfigMap, EnvVar, Pod, Secret, Service } from '../../api/generated/types.ts';
+import type { ConfigMap, EnvVar, FileKeySelector, Pod, Secret, Service } from '../../api/generated/types.ts';
 import type { AnyContainer } from '../worker/pod-spec.ts';
 import { ConfigError } from './config-error.ts';
+import { variableIn } from './env-file.ts';
 import { expand } from './expansion.ts';
 import { type FieldContext, fieldValue, resourceValue } from './field-ref.ts';
 import { serviceEnv, visibleServices } from './service-env.ts';
@@ -11,8 +12,17 @@ export interface ReferencedObjects {
   secret(namespace: string, name: string): Promise<Secret | undefined>;
 }
 
+/** Files that init containers have left in a volume of the pod. */
+export interface EnvFiles {
+  /** Where the volume is on this machine; undefined: the pod has none of the name here. */
+  volumePath(podUid: string, volumeName: string): string | undefined;
+  /** The text; undefined when there is no such file. Rejects for what cannot be read, or not within the volume. */
+  read(volumePath: string, path: string): Promise<string | undefined>;
+}
+
 export interface EnvSources extends FieldContext {
   objects: ReferencedObjects;
+  files: EnvFiles;
   services: readonly Service[];
 }
 
@@ -55,7 +65,7 @@ interface ValueInput {
 
 async function valueOf(pod: Pod, container: AnyContainer, input: ValueInput): Promise<string | undefined> {
   const { variable, known, sources } = input;
-  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef } = variable.valueFrom ?? {};
+  const { fieldRef, resourceFieldRef, configMapKeyRef, secretKeyRef, fileKeyRef } = variable.valueFrom ?? {};
   const namespace = pod.metadata.namespace ?? '';
   if (fieldRef) return fieldValue(pod, fieldRef.fieldPath, sources);
   if (resourceFieldRef) return resourceValue(pod, resourceFieldRef, sources, container.name);
@@ -67,6 +77,7 @@ async function valueOf(pod: Pod, container: AnyContainer, input: ValueInput): Pr
     const data = await secretData(sources, namespace, secretKeyRef);
     return picked(data, secretKeyRef, `Secret ${namespace}/${secretKeyRef.name}`);
   }
+  if (fileKeyRef) return fileValue(pod, fileKeyRef, sources.files);
   if (variable.valueFrom) throw new ConfigError(`unsupported source of variable ${variable.name}`);
   return expand(variable.value ?? '', known);
 }
@@ -95,4 +106,30 @@ async function secretData({ objects }: EnvSources, namespace: string, ref: Ref):
   if (!found && !ref.optional) throw new ConfigError(`secret "${ref.name}" not found`);
   const entries = Object.entries(found?.data ?? {});
   return Object.fromEntries(entries.map(([key, value]) => [key, Buffer.from(value, 'base64').toString()]));
+}
+
+/**
+ * A variable of a file in a volume (KEP-3721). One without a value counts as missing, as in Kubernetes. What is wrong with a file
+ * is for the node's log: the pod's status is read by more people than may know what its volumes have.
+ */
+async function fileValue(
+  pod: Pod,
+  { volumeName, path, key, optional }: FileKeySelector,
+  files: EnvFiles,
+): Promise<string | undefined> {
+  const volumePath = files.volumePath(pod.metadata.uid ?? '', volumeName);
+  if (volumePath === undefined)
+    throw new ConfigError(`cannot find the volume ${JSON.stringify(volumeName)} referenced by FileKeyRef`);
+  let value: string | undefined;
+  try {
+    const text = await files.read(volumePath, path);
+    if (text === undefined && !optional) throw new Error(`${path} is not there`);
+    value = text && variableIn(text, key);
+  } catch (cause) {
+    throw new ConfigError("couldn't parse env file", undefined, { cause });
+  }
+  if (value) return value;
+  if (optional) return undefined;
+  const file = JSON.stringify(`${volumePath}/${path}`);
+  throw new ConfigError(`environment variable key ${JSON.stringify(key)} not found in file ${file}`);
 }

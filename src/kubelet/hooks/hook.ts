@@ -9,6 +9,8 @@ export interface ContainerInput {
   podIps: readonly string[];
   /** The container's environment, for `subPathExpr`. */
   env: ReadonlyMap<string, string>;
+  /** The runtime can make mounts read-only with all that is mounted below them. */
+  mountsReadOnlyRecursively: boolean;
 }
 
 /** What a container gets besides mounts. */

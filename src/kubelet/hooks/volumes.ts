@@ -6,6 +6,7 @@ import type { Logger } from '../../base/log.ts';
 import { removeTree, unmountBelow } from '../../cri/mounts.ts';
 import { ConfigError } from '../config/config-error.ts';
 import { expand } from '../config/expansion.ts';
+import { isRecursivelyReadOnly } from '../config/recursive-read-only.ts';
 import type { PodPaths } from '../pod-paths.ts';
 import { mountSubPath } from '../volumes/sub-path.ts';
 import { MountError, type VolumeDeps, type VolumeInput, type VolumeKind } from '../volumes/volume.ts';
@@ -167,6 +168,7 @@ export class VolumesHook implements PodHook {
     const uid = input.pod.metadata.uid ?? '';
     const volumePath = this.#ready.get(uid)?.get(mount.name);
     if (volumePath === undefined) throw new ConfigError(`volume "${mount.name}" is not mounted`);
+    const isRecursive = isRecursivelyReadOnly(mount, input.mountsReadOnlyRecursively);
     await this.#fill(input.pod, mount.name);
     const subPath = mount.subPathExpr ? expandStrictly(mount.subPathExpr, input.env) : mount.subPath;
     const target = join(this.#deps.paths.subPathDir(uid, input.container.name), String(index));
@@ -174,6 +176,7 @@ export class VolumesHook implements PodHook {
       hostPath: subPath ? await this.#subPath({ volumePath, subPath, target }) : volumePath,
       containerPath: mount.mountPath.startsWith('/') ? mount.mountPath : `/${mount.mountPath}`,
       readonly: (mount.readOnly ?? false) || isReadOnly(input.pod, mount),
+      ...(isRecursive ? { recursiveReadOnly: true } : {}),
       propagation: propagations[mount.mountPropagation ?? 'None'],
     };
   }

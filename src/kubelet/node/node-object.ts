@@ -1,5 +1,5 @@
-import type { Image, RuntimeCondition, VersionResponse } from '../../api/generated/cri.ts';
-import type { ContainerImage, NodeCondition, NodeStatus } from '../../api/generated/types.ts';
+import type { Image, RuntimeCondition, RuntimeHandler, VersionResponse } from '../../api/generated/cri.ts';
+import type { ContainerImage, NodeCondition, NodeRuntimeHandler, NodeStatus } from '../../api/generated/types.ts';
 import type { DeviceCount } from '../devices/device-manager.ts';
 import { amountOf, type Pressure, type Signal, type Threshold } from '../eviction/thresholds.ts';
 import { shutdownNodeMessage } from '../shutdown/shutdown.ts';
@@ -28,6 +28,8 @@ export interface NodeFacts {
   version: VersionResponse;
   /** undefined when the runtime does not answer. */
   runtimeConditions?: readonly RuntimeCondition[];
+  /** The ways that the runtime can run pods, as it told last. */
+  runtimeHandlers?: readonly RuntimeHandler[];
   images: readonly Image[];
   pressures: ReadonlySet<Pressure>;
   isShuttingDown?: boolean;
@@ -113,7 +115,14 @@ export function nodeStatus(
     images: imageList(facts.images),
     volumesInUse: identity.volumesInUse?.() ?? [],
     declaredFeatures,
+    ...(facts.runtimeHandlers?.length ? { runtimeHandlers: facts.runtimeHandlers.map(handlerOf) } : {}),
   };
+}
+
+/** What a handler does not say of itself, it cannot do. */
+function handlerOf({ name = '', features = {} }: RuntimeHandler): NodeRuntimeHandler {
+  const { recursiveReadOnlyMounts = false, userNamespaces = false } = features;
+  return { name, features: { recursiveReadOnlyMounts, userNamespaces } };
 }
 
 function imageList(images: readonly Image[]): ContainerImage[] {

@@ -4,6 +4,7 @@ import { pod as strategy } from '../../api/core/pod.ts';
 import { servedKinds } from '../../api/generated/kinds.ts';
 import type { Kind } from '../../api/kind.ts';
 import type { Pod } from '../../api/generated/types.ts';
+import { apiReferenceOf } from './api-references.ts';
 import { hashAnnotation, seenAnnotation, sourceAnnotation } from './annotations.ts';
 
 export interface ManifestContext {
@@ -20,7 +21,7 @@ const type = builtInType(kind as Kind, strategy);
 
 /**
  * The pod of a manifest as the node runs it: with the API's defaults, bound to this node, known by what the file says. Another
- * text is another pod. Throws in words for what is no pod.
+ * text is another pod. Throws in words for what is no pod, and for one that names other objects of the API.
  */
 export function staticPodOf(manifest: unknown, { file, nodeName, nowMs }: ManifestContext): Pod {
   const { kind: given, apiVersion } = (manifest ?? {}) as { kind?: string; apiVersion?: string };
@@ -29,6 +30,8 @@ export function staticPodOf(manifest: unknown, { file, nodeName, nowMs }: Manife
   if (unknown.length > 0) throw new Error(`${file}: unknown field ${JSON.stringify(unknown[0])}`);
   if (!object.metadata?.name) throw new Error(`${file}: metadata.name is missing`);
   const pod = type.defaults(object) as Pod;
+  const reference = apiReferenceOf(pod);
+  if (reference) throw new Error(`${file}: static pods may not reference ${reference}`);
   const text = JSON.stringify([nodeName, file, manifest]);
   const hash = createHash('md5').update(text).digest('hex');
   const { name, namespace = 'default', annotations, labels } = pod.metadata;

@@ -48,6 +48,9 @@ describe('the pod of a manifest', () => {
     expect(() => staticPodOf({ kind: 'Job' }, context)).toThrow('/m/web.yaml: it must be a Pod of v1');
     expect(() => staticPodOf({ ...manifest(), spec: { containerz: [] } }, context)).toThrow('containerz');
     expect(() => staticPodOf({ ...manifest(), metadata: {} }, context)).toThrow('metadata.name');
+    const spec = { ...manifest().spec, volumes: [{ name: 'v', secret: { secretName: 's' } }] };
+    const why = '/m/web.yaml: static pods may not reference secrets';
+    expect(() => staticPodOf({ ...manifest(), spec }, context)).toThrow(why);
   });
 });
 

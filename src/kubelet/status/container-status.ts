@@ -3,6 +3,7 @@ import type {
   ContainerStatus,
   ResourceRequirements,
   ResourceStatus,
+  VolumeMountStatus,
 } from '../../api/generated/types.ts';
 import type { AnyContainer } from '../worker/pod-spec.ts';
 import type { ContainerWork, RuntimeContainer } from '../worker/state.ts';
@@ -24,11 +25,12 @@ export interface ContainerStatusInput {
   allocated?: ResourceRequirements | undefined;
   /** How its devices are. */
   devices?: ResourceStatus[] | undefined;
+  volumeMounts?: VolumeMountStatus[] | undefined;
 }
 
 /** One entry of containerStatuses, in Kubernetes' words. */
 export function containerStatus(input: ContainerStatusInput): ContainerStatus {
-  const { container, work } = input;
+  const { container, work, volumeMounts } = input;
   const { current } = work;
   const isRunning = current?.state === 'running' && work.postStart === 'done' && !work.isStarting;
   const isStarted = isRunning && (work.startupPassed || !('startupProbe' in container && container.startupProbe));
@@ -45,6 +47,7 @@ export function containerStatus(input: ContainerStatusInput): ContainerStatus {
     // One that was made but not started may still be called off.
     ...(current && current.state !== 'created' ? { containerID: containerIdText(current.id) } : {}),
     ...(current ? resourcesOf(input) : {}),
+    ...(volumeMounts ? { volumeMounts } : {}),
     started: work.role === 'ephemeral' ? undefined : isStarted,
   };
 }

@@ -4,6 +4,7 @@ import { workFor } from '../worker/records.ts';
 import type { ContainerWork, PodState, RuntimeContainer } from '../worker/state.ts';
 import { podPhase } from './pod-phase.ts';
 import { podStatus } from './pod-status.ts';
+import { volumeMountStatuses } from './volume-mounts.ts';
 
 const container = (name: string, more: Partial<RuntimeContainer>): RuntimeContainer => ({
   id: `id-${name}`,
@@ -62,4 +63,38 @@ it('containers stand in the order of their names', () => {
   );
   const { containerStatuses = [] } = podStatus(state, { nowMs: 0, hostIps: [] });
   expect(containerStatuses.map(({ name }) => name)).toEqual(['app', 'logger', 'web']);
+});
+
+describe('the mounts of a container', () => {
+  const mounts = [
+    { name: 'a', mountPath: '/a' },
+    { name: 'b', mountPath: '/b', readOnly: true },
+    { name: 'c', mountPath: '/c', readOnly: true, recursiveReadOnly: 'IfPossible' },
+    { name: 'd', mountPath: '/d', readOnly: true, recursiveReadOnly: 'Enabled' },
+  ];
+  const shown = (isSupported: boolean) =>
+    volumeMountStatuses(mounts, isSupported)?.map(({ readOnly, recursiveReadOnly }) => [readOnly, recursiveReadOnly]);
+
+  it('are shown as they can be', () => {
+    const [plain, no, yes] = [
+      [undefined, undefined],
+      [true, 'Disabled'],
+      [true, 'Enabled'],
+    ];
+    expect(shown(true)).toEqual([plain, no, yes, yes]);
+    expect(shown(false)).toEqual([plain, no, no, no]);
+    expect(volumeMountStatuses(undefined, true)).toBeUndefined();
+  });
+
+  it('are put into words once for each spec', () => {
+    expect(volumeMountStatuses(mounts, true)).toBe(volumeMountStatuses(mounts, true));
+  });
+
+  it('stand in the status of one that waits, and of one that runs', () => {
+    const state = stateOf('Always', [{ name: 'waits' }, { name: 'works', current: container('works', {}) }]);
+    for (const one of state.pod.spec.containers) one.volumeMounts = mounts.slice(1, 2);
+    const { containerStatuses = [] } = podStatus(state, { nowMs: 0, hostIps: [] });
+    const b = { name: 'b', mountPath: '/b', readOnly: true, recursiveReadOnly: 'Disabled' };
+    expect(containerStatuses.map(({ volumeMounts }) => volumeMounts)).toEqual([[b], [b]]);
+  });
 });

@@ -5,6 +5,7 @@ import { containerStatus } from './container-status.ts';
 import { podConditions } from './pod-conditions.ts';
 import { podPhase } from './pod-phase.ts';
 import { timeText } from './time-text.ts';
+import { volumeMountStatuses } from './volume-mounts.ts';
 
 /**
  * The pod's status as the API shows it, from what the worker knows. Pure: the same state gives the same status, save
@@ -64,12 +65,9 @@ function ipsOf(state: PodState, hostIps: readonly string[]): readonly string[] {
   return (state.status.podIPs ?? []).flatMap(({ ip }) => (ip ? [ip] : []));
 }
 
-function statuses(
-  state: PodState,
-  roles: ContainerRole[],
-  { devicesOf }: Pick<PodWorkerContext, 'devicesOf'>,
-): ContainerStatus[] {
+function statuses(state: PodState, roles: ContainerRole[], context: PodWorkerContext): ContainerStatus[] {
   const { pod } = state;
+  const isRecursive = mountsReadOnlyRecursively(state, context);
   const hasInit = (pod.spec.initContainers?.length ?? 0) > 0;
   return containersOf(pod)
     .filter(({ role }) => roles.includes(role))
@@ -80,7 +78,14 @@ function statuses(
       const willRestart = state.stage === 'syncing' && current?.state === 'exited' && shouldRestart(pod, role, current);
       const defaultReason = hasInit ? 'PodInitializing' : 'ContainerCreating';
       const allocated = state.allocated[container.name];
-      const devices = devicesOf?.(pod.metadata.uid ?? '', container.name);
-      return [containerStatus({ container, work, defaultReason, willRestart, allocated, devices })];
+      const devices = context.devicesOf?.(pod.metadata.uid ?? '', container.name);
+      const volumeMounts = volumeMountStatuses(container.volumeMounts, isRecursive);
+      return [containerStatus({ container, work, defaultReason, willRestart, allocated, devices, volumeMounts })];
     });
+}
+
+/** How a pod of a runtime class runs is known once it has a sandbox. */
+function mountsReadOnlyRecursively({ pod, sandbox }: PodState, context: PodWorkerContext): boolean {
+  if (!sandbox && pod.spec.runtimeClassName) return false;
+  return context.mountsReadOnlyRecursively?.(sandbox?.handler) ?? false;
 }

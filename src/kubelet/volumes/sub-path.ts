@@ -4,7 +4,7 @@ import { dirname, isAbsolute, join, relative } from 'node:path';
 import { outputOf, type RunCommand } from '../../host/command.ts';
 
 /** open(2): a handle on the place itself, with no right to read. Linux' number; Node does not name it. */
-const O_PATH = 0o10000000;
+export const O_PATH = 0o10000000;
 
 export interface SubPathInput {
   volumePath: string;

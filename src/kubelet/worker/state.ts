@@ -28,6 +28,8 @@ export interface RuntimeSandbox {
   isReady: boolean;
   createdAtMs: number;
   ips: string[];
+  /** What the runtime calls the way it runs; absent: the usual one. */
+  handler?: string;
 }
 
 /** Everything the runtime has of one pod. */
@@ -123,6 +125,8 @@ export interface PodWorkerContext {
   hostIps: readonly string[];
   /** How the devices are that a container of the pod has. */
   devicesOf?: ((podUid: string, container: string) => ResourceStatus[]) | undefined;
+  /** Whether what runs that way can have mounts that are read-only with all below them; absent: it cannot. */
+  mountsReadOnlyRecursively?: ((handler: string | undefined) => boolean) | undefined;
 }
 
 export type ProbeKind = 'startup' | 'liveness' | 'readiness';
