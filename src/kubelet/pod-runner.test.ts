@@ -6,6 +6,7 @@ import { seededRng } from '../base/rng.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
 import { FakeCri } from '../cri/fake.ts';
 import type { ContainerInput } from './hooks/hook.ts';
+import { fakeImageAccess } from './image-access/fake-image-access.ts';
 import { Images } from './images.ts';
 import { Limiter } from './limiter.ts';
 import { PodOperations } from './pod-operations.ts';
@@ -44,7 +45,7 @@ describe('one pod, its operations and a runtime', () => {
       {
         ...{ cri, clock, objects, hooks: [hook], limiter: new Limiter(1), services: () => [], logDirOf: () => '/logs' },
         cdi: { resolve: async (extras) => [...extras] },
-        images: new Images({ images: cri.images, clock, objects }),
+        images: new Images({ images: cri.images, clock, objects, access: fakeImageAccess(clock) }),
         files: { lastWords: async () => '', removeContainer: async () => {} },
         envFiles: { volumePath: (uid, name) => `/${uid}/${name}`, read: async (...at) => `AT='${at.join('/')}'` },
         runtimeHandlerOf: async ({ spec: { runtimeClassName } }) =>

@@ -98,11 +98,9 @@ export async function createPodSide(
   const imageAccess = await createImageAccess({ clock, log, cri, paths }, options.settings);
   const operations = new PodOperations(
     {
-      cri,
-      clock,
+      ...{ cri, clock, objects },
       images: createImages(deps, options, { objects, access: imageAccess, tokens }),
       hooks: podHooks({ cgroups, cgroupRoot, paths, clusterDomain, volumes, devices, claimedDevices, maxPids }),
-      objects,
       files: podFiles(paths),
       envFiles: { volumePath: (uid, name) => volumes.pathsOf(uid).get(name), read: readVolumeFile },
       logDirOf: (pod) => paths.logDir(pod),
