@@ -13,7 +13,7 @@ import type { Attributes } from './authz/attributes.ts';
 import { type HttpRequest, type ParsedBody, parseBody, readBody } from './body.ts';
 import { noSuchResource } from './built-in-endpoints.ts';
 import type { ApiContext } from './context.ts';
-import { admitConnection } from './connection.ts';
+import { allowConnection } from './connection.ts';
 import { encodeAnswer } from './encode.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { SharedEvents } from './event-encoder.ts';
@@ -179,7 +179,7 @@ export class Front {
     if (!at?.endpoint || !connecting.has(at.subresource)) throw noSuchResource();
     const apiRequest = { ...this.#connectRequest(request, { at, query, user }), ...told(entry) };
     await authorize(context, user, attributesOf(apiRequest), apiRequest);
-    if (at.subresource !== 'log') await admitConnection(context, apiRequest, at.rest);
+    if (at.subresource !== 'log') await allowConnection(context, apiRequest, at.rest);
     begin();
     if (at.subresource === 'proxy') return proxy.upgrade(apiRequest, { request, socket, head });
     await nodes.upgrade(apiRequest, at, { request, socket, head });
@@ -199,7 +199,7 @@ export class Front {
       const apiRequest = { ...this.#connectRequest(request, { at, query, user }), ...told(entry) };
       await authorize(context, user, attributesOf(apiRequest), apiRequest);
       // A log is read like an object.
-      if (at.subresource !== 'log') await admitConnection(context, apiRequest, at.rest);
+      if (at.subresource !== 'log') await allowConnection(context, apiRequest, at.rest);
       if (at.subresource !== 'log' || flag(query, 'follow')) entry?.started(200);
       if (at.subresource === 'proxy') return proxy.serve(apiRequest, { request, response });
       return nodes.serve(apiRequest, at, { request, response });

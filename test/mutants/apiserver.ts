@@ -29,6 +29,13 @@ export const apiserver: Mutant[] = [
     test: { file: webhookAuthorizerTest, name: 'is remembered for as long as the answer may be' },
   },
   {
+    bug: 'who may only look at pods may run commands in them over a WebSocket',
+    file: 'src/apiserver/connection.ts',
+    find: "verb === 'create'",
+    replace: 'true',
+    test: { file: 'src/apiserver/connection.test.ts', name: 'needs `create` besides `get`' },
+  },
+  {
     bug: 'any certificate of the front proxy authority may say who asks',
     file: 'src/apiserver/authn/request-header.ts',
     find: 'this.#proxies.authenticate(certificate)?.name !== this.#allowedName',
