@@ -36,6 +36,13 @@ export const apiserver: Mutant[] = [
     test: { file: 'src/apiserver/connection.test.ts', name: 'needs `create` besides `get`' },
   },
   {
+    bug: 'a certificate with two UIDs is that of the first',
+    file: 'src/apiserver/authn/client-certificate.ts',
+    find: "uid === '' || others.length > 0",
+    replace: "uid === '' || others.length < 0",
+    test: { file: 'src/apiserver/authn/authentication.test.ts', name: 'name the UID, if there is one' },
+  },
+  {
     bug: 'any certificate of the front proxy authority may say who asks',
     file: 'src/apiserver/authn/request-header.ts',
     find: 'this.#proxies.authenticate(certificate)?.name !== this.#allowedName',
