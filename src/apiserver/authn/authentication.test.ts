@@ -111,6 +111,21 @@ describe('no credential and wrong ones', () => {
   });
 });
 
+it('who shows no credential may come to the paths that are open alone, who shows one to all', async () => {
+  authentication.configure({ anonymous: { enabled: true, conditions: [{ path: '/livez' }] } });
+  const nameAt = async (path: string, bearer?: string) => {
+    const shown = bearer ? { bearer: bearerCredential(bearer) } : {};
+    return (await authentication.authenticate({ path, ...shown }))?.name;
+  };
+  expect(await nameAt('/livez')).toBe('system:anonymous');
+  expect([await nameAt('/livez/ping'), await nameAt('/api'), await nameAt('/')]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(await nameAt('/livez', 'Bearer nope')).toBeUndefined();
+});
+
 describe('service account tokens', () => {
   const account = { namespace: 'apps', name: 'web' };
   const request = (spec: object): TokenRequest => ({ metadata: { name: '' }, spec, status: {} });
