@@ -6,7 +6,7 @@ import type { Authentication } from './authn/authentication.ts';
 import type { AuditEntry } from './audit/auditor.ts';
 import { auditedRequest, shownAnswer, told } from './audit/http.ts';
 import { type HeaderLists, headerLists } from './authn/authenticator.ts';
-import { impersonate } from './authn/impersonation.ts';
+import { Impersonation } from './authn/impersonation.ts';
 import { Peers } from './authn/peers.ts';
 import type { UserInfo } from './authn/user-info.ts';
 import type { Attributes } from './authz/attributes.ts';
@@ -25,7 +25,14 @@ import { type Encoding, Negotiator, type Offer } from './negotiate.ts';
 import type { NodeConnector } from './node-connector.ts';
 import { notFoundPage, type PlainPaths } from './plain-paths.ts';
 import { attributesOf, authorize, handle, methodNotAllowed } from './pipeline.ts';
-import { attributesOfPath, connectVerbs, proxiedVerbs, type Url, urlOf } from './path-attributes.ts';
+import {
+  attributesOfPath,
+  connectVerbs,
+  narrowedAttributes,
+  proxiedVerbs,
+  type Url,
+  urlOf,
+} from './path-attributes.ts';
 import { type Answer, type ApiRequest, flag, type Verb } from './request.ts';
 import { type HttpResponse, send, sendError } from './respond.ts';
 import { isStored } from './registry.ts';
@@ -64,6 +71,7 @@ export const connecting: ReadonlySet<string> = new Set(['exec', 'attach', 'portf
 /** From an HTTP request to its answer: who, what, may he, do it, write it. */
 export class Front {
   readonly #deps: FrontDeps;
+  readonly #impersonation: Impersonation;
   readonly #peers = new Peers();
   readonly #negotiator = new Negotiator();
   #ids: Rng | undefined;
@@ -71,6 +79,8 @@ export class Front {
 
   constructor(deps: FrontDeps) {
     this.#deps = deps;
+    const { authorizer, clock, metrics } = deps.context;
+    this.#impersonation = new Impersonation({ authorizer, clock, metrics: metrics.impersonation });
   }
 
   async serve(request: HttpRequest, response: HttpResponse): Promise<void> {
@@ -136,12 +146,15 @@ export class Front {
       response?.on('close', () => caller.entry?.completed(response.statusCode));
     }
     if (!sender) throw StatusError.of('Unauthorized', 'Unauthorized');
-    const actingAs = (user: UserInfo) => {
+    const acting = this.#impersonation.actingAs(sender, headers, () => narrowedAttributes(context, request));
+    if (!acting) {
+      caller.user = sender;
+      return;
+    }
+    return acting.then(({ user, constraint }) => {
       caller.user = user;
-      if (user !== sender) caller.entry?.actsAs(user);
-    };
-    const user = impersonate(sender, headers, context.authorizer);
-    return user instanceof Promise ? user.then(actingAs) : actingAs(user);
+      caller.entry?.actsAs(user, constraint);
+    });
   }
 
   /** An HTTP/1.1 upgrade: exec, attach and port-forward. Throws like a handler; the caller writes the error. */

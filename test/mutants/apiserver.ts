@@ -43,6 +43,13 @@ export const apiserver: Mutant[] = [
     test: { file: 'src/apiserver/authn/authentication.test.ts', name: 'name the UID, if there is one' },
   },
   {
+    bug: 'an agent on one node may act as any other node',
+    file: 'src/apiserver/authn/impersonation-modes.ts',
+    find: 'own === node',
+    replace: 'own !== undefined',
+    test: { file: 'src/apiserver/authn/impersonation.test.ts', name: 'is nothing to agents of other nodes' },
+  },
+  {
     bug: 'any certificate of the front proxy authority may say who asks',
     file: 'src/apiserver/authn/request-header.ts',
     find: 'this.#proxies.authenticate(certificate)?.name !== this.#allowedName',

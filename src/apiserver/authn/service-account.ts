@@ -6,7 +6,7 @@ import type { Clock } from '../../base/clock.ts';
 import type { ObjectReader } from '../object-reader.ts';
 import type { BearerCredential, TokenAuthenticator, TokenIdentity } from './authenticator.ts';
 import type { KubernetesClaim, NamedUid, ServiceAccountClaims, TokenIssuer } from './token-issuer.ts';
-import { allAuthenticated, credentialIdKey, serviceAccountGroups, type UserInfo } from './user-info.ts';
+import { allAuthenticated, credentialIdKey, nodeNameKey, serviceAccountGroups, type UserInfo } from './user-info.ts';
 
 /** Writes down on which day (2026-01-31) the token of a Secret was used. */
 export type NoteTokenUse = (secret: ObjectKey, day: string) => void;
@@ -133,7 +133,7 @@ function userOf(claims: ServiceAccountClaims): UserInfo {
     extra['authentication.kubernetes.io/pod-uid'] = [pod.uid];
   }
   if (node) {
-    extra['authentication.kubernetes.io/node-name'] = [node.name];
+    extra[nodeNameKey] = [node.name];
     if (node.uid) extra['authentication.kubernetes.io/node-uid'] = [node.uid];
   }
   const hasExtra = Object.keys(extra).length > 0;

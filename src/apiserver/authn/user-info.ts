@@ -13,6 +13,8 @@ export const mastersGroup = 'system:masters';
 export const nodesGroup = 'system:nodes';
 export const nodeUserPrefix = 'system:node:';
 export const credentialIdKey = 'authentication.kubernetes.io/credential-id';
+/** Of a service account: the node that its pod is on. */
+export const nodeNameKey = 'authentication.kubernetes.io/node-name';
 
 const serviceAccountPrefix = 'system:serviceaccount:';
 
