@@ -57,6 +57,7 @@ import { Registry } from './registry.ts';
 import { measuredJournal } from './metrics/storage.ts';
 import { ServerMetrics } from './server-metrics.ts';
 import { AddressAllocator } from './service-addresses.ts';
+import { type ProgramInfo, StatusPages } from './status-pages.ts';
 
 export interface ApiServerDeps {
   /** Where the state is kept: of this server alone, or shared with others. */
@@ -98,6 +99,8 @@ export interface ApiServerOptions {
   audit?: { policy: AuditPolicy; sinks: readonly AuditSink[] };
   /** Which versions of the built-in kinds are there; unless told, those that Kubernetes serves by itself. */
   serving?: ServingOptions | undefined;
+  /** What `/statusz` and `/flagz` tell of the program. */
+  program?: ProgramInfo;
   /** The parts of the control plane that work beside it: `scheduler`, `controller-manager`; none unless told. */
   components?: () => readonly string[];
   /** How it reaches nodes; without it there are no logs and no exec. */
@@ -192,7 +195,7 @@ export class ApiServer {
     const flowControl = new FlowControl(context, { seats: options.requestSeats });
     context.metrics.observe(flowControl);
     const plainPaths = new PlainPaths({
-      ...{ context, health, flowControl },
+      ...{ context, health, flowControl, pages: new StatusPages(clock, options.program) },
       ...documentsOf(registry, services, options.facts),
     });
     this.#eventExpiry = new EventExpiry(context);

@@ -6,14 +6,14 @@ import type { Authentication } from './authn/authentication.ts';
 import type { AuditEntry } from './audit/auditor.ts';
 import { auditedRequest, shownAnswer, told } from './audit/http.ts';
 import { type HeaderLists, headerLists } from './authn/authenticator.ts';
-import { impersonate } from './authn/impersonation.ts';
+import { Impersonation } from './authn/impersonation.ts';
 import { Peers } from './authn/peers.ts';
 import type { UserInfo } from './authn/user-info.ts';
 import type { Attributes } from './authz/attributes.ts';
 import { type HttpRequest, type ParsedBody, parseBody, readBody } from './body.ts';
 import { noSuchResource } from './built-in-endpoints.ts';
 import type { ApiContext } from './context.ts';
-import { admitConnection } from './connection.ts';
+import { allowConnection } from './connection.ts';
 import { encodeAnswer } from './encode.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { SharedEvents } from './event-encoder.ts';
@@ -25,7 +25,14 @@ import { type Encoding, Negotiator, type Offer } from './negotiate.ts';
 import type { NodeConnector } from './node-connector.ts';
 import { notFoundPage, type PlainPaths } from './plain-paths.ts';
 import { attributesOf, authorize, handle, methodNotAllowed } from './pipeline.ts';
-import { attributesOfPath, connectVerbs, proxiedVerbs, type Url, urlOf } from './path-attributes.ts';
+import {
+  attributesOfPath,
+  connectVerbs,
+  narrowedAttributes,
+  proxiedVerbs,
+  type Url,
+  urlOf,
+} from './path-attributes.ts';
 import { type Answer, type ApiRequest, flag, type Verb } from './request.ts';
 import { type HttpResponse, send, sendError } from './respond.ts';
 import { isStored } from './registry.ts';
@@ -64,6 +71,7 @@ export const connecting: ReadonlySet<string> = new Set(['exec', 'attach', 'portf
 /** From an HTTP request to its answer: who, what, may he, do it, write it. */
 export class Front {
   readonly #deps: FrontDeps;
+  readonly #impersonation: Impersonation;
   readonly #peers = new Peers();
   readonly #negotiator = new Negotiator();
   #ids: Rng | undefined;
@@ -71,6 +79,8 @@ export class Front {
 
   constructor(deps: FrontDeps) {
     this.#deps = deps;
+    const { authorizer, clock, metrics } = deps.context;
+    this.#impersonation = new Impersonation({ authorizer, clock, metrics: metrics.impersonation });
   }
 
   async serve(request: HttpRequest, response: HttpResponse): Promise<void> {
@@ -136,12 +146,15 @@ export class Front {
       response?.on('close', () => caller.entry?.completed(response.statusCode));
     }
     if (!sender) throw StatusError.of('Unauthorized', 'Unauthorized');
-    const actingAs = (user: UserInfo) => {
+    const acting = this.#impersonation.actingAs(sender, headers, () => narrowedAttributes(context, request));
+    if (!acting) {
+      caller.user = sender;
+      return;
+    }
+    return acting.then(({ user, constraint }) => {
       caller.user = user;
-      if (user !== sender) caller.entry?.actsAs(user);
-    };
-    const user = impersonate(sender, headers, context.authorizer);
-    return user instanceof Promise ? user.then(actingAs) : actingAs(user);
+      caller.entry?.actsAs(user, constraint);
+    });
   }
 
   /** An HTTP/1.1 upgrade: exec, attach and port-forward. Throws like a handler; the caller writes the error. */
@@ -179,7 +192,7 @@ export class Front {
     if (!at?.endpoint || !connecting.has(at.subresource)) throw noSuchResource();
     const apiRequest = { ...this.#connectRequest(request, { at, query, user }), ...told(entry) };
     await authorize(context, user, attributesOf(apiRequest), apiRequest);
-    if (at.subresource !== 'log') await admitConnection(context, apiRequest, at.rest);
+    if (at.subresource !== 'log') await allowConnection(context, apiRequest, at.rest);
     begin();
     if (at.subresource === 'proxy') return proxy.upgrade(apiRequest, { request, socket, head });
     await nodes.upgrade(apiRequest, at, { request, socket, head });
@@ -199,7 +212,7 @@ export class Front {
       const apiRequest = { ...this.#connectRequest(request, { at, query, user }), ...told(entry) };
       await authorize(context, user, attributesOf(apiRequest), apiRequest);
       // A log is read like an object.
-      if (at.subresource !== 'log') await admitConnection(context, apiRequest, at.rest);
+      if (at.subresource !== 'log') await allowConnection(context, apiRequest, at.rest);
       if (at.subresource !== 'log' || flag(query, 'follow')) entry?.started(200);
       if (at.subresource === 'proxy') return proxy.serve(apiRequest, { request, response });
       return nodes.serve(apiRequest, at, { request, response });

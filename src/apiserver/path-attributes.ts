@@ -1,6 +1,6 @@
 import type { HttpRequest } from './body.ts';
 import type { ApiContext } from './context.ts';
-import type { Attributes } from './authz/attributes.ts';
+import { type Attributes, isResource, requiredField } from './authz/attributes.ts';
 import { flag, type Verb } from './request.ts';
 import { parseResourcePath, type ResourcePath } from './router.ts';
 
@@ -39,6 +39,22 @@ export function attributesOfPath({ registry }: ApiContext, request: HttpRequest)
   const { group, version, resource, subresource, namespace, name } = at;
   return { verb: plainVerb(method, at, query), group, version, resource, subresource, namespace, name };
 }
+
+/** The same with what narrows a collection, as authorizers are asked. */
+export function narrowedAttributes(context: ApiContext, request: HttpRequest): Attributes {
+  const attributes = attributesOfPath(context, request);
+  if (!isResource(attributes) || !ofCollections.has(attributes.verb)) return attributes;
+  const { query } = urlOf(request);
+  const fieldSelector = query.get('fieldSelector') ?? undefined;
+  return {
+    ...attributes,
+    name: attributes.name || (requiredField(fieldSelector, 'metadata.name') ?? ''),
+    fieldSelector,
+    labelSelector: query.get('labelSelector') ?? undefined,
+  };
+}
+
+const ofCollections: ReadonlySet<string> = new Set(['list', 'watch', 'deletecollection']);
 
 function plainVerb(method: string, { watch, name }: ResourcePath, query: URLSearchParams): string {
   const one = name !== '';

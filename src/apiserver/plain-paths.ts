@@ -10,6 +10,8 @@ import type { Health, HealthEndpoint } from './health.ts';
 import type { OpenApi } from './openapi/openapi.ts';
 import { type Audited, authorize, methodNotAllowed } from './pipeline.ts';
 import { type HttpResponse, send, sendText } from './respond.ts';
+import type { StatusPages } from './status-pages.ts';
+import { warningHeaders } from './warning-headers.ts';
 
 export interface PlainPathsDeps {
   context: ApiContext;
@@ -17,6 +19,7 @@ export interface PlainPathsDeps {
   openapi: OpenApi;
   health: Health;
   flowControl: FlowControl;
+  pages: StatusPages;
 }
 
 const endpoints: readonly HealthEndpoint[] = ['healthz', 'livez', 'readyz'];
@@ -65,6 +68,11 @@ export class PlainPaths {
     if (figures !== undefined) {
       const chunks = [Buffer.from(figures)];
       return send(request, response, { code: 200, type: 'text/plain; version=0.0.4; charset=utf-8', chunks });
+    }
+    const page = await this.#deps.pages.page(path, accept);
+    if (page) {
+      if (page.warning) response.setHeader('warning', warningHeaders([page.warning]));
+      return send(request, response, { code: 200, type: page.type, chunks: [page.body] });
     }
     const dump = dumpOf(this.#deps.flowControl, path);
     if (dump) return sendText(request, response, 200, dump);

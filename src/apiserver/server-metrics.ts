@@ -11,6 +11,7 @@ import { AccessMetrics } from './metrics/access.ts';
 import { AdmissionMetrics } from './metrics/admission.ts';
 import { ClientMetrics } from './metrics/clients.ts';
 import { FlowMetrics } from './metrics/flow.ts';
+import { ImpersonationMetrics } from './metrics/impersonation.ts';
 import { requestBounds } from './metrics/storage.ts';
 import type { ApiRequest } from './request.ts';
 
@@ -47,6 +48,7 @@ export class ServerMetrics {
   /** Other parts of this process count here, too. */
   readonly metrics: Metrics;
   readonly access: AccessMetrics;
+  readonly impersonation: ImpersonationMetrics;
   readonly admission: AdmissionMetrics;
   readonly flow: FlowMetrics;
   readonly clients: ClientMetrics;
@@ -64,6 +66,7 @@ export class ServerMetrics {
     const metrics = deps.figures;
     this.metrics = metrics;
     this.access = new AccessMetrics(metrics);
+    this.impersonation = new ImpersonationMetrics(metrics);
     this.admission = new AdmissionMetrics(metrics);
     this.flow = new FlowMetrics(metrics);
     this.clients = new ClientMetrics(metrics);

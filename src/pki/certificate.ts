@@ -9,10 +9,15 @@ export const extendedUsageOids = {
 } as const;
 export type ExtendedUsage = keyof typeof extendedUsageOids;
 
+/** The attribute of a subject that holds a user's UID, under the number of the Cloud Native Computing Foundation. */
+export const userIdOid = '1.3.6.1.4.1.57683.2';
+
 /** What knarr asks of a certificate. Times are epoch milliseconds. */
 export interface CertificateInfo {
   commonName: string;
   organizations: string[];
+  /** Values of `userIdOid`: one at most, if the certificate is to name a user. */
+  userIds: string[];
   dnsNames: string[];
   ipAddresses: string[];
   extendedUsages: string[];
@@ -24,11 +29,14 @@ export interface CertificateInfo {
 /** Reads a certificate without the X.509 library. Throws when the PEM cannot be parsed. */
 export function inspectCertificate(certificate: string | Buffer | X509Certificate): CertificateInfo {
   const parsed = certificate instanceof X509Certificate ? certificate : new X509Certificate(certificate);
-  const subject = parsed.toLegacyObject().subject as unknown as Record<string, string | string[] | undefined>;
+  const given = parsed.toLegacyObject().subject as unknown as Record<string, string | string[] | undefined> | undefined;
+  // Node gives none at all where one of its values is not a text.
+  const subject = given ?? {};
   const names = alternativeNames(parsed.subjectAltName ?? '');
   return {
     commonName: list(subject.CN).at(-1) ?? '',
     organizations: list(subject.O),
+    userIds: list(subject[userIdOid]),
     dnsNames: names.filter((n) => n.type === 'DNS').map((n) => n.value),
     ipAddresses: names.filter((n) => n.type === 'IP Address').map((n) => canonicalIp(n.value)),
     // Node names the extended key usages `keyUsage`.

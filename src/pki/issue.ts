@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { type ExtendedUsage, extendedUsageOids } from './certificate.ts';
+import { type ExtendedUsage, extendedUsageOids, userIdOid } from './certificate.ts';
 import { ecdsaSha256, generateKeyPem, webCryptoKeys } from './key.ts';
 import { loadX509, type X509Library } from './x509.ts';
 
@@ -13,6 +13,8 @@ export interface KeyPair {
 export interface CertificateSubject {
   commonName: string;
   organizations?: string[];
+  /** What tells the user from others who have had the name. */
+  userId?: string;
   /** DNS names and IP addresses, mixed. */
   hosts?: string[];
 }
@@ -98,12 +100,21 @@ export async function sign(ca: KeyPair, template: CertificateTemplate): Promise<
   return pem(certificate);
 }
 
-/** Organizations first, then the common name, each its own part. Throws on characters that would need quoting. */
-export function subjectName(subject: CertificateSubject): Record<string, string[]>[] {
-  for (const value of [subject.commonName, ...(subject.organizations ?? [])]) {
+/** Organizations, common name, UID: each its own part. Throws on characters that would need quoting. */
+export function subjectName({
+  commonName,
+  organizations = [],
+  userId,
+}: CertificateSubject): Record<string, string[]>[] {
+  const ids = userId === undefined ? [] : [userId];
+  for (const value of [commonName, ...organizations, ...ids]) {
     if (!/^[\w.:@/-]+$/.test(value)) throw new Error(`not a plain certificate name: ${JSON.stringify(value)}`);
   }
-  return [...(subject.organizations ?? []).map((group) => ({ O: [group] })), { CN: [subject.commonName] }];
+  return [
+    ...organizations.map((group) => ({ O: [group] })),
+    { CN: [commonName] },
+    ...ids.map((id) => ({ [userIdOid]: [id] })),
+  ];
 }
 
 export const alternativeNames = (

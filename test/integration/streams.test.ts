@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { WebSocket } from 'ws';
+import { rolebindings, roles } from '../../src/api/generated/resources.ts';
 import { busyboxImage } from '../../src/cluster/images/base-images.ts';
 import { findKubectl } from '../../src/cluster/kubectl.ts';
 import { runCommand } from '../../src/host/command.ts';
@@ -246,6 +247,29 @@ function cases(): void {
         }
       });
     }
+
+    it('runs commands for who may `get` and `create` them, not for who may only `get`', async () => {
+      const grant = async (name: string, verbs: string[]) => {
+        const metadata = { namespace: 'default', name };
+        const rules = [
+          { apiGroups: [''], resources: ['pods'], verbs: ['get'] },
+          { apiGroups: [''], resources: ['pods/exec'], verbs },
+        ];
+        await cluster.client.create(roles, { metadata, rules });
+        const roleRef = { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name };
+        await cluster.client.create(rolebindings, { metadata, roleRef, subjects: [{ kind: 'User', name }] } as never);
+      };
+      await grant('runner', ['get', 'create']);
+      await grant('reader', ['get']);
+      const exec = (as: string) => kubectl(['exec', `--as=${as}`, 'web', '-c', 'httpd', '--', 'echo', 'hi']);
+      const ran = await exec('runner');
+      expect([ran.code, ran.stdout.toString()]).toEqual([0, 'hi\n']);
+      // kubectl tries again with a POST, and tells of that.
+      expect(await exec('reader')).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining('cannot create resource'),
+      });
+    });
 
     it('attaches, and copies files both ways', async () => {
       const attached = spawn(program, ['--kubeconfig', cluster.kubeconfig, 'attach', '-i', 'web', '-c', 'cat']);

@@ -29,6 +29,27 @@ export const apiserver: Mutant[] = [
     test: { file: webhookAuthorizerTest, name: 'is remembered for as long as the answer may be' },
   },
   {
+    bug: 'who may only look at pods may run commands in them over a WebSocket',
+    file: 'src/apiserver/connection.ts',
+    find: "verb === 'create'",
+    replace: 'true',
+    test: { file: 'src/apiserver/connection.test.ts', name: 'needs `create` besides `get`' },
+  },
+  {
+    bug: 'an agent on one node may act as any other node',
+    file: 'src/apiserver/authn/impersonation-modes.ts',
+    find: 'own === node',
+    replace: 'own !== undefined',
+    test: { file: 'src/apiserver/authn/impersonation.test.ts', name: 'is nothing to agents of other nodes' },
+  },
+  {
+    bug: 'a certificate with two UIDs is that of the first',
+    file: 'src/apiserver/authn/client-certificate.ts',
+    find: "uid === '' || others.length > 0",
+    replace: "uid === '' || others.length < 0",
+    test: { file: 'src/apiserver/authn/authentication.test.ts', name: 'name the UID, if there is one' },
+  },
+  {
     bug: 'any certificate of the front proxy authority may say who asks',
     file: 'src/apiserver/authn/request-header.ts',
     find: 'this.#proxies.authenticate(certificate)?.name !== this.#allowedName',

@@ -119,6 +119,22 @@ describe('a request', () => {
     });
   });
 
+  it('of somebody who acts as another names both, and the verb that constrains it', () => {
+    const events: AuditEvent[] = [];
+    const sink = { write: (event: AuditEvent) => void events.push(event), close: async () => {} };
+    const auditor = new Auditor({ clock: new VirtualClock(0), sinks: [sink] }, policy([{ level: 'Metadata' }]));
+    const entry = auditor.begin(request);
+    entry?.actsAs({ name: 'joe', groups: [] }, 'impersonate:user-info');
+    entry?.completed(200);
+    const [received, complete] = events;
+    expect(received).not.toHaveProperty('authenticationMetadata');
+    expect(complete).toMatchObject({
+      user: { username: 'jane' },
+      impersonatedUser: { username: 'joe' },
+      authenticationMetadata: { impersonationConstraint: 'impersonate:user-info' },
+    });
+  });
+
   it('shows objects at the levels that want them', () => {
     expect(run({ level: 'Request', omitStages: ['RequestReceived'] })).toMatchObject([{ requestObject: sent }]);
     expect(run({ level: 'Request' })[1]).not.toHaveProperty('responseObject');

@@ -20,8 +20,8 @@ export interface AuditEntry {
   sent(object: unknown): void;
   /** An answer that goes on for long has begun. */
   started(code: number): void;
-  /** As whom it is acted, where that is somebody else than the sender. */
-  actsAs(user: UserInfo): void;
+  /** As whom it is acted, where that is somebody else than the sender; by which verb, if that constrains him. */
+  actsAs(user: UserInfo, constraint?: string): void;
   /** `make` gives the object that is sent back; a Status where the request failed. */
   answered(make: () => unknown): void;
   /** It is over. */
@@ -69,6 +69,7 @@ class Entry implements AuditEntry {
   readonly #annotations: Record<string, string> = {};
   #sent: unknown;
   #impersonated: UserInfo | undefined;
+  #constraint: string | undefined;
   #answer: (() => unknown) | undefined;
   #isOver = false;
 
@@ -91,8 +92,9 @@ class Entry implements AuditEntry {
     this.#stage('ResponseStarted', { responseStatus: { metadata: {}, code } });
   }
 
-  actsAs(user: UserInfo): void {
+  actsAs(user: UserInfo, constraint?: string): void {
     this.#impersonated = user;
+    this.#constraint = constraint;
   }
 
   answered(make: () => unknown): void {
@@ -129,6 +131,7 @@ class Entry implements AuditEntry {
       verb: attributes.verb,
       user: apiUser(user),
       ...(this.#impersonated ? { impersonatedUser: apiUser(this.#impersonated) } : {}),
+      ...(this.#constraint ? { authenticationMetadata: { impersonationConstraint: this.#constraint } } : {}),
       sourceIPs,
       ...(userAgent ? { userAgent } : {}),
       ...(objectRef ? { objectRef } : {}),

@@ -15,6 +15,7 @@ export interface AuditEvent {
   verb: string;
   user: ApiUserInfo;
   impersonatedUser?: ApiUserInfo;
+  authenticationMetadata?: { impersonationConstraint?: string };
   sourceIPs: string[];
   userAgent?: string;
   objectRef?: ObjectReference;

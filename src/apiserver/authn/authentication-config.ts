@@ -44,7 +44,22 @@ export function parseAuthenticationConfig(text: string): AuthenticationConfig {
   const urls = jwt.flatMap(({ issuer }) => [issuer.url, issuer.discoveryURL ?? '']).filter(Boolean);
   const again = urls.find((url, i) => urls.indexOf(url) < i);
   if (again) throw new Error(`jwt: Duplicate value: ${JSON.stringify(again)}`);
-  return { jwt, ...(config.anonymous ? { anonymous: config.anonymous } : {}) };
+  return { jwt, ...(config.anonymous ? { anonymous: checkedAnonymous(config.anonymous) } : {}) };
+}
+
+/** Who may come without a name. Paths say nothing where nobody may, which is surely not what was meant. */
+function checkedAnonymous(config: Partial<AnonymousConfig>): AnonymousConfig {
+  const enabled = config.enabled ?? false;
+  const conditions = config.conditions ?? [];
+  if (typeof enabled !== 'boolean' || conditions.some((condition) => typeof condition?.path !== 'string'))
+    throw new Error('anonymous: Invalid value: enabled is true or false, a condition has a path');
+  if (conditions.length === 0) return { enabled };
+  const shown = JSON.stringify(conditions.map(({ path }) => ({ Path: path })));
+  if (!enabled)
+    throw new Error(
+      `anonymous.conditions: Invalid value: ${shown}: enabled should be set to true when conditions are defined`,
+    );
+  return { enabled, conditions };
 }
 
 export function checkJwt(

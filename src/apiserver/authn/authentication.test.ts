@@ -4,9 +4,11 @@ import { nodes, pods, secrets, serviceaccounts } from '../../api/generated/resou
 import type { TokenRequest } from '../../api/generated/types.ts';
 import { seededRng } from '../../base/rng.ts';
 import { VirtualClock } from '../../base/virtual-clock.ts';
-import { createAuthority, issueCertificate, type KeyPair } from '../../pki/issue.ts';
+import { userIdOid } from '../../pki/certificate.ts';
+import { createAuthority, issueCertificate, type KeyPair, sign } from '../../pki/issue.ts';
 import { joinTokenSecret } from '../../pki/join-token.ts';
-import { generateKeyPem } from '../../pki/key.ts';
+import { generateKeyPem, webCryptoKeys } from '../../pki/key.ts';
+import { loadX509 } from '../../pki/x509.ts';
 import { FakeObjectReader } from '../object-reader.fake.ts';
 import { Authentication } from './authentication.ts';
 import { bearerCredential, type TokenAuthenticator } from './authenticator.ts';
@@ -41,6 +43,33 @@ describe('client certificates', () => {
     const user = await authentication.authenticate({ peerCertificate: await issue(ca) });
     expect(user).toMatchObject({ name: 'jane', groups: ['dev', 'ops', 'system:authenticated'] });
     expect(user?.extra?.['authentication.kubernetes.io/credential-id']?.[0]).toMatch(/^X509SHA256=[0-9a-f]{64}$/);
+  });
+
+  /** Of `jane`, with an attribute for each UID; `#` begins one that is given as it is encoded. */
+  const withIds = async (...ids: string[]) => {
+    const x509 = await loadX509();
+    const { publicKey } = await webCryptoKeys(generateKeyPem());
+    const subject = new x509.Name([{ CN: ['jane'] }, ...ids.map((id) => ({ [userIdOid]: [id] }))]);
+    const usages = { keyUsages: x509.KeyUsageFlags.digitalSignature, extendedUsages: ['client auth' as const] };
+    return new X509Certificate(await sign(ca, { subject, publicKey, ...usages, extensions: [], ...validity }));
+  };
+
+  it('name the UID, if there is one', async () => {
+    const uidOf = async (...ids: string[]) => {
+      const user = await authentication.authenticate({ peerCertificate: await withIds(...ids) });
+      return user && [user.name, user.uid];
+    };
+    expect(await uidOf()).toEqual(['jane', undefined]);
+    expect(await uidOf('1042')).toEqual(['jane', '1042']);
+    expect([await uidOf('1', '2'), await uidOf(''), await uidOf('#3000')]).toEqual([undefined, undefined, undefined]);
+    const issued = await issueCertificate(ca, {
+      commonName: 'joe',
+      userId: 'u-7',
+      usages: ['client auth'],
+      ...validity,
+    });
+    const user = await authentication.authenticate({ peerCertificate: new X509Certificate(issued.cert) });
+    expect(user).toMatchObject({ name: 'joe', uid: 'u-7' });
   });
 
   it('of another authority, of another usage or out of date are refused', async () => {
@@ -80,6 +109,21 @@ describe('no credential and wrong ones', () => {
     const closed = new Authentication({ caPem: ca.cert, issuer, read, clock }, { anonymous: { enabled: false } });
     expect(await closed.authenticate({})).toBeUndefined();
   });
+});
+
+it('who shows no credential may come to the paths that are open alone, who shows one to all', async () => {
+  authentication.configure({ anonymous: { enabled: true, conditions: [{ path: '/livez' }] } });
+  const nameAt = async (path: string, bearer?: string) => {
+    const shown = bearer ? { bearer: bearerCredential(bearer) } : {};
+    return (await authentication.authenticate({ path, ...shown }))?.name;
+  };
+  expect(await nameAt('/livez')).toBe('system:anonymous');
+  expect([await nameAt('/livez/ping'), await nameAt('/api'), await nameAt('/')]).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(await nameAt('/livez', 'Bearer nope')).toBeUndefined();
 });
 
 describe('service account tokens', () => {

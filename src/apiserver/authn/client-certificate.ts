@@ -10,9 +10,10 @@ interface Identity {
 }
 
 /**
- * Client certificates of the cluster CA: the common name is the user, organizations are the groups. Signature, usage and
- * dates are checked here, so a server that accepts any certificate in the handshake is safe. One signature check per
- * connection: the certificate object is remembered as long as the connection holds it.
+ * Client certificates of the cluster CA: the common name is the user, organizations are the groups, an attribute of its own
+ * is the UID (AllowParsingUserUIDFromCertAuth); who has two UIDs or an empty one is nobody. Signature, usage and dates are
+ * checked here, so a server that accepts any certificate in the handshake is safe. One signature check per connection: the
+ * certificate object is remembered as long as the connection holds it.
  */
 export class ClientCertificateAuthenticator {
   readonly name = 'client-certificate';
@@ -39,10 +40,13 @@ export class ClientCertificateAuthenticator {
     if (!this.#authorities.some((ca) => isSignedBy(certificate, ca))) return undefined;
     const info = inspectCertificate(certificate);
     if (!info.extendedUsages.includes(extendedUsageOids['client auth']) || !info.commonName) return undefined;
+    const [uid, ...others] = info.userIds;
+    if (uid === '' || others.length > 0) return undefined;
     const fingerprint = createHash('sha256').update(certificate.raw).digest('hex');
     return {
       user: withAuthenticated({
         name: info.commonName,
+        ...(uid ? { uid } : {}),
         groups: info.organizations,
         extra: { [credentialIdKey]: [`X509SHA256=${fingerprint}`] },
       }),

@@ -1,39 +1,82 @@
-import { internalError } from '../../api/meta/status-error.ts';
-import { forbidden } from '../authz/forbidden.ts';
-import type { ResourceAttributes } from '../authz/attributes.ts';
-import type { Authorizer } from '../authz/authorizer.ts';
+import { badRequest, internalError, StatusError } from '../../api/meta/status-error.ts';
+import type { Attributes } from '../authz/attributes.ts';
 import type { HeaderLists } from './authenticator.ts';
-import { extrasOf } from './request-header.ts';
 import {
-  allAuthenticated,
-  allUnauthenticated,
-  anonymousUser,
-  parseServiceAccountUser,
-  serviceAccountGroups,
-  type UserInfo,
-} from './user-info.ts';
+  type Acting,
+  type Attempt,
+  ClassicMode,
+  constrainedModes,
+  type Mode,
+  type ModeDeps,
+} from './impersonation-modes.ts';
+import { extrasOf } from './request-header.ts';
+import type { UserInfo } from './user-info.ts';
 
 const extraPrefix = 'impersonate-extra-';
+/** Users whose way is remembered, as many as upstream remembers. */
+const maxRemembered = 10_000;
 
 /**
- * Acts as somebody else when the headers ask for it and the user may `impersonate` each part (user, groups, uid, extras).
- * Throws `StatusError` Forbidden otherwise. Without such headers the user is given back unchanged.
+ * Acts as somebody else when the headers ask for it. The constrained modes (KEP-5284) are tried before the classic verb
+ * `impersonate`; who got through in one mode is tried in it first the next time, so that the classic way costs no more than
+ * it always did.
  */
-export function impersonate(
-  user: UserInfo,
-  headers: HeaderLists,
-  authorizer: Authorizer,
-): UserInfo | Promise<UserInfo> {
-  const wanted = wantedUser(headers);
-  return wanted ? impersonated(user, wanted, authorizer) : user;
-}
+export class Impersonation {
+  readonly #deps: ModeDeps;
+  readonly #modes: readonly Mode[];
+  readonly #lastModes = new Map<string, Mode>();
 
-async function impersonated(user: UserInfo, wanted: UserInfo, authorizer: Authorizer): Promise<UserInfo> {
-  for (const attributes of impersonatedParts(wanted)) {
-    const decision = await authorizer.authorize(user, attributes);
-    if (!decision.allowed) throw forbidden(user, attributes, decision.reason);
+  constructor(deps: ModeDeps) {
+    this.#deps = deps;
+    this.#modes = [...constrainedModes(deps), new ClassicMode(deps)];
   }
-  return withImpliedGroups(wanted);
+
+  /**
+   * As whom `sender` acts in a request; undefined: as himself, without such headers. Rejects with Forbidden where he may not,
+   * in the words of the first mode that was tried.
+   */
+  actingAs(sender: UserInfo, headers: HeaderLists, request: () => Attributes): Promise<Acting> | undefined {
+    const wanted = wantedUser(headers);
+    return wanted && this.#counted({ requestor: sender, wanted, request: request() });
+  }
+
+  async #counted(attempt: Attempt): Promise<Acting> {
+    const { clock, metrics } = this.#deps;
+    const beganMs = clock.now();
+    const seconds = () => (clock.now() - beganMs) / 1000;
+    try {
+      const { mode, acting } = await this.#tried(attempt);
+      metrics.attempted(mode.name, 'allowed', seconds());
+      return acting;
+    } catch (error) {
+      metrics.attempted('', 'denied', seconds());
+      throw error;
+    }
+  }
+
+  async #tried(attempt: Attempt): Promise<{ mode: Mode; acting: Acting }> {
+    const { name } = attempt.requestor;
+    const last = this.#lastModes.get(name);
+    let first: StatusError | undefined;
+    for (const mode of last ? [last, ...this.#modes.filter((other) => other !== last)] : this.#modes) {
+      try {
+        const acting = await mode.acting(attempt);
+        if (!acting) continue;
+        if (mode !== last) this.#remember(name, mode);
+        return { mode, acting };
+      } catch (error) {
+        if (!(error instanceof StatusError)) throw error;
+        first ??= error;
+      }
+    }
+    throw first ?? internalError('all impersonation modes failed');
+  }
+
+  #remember(name: string, mode: Mode): void {
+    // Start over rather than grow.
+    if (this.#lastModes.size >= maxRemembered) this.#lastModes.clear();
+    this.#lastModes.set(name, mode);
+  }
 }
 
 function wantedUser(headers: HeaderLists): UserInfo | undefined {
@@ -41,40 +84,22 @@ function wantedUser(headers: HeaderLists): UserInfo | undefined {
   const groups = headers['impersonate-group'] ?? [];
   const uid = headers['impersonate-uid']?.[0];
   const extra = extrasOf(headers, extraPrefix);
-  if (!name) {
-    if (groups.length || uid || extra) throw internalError('requested impersonation without impersonating a user');
-    return undefined;
-  }
-  return { name, groups, ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) };
+  const wanted = { name, groups, ...(uid ? { uid } : {}), ...(extra ? { extra } : {}) };
+  if (name) return wanted;
+  if (groups.length || uid || extra) throw badRequest(`requested ${goText(wanted)} without impersonating a user name`);
+  return undefined;
 }
 
-function impersonatedParts(wanted: UserInfo): ResourceAttributes[] {
-  const part = (resource: string, name: string, more: Partial<ResourceAttributes> = {}): ResourceAttributes => ({
-    verb: 'impersonate',
-    group: '',
-    version: 'v1',
-    resource,
-    name,
-    ...more,
-  });
-  const identity = { group: 'authentication.k8s.io' };
-  const account = parseServiceAccountUser(wanted.name);
-  return [
-    account ? part('serviceaccounts', account.name, { namespace: account.namespace }) : part('users', wanted.name),
-    ...wanted.groups.map((group) => part('groups', group)),
-    ...Object.entries(wanted.extra ?? {}).flatMap(([key, list]) =>
-      list.map((value) => part('userextras', value, { ...identity, subresource: key })),
-    ),
-    ...(wanted.uid ? [part('uids', wanted.uid, identity)] : []),
+/** A user as Go writes it with `%#v`. */
+function goText({ name, uid = '', groups, extra }: UserInfo): string {
+  const list = (values: readonly string[]) => `[]string{${values.map((one) => JSON.stringify(one)).join(', ')}}`;
+  const entries = Object.entries(extra ?? {}).sort(([a], [b]) => (a < b ? -1 : 1));
+  const members = entries.map(([key, values]) => `${JSON.stringify(key)}:${list(values)}`);
+  const shown = [
+    `Name:${JSON.stringify(name)}`,
+    `UID:${JSON.stringify(uid)}`,
+    `Groups:${groups.length > 0 ? list(groups) : '[]string(nil)'}`,
+    `Extra:map[string][]string${extra ? `{${members.join(', ')}}` : '(nil)'}`,
   ];
-}
-
-/** A service account brings its groups unless groups were named; everybody is authenticated or not. */
-function withImpliedGroups(wanted: UserInfo): UserInfo {
-  const account = parseServiceAccountUser(wanted.name);
-  const groups = wanted.groups.length === 0 && account ? serviceAccountGroups(account.namespace) : [...wanted.groups];
-  if (!groups.includes(allAuthenticated) && !groups.includes(allUnauthenticated)) {
-    groups.push(wanted.name === anonymousUser ? allUnauthenticated : allAuthenticated);
-  }
-  return { ...wanted, groups };
+  return `&user.DefaultInfo{${shown.join(', ')}}`;
 }

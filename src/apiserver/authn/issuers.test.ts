@@ -96,6 +96,12 @@ describe('a configuration', () => {
     [text([jwt({ issuer: { url: 'https://a' } })]), 'at least one jwt.issuer.audiences is required'],
     [text([jwt(), jwt()]), 'jwt: Duplicate value: "https://issuer.test"'],
     [
+      text([], { anonymous: { enabled: false, conditions: [{ path: '/livez' }] } }),
+      'anonymous.conditions: Invalid value: [{"Path":"/livez"}]: enabled should be set to true when conditions are defined',
+    ],
+    [text([], { anonymous: { enabled: 'yes' } }), 'anonymous: Invalid value'],
+    [text([], { anonymous: { enabled: true, conditions: [{}] } }), 'anonymous: Invalid value'],
+    [
       text([jwt({ claimMappings: { username: { claim: 'a', expression: 'b' } } })]),
       'exactly one of claim or expression is required',
     ],

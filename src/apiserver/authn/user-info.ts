@@ -13,7 +13,7 @@ export const mastersGroup = 'system:masters';
 export const nodesGroup = 'system:nodes';
 export const nodeUserPrefix = 'system:node:';
 export const credentialIdKey = 'authentication.kubernetes.io/credential-id';
-/** The node of the pod whose token it is. */
+/** Of a service account: the node that its pod is on. */
 export const nodeNameKey = 'authentication.kubernetes.io/node-name';
 
 const serviceAccountPrefix = 'system:serviceaccount:';

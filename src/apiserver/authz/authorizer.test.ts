@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { bootstrapPolicy } from '../../api/generated/rbac.ts';
 import type { Pod } from '../../api/generated/types.ts';
 import type { KubeObject } from '../../api/resource.ts';
-import { impersonate } from '../authn/impersonation.ts';
 import type { UserInfo } from '../authn/user-info.ts';
 import type { Attributes } from './attributes.ts';
 import { atOnce } from './at-once.fake.ts';
@@ -299,36 +298,6 @@ describe('nodes', () => {
     expect(looked).toEqual([]);
     for (let i = 0; i < 3; i++) atOnce(b.authorize(n1, secret));
     expect(looked).toEqual(['apps/p1']);
-  });
-});
-
-describe('impersonation', () => {
-  const a = authorizer(
-    clusterRole('imp', [
-      { apiGroups: [''], resources: ['users', 'groups', 'serviceaccounts'], verbs: ['impersonate'] },
-    ]),
-    bindAll('imp', user('jane')),
-  );
-
-  it('takes over user and groups that may be impersonated', async () => {
-    expect(impersonate(jane, {}, a)).toBe(jane);
-    expect(await impersonate(jane, { 'impersonate-user': ['joe'], 'impersonate-group': ['dev'] }, a)).toEqual({
-      name: 'joe',
-      groups: ['dev', 'system:authenticated'],
-    });
-    expect((await impersonate(jane, { 'impersonate-user': ['system:serviceaccount:a:b'] }, a)).groups).toEqual([
-      'system:serviceaccounts',
-      'system:serviceaccounts:a',
-      'system:authenticated',
-    ]);
-  });
-
-  it('is refused otherwise', async () => {
-    await expect(impersonate({ name: 'joe', groups: [] }, { 'impersonate-user': ['jane'] }, a)).rejects.toThrow(
-      'users "jane" is forbidden: User "joe" cannot impersonate resource "users" in API group "" at the cluster scope',
-    );
-    const extra = { 'impersonate-user': ['joe'], 'impersonate-extra-scopes': ['x'] };
-    await expect(impersonate(jane, extra, a)).rejects.toThrow('cannot impersonate resource "userextras/scopes"');
   });
 });
 

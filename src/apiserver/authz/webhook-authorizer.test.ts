@@ -6,8 +6,9 @@ import { realClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { Metrics } from '../../base/metrics.ts';
 import { createAuthority, issueCertificate } from '../../pki/issue.ts';
-import { impersonate } from '../authn/impersonation.ts';
+import { Impersonation } from '../authn/impersonation.ts';
 import type { UserInfo } from '../authn/user-info.ts';
+import { ImpersonationMetrics } from '../metrics/impersonation.ts';
 import type { WebhookServer } from '../webhook/kubeconfig.ts';
 import { atOnce } from './at-once.fake.ts';
 import type { Attributes, Decision } from './attributes.ts';
@@ -260,13 +261,19 @@ describe('a webhook', () => {
 
 describe('what waits for the webhook', () => {
   it('is impersonation', async () => {
-    answer = ({ resourceAttributes }) => ({
-      allowed: (resourceAttributes as { resource: string }).resource === 'users',
+    answer = ({ resourceAttributes }) => {
+      const { verb, resource } = resourceAttributes as { verb: string; resource: string };
+      return { allowed: verb === 'impersonate' && resource === 'users' };
+    };
+    const impersonation = new Impersonation({
+      authorizer: chain(),
+      clock,
+      metrics: new ImpersonationMetrics(new Metrics()),
     });
-    const authorizer = chain();
-    expect(await impersonate(jane, { 'impersonate-user': ['joe'] }, authorizer)).toMatchObject({ name: 'joe' });
+    const as = (headers: Record<string, string[]>) => impersonation.actingAs(jane, headers, () => getPods);
+    expect(await as({ 'impersonate-user': ['joe'] })).toMatchObject({ user: { name: 'joe' } });
     const both = { 'impersonate-user': ['joe'], 'impersonate-group': ['ops'] };
-    await expect(impersonate(jane, both, authorizer)).rejects.toThrow('cannot impersonate resource "groups"');
+    await expect(as(both)).rejects.toThrow('cannot impersonate resource "groups"');
   });
 
   it('is escalation', async () => {

@@ -92,7 +92,11 @@ export const established: Condition = {
   message: 'the initial names have been accepted',
 };
 
-/** The status with conditions set; the time of a condition is that of its last change. Undefined: nothing changes. */
+/**
+ * The status with conditions set; the time of a condition is that of its last change. Undefined: nothing changes. Which
+ * generation a condition was set for is kept, not told: upstream has it only of those who set conditions from outside
+ * (CRDObservedGenerationTracking).
+ */
 export function withConditions(
   definition: CustomResourceDefinition,
   conditions: readonly Condition[],
@@ -110,6 +114,7 @@ export function withConditions(
       lastTransitionTime: (isSameStatus ? old?.lastTransitionTime : undefined) ?? now,
       reason: condition.reason ?? '',
       message: condition.message ?? '',
+      ...(old?.observedGeneration ? { observedGeneration: old.observedGeneration } : {}),
     };
     if (at < 0) merged.push(next);
     else merged[at] = next;

@@ -12,6 +12,7 @@ const fixed = [
   '/debug/api_priority_and_fairness/dump_priority_levels',
   '/debug/api_priority_and_fairness/dump_queues',
   '/debug/api_priority_and_fairness/dump_requests',
+  '/flagz',
   '/healthz',
   '/livez',
   '/metrics',
@@ -21,6 +22,7 @@ const fixed = [
   '/openapi/v3/',
   '/openid/v1/jwks',
   '/readyz',
+  '/statusz',
   '/version',
 ];
 

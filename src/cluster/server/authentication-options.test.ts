@@ -7,7 +7,7 @@ import { realClock } from '../../base/clock.ts';
 import { silentLog } from '../../base/log.ts';
 import { Metrics } from '../../base/metrics.ts';
 import type { ClusterLayout } from '../layout.ts';
-import { authenticationOptions, followAuthentication } from './authentication-options.ts';
+import { type AuthenticationFlags, authenticationOptions, followAuthentication } from './authentication-options.ts';
 
 let folder: string;
 let layout: ClusterLayout;
@@ -25,6 +25,21 @@ const deps = { clock: realClock, log: silentLog };
 const tokens = (text: string) => writeFile(join(folder, 'tokens.csv'), text);
 const config = (text: string) => writeFile(join(folder, 'authentication.yaml'), text);
 const head = 'apiVersion: apiserver.config.k8s.io/v1\nkind: AuthenticationConfiguration\n';
+
+it('says once whether nobody in particular may come: by the flag or by the file', async () => {
+  const anonymousOf = async (flags: AuthenticationFlags) =>
+    (await authenticationOptions(deps, layout, flags)).anonymous;
+  expect([await anonymousOf({}), await anonymousOf({ anonymousAuth: false })]).toEqual([
+    { enabled: true },
+    { enabled: false },
+  ]);
+  await config(`${head}anonymous: { enabled: true, conditions: [{ path: /livez }] }\n`);
+  const narrow = { enabled: true, conditions: [{ path: '/livez' }] };
+  expect([await anonymousOf({}), await anonymousOf({ anonymousAuth: true })]).toEqual([narrow, narrow]);
+  await expect(anonymousOf({ anonymousAuth: false })).rejects.toThrow(
+    'anonymous: Forbidden: --anonymous-auth flag cannot be set when anonymous field is configured in authentication configuration file',
+  );
+});
 
 it('is read again when a file changes, and stays where the new one is wrong', async () => {
   await tokens('t1,jane,1');

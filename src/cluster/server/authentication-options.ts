@@ -53,6 +53,10 @@ export async function authenticationOptions(
   const single = jwtOfFlags(flags, flags.oidcCaFile ? text(flags.oidcCaFile) : undefined);
   if (single && config?.jwt.length)
     throw new Error('--oidc-issuer-url and issuers of an AuthenticationConfiguration exclude each other');
+  if (config?.anonymous && flags.anonymousAuth === false)
+    throw new Error(
+      'anonymous: Forbidden: --anonymous-auth flag cannot be set when anonymous field is configured in authentication configuration file',
+    );
   const issuers = [...(config?.jwt ?? []), ...(single ? [single] : [])];
   return {
     before: tokens ? [tokens] : [],

@@ -44,7 +44,7 @@ export async function configuredOptions(
   deps: { clock: Clock; log: Logger },
   layout: ClusterLayout,
   flags: ConfigurationFlags,
-): Promise<Pick<ApiServerOptions, 'audit' | 'admission' | 'authentication'>> {
+): Promise<Pick<ApiServerOptions, 'audit' | 'admission' | 'authentication' | 'program'>> {
   await checkAuthorization({ layout, flags });
   const audit = await auditConfig(deps, layout, flags);
   const admission = await admissionOptions(layout, flags);
@@ -52,8 +52,19 @@ export async function configuredOptions(
     authentication: await authenticationOptions(deps, layout, flags),
     ...(audit ? { audit } : {}),
     admission,
+    program: { flags: shownFlags(flags), runtime: `node ${process.version}` },
   };
 }
+
+/** Flags as they were written, without those that were not: `--audit-log-maxsize 5` is `audit-log-maxsize`, `5`. */
+export const shownFlags = (flags: object): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(flags).flatMap(([name, value]) =>
+      value === undefined ? [] : [[written(name), Array.isArray(value) ? `[${value.join(',')}]` : String(value)]],
+    ),
+  );
+
+const written = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
 const readText = (path: string): string => readFileSync(path, 'utf8');
 const listed = (names: string | undefined): string[] => (names ?? '').split(',').filter((name) => name !== '');
