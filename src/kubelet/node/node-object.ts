@@ -33,8 +33,11 @@ export interface NodeFacts {
   isShuttingDown?: boolean;
 }
 
-/** What changes of pods the node can take that others may not (KEP-5328): no processors are kept for one pod alone. */
-export const declaredFeatures = ['GuaranteedQoSPodCPUResize'];
+/**
+ * What the node can do with pods that others may not (KEP-5328): no processors are kept for one pod alone, so it can give more of
+ * them; all containers of a pod can start again in place.
+ */
+export const declaredFeatures = ['GuaranteedQoSPodCPUResize', 'RestartAllContainersOnContainerExits'];
 
 /** How many images the status lists, and names of each. */
 const maxImages = 50;

@@ -20,6 +20,7 @@ const container = (name: string, more: Partial<RuntimeContainer>): RuntimeContai
   image: 'image',
   imageId: 'sha256:1',
   specHash: '',
+  round: 0,
   ...more,
 });
 
@@ -32,7 +33,7 @@ function stateOf(restartPolicy: Pod['spec']['restartPolicy'], works: Partial<Con
   );
   const spec = { restartPolicy, containers: Object.keys(containers).map((name) => ({ name })) };
   const pod: Pod = { metadata: { name: 'p' }, spec, status: {} };
-  const known = { pod, containers, stage: 'syncing', isInitialized: true, startTimeMs: 0, status: {} };
+  const known = { pod, containers, stage: 'syncing', isInitialized: true, round: 0, startTimeMs: 0, status: {} };
   return { ...known, allocated: {}, applied: {} } as unknown as PodState;
 }
 

@@ -1,5 +1,6 @@
 import type { ContainerStatus, PodStatus } from '../../api/generated/types.ts';
 import { containersOf, shouldRestart } from '../worker/pod-spec.ts';
+import { isOfOldRound } from '../worker/rounds.ts';
 import type { ContainerRole, PodState, PodWorkerContext } from '../worker/state.ts';
 import { containerStatus } from './container-status.ts';
 import { podConditions } from './pod-conditions.ts';
@@ -77,7 +78,9 @@ function statuses(
       const work = state.containers[container.name];
       if (!work) return [];
       const { current } = work;
-      const willRestart = state.stage === 'syncing' && current?.state === 'exited' && shouldRestart(pod, role, current);
+      const isToRestart = () =>
+        current?.state === 'exited' && (isOfOldRound(state, work) || shouldRestart(pod, role, current));
+      const willRestart = state.stage === 'syncing' && isToRestart();
       const defaultReason = hasInit ? 'PodInitializing' : 'ContainerCreating';
       const allocated = state.allocated[container.name];
       const devices = devicesOf?.(pod.metadata.uid ?? '', container.name);
