@@ -288,6 +288,42 @@ describe('a pod on a node', () => {
       await world.until(async () => (await condition('PodResizePending')) === undefined);
     });
 
+    it('of the pod as a whole change in place, and wait as those of its containers', async () => {
+      const world = new World(1);
+      const changes: unknown[] = [];
+      world.hooks.push({
+        name: 'cgroup',
+        async resize(before, after, change) {
+          changes.push([before, after].map(({ spec }) => spec.resources?.requests?.['cpu']));
+          await change();
+        },
+      });
+      world.start();
+      await world.create('p', { resources: { requests: { cpu: '2' }, limits: { cpu: '4' } }, containers: [app()] });
+      await world.until(async () => isReady(await world.get('p')));
+      const ask = (cpu: string) => {
+        const body = { spec: { resources: { requests: { cpu } } } };
+        return world.client.patch(pods, { namespace: 'default', name: 'p' }, { type: 'merge', body });
+      };
+      const has = async () => {
+        const { allocatedResources, resources, containerStatuses } = (await world.get('p'))?.status ?? {};
+        return [allocatedResources, resources, containerStatuses?.[0]?.restartCount];
+      };
+      const those = (cpu: string) => [{ cpu }, { requests: { cpu }, limits: { cpu: '4' } }, 0];
+      expect(await has()).toEqual(those('2'));
+      await ask('3');
+      await world.until(() => changes.length > 0);
+      await world.clock.advance(1000);
+      expect([changes, await has()]).toEqual([[['2', '3']], those('3')]);
+      await ask('100');
+      await world.clock.advance(1000);
+      world.kill();
+      world.start();
+      await world.clock.advance(5000);
+      const pending = (await world.get('p'))?.status.conditions?.find(({ type }) => type === 'PodResizePending');
+      expect([changes.length, await has(), pending?.reason]).toEqual([1, those('3'), 'Infeasible']);
+    });
+
     it('are tried again when the runtime refuses', async () => {
       const { world, ask, has, condition } = await begin(asks('1'));
       const { UpdateContainerResources } = world.cri.runtime;

@@ -331,4 +331,18 @@ export const node: Mutant[] = [
     replace: 'const policy = spec.restartPolicy;',
     test: { file: 'src/api/validation/update.test.ts', name: 'bring ended containers back where a rule' },
   },
+  {
+    bug: 'how long all tasks waited is told of those of which some did',
+    file: 'src/kubelet/usage/cadvisor-metrics.ts',
+    find: "[family(resource, 'full'), family(resource, 'some')]",
+    replace: "[family(resource, 'some'), family(resource, 'full')]",
+    test: { file: 'src/kubelet/usage/usage.test.ts', name: 'how long tasks waited' },
+  },
+  {
+    bug: 'what a pod as a whole asks for now is not seen',
+    file: 'src/kubelet/resize/allocation.ts',
+    find: '...ofWhole(pod.spec.resources),',
+    replace: '',
+    test: { file: dispatcherTest, name: 'of the pod as a whole change in place' },
+  },
 ];

@@ -35,9 +35,13 @@ export interface NodeFacts {
 
 /**
  * What the node can do with pods that others may not (KEP-5328): no processors are kept for one pod alone, so it can give more of
- * them; all containers of a pod can start again in place.
+ * them; what a pod as a whole has can change; all its containers can start again in place.
  */
-export const declaredFeatures = ['GuaranteedQoSPodCPUResize', 'RestartAllContainersOnContainerExits'];
+export const declaredFeatures = [
+  'GuaranteedQoSPodCPUResize',
+  'InPlacePodLevelResourcesVerticalScaling',
+  'RestartAllContainersOnContainerExits',
+];
 
 /** How many images the status lists, and names of each. */
 const maxImages = 50;

@@ -55,6 +55,16 @@ describe('the phase', () => {
   });
 });
 
+it('the pod as a whole has what its containers have, and limits only where all of them have one', () => {
+  const state = stateOf('Always', [{ name: 'a' }, { name: 'b' }]);
+  const limits = { cpu: '1', memory: '128Mi' };
+  const allocated = { a: { requests: { cpu: '250m', memory: '64Mi' }, limits }, b: { limits: { cpu: '500m' } } };
+  const { allocatedResources, resources } = podStatus({ ...state, allocated, applied: {} }, { nowMs: 0, hostIps: [] });
+  expect([allocatedResources, resources]).toEqual([{ cpu: '250m', memory: '64Mi' }, undefined]);
+  const applied = podStatus({ ...state, allocated, applied: allocated }, { nowMs: 0, hostIps: [] });
+  expect(applied.resources).toEqual({ requests: allocatedResources, limits: { cpu: '1500m' } });
+});
+
 it('containers stand in the order of their names', () => {
   const names = ['web', 'app', 'logger'];
   const state = stateOf(

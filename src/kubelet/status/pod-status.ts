@@ -5,6 +5,7 @@ import type { ContainerRole, PodState, PodWorkerContext } from '../worker/state.
 import { containerStatus } from './container-status.ts';
 import { podConditions } from './pod-conditions.ts';
 import { podPhase } from './pod-phase.ts';
+import { podResources } from './pod-resources.ts';
 import { timeText } from './time-text.ts';
 
 /**
@@ -34,7 +35,7 @@ export function podStatus(state: PodState, context: PodWorkerContext): PodStatus
     ...(ips[0] ? { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) } : {}),
     startTime: timeText(state.startTimeMs),
     ...(isRejected || initStatuses.length === 0 ? {} : { initContainerStatuses: initStatuses }),
-    ...(isRejected ? {} : { containerStatuses: appStatuses }),
+    ...(isRejected ? {} : { containerStatuses: appStatuses, ...podResources(state) }),
     ...(ephemeralStatuses.length === 0 ? {} : { ephemeralContainerStatuses: ephemeralStatuses }),
   };
 }
