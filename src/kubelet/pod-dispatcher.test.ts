@@ -1,212 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { ContainerConfig } from '../api/generated/cri.ts';
 import { pods, runtimeclasses } from '../api/generated/resources.ts';
 import type { Container, Pod, PodSpec } from '../api/generated/types.ts';
-import { silentLog } from '../base/log.ts';
-import { type Rng, seededRng } from '../base/rng.ts';
-import { VirtualClock } from '../base/virtual-clock.ts';
-import type { EventRecorder } from '../client/event-recorder.ts';
-import { FakeTransport } from '../client/fake.ts';
-import { Informer } from '../client/informer.ts';
-import { createClient } from '../client/typed-client.ts';
-import { type ContainerBehavior, FakeCri } from '../cri/fake.ts';
-import { containerNameLabel, podNameLabel, podUidLabel } from './config/labels.ts';
-import type { PodHook } from './hooks/hook.ts';
-import { fakeImageAccess } from './image-access/fake-image-access.ts';
-import { Images } from './images.ts';
-import { Limiter } from './limiter.ts';
-import { PodDispatcher } from './pod-dispatcher.ts';
-import { runtimeHandlers } from './runtime-handler.ts';
-import { PodOperations } from './pod-operations.ts';
+import type { ContainerBehavior } from '../cri/fake.ts';
+import { containerNameLabel } from './config/labels.ts';
 import { staticPodOf } from './static-pods/manifest.ts';
-import { MirrorPods } from './static-pods/mirror-pods.ts';
-import { StatusWriter } from './status-writer.ts';
-
-const noObjects = { configMap: async () => undefined, secret: async () => undefined };
-const node = {
-  metadata: { name: 'n', uid: 'node-uid' },
-  spec: {},
-  status: { allocatable: { cpu: '64', memory: '256Gi', pods: '200' } },
-};
-
-/** The pods' side of a node in memory: real dispatcher, runners, worker, status writer; the runtime and the API are fakes. */
-class World {
-  readonly clock = new VirtualClock();
-  readonly rng: Rng;
-  readonly api: FakeTransport;
-  readonly client;
-  readonly cri: FakeCri;
-  readonly behaviors = new Map<string, ContainerBehavior>();
-  readonly hooks: PodHook[] = [];
-  /** Reasons of what was said. */
-  readonly said: string[] = [];
-  /** Broken promises, in words. */
-  readonly violations: string[] = [];
-  dispatcher: PodDispatcher | undefined;
-  readonly access = fakeImageAccess(this.clock);
-  /** What runs from files. */
-  readonly statics: Pod[] = [];
-  #mirrors: MirrorPods | undefined;
-  #informer: Informer<Pod> | undefined;
-
-  constructor(seed: number) {
-    this.rng = seededRng(seed);
-    this.api = new FakeTransport({ clock: this.clock, rng: this.rng });
-    this.client = createClient(this.api);
-    const behavior = (config: ContainerConfig) => this.behaviors.get(config.labels?.[containerNameLabel] ?? '') ?? {};
-    const images = [
-      { ref: 'app:1', pullMs: 200 },
-      { ref: 'here:1', present: true },
-      { ref: 'broken:1', pullError: 'no such image' },
-    ];
-    const delaysMs = {
-      RunPodSandbox: 50,
-      CreateContainer: 5,
-      StartContainer: 30,
-      StopPodSandbox: 20,
-      RemovePodSandbox: 5,
-    };
-    this.cri = new FakeCri({ clock: this.clock, rng: this.rng }, { behavior, images, delaysMs });
-    this.#watchForViolations();
-  }
-
-  admit = async (_addresses: readonly string[]): Promise<void> => {};
-
-  start(): void {
-    const { clock, client, cri, rng } = this;
-    const deps = { client, clock, log: silentLog };
-    const recorder: EventRecorder = { event: (_about, _type, reason) => void this.said.push(reason) };
-    const operations = new PodOperations(
-      {
-        cri,
-        clock,
-        limiter: new Limiter(4),
-        cdi: { resolve: async (extras) => [...extras] },
-        images: new Images({ images: cri.images, clock, objects: noObjects, access: this.access }),
-        hooks: this.hooks,
-        objects: noObjects,
-        files: { lastWords: async () => '', removeContainer: async () => {} },
-        envFiles: { volumePath: () => undefined, read: async () => undefined },
-        logDirOf: () => '/logs',
-        admit: (_, addresses) => this.admit(addresses),
-        services: () => [],
-        runtimeHandlerOf: runtimeHandlers(client),
-      },
-      {
-        cgroupParentOf: () => '/kubepods',
-        dns: { servers: [], domain: 'cluster.local' },
-        hostDns: { servers: [], searches: [], options: [] },
-        hostIps: ['192.0.2.1'],
-        allocatable: {},
-        memoryCapacityBytes: 1e9,
-        runtimeHandlers: () => [],
-      },
-    );
-    const statusWriter = new StatusWriter(deps);
-    const mirrors = new MirrorPods({ ...deps, node: () => node, statuses: statusWriter });
-    const finished = (uid: string) => {
-      for (const pod of this.statics) if (pod.metadata.uid === uid) mirrors.removed(pod);
-    };
-    const volumes = { refresh: async () => {} };
-    this.dispatcher = new PodDispatcher(
-      { cri, clock, log: silentLog, recorder, operations, statusWriter, volumes, mirrors, finished },
-      { hostIps: ['192.0.2.1'], node: () => node },
-    );
-    const { dispatcher } = this;
-    this.#mirrors = mirrors;
-    mirrors.start();
-    const addStatics = async () => {
-      for (const pod of this.statics) {
-        const status = mirrors.lastStatus(pod) ?? {};
-        mirrors.added(pod);
-        dispatcher.addStatic({ ...pod, status });
-      }
-    };
-    const informer = new Informer<Pod>({ ...deps, rng }, pods);
-    this.#informer = informer;
-    informer.start();
-    void informer.synced.then(() => dispatcher.start(informer, addStatics));
-    const relist = () => {
-      if (this.dispatcher !== dispatcher) return;
-      dispatcher.relistSoon();
-      clock.after(1000, relist);
-    };
-    clock.after(1000, relist);
-  }
-
-  /** The agent dies between two steps: nothing it had in mind survives, containers do. */
-  kill(): void {
-    const { dispatcher } = this;
-    this.dispatcher = undefined;
-    this.#informer?.stop();
-    this.#mirrors?.stop();
-    void dispatcher?.stop();
-  }
-
-  create(name: string, spec: PodSpec): Promise<Pod> {
-    return this.client.create(pods, { metadata: { name, namespace: 'default' }, spec: { nodeName: 'n', ...spec } });
-  }
-
-  async get(name: string): Promise<Pod | undefined> {
-    return this.client.get(pods, { namespace: 'default', name }).catch(() => undefined);
-  }
-
-  async containers(name?: string) {
-    const { containers = [] } = await this.cri.runtime.ListContainers({});
-    return containers.filter(({ labels }) => name === undefined || labels?.[podNameLabel] === name);
-  }
-
-  /** Lets time pass, but only until it is so; fails after `limitMs`. */
-  async until(is: () => Promise<boolean> | boolean, limitMs = 60_000): Promise<void> {
-    for (let passed = 0; passed <= limitMs; passed += 50) {
-      if (await is()) return;
-      await this.clock.advance(50);
-    }
-    throw new Error('did not become so');
-  }
-
-  /** After each start: one running container of a name in a pod, one ready sandbox, no app before its init containers. */
-  #watchForViolations(): void {
-    const { runtime } = this.cri;
-    const start = runtime.StartContainer;
-    runtime.StartContainer = async (request) => {
-      const answer = await start(request);
-      await this.#checkStarted(request.containerId ?? '');
-      return answer;
-    };
-  }
-
-  async #checkStarted(id: string): Promise<void> {
-    const [all, { items = [] }] = await Promise.all([this.containers(), this.cri.runtime.ListPodSandbox({})]);
-    const own = all.find((container) => container.id === id);
-    if (!own) return;
-    const uid = own.labels?.[podUidLabel];
-    const name = own.labels?.[containerNameLabel] ?? '';
-    const ofPod = all.filter((container) => container.labels?.[podUidLabel] === uid);
-    const twins = ofPod.filter((c) => c.labels?.[containerNameLabel] === name && c.state === 'CONTAINER_RUNNING');
-    if (twins.length > 1) this.violations.push(`${name} runs ${twins.length} times`);
-    const sandboxes = items.filter((s) => s.labels?.[podUidLabel] === uid && s.state === 'SANDBOX_READY');
-    if (sandboxes.length > 1) this.violations.push(`${uid} has ${sandboxes.length} ready sandboxes`);
-    if (!name.startsWith('app')) return;
-    const inits = ofPod.filter(
-      (c) => c.labels?.[containerNameLabel]?.startsWith('init') && c.podSandboxId === own.podSandboxId,
-    );
-    if (inits.some((c) => c.state === 'CONTAINER_RUNNING'))
-      this.violations.push(`${name} started while an init container ran`);
-  }
-}
-
-const app = (name = 'app', more: object = {}) => ({ name, image: 'here:1', ...more });
-const isReady = (pod?: Pod) =>
-  pod?.status?.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
-
-async function running(spec: PodSpec, behaviors: Record<string, ContainerBehavior> = {}): Promise<World> {
-  const world = new World(1);
-  for (const [name, behavior] of Object.entries(behaviors)) world.behaviors.set(name, behavior);
-  world.start();
-  await world.create('p', spec);
-  return world;
-}
+import { app, isReady, running, World } from './pod-world.fake.ts';
 
 describe('a pod on a node', () => {
   it('runs, is ready, and leaves nothing behind when deleted', async () => {
@@ -490,6 +288,42 @@ describe('a pod on a node', () => {
       await world.until(async () => (await condition('PodResizePending')) === undefined);
     });
 
+    it('of the pod as a whole change in place, and wait as those of its containers', async () => {
+      const world = new World(1);
+      const changes: unknown[] = [];
+      world.hooks.push({
+        name: 'cgroup',
+        async resize(before, after, change) {
+          changes.push([before, after].map(({ spec }) => spec.resources?.requests?.['cpu']));
+          await change();
+        },
+      });
+      world.start();
+      await world.create('p', { resources: { requests: { cpu: '2' }, limits: { cpu: '4' } }, containers: [app()] });
+      await world.until(async () => isReady(await world.get('p')));
+      const ask = (cpu: string) => {
+        const body = { spec: { resources: { requests: { cpu } } } };
+        return world.client.patch(pods, { namespace: 'default', name: 'p' }, { type: 'merge', body });
+      };
+      const has = async () => {
+        const { allocatedResources, resources, containerStatuses } = (await world.get('p'))?.status ?? {};
+        return [allocatedResources, resources, containerStatuses?.[0]?.restartCount];
+      };
+      const those = (cpu: string) => [{ cpu }, { requests: { cpu }, limits: { cpu: '4' } }, 0];
+      expect(await has()).toEqual(those('2'));
+      await ask('3');
+      await world.until(() => changes.length > 0);
+      await world.clock.advance(1000);
+      expect([changes, await has()]).toEqual([[['2', '3']], those('3')]);
+      await ask('100');
+      await world.clock.advance(1000);
+      world.kill();
+      world.start();
+      await world.clock.advance(5000);
+      const pending = (await world.get('p'))?.status.conditions?.find(({ type }) => type === 'PodResizePending');
+      expect([changes.length, await has(), pending?.reason]).toEqual([1, those('3'), 'Infeasible']);
+    });
+
     it('are tried again when the runtime refuses', async () => {
       const { world, ask, has, condition } = await begin(asks('1'));
       const { UpdateContainerResources } = world.cri.runtime;
@@ -697,19 +531,39 @@ describe('pods under random faults', () => {
     const pick = <T>(values: readonly T[]): T => values[Math.floor(rng.next() * values.length)] as T;
     const behave = (container: string, behavior: ContainerBehavior) => world.behaviors.set(container, behavior);
     const hasInit = rng.next() < 0.5;
+    const hasSidecar = rng.next() < 0.3;
     const restartPolicy = pick(policies);
+    /** Some containers may have all of the pod restarted. */
+    const ruled = (policy: string, codes = [0, 1, 137, 143]) => {
+      if (rng.next() < 0.7) return {};
+      const action = rng.next() < 0.7 ? 'RestartAllContainers' : 'Restart';
+      return {
+        restartPolicy: policy,
+        restartPolicyRules: [{ action, exitCodes: { operator: 'In', values: [pick(codes)] } }],
+      };
+    };
     const names = [`app-${name}-1`, ...(rng.next() < 0.5 ? [`app-${name}-2`] : [])];
     behave(`init-${name}`, { exit: { afterMs: 50 + rng.next() * 500, code: rng.next() < 0.2 ? 1 : 0 } });
     for (const container of names) {
       if (rng.next() < 0.4) behave(container, { exit: { afterMs: rng.next() * 20_000, code: pick([0, 1, 137]) } });
       else if (rng.next() < 0.2) behave(container, { onTerm: 'ignore' });
     }
+    const sidecar = `side-${name}`;
+    if (rng.next() < 0.5) behave(sidecar, { exit: { afterMs: rng.next() * 20_000, code: pick([0, 1]) } });
+    const init = [
+      ...(hasSidecar ? [app(sidecar, { ...ruled('Always'), restartPolicy: 'Always' })] : []),
+      ...(hasInit
+        ? [app(`init-${name}`, { image: pick(['here:1', 'app:1']), ...ruled(pick(['OnFailure', 'Never']), [1, 137]) })]
+        : []),
+    ];
     return {
       restartPolicy,
       terminationGracePeriodSeconds: 1 + Math.floor(rng.next() * 5),
-      ...(hasInit ? { initContainers: [app(`init-${name}`, { image: pick(['here:1', 'app:1']) })] } : {}),
-      containers: names.map((container) => app(container, { image: pick(['here:1', 'app:1']) })),
-    };
+      ...(init.length > 0 ? { initContainers: init } : {}),
+      containers: names.map((container) =>
+        app(container, { image: pick(['here:1', 'app:1']), ...ruled(restartPolicy) }),
+      ),
+    } as PodSpec;
   }
 
   async function fault(world: World): Promise<void> {
@@ -752,8 +606,18 @@ describe('pods under random faults', () => {
             const isOver = before?.phase === 'Succeeded' || before?.phase === 'Failed';
             if (isOver && object.status?.phase !== before?.phase)
               world.violations.push(`phase ${before?.phase} -> ${object.status?.phase}`);
-            for (const old of before?.containerStatuses ?? []) {
-              const now = object.status?.containerStatuses?.find(({ name }) => name === old.name);
+            const isRestarting = before?.conditions?.some(
+              (c) => c.type === 'AllContainersRestarting' && c.status === 'True',
+            );
+            const isEnd = object.status?.phase === 'Succeeded' || object.status?.phase === 'Failed';
+            if (isRestarting && isEnd && !object.metadata.deletionTimestamp)
+              world.violations.push(`${object.status?.phase} while all containers restart`);
+            const all = (status?: Pod['status']) => [
+              ...(status?.initContainerStatuses ?? []),
+              ...(status?.containerStatuses ?? []),
+            ];
+            for (const old of all(before)) {
+              const now = all(object.status).find(({ name }) => name === old.name);
               if (now && now.restartCount < old.restartCount)
                 world.violations.push(`${old.name}: restarts ${old.restartCount} -> ${now.restartCount}`);
             }
@@ -776,7 +640,7 @@ describe('pods under random faults', () => {
         await fault(world);
       }
       // Left in peace, everything that should run runs; the longest back-off is five minutes.
-      for (const name of world.behaviors.keys()) if (name.startsWith('app')) world.behaviors.set(name, {});
+      for (const name of world.behaviors.keys()) if (!name.startsWith('init')) world.behaviors.set(name, {});
       for (const name of world.behaviors.keys())
         if (name.startsWith('init')) world.behaviors.set(name, { exit: { afterMs: 50, code: 0 } });
       const isAtRest = ({ status, spec }: Pod) => {

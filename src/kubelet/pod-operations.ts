@@ -57,6 +57,7 @@ export interface OperationOptions {
 export interface StartInput {
   name: string;
   attempt: number;
+  round: number;
   sandbox: RuntimeSandbox;
   /** The container id of the one an ephemeral container looks at. */
   targetId?: string;
@@ -227,7 +228,7 @@ export class PodOperations {
     });
   }
 
-  async #containerConfig(pod: Pod, { name, attempt, sandbox, targetId }: StartInput, image: EnsuredImage) {
+  async #containerConfig(pod: Pod, { name, attempt, round, sandbox, targetId }: StartInput, image: EnsuredImage) {
     const container = containerOf(pod, name);
     if (!container) throw new Error(`container ${name} is not in the spec`);
     const { hostIps, allocatable, memoryCapacityBytes } = this.#options;
@@ -246,6 +247,7 @@ export class PodOperations {
     const { id: imageId, user } = image;
     return containerConfig(pod, container, {
       attempt,
+      round,
       imageId,
       image: user,
       env,

@@ -273,7 +273,7 @@ export class PodRunner {
 
   #startContainer(name: string, attempt: number): void {
     const { operations, clock, owns } = this.#deps;
-    const { sandbox, containers } = this.#state;
+    const { sandbox, containers, round } = this.#state;
     const pod = this.#promised();
     if (!sandbox)
       return this.feed({ type: 'startFailed', container: name, reason: 'CreatePodSandboxError', message: '' });
@@ -286,6 +286,7 @@ export class PodRunner {
         const id = await operations.startContainer(pod, {
           name,
           attempt,
+          round,
           sandbox,
           targetId: target ? containers[target]?.current?.id : undefined,
           signal: abort.signal,

@@ -6,6 +6,7 @@ import { containersOf, isTerminalPhase } from './worker/pod-spec.ts';
 import { planStart } from './worker/plan-start.ts';
 import { planStop } from './worker/plan-stop.ts';
 import { workFor } from './worker/records.ts';
+import { isRestartingAll } from './worker/rounds.ts';
 import type { PodEffect, PodInput, PodState, PodWorkerContext } from './worker/state.ts';
 import { podStatus } from './status/pod-status.ts';
 
@@ -29,6 +30,7 @@ export function initialPodState(pod: Pod, nowMs: number): PodState {
     sandboxRetryAtMs: 0,
     nextSandboxAttempt: 0,
     oldSandboxes: [],
+    round: 0,
     isInitialized: false,
     containers,
     teardown: 'no',
@@ -114,6 +116,8 @@ function finished(draft: Draft) {
     const isRejected = pod.status.containerStatuses === undefined;
     return { isRejected, phase: phase as 'Succeeded' | 'Failed', reason, message };
   }
+  // Containers that end for a restart of all do not end the pod.
+  if (isRestartingAll(draft.state)) return undefined;
   const works = draft.works();
   const hasEnded = (name: string) => {
     const work = draft.work(name);

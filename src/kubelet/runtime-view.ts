@@ -9,6 +9,7 @@ import {
   podNamespaceLabel,
   podUidLabel,
   restartCountAnnotation,
+  roundAnnotation,
 } from './config/labels.ts';
 import type { PodState, RuntimeContainer, RuntimePod, RuntimeSandbox } from './worker/state.ts';
 
@@ -163,5 +164,6 @@ export function containerOf(status: ContainerStatus): RuntimeContainer {
     image: annotations[imageAnnotation] ?? status.image?.image ?? '',
     imageId: status.imageRef ?? '',
     specHash: annotations[hashAnnotation] ?? '',
+    round: Number(annotations[roundAnnotation] ?? 0),
   };
 }

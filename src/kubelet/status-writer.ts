@@ -7,7 +7,7 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { Client } from '../client/client.ts';
 import { compareVersions } from '../client/resource-version.ts';
-import { ownConditions, resizeConditions, terminatedByKubelet } from './status/pod-conditions.ts';
+import { ownConditions, passingConditions, terminatedByKubelet } from './status/pod-conditions.ts';
 
 interface Entry {
   /** The newest state of the object that is known here: the informer's or the answer to a write. */
@@ -176,7 +176,7 @@ export function statusPatch(old: PodStatus, wanted: PodStatus): Record<string, u
   const ended = (wanted.conditions ?? [])
     .filter(({ reason }) => reason === terminatedByKubelet)
     .map(({ type }) => type);
-  const own = new Set<string>([...ownConditions, ...resizeConditions, ...ended]);
+  const own = new Set<string>([...ownConditions, ...passingConditions, ...ended]);
   const conditions = [
     ...(wanted.conditions ?? []).filter(({ type }) => own.has(type)),
     ...(old.conditions ?? []).filter(({ type }) => !own.has(type)),

@@ -40,6 +40,22 @@ const pods = [
     restartPolicy: 'OnFailure',
     containers: [sh('main', 'echo x >> /d/runs; [ $(wc -l < /d/runs) -ge 2 ]', { volumeMounts })],
   }),
+  pod('together', {
+    ...once,
+    ...scratch,
+    initContainers: [sh('prepare', 'echo prepare >> /d/order', { volumeMounts })],
+    containers: [
+      sh('asks', 'echo asks >> /d/order; [ $(grep -c asks /d/order) -ge 2 ] || { sleep 1; exit 42; }; sleep 3600', {
+        volumeMounts,
+        restartPolicy: 'Never',
+        restartPolicyRules: [{ action: 'RestartAllContainers', exitCodes: { operator: 'In', values: [42] } }],
+      }),
+      sh('ends', 'trap "" TERM; while :; do sleep 0.1; done', {
+        volumeMounts,
+        lifecycle: { preStop: { exec: { command: ['sh', '-c', 'echo hook >> /d/order'] } } },
+      }),
+    ],
+  }),
   pod('no-image', { containers: [{ name: 'main', image: 'knarr.local/nosuch:1' }] }),
   pod('never-pull', { containers: [{ name: 'main', image: 'knarr.local/nosuch:1', imagePullPolicy: 'Never' }] }),
   pod('bad-image', { containers: [{ name: 'main', image: 'a:b:c' }] }),
@@ -180,6 +196,24 @@ describe('restarts', () => {
   it('OnFailure: until it succeeds', async () => {
     const done = await phase('on-failure', 'Succeeded');
     expect(first(done)).toMatchObject({ restartCount: 1, state: { terminated: { exitCode: 0 } } });
+  });
+
+  it('of all containers in place: one asks for it, volumes and address stay', async () => {
+    const all = ({ status }: Pod) => [...(status.initContainerStatuses ?? []), ...(status.containerStatuses ?? [])];
+    const isDone = (p: Pod) => condition(p, 'Ready')?.status === 'True' && all(p).every((c) => c.restartCount === 1);
+    const after = await untilPod('together', isDone);
+    expect(await kubectl.ok(['exec', 'together', '-c', 'asks', '--', 'cat', '/d/order'])).toBe(
+      'prepare\nasks\nprepare\nasks\n',
+    );
+    expect(all(after).map(({ name, lastState }) => [name, lastState?.terminated?.exitCode])).toEqual([
+      ['prepare', 0],
+      ['asks', 42],
+      ['ends', 137],
+    ]);
+    expect(condition(after, 'AllContainersRestarting')?.status).toBe('False');
+    const sandboxes = '--field-selector=involvedObject.name=together,reason=SandboxChanged';
+    expect(await kubectl.ok(['get', 'events', sandboxes, '-o', 'name'])).toBe('');
+    await kubectl.ok(['delete', 'pod', 'together', '--grace-period=1']);
   });
 
   it('a container over its memory limit is OOMKilled', async () => {

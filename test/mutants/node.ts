@@ -1,6 +1,7 @@
 import type { Mutant } from './mutant.ts';
 
 const dispatcherTest = 'src/kubelet/pod-dispatcher.test.ts';
+const restartAllTest = 'src/kubelet/restart-all.test.ts';
 const probeTest = 'src/kubelet/probes/probe-machine.test.ts';
 const evictionTest = 'src/kubelet/eviction/eviction.test.ts';
 const csiTest = 'src/kubelet/csi/csi.test.ts';
@@ -361,5 +362,54 @@ export const node: Mutant[] = [
     find: 'apiReferenceOf(pod);',
     replace: 'undefined;',
     test: { file: 'src/kubelet/static-pods/static-pods.test.ts', name: 'is refused in words' },
+  },
+  {
+    bug: 'containers of a round that is over count as having run',
+    file: 'src/kubelet/worker/rounds.ts',
+    find: 'current.round < round;',
+    replace: 'current.round > round;',
+    test: { file: restartAllTest, name: 'from the first init container, in the same sandbox' },
+  },
+  {
+    bug: 'nobody is told that all containers restart',
+    file: 'src/kubelet/worker/plan-restart-all.ts',
+    find: 'if (isDue && !isTold(draft)) {',
+    replace: 'if (isDue && state.round < 0) {',
+    test: { file: restartAllTest, name: 'is seen, also of a pod of one container' },
+  },
+  {
+    bug: 'an agent that comes later restarts all containers once more',
+    file: 'src/kubelet/runtime-view.ts',
+    find: 'round: Number(annotations[roundAnnotation] ?? 0),',
+    replace: 'round: 0,',
+    test: { file: restartAllTest, name: 'and once is enough' },
+  },
+  {
+    bug: 'a pod ends when its containers end for a restart of all',
+    file: 'src/kubelet/pod-worker.ts',
+    find: 'if (isRestartingAll(draft.state)) return undefined;',
+    replace: '',
+    test: { file: restartAllTest, name: 'when an init container or a sidecar asks for it' },
+  },
+  {
+    bug: 'a status may not bring ended containers back that all restart',
+    file: 'src/api/validation/pod-status.ts',
+    find: "const policy = isToRestartAll ? 'Always' : spec.restartPolicy;",
+    replace: 'const policy = spec.restartPolicy;',
+    test: { file: 'src/api/validation/update.test.ts', name: 'bring ended containers back where a rule' },
+  },
+  {
+    bug: 'how long all tasks waited is told of those of which some did',
+    file: 'src/kubelet/usage/cadvisor-metrics.ts',
+    find: "[family(resource, 'full'), family(resource, 'some')]",
+    replace: "[family(resource, 'some'), family(resource, 'full')]",
+    test: { file: 'src/kubelet/usage/usage.test.ts', name: 'how long tasks waited' },
+  },
+  {
+    bug: 'what a pod as a whole asks for now is not seen',
+    file: 'src/kubelet/resize/allocation.ts',
+    find: '...ofWhole(pod.spec.resources),',
+    replace: '',
+    test: { file: dispatcherTest, name: 'of the pod as a whole change in place' },
   },
 ];

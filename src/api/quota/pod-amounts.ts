@@ -44,7 +44,7 @@ export function containersTotal(spec: PodSpec, part: Part): Amounts {
 }
 
 /** As `containersTotal`, or what the pod as a whole asks for (KEP-2837); with its overhead. */
-function podTotal(spec: PodSpec, part: Part): Amounts {
+export function podTotal(spec: PodSpec, part: Part): Amounts {
   const total = { ...containersTotal(spec, part), ...readAmounts(spec.resources?.[part]) };
   const overhead = Object.entries(readAmounts(spec.overhead));
   // A limit that nobody set stays none.

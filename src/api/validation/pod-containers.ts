@@ -51,13 +51,6 @@ function initContainers(pod: PodContext, path: string): FieldError[] {
     // They run one after the other: each may have the ports of the one before.
     errors.push(...hostPortConflicts([container], path, i));
     if (container.restartPolicy !== 'Always') return [...errors, ...endsByItself(container, p)];
-    if (container.restartPolicyRules?.length)
-      errors.push(
-        forbidden(
-          child(p, 'restartPolicyRules'),
-          'restartPolicyRules are not allowed for init containers with restart policy Always',
-        ),
-      );
     return [
       ...errors,
       ...validateHooksAndProbes(container, p, spec.terminationGracePeriodSeconds ?? 0),
@@ -86,7 +79,7 @@ function endsByItself(container: Container, path: string): FieldError[] {
 const maxRules = 20;
 const maxExitCodes = 255;
 
-/** A container's own restart policy, and the rules that refine it (KEP-5307). */
+/** A container's own restart policy, and the rules that refine it (KEP-5307); sidecars may have some, too (KEP-5532). */
 function restartRules({ restartPolicy, restartPolicyRules: rules = [] }: Container, path: string): FieldError[] {
   const at = child(path, 'restartPolicyRules');
   if (restartPolicy === undefined)
@@ -99,7 +92,9 @@ function restartRules({ restartPolicy, restartPolicyRules: rules = [] }: Contain
 }
 
 function restartRule({ action, exitCodes }: ContainerRestartRule, path: string): FieldError[] {
-  const errors = action === 'Restart' ? [] : [notSupported(child(path, 'action'), action ?? '', ['Restart'])];
+  // The message of 1.36 names but one of the actions.
+  const isKnown = action === 'Restart' || action === 'RestartAllContainers';
+  const errors = isKnown ? [] : [notSupported(child(path, 'action'), action ?? '', ['Restart'])];
   if (!exitCodes) return [...errors, required(child(path, 'exitCodes'), 'must be specified')];
   const { operator, values = [] } = exitCodes;
   if (operator !== 'In' && operator !== 'NotIn')

@@ -80,7 +80,10 @@ function others(spec: PodSpec, old: Readonly<PodSpec>): FieldError[] {
         if (!container.resources && !before) return container;
         return { ...container, resources: restored(container.resources, before) };
       });
-  if (spec.resources ?? old.resources) fixed.resources = restored(spec.resources, old.resources);
+  // A pod that has none as a whole may get some (KEP-5419).
+  const ofWhole = restored(spec.resources, old.resources);
+  const isSome = old.resources ?? ofWhole.requests ?? ofWhole.limits;
+  if (spec.resources ?? old.resources) fixed.resources = isSome ? ofWhole : undefined;
   if (same(defined(fixed), defined(old))) return [];
   const diff = goDiff('io.k8s.api.core.v1.PodSpec', old, defined(fixed));
   return [forbidden('spec', `only cpu and memory resources are mutable\n${diff}`)];

@@ -33,14 +33,20 @@ export function validatePodStatusUpdate(pod: Pod, old: Readonly<Pod>): FieldErro
   return [...errors, ...transitions(pod, old), ...claimStatuses(pod), ...addresses(status), ...containerStatuses(pod)];
 }
 
-/** Containers that ended for good do not run again: those for debugging never, sidecars always. */
+/**
+ * Containers that ended for good do not run again: those for debugging never, sidecars always, all others when a rule may restart
+ * all of them (KEP-5532).
+ */
 function transitions({ status }: Pod, { spec, status: old }: Readonly<Pod>): FieldError[] {
-  const sidecars = (spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always').map((c) => c.name);
-  const rules = (spec.containers ?? []).filter((c) => c.restartPolicy ?? c.restartPolicyRules).map((c) => c.name);
-  const policy = spec.restartPolicy;
+  const { containers, initContainers = [] } = spec;
+  const isToRestartAll = [...initContainers, ...containers].some((container) =>
+    container.restartPolicyRules?.some(({ action }) => action === 'RestartAllContainers'),
+  );
+  const policy = isToRestartAll ? 'Always' : spec.restartPolicy;
+  const withOwn = (list: Container[]) => list.filter((c) => c.restartPolicy ?? c.restartPolicyRules).map((c) => c.name);
   return [
-    ...staysTerminated(status, old, { list: 'containerStatuses', policy, except: rules }),
-    ...staysTerminated(status, old, { list: 'initContainerStatuses', policy, except: sidecars }),
+    ...staysTerminated(status, old, { list: 'containerStatuses', policy, except: withOwn(containers) }),
+    ...staysTerminated(status, old, { list: 'initContainerStatuses', policy, except: withOwn(initContainers) }),
     ...staysTerminated(status, old, { list: 'ephemeralContainerStatuses', policy: 'Never', except: [] }),
   ];
 }

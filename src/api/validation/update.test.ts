@@ -71,6 +71,33 @@ describe('pod updates', () => {
     expect(check?.(running, ended).map((e) => e.field)).toEqual(['status.containerStatuses[0].state']);
     expect(check?.(ended, running)).toEqual([]);
   });
+
+  it('bring ended containers back where a rule may restart all of them, or their own', () => {
+    const state = (states: object) => ({ image: '', imageID: '', ready: false, restartCount: 0, state: states });
+    const status = (states: object) => ({
+      initContainerStatuses: [{ name: 'i', ...state(states) }],
+      containerStatuses: [{ name: 'c', ...state(states) }],
+    });
+    const check = (rules: object, ofInit: object = {}) => {
+      const init = { name: 'i', image: 'a:1', ...ofInit };
+      const spec = {
+        ...pod.spec,
+        restartPolicy: 'Never',
+        initContainers: [init],
+        containers: [{ ...container, ...rules }],
+      };
+      const ended = { ...pod, spec, status: status({ terminated: { exitCode: 0 } }) };
+      const waiting = { ...pod, spec, status: status({ waiting: {} }) };
+      return validationRules.pods?.validateStatusUpdate?.(waiting, ended).map((e) => e.field);
+    };
+    const rulesOf = (action: string) => ({
+      restartPolicy: 'Never',
+      restartPolicyRules: [{ action, exitCodes: { operator: 'In', values: [1] } }],
+    });
+    expect(check(rulesOf('RestartAllContainers'))).toEqual([]);
+    expect(check(rulesOf('Restart'))).toEqual(['status.initContainerStatuses[0].state']);
+    expect(check(rulesOf('Restart'), rulesOf('Restart'))).toEqual([]);
+  });
 });
 
 const template = { metadata: { labels: { app: 'a' } }, spec: { containers: [container] } };
@@ -80,6 +107,18 @@ const workload = {
 };
 const immutableSelector =
   'FieldValueInvalid spec.selector: Invalid value: {"matchLabels":{"app":"a","z":"y"}}: field is immutable';
+
+it('rules of restarts are taken, also of sidecars', () => {
+  const restartPolicyRules = ['Restart', 'RestartAllContainers'].map((action) => ({
+    action,
+    exitCodes: { operator: 'NotIn', values: [0] },
+  }));
+  const ruled = (name: string, restartPolicy: string) => ({ ...container, name, restartPolicy, restartPolicyRules });
+  const spec = { containers: [ruled('c', 'Never')], initContainers: [ruled('i', 'OnFailure'), ruled('s', 'Always')] };
+  const type = `${core}Pod`;
+  const { object } = schema.codecFor(type).decode({ metadata: { name: 'x', namespace: 'd' }, spec });
+  expect(validationRules.pods?.validate?.(applyDefaults(type, object) as KubeObject)).toEqual([]);
+});
 
 describe('other updates', () => {
   it.each(['Deployment', 'ReplicaSet', 'DaemonSet'])('%s keeps its selector', (kind) => {

@@ -72,6 +72,19 @@ describe('the subresource resize', () => {
     ]);
   });
 
+  it('changes what the pod as a whole has, and adds it', async () => {
+    const spec = { resources: { requests: { cpu: '1' } }, containers: [{ name: 'c', image: 'i:1' }] };
+    await send('POST', '', { metadata: { name: 'whole' }, spec });
+    const ask = (name: string, resources: object) => send('PATCH', `/${name}/resize`, { spec: { resources } });
+    const changed = await ask('whole', { requests: { cpu: '2' }, limits: { memory: '1Gi' } });
+    expect(changed.spec.resources).toEqual({ requests: { cpu: '2', memory: '1Gi' }, limits: { memory: '1Gi' } });
+    expect((await ask('whole', { requests: { cpu: null } })).message).toContain('resource requests cannot be removed');
+    await create('parts', burstable);
+    const added = await ask('parts', { requests: { cpu: '300m', memory: '64Mi' } });
+    expect(added.spec.resources).toEqual({ requests: { cpu: '300m', memory: '64Mi' } });
+    expect(added.spec.containers[0]?.resources).toEqual(burstable);
+  });
+
   it('refuses what may not change, in words', async () => {
     await create('fixed', burstable);
     const why = async (resources: object, more?: object) => (await resize('fixed', resources, more)).message;

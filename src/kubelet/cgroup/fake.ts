@@ -5,7 +5,7 @@ import type { CgroupUsage } from './usage.ts';
 const nothing: CgroupUsage = {
   ...{ cpuNs: 0, cpuUserNs: 0, cpuSystemNs: 0, periods: 0, throttledPeriods: 0, throttledNs: 0 },
   ...{ memoryBytes: 0, workingSetBytes: 0, rssBytes: 0, cacheBytes: 0, mappedFileBytes: 0, swapBytes: 0 },
-  ...{ pageFaults: 0, majorPageFaults: 0, memoryLimitHits: 0, pids: 0 },
+  ...{ pageFaults: 0, majorPageFaults: 0, memoryLimitHits: 0, pids: 0, stalls: {} },
 };
 
 /** What a group uses, of which a test only says what matters to it. */

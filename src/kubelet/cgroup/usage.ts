@@ -1,3 +1,5 @@
+import { type StallsOf, stallsOf } from './stalls.ts';
+
 /** What a control group uses now; counters run since the group was made. */
 export interface CgroupUsage {
   /** Processor time, nanoseconds. */
@@ -21,6 +23,7 @@ export interface CgroupUsage {
   /** How often the memory limit was hit. */
   memoryLimitHits: number;
   pids: number;
+  stalls: StallsOf;
 }
 
 /** `name value` lines, as most of the kernel's statistics are. */
@@ -72,6 +75,7 @@ export function usageV1(files: UsageFilesV1): CgroupUsage {
     majorPageFaults: memory.get('total_pgmajfault') ?? 0,
     memoryLimitHits: Number(files.memoryFailcnt),
     pids: Number(files.pids),
+    stalls: {},
   };
 }
 
@@ -82,6 +86,9 @@ export interface UsageFilesV2 {
   memorySwap: string;
   memoryEvents: string;
   pids: string;
+  cpuPressure: string;
+  memoryPressure: string;
+  ioPressure: string;
 }
 
 /** cgroup v2 (admin-guide/cgroup-v2): all figures are with the groups below. */
@@ -107,5 +114,6 @@ export function usageV2(files: UsageFilesV2): CgroupUsage {
     majorPageFaults: memory.get('pgmajfault') ?? 0,
     memoryLimitHits: figuresOf(files.memoryEvents).get('max') ?? 0,
     pids: Number(files.pids),
+    stalls: stallsOf([files.cpuPressure, files.memoryPressure, files.ioPressure]),
   };
 }

@@ -3,7 +3,20 @@ import { join } from 'node:path';
 import { cpuPeriodUs, type CgroupLimits } from '../config/resources.ts';
 import type { Cgroups } from './cgroups.ts';
 import { childGroups, groupFile, groupProcesses, removeGroup } from './folder.ts';
-import { type CgroupUsage, usageV2 } from './usage.ts';
+import { type CgroupUsage, type UsageFilesV2, usageV2 } from './usage.ts';
+
+/** Without pressure stall information in the kernel, there are no files of that name. */
+const usageFiles = {
+  cpuStat: 'cpu.stat',
+  memoryCurrent: 'memory.current',
+  memoryStat: 'memory.stat',
+  memorySwap: 'memory.swap.current',
+  memoryEvents: 'memory.events',
+  pids: 'pids.current',
+  cpuPressure: 'cpu.pressure',
+  memoryPressure: 'memory.pressure',
+  ioPressure: 'io.pressure',
+} satisfies Record<keyof UsageFilesV2, string>;
 
 const controllers = ['cpu', 'memory', 'pids', 'cpuset', 'io'];
 
@@ -41,20 +54,9 @@ export class CgroupsV2 implements Cgroups {
 
   async usage(path: string): Promise<CgroupUsage | undefined> {
     const folder = join(this.#root, path);
-    const [cpuStat, memoryCurrent, memoryStat, memorySwap, memoryEvents, pids] = await Promise.all(
-      ['cpu.stat', 'memory.current', 'memory.stat', 'memory.swap.current', 'memory.events', 'pids.current'].map(
-        (file) => groupFile(folder, file),
-      ),
-    );
-    if (!cpuStat && !memoryCurrent) return undefined;
-    return usageV2({
-      cpuStat: cpuStat ?? '',
-      memoryCurrent: memoryCurrent ?? '',
-      memoryStat: memoryStat ?? '',
-      memorySwap: memorySwap ?? '',
-      memoryEvents: memoryEvents ?? '',
-      pids: pids ?? '',
-    });
+    const files = Object.entries(usageFiles).map(async ([key, file]) => [key, await groupFile(folder, file)] as const);
+    const texts = Object.fromEntries(await Promise.all(files)) as Record<keyof typeof usageFiles, string>;
+    return texts.cpuStat || texts.memoryCurrent ? usageV2(texts) : undefined;
   }
 
   processes(path: string): Promise<number[]> {

@@ -11,6 +11,7 @@ import {
   podNamespaceLabel,
   podUidLabel,
   restartCountAnnotation,
+  roundAnnotation,
   terminationPathAnnotation,
   terminationPolicyAnnotation,
 } from './labels.ts';
@@ -19,6 +20,8 @@ import { containerSecurityContext, type ImageUser } from './security-context.ts'
 
 export interface ContainerSurroundings {
   attempt: number;
+  /** The pod's round. */
+  round: number;
   /** The image's id, as the runtime knows it: what was checked is what runs. */
   imageId: string;
   image: ImageUser;
@@ -55,6 +58,7 @@ export function containerConfig(pod: Pod, container: AnyContainer, around: Conta
       [hashAnnotation]: specHash(container),
       [imageAnnotation]: container.image ?? '',
       [restartCountAnnotation]: String(around.attempt),
+      [roundAnnotation]: String(around.round),
       [terminationPathAnnotation]: container.terminationMessagePath ?? '/dev/termination-log',
       [terminationPolicyAnnotation]: container.terminationMessagePolicy ?? 'File',
     },

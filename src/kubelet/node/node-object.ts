@@ -35,8 +35,15 @@ export interface NodeFacts {
   isShuttingDown?: boolean;
 }
 
-/** What changes of pods the node can take that others may not (KEP-5328): no processors are kept for one pod alone. */
-export const declaredFeatures = ['GuaranteedQoSPodCPUResize'];
+/**
+ * What the node can do with pods that others may not (KEP-5328): no processors are kept for one pod alone, so it can give more of
+ * them; what a pod as a whole has can change; all its containers can start again in place.
+ */
+export const declaredFeatures = [
+  'GuaranteedQoSPodCPUResize',
+  'InPlacePodLevelResourcesVerticalScaling',
+  'RestartAllContainersOnContainerExits',
+];
 
 /** How many images the status lists, and names of each. */
 const maxImages = 50;

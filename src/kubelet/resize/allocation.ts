@@ -4,7 +4,10 @@ import { amountsOf, type ResourceAmounts } from '../../placement/resource-amount
 import { isSidecar } from '../worker/pod-spec.ts';
 import { statusOf } from '../worker/records.ts';
 
-/** What the node has promised the pod's containers, by name: not more than it has, whatever their spec asks for now. */
+/**
+ * What the node has promised the pod's containers, by name, and the pod as a whole: not more than it has, whatever the spec asks
+ * for now.
+ */
 export type Allocated = Readonly<Record<string, ResourceRequirements>>;
 
 /** The containers whose resources may change while the pod is there. */
@@ -22,15 +25,38 @@ function plain(resources: ResourceRequirements = nothing): ResourceRequirements 
   return rest;
 }
 
+/** Stands for the pod as a whole (KEP-5419): no container has that name. */
+const whole = '';
+
+const ofWhole = (resources: ResourceRequirements | undefined): Allocated => (resources ? { [whole]: resources } : {});
+
 /** What the spec asks for. */
-export const askedFor = (pod: Pod): Allocated =>
-  Object.fromEntries(resizable(pod).map(({ name, resources }) => [name, plain(resources)]));
+export const askedFor = (pod: Pod): Allocated => ({
+  ...ofWhole(pod.spec.resources),
+  ...Object.fromEntries(resizable(pod).map(({ name, resources }) => [name, plain(resources)])),
+});
 
 /** What a pod that is seen for the first time has: what its status says, else what it asks for. */
-export const firstAllocated = (pod: Pod): Allocated =>
-  Object.fromEntries(
+export const firstAllocated = (pod: Pod): Allocated => ({
+  ...ofWhole(reported(pod)),
+  ...Object.fromEntries(
     resizable(pod).map(({ name, resources }) => [name, plain(statusOf(pod, name)?.resources ?? resources)]),
-  );
+  ),
+});
+
+/** Of what the status says of the pod as a whole, that which it asks for as such: all else is its containers' together. */
+function reported({ spec: { resources }, status }: Pod): ResourceRequirements | undefined {
+  if (!resources || !status?.resources) return resources;
+  const had: ResourceRequirements = {};
+  for (const part of ['requests', 'limits'] as const) {
+    const asked = resources[part];
+    if (asked) had[part] = { ...asked, ...common(status.resources[part] ?? {}, asked) };
+  }
+  return had;
+}
+
+const common = (amounts: Record<string, string>, names: object): Record<string, string> =>
+  Object.fromEntries(Object.entries(amounts).filter(([name]) => name in names));
 
 export const sameResources = (a: ResourceRequirements | undefined, b: ResourceRequirements | undefined): boolean =>
   a === b || (['requests', 'limits'] as const).every((part) => sameAmounts(a?.[part], b?.[part]));
@@ -51,11 +77,13 @@ export function withAllocated(pod: Pod, allocated: Allocated | undefined): Pod {
     const resources = allocated[container.name];
     return resources ? { ...container, resources: { ...container.resources, ...resources } } : container;
   };
-  const { containers, initContainers } = pod.spec;
+  const { containers, initContainers, resources: _, ...spec } = pod.spec;
+  const resources = allocated[whole];
   return {
     ...pod,
     spec: {
-      ...pod.spec,
+      ...spec,
+      ...(resources ? { resources } : {}),
       containers: containers.map(promised),
       ...(initContainers ? { initContainers: initContainers.map(promised) } : {}),
     },

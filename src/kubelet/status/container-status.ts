@@ -40,7 +40,7 @@ export function containerStatus(input: ContainerStatusInput): ContainerStatus {
     name: container.name,
     state: stateOf(input),
     lastState,
-    ready: work.role === 'init' ? current?.state === 'exited' && current.exitCode === 0 : isReady,
+    ready: work.role === 'init' ? current?.state === 'exited' && current.exitCode === 0 && !input.willRestart : isReady,
     restartCount: work.restarts,
     image: current?.image || (container.image ?? ''),
     imageID: current?.imageId ?? '',

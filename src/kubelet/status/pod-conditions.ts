@@ -1,5 +1,7 @@
 import type { ContainerStatus, PodCondition, PodPhase } from '../../api/generated/types.ts';
 import { sameAllocated } from '../resize/allocation.ts';
+import { restartCondition } from '../worker/plan-restart-all.ts';
+import { isRestartingAll, mayRestartAll } from '../worker/rounds.ts';
 import type { PodState } from '../worker/state.ts';
 import { timeText } from './time-text.ts';
 
@@ -27,13 +29,25 @@ export function podConditions(facts: Facts): PodCondition[] {
     ContainersReady: containersReady,
   };
   const own = ownConditions.map((type) => condition(type, verdicts[type], facts));
-  const passing = [...disruption(facts), ...resizing(facts)];
-  const mine = new Set([...[...own, ...passing].map(({ type }) => type), ...resizeConditions]);
+  const passing = [...restarting(facts), ...disruption(facts), ...resizing(facts)];
+  const mine = new Set([...[...own, ...passing].map(({ type }) => type), ...passingConditions]);
   return [...own, ...passing, ...old.filter(({ type }) => !mine.has(type))];
 }
 
-/** The kubelet's too, but only there while it is so. */
-export const resizeConditions: readonly string[] = ['PodResizePending', 'PodResizeInProgress'];
+/** The kubelet's too, but not of every pod at every time. */
+export const passingConditions: readonly string[] = [restartCondition, 'PodResizePending', 'PodResizeInProgress'];
+
+/** Of pods whose rules may restart all containers: whether they end for it now (KEP-5532). */
+function restarting(facts: Facts): PodCondition[] {
+  const { state, phase } = facts;
+  if (!mayRestartAll(state.pod)) return [];
+  const [reason, message] = ['RestartAllContainersStarted', 'container exited with restart policy rule'];
+  const verdict: Verdict = { status: 'False' };
+  if (phase === 'Succeeded') verdict.reason = 'PodCompleted';
+  else if (phase === 'Failed') verdict.reason = 'PodFailed';
+  else if (isRestartingAll(state)) Object.assign(verdict, { status: 'True', reason, message });
+  return [condition(restartCondition, verdict, facts)];
+}
 
 function resizing(facts: Facts): PodCondition[] {
   const { pendingResize, resizeError: message, applied, allocated, isResizing, stage } = facts.state;
@@ -55,11 +69,16 @@ function disruption(facts: Facts): PodCondition[] {
   return [condition('DisruptionTarget', { status: 'True', reason: terminatedByKubelet, message }, facts)];
 }
 
-function condition(type: string, verdict: Verdict, { state, nowMs }: Facts): PodCondition {
-  const { generation } = state.pod.metadata;
-  // Our own last word counts before the API's: it may be newer.
+/** Our own last word counts before the API's: it may be newer. */
+function lastWord(type: string, { state }: Facts): PodCondition | undefined {
   const lists = [state.status.conditions, state.pod.status?.conditions];
-  const before = lists.map((list) => list?.find((c) => c.type === type)).find((c) => c !== undefined);
+  return lists.map((list) => list?.find((c) => c.type === type)).find((c) => c !== undefined);
+}
+
+function condition(type: string, verdict: Verdict, facts: Facts): PodCondition {
+  const { state, nowMs } = facts;
+  const { generation } = state.pod.metadata;
+  const before = lastWord(type, facts);
   const isSame = before?.status === verdict.status && before.lastTransitionTime;
   return {
     type,
@@ -75,7 +94,8 @@ function condition(type: string, verdict: Verdict, { state, nowMs }: Facts): Pod
 const hasNetwork = (state: PodState): boolean =>
   state.sandbox?.isReady === true && (state.pod.spec.hostNetwork === true || state.sandbox.ips.length > 0);
 
-function initialized({ state, phase, initStatuses }: Facts): Verdict {
+function initialized(facts: Facts): Verdict {
+  const { state, phase, initStatuses } = facts;
   if (phase === 'Succeeded') return { status: 'True', reason: 'PodCompleted' };
   if (state.isInitialized || initStatuses.length === 0) return { status: 'True' };
   const sidecars = new Set(
@@ -84,7 +104,8 @@ function initialized({ state, phase, initStatuses }: Facts): Verdict {
       .map((work) => work.name),
   );
   const pending = initStatuses.filter((s) => (sidecars.has(s.name) ? !s.started : !s.ready)).map((s) => s.name);
-  if (pending.length === 0) return { status: 'True' };
+  // What was initialized once stays so, though its init containers may have to run again.
+  if (pending.length === 0 || lastWord('Initialized', facts)?.status === 'True') return { status: 'True' };
   const message = `containers with incomplete status: [${pending.join(' ')}]`;
   return { status: 'False', reason: 'ContainersNotInitialized', message };
 }

@@ -1,5 +1,6 @@
-import type { Pod, PodPhase } from '../../api/generated/types.ts';
+import type { PodPhase } from '../../api/generated/types.ts';
 import { shouldRestart } from '../worker/pod-spec.ts';
+import { isOfOldRound, isRestartingAll } from '../worker/rounds.ts';
 import type { ContainerWork, PodState } from '../worker/state.ts';
 
 /** The phase that the containers' states add up to. */
@@ -17,7 +18,7 @@ export function podPhase(state: PodState): PodPhase {
     if (hasFailedInit || !apps.every((work) => endedWith(work, (code) => code === 0))) return 'Failed';
     return 'Succeeded';
   }
-  return runningPhase(pod, works);
+  return runningPhase(state, works);
 }
 
 const isAlive = (work: ContainerWork): boolean =>
@@ -26,14 +27,17 @@ const isAlive = (work: ContainerWork): boolean =>
 const endedWith = (work: ContainerWork, test: (exitCode: number) => boolean): boolean =>
   work.current?.state === 'exited' && test(work.current.exitCode);
 
-function runningPhase(pod: Pod, works: ContainerWork[]): PodPhase {
+function runningPhase(state: PodState, works: ContainerWork[]): PodPhase {
+  const { pod } = state;
   const inits = works.filter((work) => work.role === 'init');
   const apps = works.filter((work) => work.role === 'app');
-  const hasRun = (work: ContainerWork) => work.current !== undefined && !(isFirst(work) && work.postStart !== 'done');
-  if (!inits.every((work) => endedWith(work, (code) => code === 0)) && !apps.some((work) => work.current))
-    return 'Pending';
+  const hasBegun = (work: ContainerWork) => work.current !== undefined && !isOfOldRound(state, work);
+  const hasRun = (work: ContainerWork) => hasBegun(work) && !(isFirst(work) && work.postStart !== 'done');
+  if (!inits.every((work) => endedWith(work, (code) => code === 0)) && !apps.some(hasBegun)) return 'Pending';
   if (!apps.every(hasRun)) return 'Pending';
   if (apps.some((work) => work.current?.state === 'running')) return 'Running';
+  // However they ended: they run again.
+  if (isRestartingAll(state)) return 'Running';
   const { restartPolicy } = pod.spec;
   // Between its creation and its start a container has no exit code to judge by, though its last life had one.
   const willRun = apps.some((work) => isAlive(work) || (work.current && shouldRestart(pod, work.role, work.current)));

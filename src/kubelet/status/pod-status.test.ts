@@ -21,6 +21,7 @@ const container = (name: string, more: Partial<RuntimeContainer>): RuntimeContai
   image: 'image',
   imageId: 'sha256:1',
   specHash: '',
+  round: 0,
   ...more,
 });
 
@@ -33,7 +34,7 @@ function stateOf(restartPolicy: Pod['spec']['restartPolicy'], works: Partial<Con
   );
   const spec = { restartPolicy, containers: Object.keys(containers).map((name) => ({ name })) };
   const pod: Pod = { metadata: { name: 'p' }, spec, status: {} };
-  const known = { pod, containers, stage: 'syncing', isInitialized: true, startTimeMs: 0, status: {} };
+  const known = { pod, containers, stage: 'syncing', isInitialized: true, round: 0, startTimeMs: 0, status: {} };
   return { ...known, allocated: {}, applied: {} } as unknown as PodState;
 }
 
@@ -53,6 +54,16 @@ describe('the phase', () => {
     expect(podPhase(stateOf('OnFailure', [{ previous: failed, current: done }]))).toBe('Succeeded');
     expect(podPhase(stateOf('Never', [{ current: failed }, { current: done }]))).toBe('Failed');
   });
+});
+
+it('the pod as a whole has what its containers have, and limits only where all of them have one', () => {
+  const state = stateOf('Always', [{ name: 'a' }, { name: 'b' }]);
+  const limits = { cpu: '1', memory: '128Mi' };
+  const allocated = { a: { requests: { cpu: '250m', memory: '64Mi' }, limits }, b: { limits: { cpu: '500m' } } };
+  const { allocatedResources, resources } = podStatus({ ...state, allocated, applied: {} }, { nowMs: 0, hostIps: [] });
+  expect([allocatedResources, resources]).toEqual([{ cpu: '250m', memory: '64Mi' }, undefined]);
+  const applied = podStatus({ ...state, allocated, applied: allocated }, { nowMs: 0, hostIps: [] });
+  expect(applied.resources).toEqual({ requests: allocatedResources, limits: { cpu: '1500m' } });
 });
 
 it('containers stand in the order of their names', () => {

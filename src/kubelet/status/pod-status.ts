@@ -1,9 +1,11 @@
 import type { ContainerStatus, PodStatus } from '../../api/generated/types.ts';
 import { containersOf, shouldRestart } from '../worker/pod-spec.ts';
+import { isOfOldRound } from '../worker/rounds.ts';
 import type { ContainerRole, PodState, PodWorkerContext } from '../worker/state.ts';
 import { containerStatus } from './container-status.ts';
 import { podConditions } from './pod-conditions.ts';
 import { podPhase } from './pod-phase.ts';
+import { podResources } from './pod-resources.ts';
 import { timeText } from './time-text.ts';
 import { volumeMountStatuses } from './volume-mounts.ts';
 
@@ -34,7 +36,7 @@ export function podStatus(state: PodState, context: PodWorkerContext): PodStatus
     ...(ips[0] ? { podIP: ips[0], podIPs: ips.map((ip) => ({ ip })) } : {}),
     startTime: timeText(state.startTimeMs),
     ...(isRejected || initStatuses.length === 0 ? {} : { initContainerStatuses: initStatuses }),
-    ...(isRejected ? {} : { containerStatuses: appStatuses }),
+    ...(isRejected ? {} : { containerStatuses: appStatuses, ...podResources(state) }),
     ...(ephemeralStatuses.length === 0 ? {} : { ephemeralContainerStatuses: ephemeralStatuses }),
   };
 }
@@ -75,7 +77,9 @@ function statuses(state: PodState, roles: ContainerRole[], context: PodWorkerCon
       const work = state.containers[container.name];
       if (!work) return [];
       const { current } = work;
-      const willRestart = state.stage === 'syncing' && current?.state === 'exited' && shouldRestart(pod, role, current);
+      const isToRestart = () =>
+        current?.state === 'exited' && (isOfOldRound(state, work) || shouldRestart(pod, role, current));
+      const willRestart = state.stage === 'syncing' && isToRestart();
       const defaultReason = hasInit ? 'PodInitializing' : 'ContainerCreating';
       const allocated = state.allocated[container.name];
       const devices = context.devicesOf?.(pod.metadata.uid ?? '', container.name);

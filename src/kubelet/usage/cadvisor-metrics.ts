@@ -1,4 +1,5 @@
 import type { Reading } from '../../base/sample-window.ts';
+import { stallResources } from '../cgroup/stalls.ts';
 import type { CgroupUsage } from '../cgroup/usage.ts';
 import { containerResources } from '../config/resources.ts';
 import { containerOf } from '../worker/pod-spec.ts';
@@ -98,6 +99,7 @@ export function cadvisorMetrics({ value: node, atMs }: Reading<NodeUsage>, facts
   }));
   all.push(
     ...memoryFaults(groups),
+    ...pressures(groups).map((family) => ({ ...family, samples: timed(family.samples) })),
     {
       name: 'container_start_time_seconds',
       type: 'gauge',
@@ -142,6 +144,28 @@ function memoryFaults(groups: readonly Group[]): Family[] {
   ]);
   const help = 'Cumulative count of memory allocation failures.';
   return [{ name: 'container_memory_failures_total', type: 'counter', help, samples }];
+}
+
+const resourceWords = { cpu: 'CPU', memory: 'memory', io: 'IO' };
+
+/** For how long all tasks of a group, or some of them, waited (KEP-4205); no line where the kernel does not tell. */
+function pressures(groups: readonly Group[]): Family[] {
+  const family = (resource: (typeof stallResources)[number], kind: 'full' | 'some'): Family => {
+    const [word, what] =
+      kind === 'full'
+        ? ['stalled', 'no tasks in the container could make progress']
+        : ['waiting', 'tasks in the container have waited'];
+    return {
+      name: `container_pressure_${resource}_${word}_seconds_total`,
+      type: 'counter',
+      help: `Total time duration ${what} due to ${resourceWords[resource]} congestion.`,
+      samples: groups.flatMap(({ labels, usage }) => {
+        const stalls = usage.stalls[resource];
+        return stalls ? [{ labels, value: stalls[kind].total / 1e6 }] : [];
+      }),
+    };
+  };
+  return stallResources.flatMap((resource) => [family(resource, 'full'), family(resource, 'some')]);
 }
 
 /** What containers may use at most, from their specs; what is not limited has no line. */

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { stallResources, type StallsOf, stallsOf } from '../cgroup/stalls.ts';
 import { figuresOf } from '../cgroup/usage.ts';
 import { type InterfaceUsage, interfacesOf } from './network-usage.ts';
 
@@ -18,6 +19,7 @@ export interface MachineUsage {
   majorPageFaults: number;
   pids: { max: number; used: number };
   interfaces: InterfaceUsage[];
+  stalls: StallsOf;
 }
 
 /** The kernel shows processor time in hundredths of a second. */
@@ -26,6 +28,7 @@ const tickNs = 10_000_000;
 /** Reads /proc. */
 export async function readMachineUsage(): Promise<MachineUsage> {
   const text = (path: string) => readFile(path, 'utf8').catch(() => '');
+  const pressures = Promise.all(stallResources.map((name) => text(`/proc/pressure/${name}`)));
   const [stat, meminfo, vmstat, pidMax, loadavg, devices] = await Promise.all([
     text('/proc/stat'),
     text('/proc/meminfo'),
@@ -35,13 +38,13 @@ export async function readMachineUsage(): Promise<MachineUsage> {
     // Of the namespace that the agent works in: the node's.
     text('/proc/self/net/dev'),
   ]);
-  return machineUsageOf({ stat, meminfo, vmstat, pidMax, loadavg, devices });
+  return machineUsageOf({ stat, meminfo, vmstat, pidMax, loadavg, devices, pressures: await pressures });
 }
 
 /** From the texts of the kernel's files (filesystems/proc). */
 export function machineUsageOf(
-  files: Record<'stat' | 'meminfo' | 'vmstat' | 'pidMax' | 'loadavg' | 'devices', string>,
-) {
+  files: Record<'stat' | 'meminfo' | 'vmstat' | 'pidMax' | 'loadavg' | 'devices', string> & { pressures: string[] },
+): MachineUsage {
   // user nice system idle iowait irq softirq steal; guests are within user.
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = (/^cpu +(.*)$/m.exec(files.stat)?.[1] ?? '')
     .split(' ')
@@ -62,6 +65,7 @@ export function machineUsageOf(
     // The fourth field of loadavg: runnable/total threads.
     pids: { max: Number(files.pidMax) || 32_768, used: Number(files.loadavg.split(' ')[3]?.split('/')[1] ?? 0) },
     interfaces: interfacesOf(files.devices),
+    stalls: stallsOf(files.pressures),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Reading, Window } from '../../base/sample-window.ts';
+import type { Stalls, StallsOf } from '../cgroup/stalls.ts';
 import type { CgroupUsage } from '../cgroup/usage.ts';
 import { timeText } from '../status/time-text.ts';
 import type { DiskUsage, FileSystemSize } from './disk-usage.ts';
@@ -53,6 +54,7 @@ function nodeStats(newer: Reading<NodeUsage>, older: Reading<NodeUsage>, facts: 
     startTime,
     cpu: cpu(machine, older.value.machine, facts),
     memory: machineMemory(machine, time),
+    ...io(machine.stalls, time),
     ...networkOf(machine.interfaces, time),
     ...(disks ? { fs: fileSystem(disks.node, time), runtime: { imageFs: images(disks.images, time) } } : {}),
     rlimit: { time, maxpid: machine.pids.max, curproc: machine.pids.used },
@@ -78,6 +80,7 @@ function podStats(pod: PodUsage, before: PodUsage | undefined, at: PodAt): objec
     }),
     cpu: cpu(pod.usage, before?.usage, at),
     memory: memory(pod.usage, time),
+    ...io(pod.usage.stalls, time),
     ...networkOf(pod.interfaces, time),
     ...(storage
       ? {
@@ -103,17 +106,28 @@ function containerStats(one: ContainerUsage, before: ContainerUsage | undefined,
     startTime: timeText(one.startedAtMs),
     cpu: cpu(one.usage, before?.usage, at),
     memory: memory(one.usage, time),
+    ...io(one.usage.stalls, time),
     rootfs: disk(disks?.images, storage?.writable.get(one.name)),
     logs: disk(disks?.node, storage?.logs.get(one.name)),
     swap: { time, swapUsageBytes: one.usage.swapBytes },
   };
 }
 
+/** Pressure stall information (KEP-4205), where the kernel has any; with its own microseconds, as upstream passes them on. */
+const psi = (stalls: Stalls | undefined): object => (stalls ? { psi: stalls } : {});
+
+const io = ({ io: stalls }: StallsOf, time: string): object => (stalls ? { io: { time, ...psi(stalls) } } : {});
+
 /** No rate for what was not there at the window's beginning. */
-const cpu = (now: { cpuNs: number }, before: { cpuNs: number } | undefined, { time, seconds }: At): object => ({
+const cpu = (
+  now: { cpuNs: number; stalls: StallsOf },
+  before: { cpuNs: number } | undefined,
+  { time, seconds }: At,
+): object => ({
   time,
   ...(before && seconds > 0 ? { usageNanoCores: Math.max(Math.round((now.cpuNs - before.cpuNs) / seconds), 0) } : {}),
   usageCoreNanoSeconds: now.cpuNs,
+  ...psi(now.stalls.cpu),
 });
 
 const memory = (usage: CgroupUsage, time: string): object => ({
@@ -123,6 +137,7 @@ const memory = (usage: CgroupUsage, time: string): object => ({
   rssBytes: usage.rssBytes,
   pageFaults: usage.pageFaults,
   majorPageFaults: usage.majorPageFaults,
+  ...psi(usage.stalls.memory),
 });
 
 const machineMemory = (machine: MachineUsage, time: string): object => ({
@@ -133,6 +148,7 @@ const machineMemory = (machine: MachineUsage, time: string): object => ({
   rssBytes: machine.rssBytes,
   pageFaults: machine.pageFaults,
   majorPageFaults: machine.majorPageFaults,
+  ...psi(machine.stalls.memory),
 });
 
 function networkOf(interfaces: readonly InterfaceUsage[], time: string): object {

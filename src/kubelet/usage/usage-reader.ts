@@ -55,7 +55,9 @@ export async function readNodeUsage({
     cgroups.usage(kubepodsOf(cgroupRoot)),
     Promise.all(pods().map((state) => podUsage(cgroups, cgroupRoot, state))),
   ]);
-  return { machine, allPods, pods: ofPods.filter((pod) => pod !== undefined) };
+  // As upstream, whose figures of the machine are those of its root group.
+  const shown = cgroups.version === 2 ? machine : { ...machine, stalls: {} };
+  return { machine: shown, allPods, pods: ofPods.filter((pod) => pod !== undefined) };
 }
 
 async function podUsage(cgroups: Cgroups, cgroupRoot: string, state: PodState): Promise<PodUsage | undefined> {

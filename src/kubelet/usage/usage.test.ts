@@ -27,7 +27,9 @@ const machine = machineUsageOf({
     lo: 1 2 0 0 0 0 0 0 1 2 0 0 0 0 0 0
   eth0: 1000 10 1 2 0 0 0 0 2000 20 3 4 0 0 0 0
 `,
+  pressures: ['some avg10=1.50 avg60=0.20 avg300=0.03 total=4000000\n', '', ''],
 });
+const pressure = 'some avg10=0.00 avg60=0.00 avg300=0.00 total=8\n';
 const pod = {
   metadata: { name: 'p', namespace: 'ns', uid: 'u' },
   spec: { containers: [{ name: 'c', resources: { limits: { cpu: '500m', memory: '64Mi' } } }] },
@@ -78,6 +80,20 @@ describe("the kernel's figures", () => {
       cpuStat: 'usage_usec 5000\nuser_usec 3000\nsystem_usec 2000\nnr_periods 9\nnr_throttled 4\nthrottled_usec 7\n',
       ...{ memoryCurrent: '1000\n', memorySwap: '5\n', memoryEvents: 'low 0\nmax 6\noom 1\n', pids: '8\n' },
       memoryStat: 'anon 200\nfile 500\ninactive_file 1300\npgfault 11\n',
+      // As older kernels have it of processors, as newer ones have it, and a file that is not there.
+      cpuPressure: 'some avg10=1.50 avg60=0.20 avg300=0.03 total=77\n',
+      memoryPressure: `${pressure}full avg10=2.00 avg60=0.00 avg300=0.00 total=9\n`,
+      ioPressure: '',
+    });
+    expect(usage.stalls).toEqual({
+      cpu: {
+        full: { total: 0, avg10: 0, avg60: 0, avg300: 0 },
+        some: { total: 77, avg10: 1.5, avg60: 0.2, avg300: 0.03 },
+      },
+      memory: {
+        full: { total: 9, avg10: 2, avg60: 0, avg300: 0 },
+        some: { total: 8, avg10: 0, avg60: 0, avg300: 0 },
+      },
     });
     expect(usage).toMatchObject({ cpuNs: 5_000_000, cpuUserNs: 3_000_000, throttledNs: 7000, memoryLimitHits: 6 });
     // Counted at slightly different times: never less than nothing.
@@ -139,6 +155,36 @@ describe('what is told of usage', () => {
     expect(JSON.stringify((anew as { pods: { containers: unknown[] }[] }).pods[0]?.containers)).not.toContain(
       'usageNanoCores',
     );
+  });
+
+  it('how long tasks waited, where the kernel tells', () => {
+    const waits = (total: number) => ({ total, avg10: 0, avg60: 0, avg300: 0 });
+    const stalls = { memory: { full: waits(500_000), some: waits(2_000_000) }, io: { full: waits(1), some: waits(2) } };
+    const value = at(7);
+    for (const { usage } of value.pods.flatMap(({ containers }) => containers)) usage.stalls = stalls;
+    const own = 'container="c",id="/g/id",image="i",name="id",namespace="ns",pod="p"';
+    const lines = cadvisorMetrics({ atMs: 12_000, value }, { cpus: 2 })
+      .split('\n')
+      .filter((line) => line.startsWith('container_pressure'));
+    expect(lines).toEqual([
+      `container_pressure_memory_stalled_seconds_total{${own}} 0.5 12000`,
+      `container_pressure_memory_waiting_seconds_total{${own}} 2 12000`,
+      `container_pressure_io_stalled_seconds_total{${own}} 0.000001 12000`,
+      `container_pressure_io_waiting_seconds_total{${own}} 0.000002 12000`,
+    ]);
+    const shown = JSON.parse(
+      JSON.stringify(summary({ older: { atMs: 2000, value }, newer: { atMs: 12_000, value } }, { nodeName: 'n' })),
+    );
+    expect(shown.node.cpu.psi).toEqual({
+      full: waits(0),
+      some: { total: 4_000_000, avg10: 1.5, avg60: 0.2, avg300: 0.03 },
+    });
+    expect([shown.node.memory.psi, shown.node.io, shown.pods[0].io, shown.pods[0].cpu.psi]).toEqual([
+      ...[undefined, undefined, undefined, undefined],
+    ]);
+    const [container] = shown.pods[0].containers;
+    expect([container.cpu.psi, container.memory.psi]).toEqual([undefined, stalls.memory]);
+    expect(container.io).toEqual({ time: '1970-01-01T00:00:12Z', psi: stalls.io });
   });
 
   it('/metrics/probes, and labels with signs of their own', () => {

@@ -1,5 +1,6 @@
 import type { Draft } from './draft.ts';
 import { containersOf } from './pod-spec.ts';
+import { isOfOldRound } from './rounds.ts';
 import { adoptProbeResults, containerFromStatus, idOf, lost, statusOf } from './records.ts';
 import type { ContainerWork, RuntimeContainer, RuntimePod } from './state.ts';
 
@@ -8,7 +9,10 @@ import type { ContainerWork, RuntimeContainer, RuntimePod } from './state.ts';
  * runtime was asked, so the answer is not older than the state.
  */
 export function absorbRuntime(draft: Draft, runtime: RuntimePod): void {
+  const { state } = draft;
   absorbSandboxes(draft, runtime);
+  // A round has begun as soon as there is a container of it.
+  state.round = Math.max(state.round, ...runtime.containers.map(({ round }) => round));
   for (const { container } of containersOf(draft.state.pod)) {
     const found = runtime.containers
       .filter(({ name }) => name === container.name)
@@ -20,9 +24,9 @@ export function absorbRuntime(draft: Draft, runtime: RuntimePod): void {
   }
   const apps = draft.works().filter((work) => work.role === 'app');
   const isInThisSandbox = (work: ContainerWork) =>
-    draft.state.sandbox !== undefined && work.current?.sandboxId === draft.state.sandbox.id;
+    state.sandbox !== undefined && work.current?.sandboxId === state.sandbox.id && !isOfOldRound(state, work);
   // An app container exists only after the init containers: their own records may be gone already.
-  if (apps.some(isInThisSandbox)) draft.state.isInitialized = true;
+  if (apps.some(isInThisSandbox)) state.isInitialized = true;
 }
 
 function absorbSandboxes(draft: Draft, runtime: RuntimePod): void {
@@ -60,12 +64,14 @@ function absorbRecords(draft: Draft, work: ContainerWork, found: RuntimeContaine
   else work.current = newest;
   work.resources ??= draft.state.applied[work.name];
   if (!isKnown) {
-    recallEnd(draft, work);
+    work.current = recalled(draft, newest);
     work.postStart = newest.state === 'running' ? 'done' : 'none';
     adoptProbeResults(work, statusOf(draft.state.pod, work.name));
   }
   const [previous, ...dead] = older.filter((container) => container.state === 'exited');
-  if (previous) work.previous = previous;
+  if (previous && previous.id === work.previous?.id)
+    work.previous = { ...work.previous, ...lateOom(work.previous, previous) };
+  else if (previous) work.previous = recalled(draft, previous);
   for (const { id, name, attempt } of dead)
     draft.effects.push({ type: 'removeContainer', id, container: name, attempt });
   if (newest.state === 'running') {
@@ -88,12 +94,14 @@ function reportedIds(draft: Draft, work: ContainerWork): Set<string | undefined>
 const lateOom = (told: RuntimeContainer, record: RuntimeContainer): { reason?: string } =>
   told.exitCode === 137 && record.reason === 'OOMKilled' ? { reason: record.reason } : {};
 
-/** The API may remember last words whose file has been removed since. */
-function recallEnd(draft: Draft, work: ContainerWork): void {
-  const ended = statusOf(draft.state.pod, work.name)?.state?.terminated;
-  if (!ended || !work.current || idOf(ended.containerID) !== work.current.id) return;
-  const { reason, message } = work.current;
-  work.current = { ...work.current, reason: ended.reason ?? reason, message: message || (ended.message ?? '') };
+/** The API may remember last words whose file has been removed since, and why the agent ended a container. */
+function recalled(draft: Draft, container: RuntimeContainer): RuntimeContainer {
+  const { state, lastState } = statusOf(draft.state.pod, container.name) ?? {};
+  const ends = [state?.terminated, lastState?.terminated];
+  const ended = ends.find((end) => end && idOf(end.containerID) === container.id);
+  if (!ended) return container;
+  const { reason, message } = container;
+  return { ...container, reason: ended.reason ?? reason, message: message || (ended.message ?? '') };
 }
 
 const endOf = ({ state, exitCode, reason, message, finishedAtMs }: RuntimeContainer) => ({
@@ -112,5 +120,5 @@ function absorbAbsence(draft: Draft, work: ContainerWork): void {
     return;
   }
   const status = statusOf(draft.state.pod, work.name);
-  if (status) work.current = containerFromStatus(status, nowMs);
+  if (status) work.current = containerFromStatus(status, { nowMs, round: draft.state.round });
 }

@@ -3,7 +3,9 @@ import type { Draft } from './draft.ts';
 import { absorbProbe } from './absorb-probe.ts';
 import { absorbAllocation, absorbResized } from './plan-resize.ts';
 import { containersOf } from './pod-spec.ts';
+import { restartingAll } from './plan-restart-all.ts';
 import { workFor } from './records.ts';
+import { isRestartingAll } from './rounds.ts';
 import type { PodInput, RuntimeContainer } from './state.ts';
 
 /** Writes down what has happened. What follows from it is decided elsewhere. */
@@ -241,13 +243,15 @@ function absorbExit(draft: Draft, input: Extract<PodInput, { type: 'exited' }>):
   const work = draft.workById(input.id);
   if (!work?.current || work.current.state === 'exited') return;
   const isOom = input.exitCode === 137 && (input.isOom ?? false);
+  const ofItself = input.reason ?? (isOom ? 'OOMKilled' : input.exitCode === 0 ? 'Completed' : 'Error');
+  const isForAll = work.stopping !== undefined && isRestartingAll(draft.state);
   work.current = {
     ...work.current,
     state: 'exited',
     exitCode: input.exitCode,
     finishedAtMs: input.atMs,
-    reason: input.reason ?? (isOom ? 'OOMKilled' : input.exitCode === 0 ? 'Completed' : 'Error'),
-    message: input.message ?? '',
+    reason: isForAll ? restartingAll.reason : ofItself,
+    message: input.message || (isForAll ? restartingAll.message : ''),
   };
   work.readinessPassed = false;
 }

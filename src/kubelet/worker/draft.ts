@@ -1,4 +1,5 @@
 import { fieldPathOf, shouldRestart } from './pod-spec.ts';
+import { isOfOldRound } from './rounds.ts';
 import type { ContainerWork, PodEffect, PodState } from './state.ts';
 
 /** A private copy of a pod's state for one step, with the effects it asks for. */
@@ -34,7 +35,8 @@ export class Draft {
 
   isToRestart(work: ContainerWork): boolean {
     const { current } = work;
-    return current?.state === 'exited' && shouldRestart(this.state.pod, work.role, current);
+    if (current?.state !== 'exited') return false;
+    return isOfOldRound(this.state, work) || shouldRestart(this.state.pod, work.role, current);
   }
 
   event(eventType: 'Normal' | 'Warning', reason: string, message: string, container?: string): void {

@@ -1,8 +1,10 @@
 import { planResize } from './plan-resize.ts';
+import { planRestartAll } from './plan-restart-all.ts';
 import { delayText, raised, restartAtMs } from './back-off.ts';
 import type { Draft } from './draft.ts';
 import { containerOf, podText, specHash } from './pod-spec.ts';
 import { statusOf } from './records.ts';
+import { isOfOldRound } from './rounds.ts';
 import type { ContainerWork } from './state.ts';
 
 /** Brings the pod nearer to running: prepare, sandbox, init containers in order, then the others. */
@@ -18,6 +20,7 @@ export function planStart(draft: Draft): void {
   }
   if (!planSandbox(draft)) return;
   removeOldSandboxes(draft);
+  if (planRestartAll(draft)) return;
   for (const work of draft.works()) {
     planPostStart(draft, work);
     planReplacement(draft, work);
@@ -115,7 +118,7 @@ function nextToStart(draft: Draft): ContainerWork | undefined {
 /** Whether the init container lets the next one start: ended well, or for a sidecar: started. */
 function isThrough(draft: Draft, work: ContainerWork): boolean {
   const { current } = work;
-  if (current?.sandboxId !== draft.state.sandbox?.id) return false;
+  if (current?.sandboxId !== draft.state.sandbox?.id || isOfOldRound(draft.state, work)) return false;
   if (work.role === 'init') return current?.state === 'exited' && current.exitCode === 0;
   return current?.state === 'running' && isStarted(draft, work);
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Container, EphemeralContainer, Pod } from '../../api/generated/types.ts';
+import type { Container, ContainerRestartRule, EphemeralContainer, Pod } from '../../api/generated/types.ts';
 import type { ContainerRole } from './state.ts';
 
 /** A container of any role; ephemeral ones lack a few fields only. */
@@ -42,15 +42,20 @@ export function fieldPathOf(pod: Pod, name: string): string {
 
 export const isTerminalPhase = (phase?: string): boolean => phase === 'Succeeded' || phase === 'Failed';
 
+/** The rule that the container's end meets: the first one counts (KEP-5307). */
+export const ruleOf = (container: Container | undefined, exitCode: number): ContainerRestartRule | undefined =>
+  container?.restartPolicyRules?.find(({ exitCodes }) => {
+    const isListed = exitCodes?.values?.includes(exitCode) ?? false;
+    return exitCodes?.operator === 'NotIn' ? !isListed : isListed;
+  });
+
 /** Whether a container that ended with `exitCode` is to run again. */
 export function shouldRestart(pod: Pod, role: ContainerRole, ended: { name: string; exitCode: number }): boolean {
   if (role === 'ephemeral') return false;
   if (role === 'sidecar') return true;
   const container = containerOf(pod, ended.name) as Container | undefined;
-  for (const rule of container?.restartPolicyRules ?? []) {
-    const listed = rule.exitCodes?.values?.includes(ended.exitCode) ?? false;
-    if (rule.action === 'Restart' && (rule.exitCodes?.operator === 'NotIn' ? !listed : listed)) return true;
-  }
+  // Alone or with all others: it runs again.
+  if (ruleOf(container, ended.exitCode)) return true;
   const policy = container?.restartPolicy ?? pod.spec.restartPolicy ?? 'Always';
   // An init container that succeeded is done, whatever the policy.
   if (role === 'init' && ended.exitCode === 0) return false;

@@ -35,7 +35,10 @@ export const lost = (container: RuntimeContainer, nowMs: number): RuntimeContain
 });
 
 /** A container that the API has seen but the runtime has no more (its record was removed, or the disk was lost). */
-export function containerFromStatus(status: ContainerStatus, nowMs: number): RuntimeContainer | undefined {
+export function containerFromStatus(
+  status: ContainerStatus,
+  { nowMs, round }: { nowMs: number; round: number },
+): RuntimeContainer | undefined {
   const ended = status.state?.terminated;
   const id = idOf(ended?.containerID ?? status.containerID);
   if (!id || status.state?.waiting) return undefined;
@@ -54,6 +57,7 @@ export function containerFromStatus(status: ContainerStatus, nowMs: number): Run
     image: status.image,
     imageId: status.imageID,
     specHash: '',
+    round,
   };
   return ended ? base : lost(base, nowMs);
 }

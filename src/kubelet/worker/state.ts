@@ -20,6 +20,8 @@ export interface RuntimeContainer {
   imageId: string;
   /** Of the container's spec when it was created; another one now means: restart it. */
   specHash: string;
+  /** The pod's round that it was made in. */
+  round: number;
 }
 
 export interface RuntimeSandbox {
@@ -99,7 +101,9 @@ export interface PodState {
   nextSandboxAttempt: number;
   /** Stopped sandboxes that still have to be removed. */
   oldSandboxes: string[];
-  /** All init containers of this sandbox are through. */
+  /** How often all containers have been restarted in place. */
+  round: number;
+  /** All init containers of this sandbox and round are through. */
   isInitialized: boolean;
   containers: Record<string, ContainerWork>;
   teardown: 'no' | 'busy' | 'yes';

@@ -204,7 +204,7 @@ export class HollowPod {
   #start(name: string, attempt: number): void {
     const { clock } = this.#deps;
     const { container, behaviour } = this.#role(name);
-    const { pod, sandbox } = this.#state;
+    const { pod, sandbox, round } = this.#state;
     const id = `hollow-${pod.metadata.uid}-${name}-${attempt}`;
     const nowMs = clock.now();
     this.feed({
@@ -224,6 +224,7 @@ export class HollowPod {
         image: container.image ?? '',
         imageId: `hollow://${container.image}`,
         specHash: specHash(container),
+        round,
       },
     });
     const { fails = 0, message = 'exec: not found' } = behaviour.start ?? {};
