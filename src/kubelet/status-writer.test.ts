@@ -50,6 +50,26 @@ describe('StatusWriter', () => {
     return { clock, api, client, writer, pod, get: () => client.get(pods, { namespace: 'ns', name: 'p' }) };
   }
 
+  it('lets an address wait for the start of the pod, and for no longer than a second', async () => {
+    const { clock, api, writer, pod, get } = await world();
+    const container = (state: object) => [{ name: 'c', state, image: '', imageID: '', ready: false, restartCount: 0 }];
+    const waits = container({ waiting: { reason: 'ContainerCreating' } });
+    const starting: PodStatus = { phase: 'Pending', startTime: '2026-01-01T00:00:00Z', containerStatuses: waits };
+    writer.write(pod, starting);
+    await clock.advance(0);
+    writer.write(await get(), { ...starting, podIP: '10.0.0.1' });
+    await clock.advance(999);
+    expect([api.writes.length, (await get()).status.podIP]).toEqual([1, undefined]);
+    await clock.advance(1);
+    expect([api.writes.length, (await get()).status.podIP]).toEqual([2, '10.0.0.1']);
+    writer.write(await get(), { ...starting, podIP: '10.0.0.2' });
+    writer.write(await get(), { ...starting, podIP: '10.0.0.2', containerStatuses: container({ running: {} }) });
+    await clock.advance(0);
+    expect([api.writes.length, (await get()).status.podIP]).toEqual([3, '10.0.0.2']);
+    await clock.advance(2000);
+    expect(api.writes.length).toBe(3);
+  });
+
   it('joins what comes while a write is under way: the last wins', async () => {
     const { clock, api, writer, pod, get } = await world();
     for (const message of ['1', '2', '3']) writer.write(pod, { phase: 'Running', message });

@@ -26,6 +26,12 @@ const retry = { baseMs: 500, maxMs: 10_000 };
 /** What another wrote over our status stands this long: two that disagree must not write without pause. */
 const reassertMs = 1000;
 
+/**
+ * A pod that starts has got an address, or its container an id: that can wait so long, for mostly it runs a moment later. The
+ * kubelet looks at a pod no more often.
+ */
+const patienceMs = 1000;
+
 /** Takes what there is to say of pods. */
 export interface StatusSink {
   observe(pod: Pod): void;
@@ -60,7 +66,8 @@ export class StatusWriter implements StatusSink {
     const entry = this.#entry(pod);
     entry.wanted = status;
     entry.said = status;
-    this.#start(entry);
+    if (isOnItsWay(entry.base.status ?? {}, status)) this.#startSoon(entry);
+    else this.#start(entry);
   }
 
   /** Deletes the object for good, once the last status is stored. */
@@ -90,6 +97,12 @@ export class StatusWriter implements StatusSink {
     }
     this.observe(pod);
     return entry;
+  }
+
+  #startSoon(entry: Entry): void {
+    if (entry.isWriting || this.#isStopped) return;
+    entry.cancelRetry();
+    entry.cancelRetry = this.#deps.clock.after(patienceMs, () => this.#start(entry));
   }
 
   #start(entry: Entry): void {
@@ -192,6 +205,17 @@ export function statusPatch(old: PodStatus, wanted: PodStatus): Record<string, u
   }
   return Object.keys(patch).length > 0 ? patch : undefined;
 }
+
+/** Whether a pod that was said to be starting still is, with all its containers in the states that they were said to be in. */
+function isOnItsWay(said: PodStatus, now: PodStatus): boolean {
+  if (said.phase !== 'Pending' || now.phase !== 'Pending' || !said.startTime) return false;
+  return sameValue([said.reason, said.message], [now.reason, now.message]) && sameValue(statesOf(said), statesOf(now));
+}
+
+const statesOf = ({ initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] }: PodStatus) =>
+  [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses].map(
+    ({ name, state, lastState, restartCount }) => [name, state, lastState, restartCount],
+  );
 
 /** Fields whose absence means something; any other that is not ours is left alone. */
 const removable = new Set([
