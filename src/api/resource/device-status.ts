@@ -1,15 +1,16 @@
 import type { ResourceClaimStatus, ResourceResourceClaim } from '../generated/types.ts';
 
-/** Which device is meant, with the share of one that several have. */
-export const deviceKey = ({ driver, pool, device, shareID = '' }: DeviceId): string =>
-  [driver, pool, device, shareID].join('\n');
-
-interface DeviceId {
-  readonly driver: string;
-  readonly pool: string;
-  readonly device: string;
-  readonly shareID?: string | undefined;
+/** A device, or the share of one that several have. */
+export interface DeviceId {
+  driver: string;
+  pool: string;
+  device: string;
+  shareID?: string;
 }
+
+/** `driver/pool/device[/share]`. */
+export const deviceKey = ({ driver, pool, device, shareID }: DeviceId): string =>
+  [driver, pool, device, ...(shareID === undefined ? [] : [shareID])].join('/');
 
 const allocated = ({ allocation }: ResourceClaimStatus): string[] =>
   (allocation?.devices?.results ?? []).map(deviceKey);

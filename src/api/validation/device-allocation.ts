@@ -37,6 +37,7 @@ import {
   uid,
 } from './device-parts.ts';
 import type { Check } from './members.ts';
+import { type DeviceId, deviceKey } from '../resource/device-status.ts';
 import { validateNodeSelector } from './placement.ts';
 
 /** What was given to a claim: its status. */
@@ -47,17 +48,6 @@ const mostConfigurations = 64;
 const mostConditions = 8;
 const longestData = 10 * 1024;
 const mostAddresses = 16;
-
-interface DeviceId {
-  driver: string;
-  pool: string;
-  device: string;
-  shareID?: string;
-}
-
-/** `driver/pool/device[/share]`. */
-const idOf = ({ driver, pool, device, shareID }: DeviceId): string =>
-  [driver, pool, device, ...(shareID === undefined ? [] : [shareID])].join('/');
 
 const user: Check<ResourceClaimConsumerReference> = (reference, path) =>
   (['resource', 'name', 'uid'] as const).flatMap((name) => (reference[name] ? [] : [required(child(path, name))]));
@@ -112,8 +102,8 @@ const deviceStatus =
     const errors = identity(status, path);
     const at = child(path, 'conditions');
     const count = status.conditions?.length ?? 0;
-    if (!allocated.has(idOf(status)))
-      errors.push(invalidValue(path, idOf(status), 'must be an allocated device in the claim'));
+    if (!allocated.has(deviceKey(status)))
+      errors.push(invalidValue(path, deviceKey(status), 'must be an allocated device in the claim'));
     if (count > mostConditions) errors.push(tooMany(at, count, mostConditions));
     errors.push(...validateConditions(status.conditions ?? [], at));
     if (status.data !== undefined) errors.push(...parameters(child(path, 'data'), status.data, longestData));
@@ -136,11 +126,14 @@ export function validateDeviceClaimStatus(
   { status: old }: Readonly<ResourceResourceClaim>,
 ): FieldError[] {
   const { reservedFor, devices, allocation: given } = claim.status;
-  const allocated = new Set((given?.devices?.results ?? []).map(idOf));
+  const allocated = new Set((given?.devices?.results ?? []).map(deviceKey));
   const key = ({ uid: id }: ResourceClaimConsumerReference) => id;
   const errors = [
     ...distinct(reservedFor, mostUsers, 'status.reservedFor', { check: user, key }),
-    ...distinct(devices, Number.POSITIVE_INFINITY, 'status.devices', { check: deviceStatus(allocated), key: idOf }),
+    ...distinct(devices, Number.POSITIVE_INFINITY, 'status.devices', {
+      check: deviceStatus(allocated),
+      key: deviceKey,
+    }),
     ...reservations(claim, old),
   ];
   if (!given || same(given, old.allocation)) return errors;

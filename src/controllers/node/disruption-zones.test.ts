@@ -59,11 +59,17 @@ class World {
   }
 }
 
+/** So many nodes without a zone, none of them lost. */
+function ready(count: number): { world: World; all: Node[] } {
+  const world = new World();
+  const all = names(count).map((name) => node(name));
+  world.ready(...all);
+  return { world, all };
+}
+
 describe('DisruptionZones', () => {
   it('gives lost nodes up one after another', () => {
-    const world = new World();
-    const all = names(10).map((name) => node(name));
-    world.ready(...all);
+    const { world, all } = ready(10);
     world.lose(...all.slice(0, 3));
     expect(world.after(99)).toEqual([]);
     expect(world.after(1)).toEqual(['n1']);
@@ -73,9 +79,7 @@ describe('DisruptionZones', () => {
   });
 
   it('passes the turn of a node on that is back, or gone', () => {
-    const world = new World();
-    const all = names(12).map((name) => node(name));
-    world.ready(...all);
+    const { world, all } = ready(12);
     world.lose(...all.slice(0, 4));
     expect(world.after(100)).toEqual(['n1']);
     world.ready(all[1] as Node);
@@ -88,9 +92,7 @@ describe('DisruptionZones', () => {
   });
 
   it('gives none up in a small zone that is mostly lost, and goes on when it is better', () => {
-    const world = new World();
-    const all = names(5).map((name) => node(name));
-    world.ready(...all);
+    const { world, all } = ready(5);
     world.lose(...all.slice(0, 3));
     expect(world.after(3_600_000)).toEqual([]);
     world.ready(all[0] as Node);
@@ -99,9 +101,7 @@ describe('DisruptionZones', () => {
   });
 
   it('takes its time in a large zone that is mostly lost', () => {
-    const world = new World();
-    const all = names(60).map((name) => node(name));
-    world.ready(...all);
+    const { world, all } = ready(60);
     world.lose(...all.slice(0, 40));
     expect(world.after(100)).toEqual(['n1']);
     expect(world.after(99_999)).toEqual(['n1']);
@@ -118,9 +118,7 @@ describe('DisruptionZones', () => {
   });
 
   it('gives nobody up where all are lost: those that were are taken back, until the first node is ready again', () => {
-    const world = new World();
-    const all = names(3).map((name) => node(name));
-    world.ready(...all);
+    const { world, all } = ready(3);
     world.lose(all[0] as Node);
     expect(world.after(100)).toEqual(['n1']);
     world.lose(...all.slice(1));
