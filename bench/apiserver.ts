@@ -121,10 +121,19 @@ const newest = async (target: Target): Promise<string> => {
   return `${configMaps}?watch=1&resourceVersion=${metadata.resourceVersion}`;
 };
 
-/** A change of one object that is there. */
-const changePath = `${configMaps}/kube-root-ca.crt`;
+/** What is changed: an object that no controller has anything to say about. */
+const changePath = `${configMaps}/bench-changed-0`;
+const makeChanged = (target: Target) =>
+  load({ do: 'create', target, kind: 'small', prefix: 'bench-changed', connections: 1, count: 1 });
 
-const watch: Case = async ({ target, layout }, bare) => {
+const watch: Case = async ({ target, layout }, bare, round) => {
+  if (round === 0) {
+    await makeChanged(target);
+    const warmUp = { connections: 1, perConnection: 1, changePath, rounds: 2, path: await newest(target) };
+    await load({ do: 'watch', target, ...warmUp });
+    const object = (await fetchBytes(target, changePath)).toString().trim();
+    bare.setEvent(Buffer.from(`{"type":"MODIFIED","object":${object}}\n`));
+  }
   const many = { connections: 50, perConnection: 100, changePath, rounds: 6, path: await newest(target) };
   const floor = await load({ do: 'watch', target: bare.target, ...many });
   const ours = await load({ do: 'watch', target, ...many });
@@ -155,6 +164,7 @@ const pods = async (shipped: Shipped): Promise<void> => {
   const made = await load({ do: 'create', target, kind: 'pod', prefix: 'pod', connections: 16, count: 100_000 });
   note('100,000 pods created', made.count / made.seconds, '/s');
   note('resident with them', usage(serverPid(layout)).resident, 'MB', atMost(900));
+  await makeChanged(target);
   const stop = probeDelay(target);
   const pace = { connections: 1, perConnection: 1, perSecond: 50, seconds: 20, changePath };
   await load({ do: 'changes', target, path: await newest(target), ...pace });

@@ -1,7 +1,7 @@
 /**
  * The floor: a TLS server with the same settings that does nothing but take bytes, flush them with LMDB, and send bytes. POST
  * is answered with the body when it is on disk; `/list` sends a file; other GETs are watches when they say so, else a fixed
- * answer; PATCH writes and then tells every watch. Prints its port. Arguments: a folder with cert.pem, key.pem, list.
+ * answer; PATCH writes and then tells every watch. Prints its port. Arguments: a folder with cert.pem, key.pem, list, event.
  */
 import { readFileSync } from 'node:fs';
 import { createSecureServer, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
@@ -15,6 +15,7 @@ const object = Buffer.alloc(1300, 'x');
 const watches = new Set<Http2ServerResponse>();
 let revision = 0;
 let list: Buffer | undefined;
+let event: Buffer | undefined;
 
 const server = createSecureServer({
   allowHTTP1: true,
@@ -46,7 +47,9 @@ async function write(request: Http2ServerRequest, response: Http2ServerResponse)
   const body = Buffer.concat(pieces);
   await journal.put(++revision, body);
   answer(response, request.method === 'POST' ? 201 : 200, object);
-  if (request.method === 'PATCH') for (const watch of watches) watch.write(object);
+  if (request.method !== 'PATCH') return;
+  event ??= readFileSync(join(folder, 'event'));
+  for (const watch of watches) watch.write(event);
 }
 
 server.on('request', (request, response) => {

@@ -52,6 +52,8 @@ export interface Bare {
   pid: string;
   /** What `/list` sends. */
   setList(bytes: Buffer): void;
+  /** What it tells watches. */
+  setEvent(bytes: Buffer): void;
   stop(): void;
 }
 
@@ -70,6 +72,7 @@ export async function startBare(layout: ClusterLayout, ca: string): Promise<Bare
     target: { port, ca, token: 'none' },
     pid: String(child.pid),
     setList: (bytes) => writeFileSync(join(folder, 'list'), bytes),
+    setEvent: (bytes) => writeFileSync(join(folder, 'event'), bytes),
     stop() {
       child.kill('SIGTERM');
       rmSync(folder, { recursive: true, force: true });

@@ -101,8 +101,8 @@ export class ObjectCodec {
         this.#recent.set(bytes, written);
         const { uid = '' } = object.metadata;
         const labels = this.#parts.share(object.metadata.labels);
-        const fields = this.#parts.share(selectableFields(endpoint.storedFields, object));
-        return { uid, labels, fields, bytes };
+        const fields = selectableFields(endpoint.storedFields, object);
+        return { uid, labels, fields: bytes.length < sharedFrom ? fields : this.#parts.share(fields), bytes };
       },
     };
   }

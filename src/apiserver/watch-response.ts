@@ -38,13 +38,16 @@ export function sendWatch(
   };
   // With HTTP/2 the response only wraps its stream: what is written for thousands at a time goes to that.
   const stream: Writable = (response as Http2ServerResponse).stream ?? out;
+  let isOver = false;
   const push = (bytes: Buffer) => {
     begin();
-    if (stream.destroyed || stream.writableEnded) return;
-    stream.write(bytes);
-    if (stream.writableLength > maxBufferedBytes) out.destroy();
+    if (isOver) return;
+    if (!stream.write(bytes) && stream.writableLength > maxBufferedBytes) out.destroy();
   };
-  response.on('close', () => handle?.stop());
+  response.on('close', () => {
+    isOver = true;
+    handle?.stop();
+  });
   handle = answer.start({
     events: (events) => {
       const [first] = events;
@@ -58,6 +61,7 @@ export function sendWatch(
     bookmark: (revision, initialEnd) => push(encoder.bookmark(revision, initialEnd)),
     end: (error) => {
       if (error) push(encoder.error(statusOf(error)));
+      isOver = true;
       out.end();
     },
   });

@@ -38,6 +38,8 @@ export interface WatchOptions {
 export interface WatchEvent<T = KubeObject> {
   type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK';
   object: T;
+  /** Its `namespace/name` (or `name`), where that is at hand: the caches of a process then share one text. */
+  key?: string;
 }
 
 /** Both are called in order, never re-entrantly; `end` is the last call, with an error unless the watch ran out. */

@@ -39,8 +39,9 @@ export class EventCorrelator {
   }
 
   correlate(event: Event): Correlated | undefined {
-    if (!this.#takeToken(objectKey(event))) return undefined;
-    const group = groupKey(event);
+    const object = objectKey(event);
+    if (!this.#takeToken(object)) return undefined;
+    const group = `${object}\0${event.type}\0${event.reason}\0${event.reportingInstance}`;
     const joined = this.#isOneTooMany(group, event.message ?? '');
     const message = joined ? `(combined from similar events): ${event.message}` : event.message;
     const key = joined ? group : `${group}\0${event.message}`;
@@ -82,7 +83,6 @@ export class EventCorrelator {
 /** Parts end with a character that none of them can have. A busy source has thousands of these: they are short. */
 const objectKey = ({ source, involvedObject: o }: Event): string =>
   `${source?.component}\0${source?.host}\0${o.uid}\0${o.apiVersion}\0${o.kind}\0${o.namespace}\0${o.name}\0${o.fieldPath}`;
-const groupKey = (e: Event): string => `${objectKey(e)}\0${e.type}\0${e.reason}\0${e.reportingInstance}`;
 
 function setBounded<V>(map: Map<string, V>, key: string, value: V): void {
   map.delete(key);

@@ -23,15 +23,19 @@ export interface EventRecorderDeps {
   spareTime?(): Promise<void>;
 }
 
-/** What waits to be written at most; past it new events are dropped, as they are only advice. */
-const maxWaiting = 1000;
+/** Events are advice: what they tell of is still being done, and goes before them. */
+const gatherMs = 100;
+/** So many do not wait longer. */
+const manyWaiting = 5000;
+/** What waits to be written at most; past it new events are dropped. */
+const maxWaiting = 10_000;
 const maxTries = 12;
 const patienceMs = 10_000;
 const retryMs = 10_000;
 
 /**
  * Events with client-go's three filters: a token bucket per object, similar events joined into one, equal events counted
- * on one object. Writes go out one after another. `stop` drops what still waits.
+ * on one object. Writes go out one after another, a moment after the first was said. `stop` drops what still waits.
  */
 export class BroadcastingRecorder implements EventRecorder {
   readonly #deps: EventRecorderDeps;
@@ -42,6 +46,7 @@ export class BroadcastingRecorder implements EventRecorder {
   #isStopped = false;
   #sequence: number;
   #dropped = 0;
+  #cancelGathering: (() => void) | undefined;
   #cancelRetry: () => void = () => {};
 
   constructor(deps: EventRecorderDeps, source: { component: string; host?: string }) {
@@ -60,12 +65,15 @@ export class BroadcastingRecorder implements EventRecorder {
     }
     const event = this.#make(referenceTo(about), { type, reason, message });
     this.#waiting.push({ event, sinceMs: this.#deps.clock.now() });
-    if (!this.#isWriting) void this.#writeAll();
+    if (this.#isWriting) return;
+    if (this.#waiting.length >= manyWaiting) void this.#writeAll();
+    else this.#cancelGathering ??= this.#deps.clock.after(gatherMs, () => void this.#writeAll());
   }
 
   stop(): void {
     this.#isStopped = true;
     this.#waiting.length = 0;
+    this.#cancelGathering?.();
     this.#cancelRetry();
   }
 
@@ -93,6 +101,8 @@ export class BroadcastingRecorder implements EventRecorder {
 
   async #writeAll(): Promise<void> {
     this.#isWriting = true;
+    this.#cancelGathering?.();
+    this.#cancelGathering = undefined;
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
       const { event, sinceMs } = next;
       await this.#spareTime(sinceMs + patienceMs);

@@ -211,7 +211,7 @@ export class Informer<T extends KubeObject = KubeObject> {
 
   #apply(events: WatchEvent<T>[], version: string): void {
     for (const event of events) {
-      const key = keyText(keyOf(event.object));
+      const key = event.key ?? keyText(keyOf(event.object));
       if (event.type === 'DELETED') this.#remove(key, event.object);
       else this.#set(key, event.object);
     }
@@ -228,10 +228,7 @@ export class Informer<T extends KubeObject = KubeObject> {
       return this.#set(key, object);
     }
     for (const index of this.#indexes.values()) {
-      this.#guard(() => {
-        if (old) removeFromIndex(index, key, old);
-        addToIndex(index, key, object);
-      });
+      this.#guard(() => updateIndex(index, key, { old, object }));
     }
     this.#objects.set(key, object);
     for (const handler of this.#handlers) {
@@ -242,7 +239,7 @@ export class Informer<T extends KubeObject = KubeObject> {
   #remove(key: string, last?: T): void {
     const old = this.#objects.get(key);
     if (!old) return;
-    for (const index of this.#indexes.values()) this.#guard(() => removeFromIndex(index, key, old));
+    for (const index of this.#indexes.values()) this.#guard(() => removeFrom(index, key, index.of(old)));
     this.#objects.delete(key);
     for (const handler of this.#handlers) this.#guard(() => handler.deleted?.(last ?? old));
   }
@@ -268,16 +265,27 @@ export class Informer<T extends KubeObject = KubeObject> {
   }
 }
 
-function addToIndex<T>(index: Index<T>, key: string, object: T): void {
-  for (const value of index.of(object)) {
+/** Most changes of an object leave it where it is. */
+function updateIndex<T>(index: Index<T>, key: string, { old, object }: { old: T | undefined; object: T }): void {
+  const before = old ? index.of(old) : [];
+  const values = index.of(object);
+  if (before.length === values.length && before.every((value, i) => value === values[i])) return;
+  removeFrom(index, key, before);
+  addTo(index, key, values);
+}
+
+const addToIndex = <T>(index: Index<T>, key: string, object: T): void => addTo(index, key, index.of(object));
+
+function addTo<T>(index: Index<T>, key: string, values: readonly string[]): void {
+  for (const value of values) {
     const keys = index.keys.get(value);
     if (keys) keys.add(key);
     else index.keys.set(value, new Set([key]));
   }
 }
 
-function removeFromIndex<T>(index: Index<T>, key: string, object: T): void {
-  for (const value of index.of(object)) {
+function removeFrom<T>(index: Index<T>, key: string, values: readonly string[]): void {
+  for (const value of values) {
     const keys = index.keys.get(value);
     keys?.delete(key);
     if (keys?.size === 0) index.keys.delete(value);

@@ -75,8 +75,10 @@ function selectorMismatch(pod: Pod, node: Node): Rejection | undefined {
 }
 
 function portConflict(pod: Pod, others: readonly Pod[]): Rejection | undefined {
+  const wanted = hostPorts(pod);
+  if (wanted.length === 0) return undefined;
   const used = new Set(others.flatMap(hostPorts));
-  if (!hostPorts(pod).some((port) => used.has(port))) return undefined;
+  if (!wanted.some((port) => used.has(port))) return undefined;
   const text = "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports";
   return { reason: 'NodePorts', message: `Pod was rejected: ${text}` };
 }

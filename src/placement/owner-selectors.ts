@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { LabelSelector, Pod, Service } from '../api/generated/types.ts';
 import type { Resource } from '../api/resource.ts';
 
@@ -24,8 +25,7 @@ export class OwnerSelectors {
     const namespace = metadata.namespace ?? '';
     const services = this.#services.get(namespace) ?? new Map<string, Record<string, string>>();
     this.#services.set(namespace, services);
-    services.set(metadata.name, spec?.selector ?? {});
-    this.#onChange();
+    this.#set(services, metadata.name, spec?.selector ?? {});
   }
 
   removeService({ metadata }: Service): void {
@@ -39,11 +39,15 @@ export class OwnerSelectors {
   setOwner({ kind }: Pick<Resource, 'kind'>, { metadata, spec }: Owner): void {
     const { selector } = spec;
     const plain = { matchLabels: selector as Record<string, string> | undefined };
-    this.#owners.set(
-      metadata.uid ?? '',
-      kind === 'ReplicationController' ? plain : ((selector ?? {}) as LabelSelector),
-    );
-    this.#onChange();
+    const owned = kind === 'ReplicationController' ? plain : ((selector ?? {}) as LabelSelector);
+    this.#set(this.#owners, metadata.uid ?? '', owned);
+  }
+
+  /** Most changes of a controller are of its status: they are none here. */
+  #set<T>(known: Map<string, T>, key: string, selector: T): void {
+    const old = known.get(key);
+    known.set(key, selector);
+    if (old !== selector && !isDeepStrictEqual(old, selector)) this.#onChange();
   }
 
   removeOwner({ metadata }: Owner): void {

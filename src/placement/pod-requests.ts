@@ -9,7 +9,17 @@ const assumedRequests = { cpu: 100, memory: 200 * 1024 * 1024 } as const;
  * plus overhead. A sidecar (init container that restarts Always) counts in both, from its turn on (KEP-753). Requests
  * of the pod as a whole replace the sum of its containers' (KEP-2837).
  */
-export const podRequests = (spec: PodSpec): ResourceAmounts => effectiveRequests(spec, {});
+export function podRequests(spec: PodSpec): Readonly<ResourceAmounts> {
+  const known = requestsOfSpec.get(spec);
+  if (known) return known;
+  const requests = effectiveRequests(spec, {});
+  // What can still change is not remembered.
+  if (Object.isFrozen(spec)) requestsOfSpec.set(spec, requests);
+  return requests;
+}
+
+/** A node agent and its controllers ask for those of every pod of a node, again and again. */
+const requestsOfSpec = new WeakMap<PodSpec, Readonly<ResourceAmounts>>();
 
 /** As `podRequests`, with an assumed cpu and memory request where a container has none: spreads pods without requests. */
 export const podRequestsForScoring = (spec: PodSpec): { cpu: number; memory: number } => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Node, Pod } from '../api/generated/types.ts';
+import type { Node, Pod, Service } from '../api/generated/types.ts';
 import { type Rng, seededRng } from '../base/rng.ts';
 import { Snapshot } from '../placement/snapshot.ts';
 import { Evaluation } from './evaluation.ts';
@@ -7,7 +7,10 @@ import { openWindow, windowFor, WindowMemory } from './node-window.ts';
 import { defaultProfile as profile } from './plugins.ts';
 
 const node = (name: string, cpu: string, taints: NonNullable<Node['spec']>['taints'] = []): Node => ({
-  metadata: { name, labels: { 'kubernetes.io/hostname': name, size: cpu } },
+  metadata: {
+    name,
+    labels: { 'kubernetes.io/hostname': name, 'topology.kubernetes.io/zone': `zone-${cpu}`, size: cpu },
+  },
   spec: { taints },
   status: { allocatable: { cpu, memory: '8Gi', pods: '4' } },
 });
@@ -28,6 +31,11 @@ describe('WindowMemory', () => {
     for (let seed = 1; seed <= 30; seed++) {
       const rng = seededRng(seed);
       const snapshot = new Snapshot();
+      // Pods with this label are spread by default.
+      snapshot.selectors.setService({
+        metadata: { name: 'a', namespace: 'ns' },
+        spec: { selector: { app: 'a' } },
+      } as unknown as Service);
       const soft = [{ key: 'soft', effect: 'PreferNoSchedule' as const }];
       for (let i = 0; i < 8; i++) snapshot.updateNode(node(`n${i}`, pick(rng, ['1', '2', '4']), i % 3 ? [] : soft));
       const memory = new WindowMemory();
@@ -43,12 +51,19 @@ describe('WindowMemory', () => {
             { labelSelector: { matchLabels: { app: 'a' } }, topologyKey: 'kubernetes.io/hostname' },
           ],
         };
+        const evenly = {
+          maxSkew: 1,
+          topologyKey: 'topology.kubernetes.io/zone',
+          whenUnsatisfiable: 'ScheduleAnyway',
+          labelSelector: { matchLabels: { app: 'a' } },
+        };
         const spec = pick(rng, [
           {},
           {},
           { priority: 3 },
           { affinity: { nodeAffinity: spread } },
           { affinity: { podAntiAffinity: away } },
+          { topologySpreadConstraints: [evenly] },
         ]);
         const asked = pod(
           `p${step}`,

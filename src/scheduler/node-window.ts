@@ -40,7 +40,7 @@ export function openWindow(profile: Profile, evaluation: Evaluation, start: numb
     if (!evaluation.failedAt(slot)) feasible.push(slot);
   }
   const coversAll = evaluated === size;
-  const nodes = new ScoredNodes(evaluation, profile.scores, feasible);
+  const nodes = new ScoredNodes(evaluation.request, profile.scores, feasible);
   const diagnosis = nodes.size === 0 ? new Diagnosis(evaluation) : undefined;
   return { nodes, evaluated, coversAll, diagnosis };
 }
@@ -59,7 +59,7 @@ const maxWindows = 64;
 /**
  * Windows of the last specs, kept current by what changed since: the next pod with an equal spec costs a look at the slots
  * that changed, not at hundreds of nodes (as KEP-5598 does it upstream). Only for pods whose fit depends on nothing but the
- * node and their own spec.
+ * node and their own spec; where they are best may depend on other pods, which is asked each time.
  */
 export class WindowMemory {
   readonly dryRuns = new DryRuns();
@@ -108,12 +108,10 @@ function refreshed(window: Window, changed: readonly number[], evaluation: Evalu
     else if (isIn) nodes.remove(slot);
     else if (fits) nodes.add(slot);
   }
-  return nodes.size > 0 ? window : undefined;
+  if (nodes.size === 0) return undefined;
+  nodes.renew(evaluation.request);
+  return window;
 }
-
-/** Nothing but the node and the pod's own spec decides, neither where it fits nor where it is best. */
-const isShareable = ({ scores }: Profile, { isLocal, request }: Evaluation): boolean =>
-  isLocal && !scores.some(({ score }) => !score.local && score.prepare(request, []) !== undefined);
 
 /** For a pod: the window of an equal one, or a new one. */
 export function windowFor(
@@ -122,7 +120,7 @@ export function windowFor(
   start: number,
 ): Window {
   const { snapshot, pod } = evaluation.request;
-  const shared = memory && isShareable(profile, evaluation) ? memory : undefined;
+  const shared = evaluation.isLocal ? memory : undefined;
   // A pod that was promised a node is not like others: it does not count against itself.
   const isPromised = snapshot.nominations.nodeOf(pod.metadata.uid ?? '') !== undefined;
   const known = isPromised ? undefined : shared?.recall(evaluation);

@@ -10,24 +10,30 @@ interface Part {
   raw: Float64Array;
 }
 
+/** As of an evaluation. */
+type Request = Evaluation['request'];
+
 /** Nodes that a pod can go to, with what each score thinks of them. */
 export class ScoredNodes {
   readonly #slots: number[];
   /** By slot, where it is in `#slots`; -1: it is not. */
   #positions: Int32Array;
-  readonly #parts: Part[];
+  readonly #scores: readonly WeightedScore[];
+  /** What the node and the pod's spec decide. */
+  readonly #locals: Part[];
+  /** What other pods decide, too. */
+  #others: Part[];
   #totals: Float64Array;
   #scaled: Float64Array;
   #isStale = true;
 
-  constructor(evaluation: Evaluation, scores: readonly WeightedScore[], feasible: number[]) {
+  constructor(request: Request, scores: readonly WeightedScore[], feasible: number[]) {
     this.#slots = feasible;
     this.#positions = new Int32Array(feasible.reduce((most, slot) => Math.max(most, slot), 0) + 1).fill(-1);
-    for (const [i, slot] of feasible.entries()) this.#positions[slot] = i;
-    this.#parts = scores.flatMap(({ score, weight }) => {
-      const rate = score.prepare(evaluation.request, feasible);
-      return rate ? [{ score, weight, rate, raw: Float64Array.from(feasible, rate) }] : [];
-    });
+    for (let i = 0; i < feasible.length; i++) this.#positions[feasible[i] as number] = i;
+    this.#scores = scores;
+    this.#locals = this.#partsOf(request, true);
+    this.#others = this.#partsOf(request, false);
     this.#totals = new Float64Array(feasible.length);
     this.#scaled = new Float64Array(feasible.length);
   }
@@ -47,8 +53,16 @@ export class ScoredNodes {
   /** The slot's pods changed. */
   rescore(slot: number): void {
     const position = this.#positions[slot] as number;
-    for (const { rate, raw } of this.#parts) raw[position] = rate(slot);
+    for (const { rate, raw } of this.#parts()) raw[position] = rate(slot);
     this.#isStale = true;
+  }
+
+  /** For the next pod with an equal spec, when the slots are current: what other pods decide is asked again. */
+  renew(request: Request): void {
+    const before = this.#others;
+    this.#others = this.#partsOf(request, false, before);
+    const isSame = before.length === this.#others.length && this.#others.every((part, i) => part === before[i]);
+    if (!isSame) this.#isStale = true;
   }
 
   add(slot: number): void {
@@ -67,7 +81,7 @@ export class ScoredNodes {
     if (last === slot) return;
     this.#slots[position] = last;
     this.#positions[last] = position;
-    for (const { raw } of this.#parts) raw[position] = raw[this.#slots.length] as number;
+    for (const { raw } of this.#parts()) raw[position] = raw[this.#slots.length] as number;
   }
 
   /** The slot with the highest total; among equals each is as likely. Draws once, and only when there is a choice. */
@@ -95,15 +109,38 @@ export class ScoredNodes {
     return this.#totals[this.#positions[slot] as number] as number;
   }
 
+  #parts(): Part[] {
+    return this.#others.length > 0 ? [...this.#locals, ...this.#others] : this.#locals;
+  }
+
   #add(): void {
     const count = this.#slots.length;
     const totals = this.#totals;
     totals.fill(0);
-    for (const { score, weight, raw } of this.#parts) {
+    for (const { score, weight, raw } of this.#parts()) {
       const values = score.normalize ? this.#normalized(score, raw) : raw;
       for (let i = 0; i < count; i++) totals[i] = (totals[i] as number) + weight * (values[i] as number);
     }
     this.#isStale = false;
+  }
+
+  /** `known`: where the question is the same, so are the answers that were kept current. */
+  #partsOf(request: Request, local: boolean, known: readonly Part[] = []): Part[] {
+    const slots = this.#slots;
+    const parts: Part[] = [];
+    for (const { score, weight } of this.#scores) {
+      const rate = (score.local ?? false) === local ? score.prepare(request, slots) : undefined;
+      if (!rate) continue;
+      const same = known.find((part) => part.rate === rate);
+      if (same) {
+        parts.push(same);
+        continue;
+      }
+      const raw = new Float64Array(slots.length);
+      for (let i = 0; i < slots.length; i++) raw[i] = rate(slots[i] as number);
+      parts.push({ score, weight, rate, raw });
+    }
+    return parts;
   }
 
   #normalized({ normalize }: NodeScore, raw: Float64Array): Float64Array {
@@ -128,7 +165,7 @@ export class ScoredNodes {
     };
     this.#totals = longer(this.#totals);
     this.#scaled = longer(this.#scaled);
-    for (const part of this.#parts) part.raw = longer(part.raw);
+    for (const part of this.#parts()) part.raw = longer(part.raw);
   }
 }
 

@@ -66,4 +66,8 @@ export abstract class ReplicaReads {
   watch(query: StoreWatchQuery, revision: number, sink: StoreWatchSink): () => void {
     return this.watchers.follow(this.replica, { query, revision, sink });
   }
+
+  tellWatchers(): void {
+    this.watchers.tellAll();
+  }
 }

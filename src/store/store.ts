@@ -47,6 +47,8 @@ export interface Store {
    * no longer reaches that far.
    */
   watch(query: StoreWatchQuery, revision: number, sink: StoreWatchSink): () => void;
+  /** Hands all watchers what they have not been told yet, so that they have seen everything up to `revision`. */
+  tellWatchers(): void;
   /**
    * Resolves when reads see everything that was acknowledged by any server before the call; undefined when they do
    * already. Rejects when that cannot be known now.

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { nextTurn } from '../base/clock.ts';
 import type { StoreEvent, Version } from './version.ts';
 import { Watchers } from './watchers.ts';
 
@@ -53,6 +54,26 @@ it('does not tell who came or went while it was told', () => {
   watchers.publish([added('x/a', 1)]);
   expect(late).toEqual([[]]);
   expect(gone).toEqual([]);
+});
+
+it('tells thousands in turns, each everything in order, and all of them at once when asked', async () => {
+  const watchers = new Watchers();
+  const seen = Array.from({ length: 2500 }, () => recorder(watchers));
+  const told = () => seen.filter((calls) => calls.length > 0).length;
+  watchers.publish([added('x/a', 1)]);
+  expect(told()).toBe(1000);
+  watchers.publish([added('x/b', 2)]);
+  expect(told()).toBe(1000);
+  await nextTurn();
+  expect(told()).toBe(2000);
+  watchers.publish([added('x/c', 3)]);
+  watchers.tellAll();
+  for (const calls of seen) expect(calls.flat()).toEqual(['x/a', 'x/b', 'x/c']);
+  expect(seen.at(-1)).toEqual([['x/a', 'x/b', 'x/c']]);
+  watchers.publish([added('x/d', 4)]);
+  await nextTurn();
+  await nextTurn();
+  for (const calls of seen) expect(calls.flat()).toEqual(['x/a', 'x/b', 'x/c', 'x/d']);
 });
 
 it.each([{ namespace: 'x' }, { index: { field: 'metadata.name', value: 'a' } }])(

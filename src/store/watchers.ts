@@ -1,3 +1,4 @@
+import { nextTurn } from '../base/clock.ts';
 import type { Replica } from './replica.ts';
 import { atRevision, nameOf, namespaceOf, type StoreEvent, type Version } from './version.ts';
 
@@ -84,9 +85,12 @@ export function selected(
 /** Nobody writes into it. */
 const none: StoreEvent[] = [];
 
-/** All watchers; `publish` hands each the events of a commit that it asked for, in one call. */
+/** All watchers; `publish` hands each the events of a commit that it asked for, in one call and in order. */
 export class Watchers {
   readonly #resources = new Map<string, ResourceWatchers>();
+  /** Who has something pending, in the order in which they are told; the first `#told` have been. */
+  #due: Watcher[] = [];
+  #told = 0;
 
   add(query: StoreWatchQuery, sink: StoreWatchSink): () => void {
     const watchers = this.#resources.get(query.resource) ?? new ResourceWatchers();
@@ -111,29 +115,56 @@ export class Watchers {
     return stop;
   }
 
+  /**
+   * The first watchers are told at once, the others a turn later: telling thousands takes long, and what is written to the
+   * first of them is on its way meanwhile. What is published before a watcher has had its turn comes to it together.
+   */
   publish(events: StoreEvent[]): void {
-    const touched: Watcher[] = [];
+    const isLate = this.#due.length > 0;
     for (const event of events) {
       const alone = [event];
       for (const watchers of this.#resources.get(event.version.resource)?.candidates(event) ?? []) {
-        for (const watcher of watchers) {
-          const seen = selected(event, watcher.query);
-          if (!seen) continue;
-          const { pending } = watcher;
-          if (pending.length > 1) pending.push(seen);
-          else if (pending.length === 1) watcher.pending = [pending[0] as StoreEvent, seen];
-          else {
-            // Thousands may see one event as it is: they share the list of it, too, as long as it is alone.
-            watcher.pending = seen === event ? alone : [seen];
-            touched.push(watcher);
-          }
-        }
+        for (const watcher of watchers) this.#note(watcher, event, alone);
       }
     }
-    for (const watcher of touched) {
+    if (!isLate) this.#tellSome();
+  }
+
+  /** Tells everybody everything, now: before somebody is told how far the store has come. */
+  tellAll(): void {
+    this.#tell(this.#due.length);
+  }
+
+  #note(watcher: Watcher, event: StoreEvent, alone: StoreEvent[]): void {
+    const seen = selected(event, watcher.query);
+    if (!seen) return;
+    const { pending } = watcher;
+    if (pending.length > 1) pending.push(seen);
+    else if (pending.length === 1) watcher.pending = [pending[0] as StoreEvent, seen];
+    else {
+      // Thousands may see one event as it is: they share the list of it, too, as long as it is alone.
+      watcher.pending = seen === event ? alone : [seen];
+      this.#due.push(watcher);
+    }
+  }
+
+  #tellSome(): void {
+    this.#tell(watchersPerTurn);
+    if (this.#due.length > 0) void nextTurn().then(() => this.#tellSome());
+  }
+
+  #tell(count: number): void {
+    for (let left = count; left > 0 && this.#told < this.#due.length; left--) {
+      const watcher = this.#due[this.#told++] as Watcher;
       const batch = watcher.pending;
       watcher.pending = none;
       if (batch.length > 0) watcher.sink(batch);
     }
+    if (this.#told < this.#due.length) return;
+    this.#due = [];
+    this.#told = 0;
   }
 }
+
+/** A few milliseconds. */
+const watchersPerTurn = 1000;

@@ -40,6 +40,8 @@ export function watch(context: ApiContext, request: ApiRequest): Answer {
       const tell = (initialEventsEnd: boolean) => {
         const { revision } = context.store;
         if (!bookmarks || stopped || (revision === told && !initialEventsEnd)) return;
+        // Who resumes from here has seen all of it.
+        context.store.tellWatchers();
         told = revision;
         sink.bookmark(revision, initialEventsEnd);
       };

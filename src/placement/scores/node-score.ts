@@ -7,7 +7,10 @@ export type ScoreSlot = (slot: number) => number;
 export interface NodeScore {
   /** As of a filter: it depends on nothing but the slot and the pod's requirement. */
   readonly local?: boolean;
-  /** Undefined: all nodes are alike to it. `feasible` are the slots that will be asked about. */
+  /**
+   * Undefined: all nodes are alike to it. `feasible` are the slots that will be asked about. The same function as before
+   * means: since then only slots whose own pods changed have got another score.
+   */
   prepare(request: FilterRequest, feasible: readonly number[]): ScoreSlot | undefined;
   /**
    * Raw scores are counts: the highest becomes 100 (`higher`), or 0 (`lower`: fewer is better); or a way of its own, in

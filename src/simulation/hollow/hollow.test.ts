@@ -211,6 +211,7 @@ describe('behaviours', () => {
   it('a name that is unknown leaves the pod pending and says so', async () => {
     await start();
     await run('no-such');
+    await world.clock.advance(100);
     expect((await pod()).status?.phase).toBe('Pending');
     const said = (await client.list(events)).items.find(({ reason }) => reason === 'UnknownBehaviour');
     expect(said?.message).toContain('asks for behaviour no-such: there is none');
