@@ -32,6 +32,8 @@ export const nodeLifecycle = defineController({
     allPods.addIndex('node', (pod) => (pod.spec?.nodeName ? [pod.spec.nodeName] : []));
     const signs = new SignsOfLife(clock);
     const registered = new Set<string>();
+    /** Nodes as they were found in order: while they are heard of, there is nothing to look at again. */
+    const inOrder = new Map<string, Node>();
     const zones = new DisruptionZones((name, afterMs) => context.enqueue(name, afterMs));
 
     /** Takes down a renewal. Of a node that is not missed nothing follows from it, and there are many. */
@@ -56,6 +58,7 @@ export const nodeLifecycle = defineController({
         const node = all.get(key);
         if (!node) {
           signs.forget(key);
+          inOrder.delete(key);
           zones.remove(key, clock.now());
           if (registered.delete(key)) {
             const message = `Node ${key} event: Removing Node ${key} from Controller`;
@@ -71,7 +74,9 @@ export const nodeLifecycle = defineController({
         const ready = conditionOf(node, 'Ready');
         const lease = allLeases.get({ namespace: leaseNamespace, name: key });
         const leftMs = (ready ? graceMs : startupGraceMs) - signs.silentMs(node, lease);
-        zones.set(node, leftMs > 0 && ready?.status === 'True', clock.now());
+        if (leftMs > 0 && inOrder.get(key) === node) return guardAfter(leftMs);
+        const isWell = leftMs > 0 && ready?.status === 'True';
+        zones.set(node, isWell, clock.now());
         const judged = leftMs > 0 ? node : await markUnknown(client, node, clock.now());
         const now = conditionOf(judged, 'Ready');
         if (ready?.status === 'True' && now?.status !== 'True') {
@@ -84,6 +89,8 @@ export const nodeLifecycle = defineController({
           const waiting = allPods.index('node', key).filter(isPodReady);
           await Promise.all(waiting.map((pod) => markNotReady(client, pod, clock.now())));
         }
+        if (isWell) inOrder.set(key, node);
+        else inOrder.delete(key);
         return leftMs > 0 ? guardAfter(leftMs) : done;
       },
     };
