@@ -8,6 +8,8 @@ import {
   readdirSync,
   readFileSync,
   renameSync,
+  rmSync,
+  statSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -54,6 +56,11 @@ for (const { path, contents } of outputFiles) {
   writeFileSync(`${path}.partial`, contents);
   renameSync(`${path}.partial`, path);
 }
+// Nothing that still runs was built so long ago.
+const isOld = (path: string): boolean => Date.now() - statSync(path).mtimeMs > 14 * 86_400_000;
+const present = new Set(outputFiles.map(({ path }) => path));
+for (const path of readdirSync(join(root, 'dist')).map((name) => join(root, 'dist', name)))
+  if (/chunk-\w+\.js(\.map)?$/.test(path) && !present.has(path) && isOld(path)) rmSync(path);
 // On the disk before the program has its name: a power cut would leave empty files, newer than their sources.
 for (const name of readdirSync(join(root, 'dist'))) {
   const file = openSync(join(root, 'dist', name), 'r');
