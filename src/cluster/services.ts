@@ -33,10 +33,10 @@ export const controlPlaneServices = (layout: ClusterLayout): string[] => [
 ];
 
 /**
- * What is garbage in a server's heap is collected when it is a third of what is not: V8 would let it grow to as much again,
+ * What is garbage in a server's heap is collected when it is two fifths of what is not: V8 would let it grow to as much again,
  * in a process that mostly holds what stays.
  */
-const tightHeap = '--heap-growing-percent=30';
+const tightHeap = '--heap-growing-percent=40';
 
 /** `knarr server`, as it is supervised; `members`: URLs of the members of etcd on other machines. */
 export function serverService(layout: ClusterLayout, program: Program, members: readonly string[] = []): Service {
