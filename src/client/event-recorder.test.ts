@@ -84,14 +84,32 @@ describe('BroadcastingRecorder', () => {
     const spareTime = () => new Promise<void>((resolve) => (spare = resolve));
     const deps = { client: createClient(transport), clock, log: silentLog, spareTime };
     const recorder = new BroadcastingRecorder(deps, { component: 'kubelet' });
-    for (const message of ['one', 'two', 'three']) recorder.event(pod, 'Normal', message, message);
+    for (let i = 0; i < 10; i++) recorder.event(pod, 'Normal', `Said${i}`, 'something');
     await clock.advance(5000);
     expect(await all()).toHaveLength(0);
     spare();
     await clock.advance(1000);
-    expect(await all()).toHaveLength(1);
+    expect(await all()).toHaveLength(8);
     await clock.advance(4000);
-    expect(await all()).toHaveLength(3);
+    expect(await all()).toHaveLength(10);
+  });
+
+  it('writes some at a time, and one after the other what counts on the same', async () => {
+    const { clock, transport, recorder, all, pod } = setUp();
+    let underway = 0;
+    const most: Record<string, number> = {};
+    const { call } = transport;
+    transport.call = async (request) => {
+      const { reason = 'again' } = (request.body ?? {}) as { reason?: string };
+      if (request.verb === 'create') most[reason] = Math.max(most[reason] ?? 0, ++underway);
+      const result = await call.call(transport, request);
+      if (request.verb === 'create') underway--;
+      return result;
+    };
+    for (const reason of ['One', 'Two', 'Three', 'Three']) recorder.event(pod, 'Normal', reason, reason);
+    await clock.advance(100);
+    expect(most).toEqual({ One: 1, Two: 2, Three: 3 });
+    expect((await all()).map(({ reason, count }) => `${reason} ${count}`).sort()).toEqual(['One 1', 'Three 2', 'Two 1']);
   });
 
   it('tries again while the server is away', async () => {

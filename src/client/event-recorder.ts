@@ -29,13 +29,16 @@ const gatherMs = 100;
 const manyWaiting = 5000;
 /** What waits to be written at most; past it new events are dropped. */
 const maxWaiting = 10_000;
+/** A server writes so many to its disk together. */
+const together = 8;
 const maxTries = 12;
 const patienceMs = 10_000;
 const retryMs = 10_000;
 
 /**
  * Events with client-go's three filters: a token bucket per object, similar events joined into one, equal events counted
- * on one object. Writes go out one after another, a moment after the first was said. `stop` drops what still waits.
+ * on one object. Writes go out a few at a time, a moment after the first was said; of what is alike, one after the other.
+ * `stop` drops what still waits.
  */
 export class BroadcastingRecorder implements EventRecorder {
   readonly #deps: EventRecorderDeps;
@@ -47,7 +50,7 @@ export class BroadcastingRecorder implements EventRecorder {
   #sequence: number;
   #dropped = 0;
   #cancelGathering: (() => void) | undefined;
-  #cancelRetry: () => void = () => {};
+  readonly #retries = new Set<() => void>();
 
   constructor(deps: EventRecorderDeps, source: { component: string; host?: string }) {
     this.#deps = deps;
@@ -74,7 +77,7 @@ export class BroadcastingRecorder implements EventRecorder {
     this.#isStopped = true;
     this.#waiting.length = 0;
     this.#cancelGathering?.();
-    this.#cancelRetry();
+    for (const cancel of this.#retries) cancel();
   }
 
   #make(involvedObject: ObjectReference, what: { type: EventType; reason: string; message: string }): Event {
@@ -104,16 +107,26 @@ export class BroadcastingRecorder implements EventRecorder {
     this.#cancelGathering?.();
     this.#cancelGathering = undefined;
     for (let next = this.#waiting[0]; next; next = this.#waiting[0]) {
-      const { event, sinceMs } = next;
-      await this.#spareTime(sinceMs + patienceMs);
+      await this.#spareTime(next.sinceMs + patienceMs);
       if (this.#isStopped) break;
-      this.#waiting.shift();
-      const correlated = this.#correlator.correlate(event);
-      if (correlated) await this.#writeOne(correlated);
+      await Promise.all(this.#takeSome().map((correlated) => this.#writeOne(correlated)));
     }
     this.#isWriting = false;
     if (this.#dropped > 0) this.#deps.log.warn({ dropped: this.#dropped }, 'events were dropped');
     this.#dropped = 0;
+  }
+
+  /** The next few; what may count on one of them waits until that is written. */
+  #takeSome(): Correlated[] {
+    const taken = new Map<string, Correlated | undefined>();
+    for (let next = this.#waiting[0]; next && taken.size < together; next = this.#waiting[0]) {
+      const { involvedObject, type, reason } = next.event;
+      const about = `${involvedObject.uid} ${involvedObject.name} ${type} ${reason}`;
+      if (taken.has(about)) break;
+      this.#waiting.shift();
+      taken.set(about, this.#correlator.correlate(next.event));
+    }
+    return [...taken.values()].filter((correlated) => correlated !== undefined);
   }
 
   async #spareTime(untilMs: number): Promise<void> {
@@ -159,11 +172,13 @@ export class BroadcastingRecorder implements EventRecorder {
 
   #pause(): Promise<void> {
     return new Promise((resolve) => {
-      const cancel = this.#deps.clock.after(retryMs, resolve);
-      this.#cancelRetry = () => {
-        cancel();
+      const end = () => {
+        cancelTimer();
+        this.#retries.delete(end);
         resolve();
       };
+      const cancelTimer = this.#deps.clock.after(retryMs, end);
+      this.#retries.add(end);
     });
   }
 }
