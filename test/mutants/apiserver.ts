@@ -8,6 +8,13 @@ const transportTest = 'test/integration/transport.test.ts';
 
 export const apiserver: Mutant[] = [
   {
+    bug: 'a bookmark overtakes events of a watch that has not had its turn',
+    file: 'src/apiserver/verbs/watch.ts',
+    find: 'context.store.tellWatchers();',
+    replace: '',
+    test: { file: 'src/apiserver/verbs/watch-turns.test.ts', name: 'a bookmark comes after everything' },
+  },
+  {
     bug: 'who is denied by a webhook may still be allowed by RBAC',
     file: 'src/apiserver/authz/authorizer.ts',
     find: 'allowed || denied === true',
