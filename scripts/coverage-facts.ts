@@ -11,7 +11,7 @@ import { connecting } from '../src/apiserver/front.ts';
 import { isHandled } from '../src/apiserver/pipeline.ts';
 import { metricsKinds } from '../src/apiserver/resource-metrics/endpoints.ts';
 import { controllers } from '../src/controllers/controllers.ts';
-import { fallen, missingTests, type Numbers } from './coverage-numbers.ts';
+import { explained, fallen, missingTests, type Numbers } from './coverage-numbers.ts';
 import { type Rule, rulesShown, shownCauses } from './coverage-validation.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -56,19 +56,19 @@ const columns = () =>
     return (r.columns ?? []).map(() => Boolean(has));
   });
 
+const defaultFacts = read<[string, string, string][]>('facts/defaults.json');
 /** A default counts when a case of ours shows what decoding and defaults make of an object that leaves it out. */
 function defaults(): boolean[] {
   const shown = readFileSync(join(root, 'src/api/schema/testdata/default-rows.jsonl'), 'utf8')
     .trim()
     .split('\n')
     .map((line) => (JSON.parse(line) as { default: string[] }).default.join(' '));
-  return read<[string, string, string][]>('facts/defaults.json').map(([, names, field]) =>
-    shown.includes(`${names} ${field}`),
-  );
+  return defaultFacts.map(([, names, field]) => shown.includes(`${names} ${field}`));
 }
 
+const rules = read<Rule[]>('facts/validation.json');
 /** A rule counts when a refusal with an error of its type at its field is repeated by our server: see `rulesShown`. */
-const validation = () => rulesShown(read<Rule[]>('facts/validation.json'), shownCauses(root));
+const validation = () => rulesShown(rules, shownCauses(root));
 
 /** A controller of Kubernetes counts when the one of ours that stands for it is in the list. */
 function controllerLoops(): boolean[] {
@@ -101,18 +101,34 @@ const counted: Record<string, () => boolean[]> = {
   'conformance behaviours': conformance,
 };
 
-const numbers: Numbers = Object.fromEntries(
-  Object.entries(counted).map(([name, count]) => {
-    const list = count();
-    return [name, { done: list.filter(Boolean).length, total: list.length }];
-  }),
-);
-for (const [name, { done, total }] of Object.entries(numbers))
-  console.log(`${name.padEnd(24)} ${String(done).padStart(5)} of ${total}`);
+const reasonsFile = 'test/unreachable-rules.json';
+const reasons = read<Record<string, string>>(reasonsFile);
+/** What has a reason in that file where nothing shows it, by its key there. */
+const keysOf: Record<string, string[]> = {
+  'validation rules': rules.map((rule) => rule.join(' ')),
+  defaults: defaultFacts.map((fact) => fact.join(' ')),
+};
+const known = new Set(Object.values(keysOf).flat());
+const unexplained = Object.keys(reasons).flatMap((key) => (known.has(key) ? [] : [`${key}: no such rule or default`]));
+
+const numbers: Numbers = {};
+for (const [name, count] of Object.entries(counted)) {
+  const list = count();
+  const done = list.filter(Boolean).length;
+  numbers[name] = { done, total: list.length };
+  const { unreachable, open, problems } = explained(
+    new Map(keysOf[name]?.map((key, i) => [key, Boolean(list[i])])),
+    reasons,
+  );
+  unexplained.push(...problems);
+  const why = unreachable + open > 0 ? ` (${unreachable} out of reach, ${open} open: ${reasonsFile})` : '';
+  console.log(`${name.padEnd(24)} ${String(done).padStart(5)} of ${list.length}${why}`);
+}
 const behaviours = new Set(read<string[]>('facts/conformance.json'));
 const problems = [
   ...fallen(read<Numbers>('test/coverage.json'), numbers),
   ...missingTests(shownBy, textOf),
+  ...unexplained,
   ...Object.keys(shownBy).flatMap((name) => (behaviours.has(name) ? [] : [`${name}: no such behaviour`])),
 ];
 for (const problem of problems) console.log(`✗ ${problem}`);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { fallen, missingTests, withoutIndexes } from './coverage-numbers.ts';
+import { explained, fallen, missingTests, withoutIndexes } from './coverage-numbers.ts';
 
 describe('the numbers of coverage', () => {
   it('may rise, not fall', () => {
@@ -21,6 +21,19 @@ describe('the numbers of coverage', () => {
       'two: a.test.ts has no test "does that"',
       'three: there is no b.test.ts',
     ]);
+  });
+
+  it('have a reason for each fact that is not shown, and for no other', () => {
+    const done = new Map([
+      ['a', true],
+      ['b', false],
+      ['c', false],
+    ]);
+    const problems = (reasons: Record<string, string>) => explained(done, reasons).problems;
+    expect(explained(done, { b: 'it is off', c: 'open: not done' })).toEqual({ unreachable: 1, open: 1, problems: [] });
+    expect(problems({ b: 'it is off' })).toEqual(['c: not shown, and nothing says why']);
+    expect(problems({ a: 'no', b: 'no', c: 'no' })).toEqual(['a: shown, but there is a reason why not']);
+    expect(problems({ b: '', c: 'no' })).toEqual(['b: not shown, and nothing says why']);
   });
 
   it('know fields by their names', () => {

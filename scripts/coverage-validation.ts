@@ -14,7 +14,8 @@ interface Cause {
 
 /**
  * Paths that Kubernetes builds in a local variable stand in the facts by that variable's name; here is what they are in
- * messages. `[]` is an element of a list itself.
+ * messages. `[]` is an element of a list itself. A rule without a field stands by what its function is called for, where
+ * another rule is about that, too.
  */
 const locals: Record<string, Record<string, string[]>> = {
   core: {
@@ -39,6 +40,8 @@ const locals: Record<string, Record<string, string[]>> = {
     'annotations, annotation)': ['io/storage-class'],
   },
   apps: { MaxUn: ['maxUnavailable'] },
+  // `items.properties[key].type`: the facts leave out what comes after a key.
+  apiextensions: { properties: ['type'] },
   batch: { p: ['uncountedTerminatedPods', 'succeeded', 'failed'], value: ['values'], rule: ['rules'] },
   certificates: {
     beginRefresh: ['beginRefreshAt'],
@@ -60,7 +63,10 @@ const locals: Record<string, Record<string, string[]>> = {
     fz: ['forZones'],
     topology: ['deprecatedTopology'],
   },
-  flowcontrol: { 'Child(getVersionedFieldNameForConcurrencyShares(requestGV))': ['nominalConcurrencyShares'] },
+  flowcontrol: {
+    '': ['nonResourceURLs'],
+    'Child(getVersionedFieldNameForConcurrencyShares(requestGV))': ['nominalConcurrencyShares'],
+  },
   networking: {
     peer: ['from', 'to'],
     annotation: ['annotations', 'class'],
@@ -68,7 +74,7 @@ const locals: Record<string, Record<string, string[]>> = {
     field: ['parentRef'],
   },
   rbac: { field: ['clusterRoleSelectors'] },
-  resource: { countFld: ['count'], allocModeFld: ['allocationMode'], child: ['[]'] },
+  resource: { '': ['requestPolicy'], countFld: ['count'], allocModeFld: ['allocationMode'], child: ['[]'] },
   autoscaling: { 'Child(typ)': ['resource', 'pods', 'object', 'external', 'containerResource'] },
 };
 
@@ -92,24 +98,27 @@ const namesOf = ([group, , field]: Rule): string[] => [
  */
 export function rulesShown(rules: readonly Rule[], causes: readonly Cause[]): boolean[] {
   const shown = new Set<number>();
-  const explains = (group: string, { type, field }: Cause): boolean => {
+  /** `asWhole`: no other group has a rule without a field for it. */
+  const explains = (group: string, { type, field }: Cause, asWhole: boolean): 'field' | 'whole' | undefined => {
     let found = false;
     let whole = -1;
     const last = lastOf(field);
     for (const [i, rule] of rules.entries()) {
       if (rule[0] !== group || rule[1] !== type) continue;
       if (rule[2] === '') whole = i;
-      else if (namesOf(rule).includes(last) || (field.endsWith(']') && namesOf(rule).includes('[]'))) {
-        shown.add(i);
-        found = true;
-      }
+      if (!namesOf(rule).includes(last) && !(field.endsWith(']') && namesOf(rule).includes('[]'))) continue;
+      shown.add(i);
+      if (rule[2] !== '') found = true;
     }
-    if (!found && whole >= 0) shown.add(whole);
-    return found;
+    if (found) return 'field';
+    if (whole < 0 || !asWhole) return undefined;
+    shown.add(whole);
+    return 'whole';
   };
   for (const cause of causes) {
-    if (explains(cause.group, cause)) continue;
-    for (const group of shared) if (group !== cause.group && explains(group, cause)) break;
+    const own = explains(cause.group, cause, true);
+    if (own === 'field') continue;
+    for (const group of shared) if (group !== cause.group && explains(group, cause, !own) === 'field') break;
   }
   return rules.map((_rule, i) => shown.has(i));
 }

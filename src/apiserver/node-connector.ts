@@ -201,6 +201,8 @@ function checkLogOptions({ query, name }: ApiRequest): void {
   if (query.has('sinceSeconds') && query.has('sinceTime')) {
     errors.push(forbidden('[]', 'at most one of `sinceTime` or `sinceSeconds` may be specified'));
   }
+  // Output and errors are told apart only where a feature is on that is not (PodLogsQuerySplitStreams).
+  if (query.has('stream')) errors.push(forbidden('stream', 'may not be specified'));
   if (errors.length > 0) throw invalid({ group: '', kind: 'PodLogOptions' }, name, errors);
 }
 

@@ -1,6 +1,6 @@
 import { type Expr, type Loop, Uint } from './ast.ts';
 import { type Checked, typeNames } from './checker.ts';
-import { CostError, EvaluationError } from './errors.ts';
+import { CostError, EvaluationError, InstantiationError } from './errors.ts';
 import type { Overload } from './signature.ts';
 import { Duration, Timestamp } from './time.ts';
 import { jsonOf } from './json.ts';
@@ -24,6 +24,20 @@ export function compile(expression: Expr, checked: Checked, names: readonly stri
 }
 
 type Places = ReadonlyMap<string, number>;
+
+/** Constants of these types are converted when the program is made. */
+const converted = new Set(['bool', 'bytes', 'double', 'int', 'string', 'uint']);
+
+function checkConversion({ name, args, target }: Expr & { op: 'call' }, overload: Overload): void {
+  const [constant] = args;
+  if (target || constant?.op !== 'literal' || !converted.has(name)) return;
+  try {
+    overload.run(constant.value);
+  } catch (error) {
+    if (error instanceof EvaluationError) throw new InstantiationError(error.message);
+    throw error;
+  }
+}
 
 function charge(frame: Frame, cost: number): void {
   frame.cost += cost;
@@ -134,6 +148,7 @@ class Compiler {
     const overloads = this.#checked.calls.get(expr) ?? [];
     const [only] = overloads;
     if (overloads.length === 1 && only) {
+      checkConversion(expr, only);
       return (frame) => {
         const values = args.map((arg) => arg(frame));
         if (!fitsAll(values, only)) throw noOverload();

@@ -15,6 +15,15 @@ export class CompileError extends Error {
   }
 }
 
+/** An expression that compiles but for a constant that cannot be what it is made to be: `int('a')`. */
+export class InstantiationError extends CompileError {
+  constructor(why: string) {
+    super('', []);
+    this.name = 'InstantiationError';
+    this.message = `program instantiation failed: ${why}`;
+  }
+}
+
 function show(text: string, { at, message }: Issue): string {
   const before = text.slice(0, at);
   const line = before.split('\n').length;

@@ -1,6 +1,7 @@
 import { forbidden, invalidValue } from '../meta/field-error.ts';
 import { isJsonObject } from '../meta/json.ts';
 import type { FieldError } from '../meta/status-error.ts';
+import { validateEmbedded } from '../structural/embedded.ts';
 import { Pruning } from '../structural/prune.ts';
 import { isEmbedded, itemsOf, resourceMembers, type Structural, valuesOf } from '../structural/schema.ts';
 import { compileValidation } from '../structural/validate.ts';
@@ -34,7 +35,10 @@ function defaultErrors(schema: Structural, path: string, inMeta: boolean): Field
     pruning.root({ properties: { value: schema } }, { value });
     if (pruning.unknown.length > 0) return [invalidValue(path, value, 'must not have unknown fields')];
   }
-  return compileValidation(schema)(value).map((error) => ({
+  // A resource in it is looked at first, and then nothing else.
+  const embedded = validateEmbedded(schema, value);
+  const errors = embedded.length > 0 ? embedded : compileValidation(schema)(value);
+  return errors.map((error) => ({
     ...error,
     field: error.field === noPath ? path : `${path}.${error.field}`.replace('.[', '['),
   }));

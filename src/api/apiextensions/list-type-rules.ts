@@ -70,7 +70,7 @@ function validateKey(
     errors.push(
       invalidValue(
         `${where}.type`,
-        property.type ?? '',
+        items.type,
         "must be a scalar type if parent array's x-kubernetes-list-type is map",
       ),
     );

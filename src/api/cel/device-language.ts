@@ -1,4 +1,5 @@
 import { Language, type Program } from '../../cel/environment.ts';
+import { InstantiationError } from '../../cel/errors.ts';
 import { bool, map, type ObjectType, opaque, string, type Type, typeName } from '../../cel/types.ts';
 import { adapt, CelMap, type Value } from '../../cel/values.ts';
 import type { Device, DeviceAttribute } from '../generated/types.ts';
@@ -38,11 +39,12 @@ const device: ObjectType = {
 const compiled = (expression: string): Program => language.compile(expression, { device });
 
 /** What is wrong with a selector; whether it may cost too much. */
-export function checkDeviceSelector(expression: string): { error?: string; tooCostly: boolean } {
+export function checkDeviceSelector(expression: string): { error?: string; internal?: string; tooCostly: boolean } {
   let program: Program;
   try {
     program = compiled(expression);
   } catch (error) {
+    if (error instanceof InstantiationError) return { internal: error.message, tooCostly: false };
     return { error: compilationFailure(error), tooCostly: false };
   }
   const { kind } = program.type;

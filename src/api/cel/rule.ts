@@ -1,5 +1,5 @@
 import type { Program } from '../../cel/environment.ts';
-import { CompileError } from '../../cel/errors.ts';
+import { CompileError, InstantiationError } from '../../cel/errors.ts';
 import { optional, type Type } from '../../cel/types.ts';
 import type { ValidationRule } from '../generated/types.ts';
 import { language } from './language.ts';
@@ -33,6 +33,7 @@ function normalPath(path: string): string {
 
 /** The message of a compilation that failed; other errors are thrown on. */
 export function compilationFailure(error: unknown): string {
+  if (error instanceof InstantiationError) return error.message;
   if (error instanceof CompileError) return `compilation failed: ${error.message}`;
   throw error;
 }

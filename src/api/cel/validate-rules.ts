@@ -1,9 +1,9 @@
 import { largest } from '../../cel/estimate.ts';
 import { assignable, bool, string, type Type } from '../../cel/types.ts';
 import type { ValidationRule } from '../generated/types.ts';
-import { forbidden, invalidValue, notSupported, required } from '../meta/field-error.ts';
+import { forbidden, internal, invalidValue, notSupported, required } from '../meta/field-error.ts';
 import type { FieldError } from '../meta/status-error.ts';
-import { isEmbedded, itemsOf, type Structural, valuesOf } from '../structural/schema.ts';
+import { isEmbedded, itemsOf, memberSchema, type Structural, valuesOf } from '../structural/schema.ts';
 import { declaredType } from './declared.ts';
 import { compilationFailure, type CompiledRule, compileRule } from './rule.ts';
 import { goForm } from '../schema/go-form.ts';
@@ -25,6 +25,10 @@ export function validateSchemaRules(schema: Structural, path: string): FieldErro
   return visit.errors;
 }
 
+/** Of rules that stand where expressions cannot look: no type is known of what they would see. */
+const untyped =
+  'internal error: failed to construct type information for x-kubernetes-validations rules: unable to convert structural schema to CEL declarations';
+
 const exceeds = (factor: number): string => {
   const by = factor > 100 ? 'more than 100x' : `${factor.toFixed(1)}x`;
   return `exceeds budget by factor of ${by} (try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)`;
@@ -45,8 +49,10 @@ class Visit {
 
   schema(schema: Structural, at: Place): void {
     const type = declaredType(schema, at.isResource);
-    (schema['x-kubernetes-validations'] ?? []).forEach((rule, i) => {
-      this.#rule(rule, type, { ...at, path: `${at.path}.x-kubernetes-validations[${i}]` });
+    const rules = schema['x-kubernetes-validations'] ?? [];
+    if (rules.length > 0 && !type) this.errors.push(internal(`${at.path}.x-kubernetes-validations`, untyped));
+    rules.forEach((rule, i) => {
+      this.#rule(rule, { schema, type }, { ...at, path: `${at.path}.x-kubernetes-validations[${i}]` });
     });
     const count = type ? largest(type) : 1;
     for (const [name, property] of Object.entries(schema.properties ?? {}))
@@ -68,9 +74,9 @@ class Visit {
     this.schema(schema, { ...at, isResource: isEmbedded(schema) });
   }
 
-  #rule(rule: ValidationRule, type: Type | undefined, at: Place): void {
+  #rule(rule: ValidationRule, { schema, type }: { schema: Structural; type: Type | undefined }, at: Place): void {
     const { path } = at;
-    this.errors.push(...wording(rule, path));
+    this.errors.push(...wording(rule, schema, path));
     if (!rule.rule.trim() || !type) return;
     const program = this.#compiled(
       () => compileRule({ ...rule, messageExpression: undefined }, type),
@@ -125,7 +131,7 @@ class Visit {
 const shownRule = (rule: ValidationRule): unknown =>
   goForm('io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.ValidationRule', rule);
 
-function wording(rule: ValidationRule, path: string): FieldError[] {
+function wording(rule: ValidationRule, schema: Structural, path: string): FieldError[] {
   const errors: FieldError[] = [];
   const { message, reason, fieldPath } = rule;
   if (!rule.rule.trim()) errors.push(required(`${path}.rule`, 'rule is not specified'));
@@ -138,7 +144,18 @@ function wording(rule: ValidationRule, path: string): FieldError[] {
   if (rule.messageExpression !== undefined && !rule.messageExpression.trim())
     errors.push(required(`${path}.messageExpression`, 'messageExpression must be non-empty if specified'));
   if (reason !== undefined && !reasons.includes(reason)) errors.push(notSupported(`${path}.reason`, reason, reasons));
-  if (fieldPath !== undefined && !/^(\.[A-Za-z_][\w-]*|\['(?:[^'\\]|\\.)+'\])+$/.test(fieldPath))
+  if (fieldPath !== undefined && !leadsSomewhere(schema, fieldPath))
     errors.push(invalidValue(`${path}.fieldPath`, fieldPath, 'fieldPath must be a valid path'));
   return errors;
+}
+
+const fieldStep = /\.([A-Za-z_][\w-]*)|\['((?:[^'\\]|\\.)+)'\]/g;
+
+/** Whether a path of members (`.a['b.c']`) is one of a schema. */
+function leadsSomewhere(schema: Structural, path: string): boolean {
+  if (path.replace(fieldStep, '') !== '' || path === '') return false;
+  let part: Structural | undefined = schema;
+  for (const [, plain, bracketed = ''] of path.matchAll(fieldStep))
+    part = part && memberSchema(part, plain ?? bracketed.replace(/\\(.)/g, '$1'));
+  return part !== undefined;
 }

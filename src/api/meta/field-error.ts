@@ -63,6 +63,13 @@ export const forbidden = (field: string, detail: string): FieldError => ({
   message: withDetail('Forbidden', detail),
 });
 
+/** Of the server's own making: what it was given does not let it check further. */
+export const internal = (field: string, detail: string): FieldError => ({
+  type: 'InternalError',
+  field,
+  message: withDetail('Internal error', detail),
+});
+
 export const missing = (field: string, value: unknown): FieldError => ({
   type: 'FieldValueNotFound',
   field,

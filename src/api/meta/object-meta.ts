@@ -63,10 +63,9 @@ export function validateObjectMeta(kind: NamedKind, metadata: ObjectMeta, path =
   if (!name) errors.push(required(child(path, 'name'), 'name or generateName is required'));
   else for (const text of format(name)) errors.push(invalidValue(child(path, 'name'), name, text));
   errors.push(...validateNamespace(kind, metadata.namespace, child(path, 'namespace')));
-  if ((metadata.generation ?? 0) < 0)
-    errors.push(invalidValue(child(path, 'generation'), metadata.generation, 'must be greater than or equal to 0'));
   return [
     ...errors,
+    ...generationErrors(metadata, path),
     ...validateSharedMeta(metadata, path),
     ...validateFinalizers(kind, metadata.finalizers ?? [], child(path, 'finalizers')),
   ];
@@ -77,6 +76,9 @@ function validateNamespace(kind: NamedKind, namespace: string | undefined, path:
   if (!namespace) return [required(path)];
   return dns1123Label(namespace).map((text) => invalidValue(path, namespace, text));
 }
+
+const generationErrors = ({ generation = 0 }: Partial<ObjectMeta>, path: string): FieldError[] =>
+  generation < 0 ? [invalidValue(child(path, 'generation'), generation, 'must be greater than or equal to 0')] : [];
 
 /** The rules of metadata on update. */
 export function validateObjectMetaUpdate(
@@ -130,6 +132,10 @@ export const validateEmbeddedMeta = (metadata: Partial<ObjectMeta>, path: string
   ...(metadata.name ? dns1123Subdomain(metadata.name) : []).map((text) =>
     invalidValue(child(path, 'name'), metadata.name, text),
   ),
+  ...(metadata.namespace ? dns1123Label(metadata.namespace) : []).map((text) =>
+    invalidValue(child(path, 'namespace'), metadata.namespace, text),
+  ),
+  ...generationErrors(metadata, path),
   ...validateSharedMeta(metadata as ObjectMeta, path),
 ];
 

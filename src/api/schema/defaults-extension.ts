@@ -60,6 +60,8 @@ export const extensionDefaults: DefaultsTable = {
   [`${flow}ExemptPriorityLevelConfiguration`]: { unset: { nominalConcurrencyShares: 0, lendablePercent: 0 } },
   [`${flow}QueuingConfiguration`]: { unset: { queues: 64, handSize: 8, queueLengthLimit: 50 } },
   'io.k8s.api.authentication.v1.TokenRequestSpec': { unset: { expirationSeconds: 3600 } },
+  // A day.
+  'io.k8s.api.certificates.v1beta1.PodCertificateRequestSpec': { unset: { maxExpirationSeconds: 86_400 } },
   [`${resource}ExactDeviceRequest`]: deviceCount,
   [`${resource}DeviceSubRequest`]: deviceCount,
   [`${resource}DeviceToleration`]: { unset: { operator: 'Equal' } },

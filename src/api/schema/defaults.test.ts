@@ -104,6 +104,13 @@ describe('defaults', () => {
     ]);
   });
 
+  it('gives certificates of pods a day', () => {
+    const spec = (given: object) =>
+      decoded('io.k8s.api.certificates.v1beta1.PodCertificateRequest', { spec: given }).spec;
+    expect(spec({})).toMatchObject({ maxExpirationSeconds: 86_400 });
+    expect(spec({ maxExpirationSeconds: 3600 })).toMatchObject({ maxExpirationSeconds: 3600 });
+  });
+
   it('fills newer Job, HPA and LimitRange members', () => {
     const job = decoded('io.k8s.api.batch.v1.Job', {
       spec: { template: { metadata: { labels: { a: 'b' } } }, backoffLimitPerIndex: 1 },

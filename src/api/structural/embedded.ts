@@ -1,5 +1,5 @@
 import type { ObjectMeta } from '../generated/types.ts';
-import { required } from '../meta/field-error.ts';
+import { child, required } from '../meta/field-error.ts';
 import { isJsonObject, type JsonObject } from '../meta/json.ts';
 import { validateEmbeddedMeta } from '../meta/object-meta.ts';
 import type { FieldError } from '../meta/status-error.ts';
@@ -29,9 +29,9 @@ export function validateEmbedded(schema: Structural, value: unknown): FieldError
   eachEmbedded(schema, value, (object, path) => {
     for (const name of ['apiVersion', 'kind'])
       if (typeof object[name] !== 'string' || object[name] === '')
-        errors.push(required(`${path}.${name}`, 'must not be empty'));
+        errors.push(required(child(path, name), 'must not be empty'));
     if (isJsonObject(object.metadata))
-      errors.push(...validateEmbeddedMeta(object.metadata as Partial<ObjectMeta>, `${path}.metadata`));
+      errors.push(...validateEmbeddedMeta(object.metadata as Partial<ObjectMeta>, child(path, 'metadata')));
   });
   return errors;
 }

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 import { isIPv4, parseBlock, parseIPv4 } from '../../base/ipv4.ts';
 import { dns1123Label, dns1123Subdomain } from '../meta/name-format.ts';
-import { type FieldError, invalidValue, required } from './check.ts';
+import { type FieldError, internal, invalidValue, required } from './check.ts';
 
 const isIp = (text: string): boolean => isIPv4(text) || isIPv6(text);
 
@@ -12,16 +12,33 @@ export function ipAddress(path: string, value: string): FieldError[] {
   return [];
 }
 
+function isBlock(text: string): boolean {
+  const [address = '', prefix = ''] = text.split('/');
+  const isSix = isIPv6(address) && /^\d{1,3}$/.test(prefix) && Number(prefix) <= 128;
+  return isSix || parseBlock(text) !== undefined;
+}
+
 /** A block of addresses without host bits. */
 export function cidr(path: string, value: string): FieldError[] {
   const block = parseBlock(value);
-  const [address = '', prefix = ''] = value.split('/');
-  const six = isIPv6(address) && /^\d{1,3}$/.test(prefix) && Number(prefix) <= 128;
-  if (!block && !six)
+  const [address = ''] = value.split('/');
+  if (!isBlock(value))
     return [invalidValue(path, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)')];
   if (block && block.first !== parseIPv4(address))
     return [invalidValue(path, value, 'must not have bits set beyond the prefix length')];
   return [];
+}
+
+/** Where a list has a member that is no address, nothing can be said of its families. */
+export function unknownFamily(path: string, addresses: readonly string[], text: string): FieldError[] {
+  const i = addresses.findIndex((address) => !isIp(address));
+  return i < 0 ? [] : [internal(path, `${text}invalid IP[${i}]: ${addresses[i]}`)];
+}
+
+/** As `unknownFamily`, of blocks. */
+export function unknownBlock(path: string, blocks: readonly string[], text: string): FieldError[] {
+  const i = blocks.findIndex((block) => !isBlock(block));
+  return i < 0 ? [] : [internal(path, `${text}invalid CIDR[${i}]: <nil> (invalid CIDR address: ${blocks[i]})`)];
 }
 
 export const familyOf = (address: string): 'IPv4' | 'IPv6' => (address.includes(':') ? 'IPv6' : 'IPv4');

@@ -1,6 +1,6 @@
 import type { MatchCondition, MatchResources, NamedRuleWithOperations } from '../generated/types.ts';
 import type { Program } from '../../cel/environment.ts';
-import { CompileError } from '../../cel/errors.ts';
+import { CompileError, InstantiationError } from '../../cel/errors.ts';
 import { typeName } from '../../cel/types.ts';
 import { compilePolicy } from '../cel/policy-language.ts';
 import { pathSegment, qualifiedName } from '../meta/name-format.ts';
@@ -9,6 +9,7 @@ import {
   duplicate,
   each,
   type FieldError,
+  internal,
   invalidValue,
   keyFormatted,
   oneOf,
@@ -37,6 +38,7 @@ export function expressionErrors(
   { compile = compilePolicy, hidden = [], types }: Wanted,
 ): FieldError[] {
   const made = compile(text, hidden);
+  if (made instanceof InstantiationError) return [internal(path, made.message)];
   if (made instanceof CompileError) return [invalidValue(path, text, `compilation failed: ${made.message}`)];
   const type = typeName(made.type);
   if (!types || type === 'dyn' || types.includes(type)) return [];

@@ -18,6 +18,7 @@ export {
   child,
   duplicate,
   forbidden,
+  internal,
   invalidState,
   invalidValue,
   missing,

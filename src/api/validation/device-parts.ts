@@ -11,6 +11,7 @@ import {
   each,
   type FieldError,
   forbidden,
+  internal,
   invalidValue,
   keyFormatted,
   keyed,
@@ -138,7 +139,8 @@ export const selectors = (list: readonly { cel?: { expression: string } }[] | un
 
 function expression(path: string, text: string): FieldError[] {
   if (Buffer.byteLength(text) > longestExpression) return [tooLong(path, longestExpression)];
-  const { error, tooCostly } = checkDeviceSelector(text);
+  const { error, internal: failure, tooCostly } = checkDeviceSelector(text);
+  if (failure !== undefined) return [internal(path, failure)];
   if (error !== undefined) return [invalidValue(path, text, error)];
   return tooCostly ? [forbidden(path, 'too complex, exceeds cost limit')] : [];
 }

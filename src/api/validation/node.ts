@@ -1,7 +1,7 @@
 import type { Node, NodeConfigSource, Taint } from '../generated/types.ts';
 import { configMapKey, dns1123Label, dns1123Subdomain, labelValue, qualifiedName } from '../meta/name-format.ts';
 import { goForm } from '../schema/go-form.ts';
-import { cidr, familyOf } from './address.ts';
+import { cidr, familyOf, unknownBlock } from './address.ts';
 import {
   at,
   child,
@@ -80,7 +80,14 @@ export function validateNode(node: Node): FieldError[] {
     ...amounts(node),
     ...each(blocks, 'spec.podCIDRs', (block, p) => cidr(p, block)),
   ];
-  if (blocks.length > 1 && (new Set(blocks.map(familyOf)).size < 2 || blocks.length > 2))
+  if (blocks.length < 2) return errors;
+  const unknown = unknownBlock(
+    'spec.podCIDRs',
+    blocks,
+    'invalid PodCIDRs. failed to check with dual stack with error:',
+  );
+  errors.push(...unknown);
+  if (unknown.length > 0 || new Set(blocks.map(familyOf)).size < 2 || blocks.length > 2)
     errors.push(invalidValue('spec.podCIDRs', blocks, 'may specify no more than one CIDR for each IP family'));
   return errors;
 }

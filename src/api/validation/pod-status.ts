@@ -1,6 +1,13 @@
-import type { Container, ContainerStatus, Pod, PodStatus, ResourceStatus } from '../generated/types.ts';
-import { dns1123Subdomain, qualifiedName, userId } from '../meta/name-format.ts';
-import { familyOf, ipAddress } from './address.ts';
+import type {
+  Container,
+  ContainerExtendedResourceRequest,
+  ContainerStatus,
+  Pod,
+  PodStatus,
+  ResourceStatus,
+} from '../generated/types.ts';
+import { dns1123Label, dns1123Subdomain, qualifiedName, userId } from '../meta/name-format.ts';
+import { familyOf, ipAddress, unknownFamily } from './address.ts';
 import {
   child,
   duplicate,
@@ -13,6 +20,7 @@ import {
   nonNegative,
   notSupported,
   required,
+  requiredFormatted,
   tooLong,
 } from './check.ts';
 
@@ -28,9 +36,18 @@ export function validatePodStatusUpdate(pod: Pod, old: Readonly<Pod>): FieldErro
   if (spec.nodeName !== old.spec.nodeName) errors.push(forbidden('status.nodeName', 'may not be changed directly'));
   if (status.nominatedNodeName && status.nominatedNodeName !== old.status.nominatedNodeName)
     errors.push(...keyFormatted('status.nominatedNodeName', status.nominatedNodeName, dns1123Subdomain));
+  if (old.spec.nodeName && status.nominatedNodeName && status.nominatedNodeName !== old.status.nominatedNodeName)
+    errors.push(forbidden('status.nominatedNodeName', 'may not be set on pods that are already bound to a node'));
   errors.push(...nonNegative('status.observedGeneration', status.observedGeneration));
   errors.push(...immutable('status.qosClass', status.qosClass, old.status.qosClass));
-  return [...errors, ...transitions(pod, old), ...claimStatuses(pod), ...addresses(status), ...containerStatuses(pod)];
+  return [
+    ...errors,
+    ...transitions(pod, old),
+    ...claimStatuses(pod),
+    ...extendedClaim(pod),
+    ...addresses(status),
+    ...containerStatuses(pod),
+  ];
 }
 
 /**
@@ -91,12 +108,55 @@ function claimStatuses({ spec, status }: Pod): FieldError[] {
   });
 }
 
+/** The claim that was made for resources which containers ask for by name (KEP-5004), and what of it each of them gets. */
+function extendedClaim({ spec, status }: Pod): FieldError[] {
+  const claim = status.extendedResourceClaimStatus;
+  if (!claim) return [];
+  const path = 'status.extendedResourceClaimStatus';
+  const mappings = child(path, 'requestMappings');
+  const containers = [...(spec.initContainers ?? []), ...spec.containers];
+  const seen = new Set<string>();
+  const errors = claim.requestMappings?.length
+    ? each(claim.requestMappings, mappings, (mapping, p) => {
+        const own = unmatched(mapping, p, containers);
+        const { requestName: name } = mapping;
+        own.push(...keyFormatted(child(path, 'requestName'), name, dns1123Label));
+        const key = JSON.stringify([mapping.containerName, mapping.resourceName, name]);
+        if (seen.has(key))
+          for (const member of ['containerName', 'resourceName', 'requestName'] as const)
+            own.push(duplicate(child(p, member), mapping[member]));
+        seen.add(key);
+        return own;
+      })
+    : [required(mappings, 'at least one request mapping is required')];
+  return [...errors, ...requiredFormatted(child(path, 'resourceClaimName'), claim.resourceClaimName, dns1123Subdomain)];
+}
+
+function unmatched(
+  { containerName, resourceName }: ContainerExtendedResourceRequest,
+  path: string,
+  containers: Container[],
+): FieldError[] {
+  const container = containers.find(({ name }) => name === containerName);
+  const of = (member: string) => `spec.initContainers.${member} or spec.containers.${member}`;
+  if (!container) {
+    const text = `must match the name of an entry in ${of('name')}`;
+    return [invalidValue(child(path, 'containerName'), containerName, text)];
+  }
+  if (Object.hasOwn(container.resources?.requests ?? {}, resourceName)) return [];
+  const text = `must match the extended resource name of an entry in ${of('resources.requests')}`;
+  return [invalidValue(child(path, 'resourceName'), resourceName, text)];
+}
+
 /** Addresses of a list: of one family each. */
 function addressList(list: { ip?: string }[] | undefined, path: string, shown: (ip: { ip?: string }) => unknown) {
   const errors = each(list, path, ({ ip = '' }, p) => ipAddress(p, ip));
   if (!list || list.length < 2) return errors;
-  const families = new Set(list.map(({ ip = '' }) => familyOf(ip)));
-  if (families.size < 2 || list.length > 2)
+  const ips = list.map(({ ip = '' }) => ip);
+  const unknown = unknownFamily(path, ips, 'failed to check for dual stack with error:');
+  errors.push(...unknown);
+  const families = new Set(ips.map(familyOf));
+  if (unknown.length > 0 || families.size < 2 || list.length > 2)
     errors.push(invalidValue(path, list.map(shown), 'may specify no more than one IP for each IP family'));
   return errors;
 }

@@ -226,6 +226,9 @@ function healthCheck(spec: ServiceSpec): FieldError[] {
 
 /** Addresses, once given, stay; only a change to or from ExternalName frees them. */
 export function validateServiceUpdate({ spec }: Service, { spec: old }: Readonly<Service>): FieldError[] {
+  const isOther = spec.type !== 'ExternalName' && spec.clusterIP && spec.clusterIP !== old.clusterIP;
+  // Another address without the list of all: nothing further is looked at.
+  if (isOther && !spec.clusterIPs?.length) return [required('spec.clusterIPs')];
   const errors = [...fixedAddresses(spec, old)];
   if (old.type === 'LoadBalancer' && spec.type === 'LoadBalancer' && old.loadBalancerClass !== spec.loadBalancerClass)
     errors.push(invalidValue('spec.loadBalancerClass', spec.loadBalancerClass ?? null, 'may not change once set'));

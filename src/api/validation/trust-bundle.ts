@@ -1,5 +1,5 @@
 import type { ClusterTrustBundle } from '../generated/types.ts';
-import { type FieldError, immutable, invalidValue } from './check.ts';
+import { type FieldError, immutable, invalidValue, tooLong } from './check.ts';
 import { certificateOf, pemBlocks } from './pem.ts';
 import { bundleName, signerName } from './signer-name.ts';
 
@@ -8,8 +8,12 @@ export const validateTrustBundle = ({ metadata, spec }: ClusterTrustBundle): Fie
   ...(spec.signerName ? signerName('spec.signerName', spec.signerName) : []),
 ];
 
-export const validateTrustBundleCreate = ({ spec }: ClusterTrustBundle): FieldError[] =>
-  problems(spec.trustBundle).map((text) => invalidValue('spec.trustBundle', '<value omitted>', text));
+const longest = 1024 * 1024;
+
+export const validateTrustBundleCreate = ({ spec: { trustBundle } }: ClusterTrustBundle): FieldError[] =>
+  Buffer.byteLength(trustBundle) > longest
+    ? [tooLong('spec.trustBundle', longest)]
+    : problems(trustBundle).map((text) => invalidValue('spec.trustBundle', '<value omitted>', text));
 
 export const validateTrustBundleUpdate = (
   object: ClusterTrustBundle,

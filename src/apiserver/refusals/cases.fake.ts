@@ -22,6 +22,8 @@ export interface Case {
   set: Changes;
   /** The call is an update: these changes make the stored object from the base. */
   was?: Changes;
+  /** The stored object is being deleted: something holds it. */
+  deleted?: boolean;
   /** The subresource that is written. */
   sub?: string;
   /** Parameters of the request. */
@@ -30,6 +32,8 @@ export interface Case {
   method?: string;
   /** The group whose code holds the rule in Kubernetes, where that is not the kind's own. */
   group?: string;
+  /** The code of the refusal, where it is one that tells its causes in its message only. */
+  status?: number;
   causes: string[];
 }
 
@@ -113,7 +117,7 @@ export class CaseRunner {
     await this.#send('POST', `/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name: 'default' } });
   }
 
-  async run(base: Json, { of, set, was, sub, query, method }: Case): Promise<Answer> {
+  async run(base: Json, { of, set, was, deleted, sub, query, method }: Case): Promise<Answer> {
     const kind = kindOf(of);
     const head = { apiVersion: kind.group ? `${kind.group}/${kind.version}` : kind.version, kind: kind.kind };
     const name = `case-${++this.#made}`;
@@ -125,6 +129,7 @@ export class CaseRunner {
     if (!was) return this.#send(method ?? 'POST', `${collection}${parameters}`, changed(first, set));
     const path = `${collection}/${first.metadata.name ?? name}`;
     await this.#store(collection, path, first);
+    if (deleted) await this.#send('DELETE', path);
     const stored = await this.#read(path);
     const body = method === 'DELETE' ? changed({ kind: 'DeleteOptions', apiVersion: 'v1' }, set) : changed(stored, set);
     return this.#send(method ?? 'PUT', `${path}${sub ? `/${sub}` : ''}${parameters}`, body);

@@ -22,7 +22,9 @@ describe.each(caseFiles())('what is refused: %s', (file) => {
   });
 
   it.each(cases.map((one) => [titleOf(one), one] as const))('%s', async (_title, one) => {
-    const { status, causes } = await runner.run(bases.get(one.of) ?? {}, one);
-    expect({ status, causes }).toEqual({ status: 422, causes: one.causes });
+    const { status, causes, message } = await runner.run(bases.get(one.of) ?? {}, one);
+    // A message has no types of errors.
+    const told = one.status ? one.causes.filter((cause) => message.includes(cause.replace(/^\S+ /, ''))) : causes;
+    expect({ status, causes: told }).toEqual({ status: one.status ?? 422, causes: one.causes });
   });
 });

@@ -16,22 +16,23 @@ import { traversed } from './costs.ts';
 
 const same = (value: Value): Value => value;
 
+/** A text that says no value of a type. */
+const notOf = (type: string): EvaluationError =>
+  new EvaluationError(`type conversion error from 'string' to '${type}'`);
+
 function intOf(text: string): bigint {
-  if (!/^[+-]?\d+$/.test(text))
-    throw new EvaluationError(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^[+-]?\d+$/.test(text)) throw notOf('int');
   return checkedInt(BigInt(text.replace('+', '')));
 }
 
 function uintOf(text: string): Uint {
-  if (!/^\d+$/.test(text))
-    throw new EvaluationError(`strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^\d+$/.test(text)) throw notOf('uint');
   return checkedUint(BigInt(text));
 }
 
 function doubleOf(text: string): number {
   const value = /^[+-]?inf(inity)?$/i.test(text) ? (text.startsWith('-') ? -Infinity : Infinity) : Number(text);
-  if (text.trim() === '' || (Number.isNaN(value) && !/^nan$/i.test(text)))
-    throw new EvaluationError(`strconv.ParseFloat: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (text.trim() === '' || (Number.isNaN(value) && !/^nan$/i.test(text))) throw notOf('double');
   return value;
 }
 
@@ -43,7 +44,7 @@ function truncated(value: number): bigint {
 function boolOf(text: string): boolean {
   if (['true', 'True', 'TRUE', 't', '1'].includes(text)) return true;
   if (['false', 'False', 'FALSE', 'f', '0'].includes(text)) return false;
-  throw new EvaluationError(`strconv.ParseBool: parsing ${JSON.stringify(text)}: invalid syntax`);
+  throw notOf('bool');
 }
 
 /** A double as Go's `%g` writes it, as short as it can be. */
