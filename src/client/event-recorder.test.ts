@@ -109,7 +109,11 @@ describe('BroadcastingRecorder', () => {
     for (const reason of ['One', 'Two', 'Three', 'Three']) recorder.event(pod, 'Normal', reason, reason);
     await clock.advance(100);
     expect(most).toEqual({ One: 1, Two: 2, Three: 3 });
-    expect((await all()).map(({ reason, count }) => `${reason} ${count}`).sort()).toEqual(['One 1', 'Three 2', 'Two 1']);
+    expect((await all()).map(({ reason, count }) => `${reason} ${count}`).sort()).toEqual([
+      'One 1',
+      'Three 2',
+      'Two 1',
+    ]);
   });
 
   it('tries again while the server is away', async () => {

@@ -36,6 +36,9 @@ export const nodeLifecycle = defineController({
     const inOrder = new Map<string, Node>();
     const zones = new DisruptionZones((name, afterMs) => context.enqueue(name, afterMs));
 
+    const say = (name: string, reason: string, message: string) =>
+      recorder.event(aboutNode(name), 'Normal', reason, message);
+
     /** Takes down a renewal. Of a node that is not missed nothing follows from it, and there are many. */
     const isMissed = (lease: Lease): boolean => {
       const node = all.get(lease.metadata.name);
@@ -60,16 +63,13 @@ export const nodeLifecycle = defineController({
           signs.forget(key);
           inOrder.delete(key);
           zones.remove(key, clock.now());
-          if (registered.delete(key)) {
-            const message = `Node ${key} event: Removing Node ${key} from Controller`;
-            recorder.event(aboutNode(key), 'Normal', 'RemovingNode', message);
-          }
+          if (registered.delete(key))
+            say(key, 'RemovingNode', `Node ${key} event: Removing Node ${key} from Controller`);
           return done;
         }
         if (!registered.has(key)) {
           registered.add(key);
-          const message = `Node ${key} event: Registered Node ${key} in Controller`;
-          recorder.event(aboutNode(key), 'Normal', 'RegisteredNode', message);
+          say(key, 'RegisteredNode', `Node ${key} event: Registered Node ${key} in Controller`);
         }
         const ready = conditionOf(node, 'Ready');
         const lease = allLeases.get({ namespace: leaseNamespace, name: key });
@@ -80,7 +80,7 @@ export const nodeLifecycle = defineController({
         const judged = leftMs > 0 ? node : await markUnknown(client, node, clock.now());
         const now = conditionOf(judged, 'Ready');
         if (ready?.status === 'True' && now?.status !== 'True') {
-          recorder.event(aboutNode(key), 'Normal', 'NodeNotReady', `Node ${key} status is now: NodeNotReady`);
+          say(key, 'NodeNotReady', `Node ${key} status is now: NodeNotReady`);
         }
         const isLost = now !== undefined && now.status !== 'True';
         const isGivenUp = isLost && zones.isGivenUp(key, isEvicted(judged), clock.now());
