@@ -85,10 +85,7 @@ export const nodeLifecycle = defineController({
         const isLost = now !== undefined && now.status !== 'True';
         const isGivenUp = isLost && zones.isGivenUp(key, isEvicted(judged), clock.now());
         await writeTaints(client, judged, { isGivenUp, nowMs: clock.now() });
-        if (isLost) {
-          const waiting = allPods.index('node', key).filter(isPodReady);
-          await Promise.all(waiting.map((pod) => markNotReady(client, pod, clock.now())));
-        }
+        if (isLost) await markAllNotReady(client, allPods.index('node', key).filter(isPodReady), clock.now());
         if (isWell) inOrder.set(key, node);
         else inOrder.delete(key);
         return leftMs > 0 ? guardAfter(leftMs) : done;
@@ -144,6 +141,9 @@ async function writeTaints(
   const body = { metadata: { uid, resourceVersion }, spec: { taints: taints.length > 0 ? taints : null } };
   await client.patch(nodes, keyOf(node), { type: 'merge', body });
 }
+
+const markAllNotReady = (client: Client, ready: readonly Pod[], nowMs: number) =>
+  Promise.all(ready.map((pod) => markNotReady(client, pod, nowMs)));
 
 async function markNotReady(client: Client, pod: Pod, nowMs: number): Promise<void> {
   const conditions = pod.status?.conditions?.map((c) =>
