@@ -1,5 +1,4 @@
 import type { Container, ContainerRestartRule, EphemeralContainer, Lifecycle, PodSpec } from '../generated/types.ts';
-import { goForm } from '../schema/go-form.ts';
 import {
   child,
   duplicate,
@@ -65,15 +64,13 @@ function endsByItself(container: Container, path: string): FieldError[] {
   const errors = members
     .filter((member) => container[member])
     .map((member) => forbidden(child(path, member), 'may not be set for init containers without restartPolicy=Always'));
-  if (container.resizePolicy?.length)
-    errors.push(
-      invalidValue(
-        child(path, 'resizePolicy'),
-        goForm('[]io.k8s.api.core.v1.ContainerResizePolicy', container.resizePolicy),
-        'must not be set for non-sidecar init containers',
-      ),
-    );
-  return errors;
+  // It may grow while it runs, but what it has done is not done again for it (InPlacePodVerticalScalingInitContainers).
+  const policies = each(container.resizePolicy, child(path, 'resizePolicy'), ({ restartPolicy }, p) =>
+    restartPolicy === 'RestartContainer'
+      ? [invalidValue(child(p, 'restartPolicy'), restartPolicy, 'must not be set for non-sidecar init containers')]
+      : [],
+  );
+  return [...errors, ...policies];
 }
 
 const maxRules = 20;

@@ -8,9 +8,16 @@ type Change = (old: Readonly<Pod>, pod: Pod) => boolean;
 /** What a change of a pod needs its node to declare, by feature (KEP-5328). */
 const needed: Record<string, Change> = {
   GuaranteedQoSPodCPUResize: (old, pod) => old.status?.qosClass === 'Guaranteed' && changesCpu(old, pod),
-  InPlacePodLevelResourcesVerticalScaling: (old, pod) =>
-    JSON.stringify(old.spec.resources ?? {}) !== JSON.stringify(pod.spec.resources ?? {}),
+  InPlacePodLevelResourcesVerticalScaling: (old, pod) => isOther(old.spec.resources, pod.spec.resources),
+  InPlacePodVerticalScalingInitContainers: (old, pod) =>
+    (pod.spec.initContainers ?? []).some(
+      ({ restartPolicy, resources }, i) =>
+        restartPolicy !== 'Always' && isOther(old.spec.initContainers?.[i]?.resources, resources),
+    ),
 };
+
+const isOther = (before: object | undefined, now: object | undefined): boolean =>
+  JSON.stringify(before ?? {}) !== JSON.stringify(now ?? {});
 
 const cpuOf = ({ spec }: Readonly<Pod>, i: number) =>
   parseQuantity(spec.containers[i]?.resources?.requests?.cpu ?? '0');

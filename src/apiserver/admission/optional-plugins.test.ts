@@ -359,5 +359,13 @@ describe('a resize', () => {
     const whole = sized('1', '1Gi', 2);
     whole.spec.resources = { requests: { cpu: '2' } };
     expect(await message(resize(validator, whole))).toContain('InPlacePodLevelResourcesVerticalScaling');
+    const ofInit = (restartPolicy?: string) => {
+      const pod = sized('1', '1Gi', 2);
+      const resources = { requests: { cpu: '2' } };
+      pod.spec.initContainers = [{ name: 'i', image: 'i', restartPolicy, resources }];
+      return pod;
+    };
+    expect(await message(resize(validator, ofInit()))).toContain('InPlacePodVerticalScalingInitContainers');
+    expect(await message(resize(validator, ofInit('Always')))).toBe('admitted');
   });
 });

@@ -37,11 +37,12 @@ export interface NodeFacts {
 
 /**
  * What the node can do with pods that others may not (KEP-5328): no processors are kept for one pod alone, so it can give more of
- * them; what a pod as a whole has can change; all its containers can start again in place.
+ * them; what a pod as a whole has can change, and what an init container has that runs; all its containers can start again in place.
  */
 export const declaredFeatures = [
   'GuaranteedQoSPodCPUResize',
   'InPlacePodLevelResourcesVerticalScaling',
+  'InPlacePodVerticalScalingInitContainers',
   'RestartAllContainersOnContainerExits',
 ];
 
