@@ -171,6 +171,25 @@ describe('a pod on a node', () => {
     });
   });
 
+  it('waits a moment for the word that it was killed for its memory, where that comes after the end', async () => {
+    const world = new World(5);
+    const subscribe = world.cri.subscribe.bind(world.cri);
+    world.cri.subscribe = (sink) =>
+      subscribe({
+        ...sink,
+        event: (event) => {
+          if (event.type === 'oom') world.clock.after(200, () => sink.event(event));
+          else sink.event(event);
+        },
+      });
+    world.start();
+    world.behaviors.set('app-bad', { exit: { afterMs: 50, oom: true } });
+    await world.create('p', { containers: [app('app-bad')], restartPolicy: 'Never' });
+    await world.until(async () => (await world.get('p'))?.status.phase === 'Failed');
+    const { terminated } = (await world.get('p'))?.status.containerStatuses?.[0]?.state ?? {};
+    expect(terminated).toMatchObject({ reason: 'OOMKilled', exitCode: 137 });
+  });
+
   it('runs a pod of a runtime class by what the class says, and not without the class', async () => {
     const world = new World(3);
     const handlers: (string | undefined)[] = [];

@@ -46,6 +46,8 @@ export interface PodDispatcherOptions {
 }
 
 /** A broken event stream is opened again after this long. */
+/** A kill for memory and the end that it brings are two messages; a pod that has ended is not looked at again for the first. */
+const oomWordMs = 500;
 const resubscribeMs = 500;
 
 /** Has something of the node. What the scheduler is told to be over, it gives to others, though traces are still taken away. */
@@ -368,12 +370,17 @@ export class PodDispatcher {
     const work = Object.values(state.containers).find(({ current }) => current?.id === id);
     if (!work?.current) return;
     const { name, attempt } = work.current;
-    const isOom = this.#oomIds.delete(id);
     const end = (message: string) => {
+      const isOom = this.#oomIds.delete(id);
       runner.feed({ type: 'exited', id, exitCode, atMs, isOom, message });
       this.#ended(id);
     };
-    this.#deps.operations.messageOf(state.pod, { name, attempt, exitCode }).then(end, () => end(''));
+    const tell = () => this.#deps.operations.messageOf(state.pod, { name, attempt, exitCode }).then(end, () => end(''));
+    const isUnexplained = exitCode === 137 && !work.stopping && !this.#oomIds.has(id);
+    if (!isUnexplained) return void tell();
+    this.#deps.clock.after(oomWordMs, () => {
+      if (!this.#isStopped) void tell();
+    });
   }
 
   /** False when the runtime does not answer. */

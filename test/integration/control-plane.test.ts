@@ -148,6 +148,7 @@ describe('control plane', () => {
     });
     const [settled] = (await admin().list(deployments)).items;
     expect(settled?.metadata.annotations?.['deployment.kubernetes.io/revision']).toBe('2');
+    await until(events, (all) => all.some(({ reason }) => reason === 'SuccessfulCreate'));
     const reasons = (await admin().list(events, { namespace: 'default' })).items.map((e) => e.reason);
     expect(reasons).toEqual(expect.arrayContaining(['ScalingReplicaSet', 'SuccessfulCreate']));
 

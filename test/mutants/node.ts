@@ -267,6 +267,13 @@ export const node: Mutant[] = [
     test: { file: 'src/kubelet/static-pods/static-pods.test.ts', name: 'come back when they are deleted' },
   },
   {
+    bug: 'who was killed for its memory is told of before that word can come',
+    file: 'src/kubelet/pod-dispatcher.ts',
+    find: 'const oomWordMs = 500;',
+    replace: 'const oomWordMs = 0;',
+    test: { file: dispatcherTest, name: 'waits a moment for the word' },
+  },
+  {
     bug: 'a node that starts decides on resizes before it knows all of its pods',
     file: 'src/kubelet/pod-dispatcher.ts',
     find: "if (state.stage !== 'syncing' || !this.#isComplete) return;",
