@@ -114,7 +114,7 @@ export class Informer<T extends KubeObject = KubeObject> {
     if (this.#indexes.has(name)) return;
     const index: Index<T> = { of, keys: new Map() };
     this.#indexes.set(name, index);
-    for (const [key, object] of this.#objects) addToIndex(index, key, object);
+    for (const [key, object] of this.#objects) addTo(index, key, index.of(object));
   }
 
   /** Tells the handler of everything in the cache first. The returned function removes it. */
@@ -273,8 +273,6 @@ function updateIndex<T>(index: Index<T>, key: string, { old, object }: { old: T 
   removeFrom(index, key, before);
   addTo(index, key, values);
 }
-
-const addToIndex = <T>(index: Index<T>, key: string, object: T): void => addTo(index, key, index.of(object));
 
 function addTo<T>(index: Index<T>, key: string, values: readonly string[]): void {
   for (const value of values) {

@@ -23,6 +23,8 @@ export class ScoredNodes {
   readonly #locals: Part[];
   /** What other pods decide, too. */
   #others: Part[];
+  /** Both. */
+  #parts: readonly Part[];
   #totals: Float64Array;
   #scaled: Float64Array;
   #isStale = true;
@@ -34,6 +36,7 @@ export class ScoredNodes {
     this.#scores = scores;
     this.#locals = this.#partsOf(request, true);
     this.#others = this.#partsOf(request, false);
+    this.#parts = [...this.#locals, ...this.#others];
     this.#totals = new Float64Array(feasible.length);
     this.#scaled = new Float64Array(feasible.length);
   }
@@ -53,7 +56,7 @@ export class ScoredNodes {
   /** The slot's pods changed. */
   rescore(slot: number): void {
     const position = this.#positions[slot] as number;
-    for (const { rate, raw } of this.#parts()) raw[position] = rate(slot);
+    for (const { rate, raw } of this.#parts) raw[position] = rate(slot);
     this.#isStale = true;
   }
 
@@ -62,7 +65,9 @@ export class ScoredNodes {
     const before = this.#others;
     this.#others = this.#partsOf(request, false, before);
     const isSame = before.length === this.#others.length && this.#others.every((part, i) => part === before[i]);
-    if (!isSame) this.#isStale = true;
+    if (isSame) return;
+    this.#parts = [...this.#locals, ...this.#others];
+    this.#isStale = true;
   }
 
   add(slot: number): void {
@@ -81,7 +86,7 @@ export class ScoredNodes {
     if (last === slot) return;
     this.#slots[position] = last;
     this.#positions[last] = position;
-    for (const { raw } of this.#parts()) raw[position] = raw[this.#slots.length] as number;
+    for (const { raw } of this.#parts) raw[position] = raw[this.#slots.length] as number;
   }
 
   /** The slot with the highest total; among equals each is as likely. Draws once, and only when there is a choice. */
@@ -109,15 +114,11 @@ export class ScoredNodes {
     return this.#totals[this.#positions[slot] as number] as number;
   }
 
-  #parts(): Part[] {
-    return this.#others.length > 0 ? [...this.#locals, ...this.#others] : this.#locals;
-  }
-
   #add(): void {
     const count = this.#slots.length;
     const totals = this.#totals;
     totals.fill(0);
-    for (const { score, weight, raw } of this.#parts()) {
+    for (const { score, weight, raw } of this.#parts) {
       const values = score.normalize ? this.#normalized(score, raw) : raw;
       for (let i = 0; i < count; i++) totals[i] = (totals[i] as number) + weight * (values[i] as number);
     }
@@ -165,7 +166,7 @@ export class ScoredNodes {
     };
     this.#totals = longer(this.#totals);
     this.#scaled = longer(this.#scaled);
-    for (const part of this.#parts()) part.raw = longer(part.raw);
+    for (const part of this.#parts) part.raw = longer(part.raw);
   }
 }
 
