@@ -210,4 +210,11 @@ export const apiserver: Mutant[] = [
     replace: 'isUnchanged(object, old) && dryRun) return',
     test: { file: transportTest, name: 'makes no new version when nothing changes' },
   },
+  {
+    bug: 'a request whose client has gone keeps its seat for ever',
+    file: 'src/apiserver/front.ts',
+    find: 'if (isGone(request)) return;',
+    replace: 'if (isGone(request) && !hasBody(request)) return;',
+    test: { file: 'src/apiserver/gone-clients.test.ts', name: 'keep no seat for a body that does not come' },
+  },
 ];

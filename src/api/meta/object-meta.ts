@@ -161,6 +161,7 @@ export function validateAnnotations(annotations: Record<string, string> | undefi
 }
 
 function validateOwners(owners: OwnerReference[], path: string): FieldError[] {
+  if (owners.length === 0) return [];
   const errors = owners.flatMap((owner) => validateOwner(owner, path));
   const [first, second] = owners.filter((owner) => owner.controller).map((owner) => `${owner.kind}/${owner.name}`);
   if (first && second)

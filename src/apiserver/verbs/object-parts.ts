@@ -2,6 +2,7 @@ import { equalJson, type JsonObject, ownMember } from '../../api/meta/json.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import type { Endpoint } from '../endpoint.ts';
 import { isEmpty } from '../object-codec.ts';
+import { resetPaths } from '../field-managers.ts';
 import type { ApiRequest } from '../request.ts';
 
 const rootFields = new Set(['kind', 'apiVersion', 'metadata', 'status']);
@@ -13,9 +14,12 @@ const rootFields = new Set(['kind', 'apiVersion', 'metadata', 'status']);
 export function sameButMeta({ kind }: Endpoint, a: KubeObject, b: KubeObject): boolean {
   const left = a as unknown as JsonObject;
   const right = b as unknown as JsonObject;
-  return [...new Set([...Object.keys(left), ...Object.keys(right)])]
-    .filter((field) => !rootFields.has(field) || (field === 'status' && !kind.statusSubresource))
-    .every((field) => equalJson(left[field], right[field]));
+  const isOther = (field: string) =>
+    (!rootFields.has(field) || (field === 'status' && !kind.statusSubresource)) &&
+    !equalJson(left[field], right[field]);
+  for (const field in left) if (isOther(field)) return false;
+  for (const field in right) if (left[field] === undefined && isOther(field)) return false;
+  return true;
 }
 
 /** What no update may take from the client: the server's own metadata, and the half that the path is not about. */
@@ -31,9 +35,8 @@ export function keepOldParts(request: ApiRequest, object: KubeObject, old: KubeO
   const before = old as unknown as JsonObject;
   const { kind } = request.endpoint;
   if (request.subresource === 'status') {
-    for (const field of new Set([...Object.keys(next), ...Object.keys(before)])) {
-      if (!rootFields.has(field)) next[field] = before[field];
-    }
+    for (const field in next) if (!rootFields.has(field)) next[field] = before[field];
+    for (const field in before) if (!rootFields.has(field)) next[field] = before[field];
     keepMetaOfStatus(request.endpoint, object, old);
   } else if (request.subresource === '' && kind.statusSubresource && kind.statusField) {
     next.status = before.status;
@@ -57,10 +60,9 @@ function keepAllBut([section = '', member = '']: string[], next: JsonObject, bef
 
 /** The metadata that a kind's status strategy resets (facts: resetFieldsOther). */
 function keepMetaOfStatus(endpoint: Endpoint, object: KubeObject, old: KubeObject): void {
-  const reset = Object.entries(endpoint.kind.resetFieldsOther ?? {}).find(([strategy]) => /status$/i.test(strategy));
   const target = object.metadata as unknown as JsonObject;
   const source = old.metadata as unknown as JsonObject;
-  for (const path of reset?.[1] ?? []) {
+  for (const path of resetPaths(endpoint.kind, 'status')) {
     if (path === 'metadata') object.metadata = { ...old.metadata, managedFields: object.metadata.managedFields };
     else if (path.startsWith('metadata.')) target[path.slice(9)] = source[path.slice(9)];
   }

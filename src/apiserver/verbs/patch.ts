@@ -20,7 +20,7 @@ import { checkIdentity, checkWriteOptions, decodeObject, type KeptMembers } from
 import { modify } from './update.ts';
 
 /** PATCH in its four kinds. */
-export async function patch(context: ApiContext, request: ApiRequest): Promise<Answer> {
+export function patch(context: ApiContext, request: ApiRequest): Promise<Answer> {
   checkWriteOptions(request);
   if (request.patchType === 'apply') return apply(context, request);
   return modify(context, request, ({ object: old }) => {
@@ -98,7 +98,7 @@ async function apply(context: ApiContext, request: ApiRequest): Promise<Answer> 
       force: flag(request.query, 'force'),
       subresource: request.subresource,
       time: ownershipTime(context),
-      reset: resetPaths(request),
+      reset: resetPaths(endpoint.kind, request.subresource),
     });
     const object = decodeObject({ ...request, source: undefined }, endpoint, merged);
     checkIdentity(request, object);
