@@ -12,15 +12,35 @@ import type { ApiRequest } from './request.ts';
 
 const eventEnd = Buffer.from('}\n');
 
-/** Encoded events, shared by all watchers that see them alike. */
+/** What was encoded in one format, shared by all watchers that see it alike. */
+export class EncodedEvents {
+  readonly one = new WeakMap<StoreEvent, Buffer>();
+  /** The newest batch: whoever lags, lags as the one before did. */
+  #last: { events: readonly StoreEvent[]; bytes: Buffer } | undefined;
+
+  batch(events: readonly StoreEvent[]): Buffer | undefined {
+    const last = this.#last;
+    if (last?.events.length !== events.length) return undefined;
+    return last.events.every((event, i) => event === events[i]) ? last.bytes : undefined;
+  }
+
+  remember(events: readonly StoreEvent[], bytes: Buffer): void {
+    if (bytes.length <= maxBatchBytes) this.#last = { events, bytes };
+  }
+}
+
+/** Larger batches are lists, which one watcher gets. */
+const maxBatchBytes = 2 ** 20;
+
+/** By format. */
 export interface SharedEvents {
-  json: WeakMap<StoreEvent, Buffer>;
-  protobuf: WeakMap<StoreEvent, Buffer>;
+  json: EncodedEvents;
+  protobuf: EncodedEvents;
 }
 
 /** Writes the events of one watch; the bytes of an event are made once for all watchers that see it alike. */
 export class EventEncoder {
-  readonly #shared: WeakMap<StoreEvent, Buffer>;
+  readonly #shared: EncodedEvents;
   readonly #view: View;
   readonly #context: ApiContext;
   readonly #endpoint: Endpoint;
@@ -36,14 +56,25 @@ export class EventEncoder {
     this.#shared = this.#protobuf ? shared.protobuf : shared.json;
   }
 
+  /** Alone, the bytes go out as they are: all watches share them. */
   encode(event: StoreEvent): Buffer {
     if (this.#view.as) return this.#frame(event.type, this.#viewed(this.#context.objects.read(event.version)));
-    const known = this.#shared.get(event);
+    const known = this.#shared.one.get(event);
     if (known) return known;
     const bytes = this.#protobuf
       ? encodeWatchEvent(event.type, protobufVersion(this.#context, this.#endpoint, event.version))
       : Buffer.concat([Buffer.from(`{"type":"${event.type}","object":`), event.version.bytes, eventEnd]);
-    this.#shared.set(event, bytes);
+    this.#shared.one.set(event, bytes);
+    return bytes;
+  }
+
+  /** The bytes of several, in their order. */
+  encodeAll(events: readonly StoreEvent[]): Buffer {
+    if (events.length === 1) return this.encode(events[0] as StoreEvent);
+    const known = this.#view.as ? undefined : this.#shared.batch(events);
+    if (known) return known;
+    const bytes = Buffer.concat(events.map((event) => this.encode(event)));
+    if (!this.#view.as) this.#shared.remember(events, bytes);
     return bytes;
   }
 

@@ -17,7 +17,7 @@ import type { ApiContext } from './context.ts';
 import { allowConnection } from './connection.ts';
 import { encodeAnswer } from './encode.ts';
 import type { Endpoint } from './endpoint.ts';
-import type { SharedEvents } from './event-encoder.ts';
+import { EncodedEvents, type SharedEvents } from './event-encoder.ts';
 import type { Aggregator } from './aggregation/aggregator.ts';
 import type { FlowControl } from './flowcontrol/flow-control.ts';
 import { takeSeat } from './flowcontrol/take-seat.ts';
@@ -77,7 +77,7 @@ export class Front {
   readonly #negotiator = new Negotiator();
   readonly #gate = new TurnGate();
   #ids: Rng | undefined;
-  readonly #events: SharedEvents = { json: new WeakMap(), protobuf: new WeakMap() };
+  readonly #events: SharedEvents = { json: new EncodedEvents(), protobuf: new EncodedEvents() };
 
   constructor(deps: FrontDeps) {
     this.#deps = deps;

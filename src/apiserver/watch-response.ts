@@ -50,11 +50,8 @@ export function sendWatch(
   });
   handle = answer.start({
     events: (events) => {
-      const [first] = events;
-      if (!first) return;
-      // Alone, an event's bytes go out as they are: all watches share them.
-      const bytes =
-        events.length === 1 ? encoder.encode(first) : Buffer.concat(events.map((event) => encoder.encode(event)));
+      if (events.length === 0) return;
+      const bytes = encoder.encodeAll(events);
       count(events.length, bytes.length);
       push(bytes);
     },
