@@ -150,7 +150,7 @@ function watchInProcess(context: ApiContext, request: () => ApiRequest, sink: Wa
   };
   const toEvent = (event: StoreEvent): WatchEvent => ({
     type: event.type,
-    object: context.objects.read<KubeObject>(event.version),
+    object: context.objects.readEvent<KubeObject>(event),
     key: event.version.key,
   });
   const start = async () => {

@@ -5,7 +5,7 @@ import { frozenWhole, SharedParts } from '../api/meta/shared-parts.ts';
 import { groupVersion, type KubeObject } from '../api/resource.ts';
 import { encodeMessage } from '../api/schema/protobuf-encode.ts';
 import type { Put } from '../store/store.ts';
-import { toBytes, type Version } from '../store/version.ts';
+import { type StoreEvent, toBytes, type Version } from '../store/version.ts';
 import type { Endpoint, FieldPath } from './endpoint.ts';
 
 /**
@@ -68,7 +68,7 @@ export class ObjectCodec {
   read<T extends KubeObject>({ bytes }: Version): T {
     const known = this.#recent.get(bytes);
     if (known && Object.isFrozen(known)) return known as T;
-    const held = bytes.length >= sharedFrom ? this.#held.get(bytes)?.deref() : undefined;
+    const held = this.#heldOf(bytes);
     if (held) return held as T;
     const decoded = (known ?? parseJson(bytes.toString('utf8'))) as T;
     const object = bytes.length < sharedFrom ? frozenWhole(decoded) : this.#parts.freeze(decoded);
@@ -76,6 +76,21 @@ export class ObjectCodec {
     // For small ones that costs more than reading them again.
     if (bytes.length >= sharedFrom) this.#held.set(bytes, new WeakRef<KubeObject>(object));
     return object;
+  }
+
+  /** What an event is about. An object that goes is what it was, at another revision: that need not be decoded again. */
+  readEvent<T extends KubeObject>({ type, version, previous }: StoreEvent): T {
+    if (type !== 'DELETED' || !previous || this.#recent.get(version.bytes)) return this.read(version);
+    const last = this.#recent.get(previous.bytes) ?? this.#heldOf(previous.bytes);
+    if (!last || !Object.isFrozen(last)) return this.read(version);
+    const metadata = Object.freeze({ ...last.metadata, resourceVersion: String(version.revision) });
+    const gone = Object.freeze({ ...last, metadata });
+    this.#recent.set(version.bytes, gone);
+    return gone as T;
+  }
+
+  #heldOf(bytes: Buffer): KubeObject | undefined {
+    return bytes.length >= sharedFrom ? this.#held.get(bytes)?.deref() : undefined;
   }
 
   /** The protobuf message of a version, without its envelope. */

@@ -1,3 +1,4 @@
+import { equalJson } from '../api/meta/json.ts';
 import type { Pod } from '../api/generated/types.ts';
 import { firstAllocated } from './resize/allocation.ts';
 import { absorb } from './worker/absorb.ts';
@@ -134,7 +135,7 @@ function finished(draft: Draft) {
 /** The status that follows from a state, where it is another than the last one. Due after the last input of a moment. */
 export function report(state: PodState, context: PodWorkerContext): { state: PodState; effects: PodEffect[] } {
   const status = podStatus(state, context);
-  if (JSON.stringify(status) === JSON.stringify(state.status)) return { state, effects: [] };
+  if (equalJson(status, state.status)) return { state, effects: [] };
   // An object that is gone has no status; a pod being removed has said its last word.
   const isTold = !state.isGoneFromApi && state.stage !== 'finished';
   return { state: { ...state, status }, effects: isTold ? [{ type: 'updateStatus', status }] : [] };
