@@ -52,6 +52,7 @@ function untouched(
 ): KeptMembers | undefined {
   if (endpoint.representation !== asStored || !endpoint.kind.statusSubresource) return undefined;
   if (subresource !== '' && subresource !== 'status') return undefined;
+  if (subresource === 'status' && endpoint.strategy.fillsStatusBySpec) return undefined;
   const isKept = (name: string) =>
     !identity.has(name) &&
     (subresource === '') === (name === 'status') &&

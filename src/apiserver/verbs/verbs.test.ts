@@ -169,6 +169,29 @@ it('a secret may have a key with nothing behind it', async () => {
   expect(answer.status).toBe(201);
 });
 
+describe('the address of a balancer', () => {
+  const path = '/api/v1/namespaces/t/services/balanced/status';
+  const ingress = [{ ip: '203.0.113.1' }];
+  const status = { loadBalancer: { ingress } };
+  const filled = { status: { loadBalancer: { ingress: [{ ip: '203.0.113.1', ipMode: 'VIP' }] } } };
+  const spec = { type: 'LoadBalancer', ports: [{ port: 80 }] };
+  const metadata = { name: 'balanced' };
+  beforeAll(() => send('POST', '/api/v1/namespaces/t/services', { metadata, spec }));
+
+  it('gets its mode when the status is patched alone, and when it is sent with the spec', async () => {
+    expect(await ask('PATCH', path, { status })).toMatchObject(filled);
+    expect(await ask('PUT', path, { metadata, spec, status })).toMatchObject(filled);
+  });
+
+  it('has to say it in a status that is sent with a spec of another type, or none', async () => {
+    const message = expect.stringContaining('ingress[0].ipMode: Required value: must be specified when `ip` is set');
+    expect(await ask('PUT', path, { metadata, status })).toMatchObject({ code: 422, message });
+    const other = { ...spec, type: 'ClusterIP' };
+    expect(await ask('PUT', path, { metadata, spec: other, status })).toMatchObject({ code: 422, message });
+    expect(await ask('PUT', path, { metadata, spec: other, ...filled })).toMatchObject(filled);
+  });
+});
+
 /** Found by the fuzzer. */
 describe('words that every JavaScript object knows', () => {
   const limits = (item: object) => ({ metadata: { name: 'l' }, spec: { limits: [{ type: 'Container', ...item }] } });
