@@ -192,6 +192,23 @@ describe('the address of a balancer', () => {
   });
 });
 
+it('a device is tainted from when somebody says so, unless they say since when', async () => {
+  const said = '2025-01-01T00:00:00Z';
+  const taints = [
+    { key: 'a', effect: 'NoSchedule' },
+    { key: 'b', effect: 'NoSchedule', timeAdded: said },
+  ];
+  const pool = { name: 'p', generation: 1, resourceSliceCount: 1 };
+  const spec = { driver: 'd.example', pool, allNodes: true, devices: [{ name: 'd', taints }] };
+  const path = '/apis/resource.k8s.io/v1/resourceslices';
+  const timesOf = ({ spec: { devices } }: Json) => devices[0].taints.map((taint: Json) => taint.timeAdded);
+  const made = await ask('POST', path, { metadata: { name: 's' }, spec });
+  const times = [made.metadata.creationTimestamp, said];
+  expect(timesOf(made)).toEqual(times);
+  const labelled = await ask('PATCH', `${path}/s`, { metadata: { labels: { a: 'b' } } });
+  expect(timesOf(labelled)).toEqual(times);
+});
+
 /** Found by the fuzzer. */
 describe('words that every JavaScript object knows', () => {
   const limits = (item: object) => ({ metadata: { name: 'l' }, spec: { limits: [{ type: 'Container', ...item }] } });
