@@ -7,8 +7,6 @@
  */
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { get } from 'node:https';
 import { join } from 'node:path';
 import { configmaps, pods } from '../src/api/generated/resources.ts';
 import type { Pod } from '../src/api/generated/types.ts';
@@ -19,12 +17,12 @@ import type { Client } from '../src/client/client.ts';
 import { type AdminClient, adminClient } from '../src/cluster/admin-client.ts';
 import { findCluster } from '../src/cluster/cluster-identity.ts';
 import { type ClusterLayout, nodeDir } from '../src/cluster/layout.ts';
-import { stopService } from '../src/cluster/supervisor.ts';
 import { connectContainerd } from '../src/cri/containerd-client.ts';
 import { containerdPaths } from '../src/cri/containerd-config.ts';
 import type { Cri } from '../src/cri/cri.ts';
 import { type Asked, askedFor, type RawPod, startRawPod, timed } from './raw-pods.ts';
 import { option } from './option.ts';
+import { timeToReady } from './ready.ts';
 import { median, report, type Row } from './report.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -76,41 +74,11 @@ async function fillJournal(layout: ClusterLayout): Promise<void> {
   admin.close();
 }
 
-/** From starting the server's program to `/readyz` saying so. The cluster is up again afterwards. */
+/** How long the server takes to be ready. The cluster is up again afterwards. */
 async function measureReady(layout: ClusterLayout): Promise<number> {
-  await stopService(layout, 'server', realClock);
-  const { NODE_EXTRA_CA_CERTS: _, ...env } = process.env;
-  const began = performance.now();
-  const child = spawn(process.execPath, [join(root, 'dist/knarr.js'), 'server', '--cluster', cluster], {
-    stdio: 'ignore',
-    env: { ...env, KNARR_HOME: home, KNARR_ROOT: root },
-  });
-  const ended = new Promise((resolve) => child.on('close', resolve));
-  let took: number;
-  try {
-    await untilReady(layout);
-    took = performance.now() - began;
-  } finally {
-    child.kill('SIGTERM');
-    await ended;
-  }
+  const took = await timeToReady(layout);
   await knarr('up');
   return took;
-}
-
-async function untilReady(layout: ClusterLayout): Promise<void> {
-  const ca = await readFile(join(layout.pkiDir, 'ca.crt'), 'utf8');
-  for (;;) {
-    const status = await new Promise<number | undefined>((resolve) => {
-      const asked = get(`https://127.0.0.1:${layout.apiPort}/readyz`, { ca, agent: false }, (answer) => {
-        answer.resume();
-        resolve(answer.statusCode);
-      });
-      asked.on('error', () => resolve(undefined));
-    });
-    if (status === 200) return;
-    await sleep(realClock, 5);
-  }
 }
 
 const manifest = (name: string) => ({

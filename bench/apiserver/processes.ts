@@ -1,5 +1,5 @@
 /** The processes of the bench: the shipped server, the bare one beside it, the clients. */
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -14,6 +14,7 @@ import { adminClient } from '../../src/cluster/admin-client.ts';
 import { findCluster } from '../../src/cluster/cluster-identity.ts';
 import type { ClusterLayout } from '../../src/cluster/layout.ts';
 import { stopService } from '../../src/cluster/supervisor.ts';
+import { timeToReady } from '../ready.ts';
 import type { Target } from './connection.ts';
 import type { Measured, Order } from './load.ts';
 
@@ -136,33 +137,11 @@ export function usage(pid: string): { resident: number; peak: number; cpuMs: num
 
 export const resetPeak = (pid: string): void => writeFileSync(`/proc/${pid}/clear_refs`, '5');
 
-const isReady = ({ port, ca }: Target): Promise<boolean> =>
-  new Promise((resolve) => {
-    const asked = get({ host: '127.0.0.1', port, path: '/readyz', ca, agent: false }, (answer) => {
-      answer.resume();
-      resolve(answer.statusCode === 200);
-    });
-    asked.on('error', () => resolve(false));
-  });
-
-/** From starting the server's program to `/readyz` saying so, in ms. The cluster's own server runs again afterwards. */
-export async function measureReady({ layout, target }: Shipped): Promise<number> {
-  await stopService(layout, 'server', realClock);
-  const began = performance.now();
-  const child: ChildProcess = spawn(process.execPath, [join(root, 'dist/knarr.js'), 'server', '--cluster', cluster], {
-    stdio: 'ignore',
-    env: { PATH: process.env.PATH, KNARR_HOME: home, KNARR_ROOT: root },
-  });
-  const ended = new Promise((resolve) => child.on('close', resolve));
+/** How long the server takes to be ready. The cluster's own runs again afterwards, without its node. */
+export async function measureReady({ layout }: Shipped): Promise<number> {
   try {
-    while (!(await isReady(target))) {
-      if (child.exitCode !== null) throw new Error('the server ended');
-      await sleep(realClock, 5);
-    }
-    return performance.now() - began;
+    return await timeToReady(layout);
   } finally {
-    child.kill('SIGTERM');
-    await ended;
     await knarr('up');
     await stopService(layout, 'node-node1', realClock);
   }

@@ -19,8 +19,8 @@ export function builtInType(kind: Kind, strategy: Strategy): ObjectType {
       const { object, unknown } = codec.decode(body);
       return { object: object as KubeObject, unknown };
     },
-    defaults(object) {
-      const filled = applyDefaults(kind.type, object) as KubeObject;
+    defaults(object, now) {
+      const filled = applyDefaults(kind.type, object, now) as KubeObject;
       strategy.setDefaults?.(filled);
       return filled;
     },

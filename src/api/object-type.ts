@@ -8,8 +8,8 @@ export interface ObjectType {
    * not have dropped and named. The result is the caller's own. Throws `StatusError` BadRequest.
    */
   decode(body: unknown): { object: KubeObject; unknown: string[] };
-  /** Fills in what a writer left out. Takes the object over. */
-  defaults(object: KubeObject): KubeObject;
+  /** Fills in what a writer left out. Takes the object over. `now`: when it is written, RFC 3339 in seconds. */
+  defaults(object: KubeObject, now?: string): KubeObject;
   readonly fields: FieldModel;
   /** Undefined: strategic merge patches are not spoken. */
   readonly mergeStrategically: ((old: object, patch: Record<string, unknown>) => object) | undefined;

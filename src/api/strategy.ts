@@ -14,6 +14,8 @@ export interface Strategy<T extends KubeObject = KubeObject> {
   deprecated?: { since: string; replacement?: string };
   /** Defaults that `schema/defaults.ts` cannot express as rules. Runs after those, on every decode. */
   setDefaults?(object: T): void;
+  /** Defaults of the status ask what the spec is: a patched status is decoded together with it. */
+  fillsStatusBySpec?: boolean;
   /** A creator may say what the status is (kubelets register with one); of other kinds it starts empty. */
   keepsStatusOnCreate?: boolean;
   /** Clears what a creator may not set, fills what the server owns. */

@@ -127,9 +127,9 @@ function typeInVersion(
   if ((conversionOf(kind) ?? sameWords) === sameWords) return type;
   return {
     ...type,
-    defaults(object) {
-      const stored = mainType.decode(inVersion(type.defaults(object), kind, main)).object;
-      return type.decode(inVersion(mainType.defaults(stored), main, kind)).object;
+    defaults(object, now) {
+      const stored = mainType.decode(inVersion(type.defaults(object, now), kind, main)).object;
+      return type.decode(inVersion(mainType.defaults(stored, now), main, kind)).object;
     },
   };
 }

@@ -17,6 +17,12 @@ export interface Program {
   root: string;
 }
 
+/** The program with a flag of V8, which Node takes before the script, and what the program itself is told. */
+function commandOf({ command }: Program, flag: string, args: readonly string[]): string[] {
+  const [node = 'node', ...script] = command;
+  return [node, flag, ...script, ...args];
+}
+
 export const serverServiceName = 'server';
 export const registryServiceName = 'registry';
 export const etcdServiceName = 'etcd';
@@ -43,8 +49,7 @@ export function serverService(layout: ClusterLayout, program: Program, members: 
   const advertise = layout.advertise ? ['--advertise', layout.advertise] : [];
   const registry = hasRegistry(layout) ? ['--registry'] : [];
   const flags = [...advertise, ...registry, ...etcdFlags(layout, members), ...servingFlags(layout.serving)];
-  const [node = 'node', ...script] = program.command;
-  const command = [node, tightHeap, ...script, 'server', '--cluster', layout.name, ...flags];
+  const command = commandOf(program, tightHeap, ['server', '--cluster', layout.name, ...flags]);
   return { name: serverServiceName, command, build: program.build, env: serviceEnvironment(layout, program) };
 }
 
@@ -92,12 +97,11 @@ export function agentService(
   { program, home, enter = [] }: { program: Program; home: string; enter?: string[] },
 ): Service {
   const { cluster, name, dir, server, tokenFile, caHash: hash, address, imageCache } = place;
-  const [node = 'node', ...script] = program.command;
-  const command = [
-    ...[...enter, node, smallYoungGeneration, ...script, 'agent'],
-    ...['--cluster', cluster, '--server', server, '--token-file', tokenFile, '--ca-hash', hash],
+  const args = [
+    ...['agent', '--cluster', cluster, '--server', server, '--token-file', tokenFile, '--ca-hash', hash],
     ...['--name', name, '--dir', dir, '--address', address, ...(imageCache ? ['--image-cache', imageCache] : [])],
   ];
+  const command = [...enter, ...commandOf(program, smallYoungGeneration, args)];
   return { name: nodeServiceName(name), command, build: program.build, env: serviceEnvironment({ home }, program) };
 }
 

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   deviceclasses,
   events,
@@ -9,60 +9,92 @@ import {
   resourceslices,
   storageclasses,
 } from '../api/generated/resources.ts';
-import type { Pod, PodSpec } from '../api/generated/types.ts';
+import type { Device, DeviceClassSpec, Pod, PodSpec } from '../api/generated/types.ts';
 import { StatusError } from '../api/meta/status-error.ts';
 import { silentLog } from '../base/log.ts';
 import { Metrics } from '../base/metrics.ts';
-import { seededRng } from '../base/rng.ts';
+import { type Rng, seededRng } from '../base/rng.ts';
 import { VirtualClock } from '../base/virtual-clock.ts';
+import type { Client } from '../client/client.ts';
 import { FakeTransport, type FakeWrite } from '../client/fake.ts';
 import { createClient } from '../client/typed-client.ts';
 import { type Scheduler, startScheduler } from './scheduler.ts';
+
+let clock: VirtualClock;
+let rng: Rng;
+let transport: FakeTransport;
+let client: Client;
+let metrics: Metrics;
+beforeEach(() => {
+  clock = new VirtualClock();
+  rng = seededRng(7);
+  transport = new FakeTransport({ clock, rng });
+  client = createClient(transport);
+  metrics = new Metrics();
+});
 
 const started: Scheduler[] = [];
 afterEach(() => {
   for (const scheduler of started.splice(0)) scheduler.stop();
 });
 
-function setUp() {
-  const clock = new VirtualClock();
-  const rng = seededRng(7);
-  const transport = new FakeTransport({ clock, rng });
-  const client = createClient(transport);
-  const metrics = new Metrics();
-  /** The figure with these labels. */
-  const figure = (name: string, labels = '') =>
-    Number(
-      metrics
-        .text()
-        .split('\n')
-        .find((line) => line.startsWith(`scheduler_${name}${labels} `))
-        ?.split(' ')
-        .at(-1),
-    );
-  const start = () => {
-    const scheduler = startScheduler({ client, clock, rng, log: silentLog, metrics });
-    started.push(scheduler);
-    return scheduler;
-  };
-  const addNode = async (name: string, cpu = '1') => {
-    const node = await client.create(nodes, { metadata: { name } });
-    const allocatable = { cpu, memory: '1Gi', pods: '10' };
-    return client.update(nodes, { ...node, status: { allocatable } }, { subresource: 'status' });
-  };
-  const addPod = (name: string, cpu: string, spec: Partial<PodSpec> = {}) => {
-    const containers = [{ name: 'c', resources: { requests: { cpu } } }];
-    return client.create(pods, { metadata: { name, namespace: 'ns' }, spec: { containers, ...spec } });
-  };
-  const get = (name: string): Promise<Pod> => client.get(pods, { namespace: 'ns', name });
-  const nodeOf = async (name: string) => (await get(name)).spec.nodeName;
-  const bindings = () => transport.writes.filter((write) => write.subresource === 'binding').map((write) => write.name);
-  return { clock, transport, client, start, addNode, addPod, get, nodeOf, bindings, figure };
+function start(): Scheduler {
+  const scheduler = startScheduler({ client, clock, rng, log: silentLog, metrics });
+  started.push(scheduler);
+  return scheduler;
 }
+
+async function addNode(name: string, cpu = '1') {
+  const node = await client.create(nodes, { metadata: { name } });
+  const allocatable = { cpu, memory: '1Gi', pods: '10' };
+  return client.update(nodes, { ...node, status: { allocatable } }, { subresource: 'status' });
+}
+
+function addPod(name: string, cpu: string, spec: Partial<PodSpec> = {}) {
+  const containers = [{ name: 'c', resources: { requests: { cpu } } }];
+  return client.create(pods, { metadata: { name, namespace: 'ns' }, spec: { containers, ...spec } });
+}
+
+const removePod = (name: string) => client.delete(pods, { namespace: 'ns', name }, { gracePeriodSeconds: 0 });
+const get = (name: string): Promise<Pod> => client.get(pods, { namespace: 'ns', name });
+const nodeOf = async (name: string) => (await get(name)).spec.nodeName;
+const bindings = () => transport.writes.filter((write) => write.subresource === 'binding').map((write) => write.name);
+
+/** The figure with these labels. */
+function figure(name: string, labels = ''): number {
+  const lines = metrics.text().split('\n');
+  const line = lines.find((one) => one.startsWith(`scheduler_${name}${labels} `));
+  return Number(line?.split(' ').at(-1));
+}
+
+/** The claim `data`, for a volume that is made where the pod goes which mounts it. */
+async function addVolumeClaim() {
+  const volumeBindingMode = 'WaitForFirstConsumer';
+  await client.create(storageclasses, { metadata: { name: 'fast' }, provisioner: 'csi.example', volumeBindingMode });
+  const resources = { requests: { storage: '1Gi' } };
+  const spec = { storageClassName: 'fast', accessModes: ['ReadWriteOnce' as const], resources };
+  return client.create(persistentvolumeclaims, { metadata: { name: 'data', namespace: 'ns' }, spec });
+}
+const volumeClaim = () => client.get(persistentvolumeclaims, { namespace: 'ns', name: 'data' });
+const volumes = [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }];
+
+/** What a driver has, on one node or for all. */
+function offer(devices: Device[], at: { nodeName: string } | { allNodes: true }) {
+  const pool = { name: 'nodeName' in at ? at.nodeName : 'fabric', generation: 1, resourceSliceCount: 1 };
+  const spec = { driver: 'gpu.example', pool, ...at, devices };
+  return client.create(resourceslices, { metadata: { name: 's' }, spec });
+}
+const addClass = (spec: DeviceClassSpec = {}) => client.create(deviceclasses, { metadata: { name: 'gpu' }, spec });
+
+/** A claim for one device of the class. */
+function addDeviceClaim(name: string) {
+  const requests = [{ name: 'r', exactly: { deviceClassName: 'gpu' } }];
+  return client.create(resourceclaims, { metadata: { name, namespace: 'ns' }, spec: { devices: { requests } } });
+}
+const deviceClaim = (name: string) => client.get(resourceclaims, { namespace: 'ns', name });
 
 describe('startScheduler', () => {
   it('gives pods nodes without overfilling one, and says so', async () => {
-    const { clock, client, start, addNode, addPod, nodeOf } = setUp();
     await addNode('a');
     await addNode('b');
     start();
@@ -75,7 +107,6 @@ describe('startScheduler', () => {
   });
 
   it('reports what is missing, and places the pod when room is made', async () => {
-    const { clock, client, start, addNode, addPod, get, nodeOf } = setUp();
     await addNode('a');
     const scheduler = start();
     await addPod('first', '1');
@@ -93,14 +124,13 @@ describe('startScheduler', () => {
     expect(scheduler.explain(second)).toEqual(
       new Map([['a', { plugin: 'NodeResourcesFit', reasons: ['Insufficient cpu'] }]]),
     );
-    await client.delete(pods, { namespace: 'ns', name: 'first' }, { gracePeriodSeconds: 0 });
+    await removePod('first');
     await clock.advance(2000);
     expect(await nodeOf('second')).toBe('a');
     expect(scheduler.pending(second.metadata.uid as string)).toBeUndefined();
   });
 
   it('counts what it does under the names of Kubernetes', async () => {
-    const { clock, client, start, addNode, addPod, figure } = setUp();
     await addNode('a');
     start();
     await addPod('first', '1');
@@ -126,7 +156,7 @@ describe('startScheduler', () => {
       );
     // One attempt in ten is timed: the first.
     expect(['PreFilter', 'Filter', 'Score', 'Reserve', 'Bind'].map(point)).toEqual([1, 1, 1, 1, 1]);
-    await client.delete(pods, { namespace: 'ns', name: 'first' }, { gracePeriodSeconds: 0 });
+    await removePod('first');
     await clock.advance(2000);
     expect(incoming('backoff', 'AssignedPodDelete')).toBe(1);
     expect([attempts('scheduled'), figure('pod_scheduling_attempts_sum')]).toEqual([2, 3]);
@@ -134,7 +164,6 @@ describe('startScheduler', () => {
   });
 
   it('waits for nodes', async () => {
-    const { clock, start, addNode, addPod, get, nodeOf } = setUp();
     start();
     await addPod('p', '1');
     await clock.advance(100);
@@ -145,7 +174,6 @@ describe('startScheduler', () => {
   });
 
   it('takes a binding back that is refused, and tries again', async () => {
-    const { clock, transport, start, addNode, addPod, nodeOf, bindings } = setUp();
     await addNode('a');
     let refused = 0;
     transport.fail = (call) =>
@@ -159,7 +187,6 @@ describe('startScheduler', () => {
   });
 
   it('leaves pods of other schedulers, gated ones and those on their way out alone', async () => {
-    const { clock, client, start, addNode, addPod, nodeOf } = setUp();
     await addNode('a', '10');
     start();
     await addPod('other', '1', { schedulerName: 'somebody' });
@@ -172,7 +199,6 @@ describe('startScheduler', () => {
   });
 
   it('makes room for a more important pod: nominates, sends the victim away with its reason, then binds', async () => {
-    const { clock, client, start, addNode, addPod, get, nodeOf } = setUp();
     await addNode('a');
     start();
     await addPod('low', '1', { priority: 1 });
@@ -196,7 +222,7 @@ describe('startScheduler', () => {
     await addPod('middle', '1', { priority: 5 });
     await clock.advance(20_000);
     expect(await nodeOf('middle')).toBeUndefined();
-    await client.delete(pods, { namespace: 'ns', name: 'low' }, { gracePeriodSeconds: 0 });
+    await removePod('low');
     await clock.advance(11_000);
     expect([await nodeOf('high'), await nodeOf('middle')]).toEqual(['a', undefined]);
     const said = (await client.list(events)).items.filter((event) => event.reason === 'Preempted');
@@ -204,7 +230,6 @@ describe('startScheduler', () => {
   });
 
   it('takes the nomination from a less important pod that it outbids', async () => {
-    const { clock, start, addNode, addPod, get } = setUp();
     await addNode('a');
     start();
     await addPod('low', '1', { priority: 1 });
@@ -219,21 +244,12 @@ describe('startScheduler', () => {
   });
 
   it('chooses the node of a claim that waits for it, and binds the pod when the claim is bound', async () => {
-    const { clock, client, transport, start, addNode, addPod, get, nodeOf } = setUp();
     await addNode('a');
-    await client.create(storageclasses, {
-      metadata: { name: 'fast' },
-      provisioner: 'csi.example',
-      volumeBindingMode: 'WaitForFirstConsumer',
-    });
-    const created = await client.create(persistentvolumeclaims, {
-      metadata: { name: 'data', namespace: 'ns' },
-      spec: { storageClassName: 'fast', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
-    });
+    const created = await addVolumeClaim();
     start();
-    await addPod('p', '1', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] });
+    await addPod('p', '1', { volumes });
     await clock.advance(5000);
-    const claim = await client.get(persistentvolumeclaims, { namespace: 'ns', name: 'data' });
+    const claim = await volumeClaim();
     expect(claim.metadata.annotations).toEqual({ 'volume.kubernetes.io/selected-node': 'a' });
     expect(await nodeOf('p')).toBeUndefined();
     // Others are told where it will go, before anything else is written for it.
@@ -255,21 +271,12 @@ describe('startScheduler', () => {
   });
 
   it('tries another node when the provisioner gives the one it chose back', async () => {
-    const { clock, client, start, addNode, addPod, get } = setUp();
     await addNode('a');
-    await client.create(storageclasses, {
-      metadata: { name: 'fast' },
-      provisioner: 'csi.example',
-      volumeBindingMode: 'WaitForFirstConsumer',
-    });
-    await client.create(persistentvolumeclaims, {
-      metadata: { name: 'data', namespace: 'ns' },
-      spec: { storageClassName: 'fast', accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } } },
-    });
+    await addVolumeClaim();
     start();
-    await addPod('p', '1', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] });
+    await addPod('p', '1', { volumes });
     await clock.advance(1000);
-    const claim = await client.get(persistentvolumeclaims, { namespace: 'ns', name: 'data' });
+    const claim = await volumeClaim();
     await client.update(persistentvolumeclaims, { ...claim, metadata: { ...claim.metadata, annotations: {} } });
     await clock.advance(100);
     const { conditions: [condition] = [], nominatedNodeName } = (await get('p')).status;
@@ -279,29 +286,23 @@ describe('startScheduler', () => {
     });
     expect(nominatedNodeName).toBeUndefined();
     await clock.advance(3000);
-    const again = await client.get(persistentvolumeclaims, { namespace: 'ns', name: 'data' });
+    const again = await volumeClaim();
     expect(again.metadata.annotations).toEqual({ 'volume.kubernetes.io/selected-node': 'a' });
   });
 
   it('gives a pod the device that it claims: allocation and reservation are written before the binding', async () => {
-    const { clock, client, start, addNode, addPod, nodeOf } = setUp();
     await addNode('a');
     await addNode('b');
-    const pool = { name: 'b', generation: 1, resourceSliceCount: 1 };
-    const spec = { driver: 'gpu.example', pool, nodeName: 'b', devices: [{ name: 'd0' }] };
-    await client.create(resourceslices, { metadata: { name: 's' }, spec });
-    await client.create(deviceclasses, { metadata: { name: 'gpu' }, spec: {} });
-    for (const name of ['one', 'two']) {
-      const requests = [{ name: 'r', exactly: { deviceClassName: 'gpu' } }];
-      await client.create(resourceclaims, { metadata: { name, namespace: 'ns' }, spec: { devices: { requests } } });
-    }
+    await offer([{ name: 'd0' }], { nodeName: 'b' });
+    await addClass();
+    for (const name of ['one', 'two']) await addDeviceClaim(name);
     start();
     const first = await addPod('p1', '1', { resourceClaims: [{ name: 'g', resourceClaimName: 'one' }] });
     await clock.advance(1000);
     await addPod('p2', '1', { resourceClaims: [{ name: 'g', resourceClaimName: 'two' }] });
     await clock.advance(1000);
     expect([await nodeOf('p1'), await nodeOf('p2')]).toEqual(['b', undefined]);
-    const claim = await client.get(resourceclaims, { namespace: 'ns', name: 'one' });
+    const claim = await deviceClaim('one');
     expect(claim.metadata.finalizers).toEqual(['resource.kubernetes.io/delete-protection']);
     expect(claim.status).toMatchObject({
       allocation: { devices: { results: [{ request: 'r', driver: 'gpu.example', pool: 'b', device: 'd0' }] } },
@@ -310,16 +311,12 @@ describe('startScheduler', () => {
   });
 
   it('gives devices to pods that ask for them as an extended resource, where no plugin has it', async () => {
-    const { clock, client, start, addNode, addPod, nodeOf, get } = setUp();
     await addNode('plugged');
     const plugged = await client.get(nodes, { name: 'plugged' });
     const allocatable = { ...plugged.status?.allocatable, 'example.com/gpu': '1' };
     await client.update(nodes, { ...plugged, status: { allocatable } }, { subresource: 'status' });
     await addNode('claimed');
-    const pool = { name: 'claimed', generation: 1, resourceSliceCount: 1 };
-    const devices = [{ name: 'd0' }, { name: 'd1' }];
-    const offer = { driver: 'gpu.example', pool, nodeName: 'claimed', devices };
-    await client.create(resourceslices, { metadata: { name: 's' }, spec: offer });
+    await offer([{ name: 'd0' }, { name: 'd1' }], { nodeName: 'claimed' });
     start();
     const asking = (resource: string, count: string) => ({
       containers: [{ name: 'main', resources: { requests: { [resource]: count }, limits: { [resource]: count } } }],
@@ -327,8 +324,7 @@ describe('startScheduler', () => {
     const made = await addPod('both', '0', asking('example.com/gpu', '2') as never);
     await clock.advance(60_000);
     expect(await nodeOf('both')).toBeUndefined();
-    const ofClass = { extendedResourceName: 'example.com/gpu' };
-    await client.create(deviceclasses, { metadata: { name: 'gpu' }, spec: ofClass });
+    await addClass({ extendedResourceName: 'example.com/gpu' });
     await clock.advance(15_000);
     await addPod('one', '0', asking('example.com/gpu', '1') as never);
     await addPod('none', '0', asking('example.com/gpu', '1') as never);
@@ -339,7 +335,7 @@ describe('startScheduler', () => {
     expect(extendedResourceClaimStatus?.requestMappings).toEqual([
       { containerName: 'main', resourceName: 'example.com/gpu', requestName: 'container-0-request-0' },
     ]);
-    const claim = await client.get(resourceclaims, { namespace: 'ns', name });
+    const claim = await deviceClaim(name);
     expect(claim).toMatchObject({
       metadata: {
         annotations: { 'resource.kubernetes.io/extended-resource-claim': 'true' },
@@ -353,7 +349,7 @@ describe('startScheduler', () => {
     });
     expect((await client.list(resourceclaims)).items).toHaveLength(1);
     // A class stands for a resource of its own name, too.
-    await client.delete(pods, { namespace: 'ns', name: 'both' }, { gracePeriodSeconds: 0 });
+    await removePod('both');
     await client.update(resourceclaims, { ...claim, status: {} }, { subresource: 'status' });
     await addPod('own', '0', asking('deviceclass.resource.kubernetes.io/gpu', '1') as never);
     await clock.advance(10_000);
@@ -361,17 +357,13 @@ describe('startScheduler', () => {
   });
 
   it('tries a pod again as soon as the claims are made that its templates stand for', async () => {
-    const { clock, client, start, addNode, addPod, nodeOf } = setUp();
     await addNode('a');
-    await client.create(deviceclasses, { metadata: { name: 'gpu' }, spec: {} });
-    const pool = { name: 'a', generation: 1, resourceSliceCount: 1 };
-    const spec = { driver: 'gpu.example', pool, nodeName: 'a', devices: [{ name: 'd0' }] };
-    await client.create(resourceslices, { metadata: { name: 's' }, spec });
+    await addClass();
+    await offer([{ name: 'd0' }], { nodeName: 'a' });
     start();
     const made = await addPod('p', '1', { resourceClaims: [{ name: 'g', resourceClaimTemplateName: 't' }] });
     await clock.advance(1000);
-    const requests = [{ name: 'r', exactly: { deviceClassName: 'gpu' } }];
-    await client.create(resourceclaims, { metadata: { name: 'c', namespace: 'ns' }, spec: { devices: { requests } } });
+    await addDeviceClaim('c');
     // Its first tries are over by now.
     await clock.advance(60_000);
     expect(await nodeOf('p')).toBeUndefined();
@@ -388,7 +380,6 @@ describe('startScheduler', () => {
   });
 
   it('waits for a device that has to be made ready, and gives back one that cannot be', async () => {
-    const { clock, client, start, addNode, addPod, nodeOf, get } = setUp();
     await addNode('a');
     const device = {
       name: 'd0',
@@ -396,15 +387,12 @@ describe('startScheduler', () => {
       bindingConditions: ['attached'],
       bindingFailureConditions: ['broken'],
     };
-    const pool = { name: 'fabric', generation: 1, resourceSliceCount: 1 };
-    const spec = { driver: 'gpu.example', pool, allNodes: true, devices: [device] };
-    await client.create(resourceslices, { metadata: { name: 's' }, spec });
-    await client.create(deviceclasses, { metadata: { name: 'gpu' }, spec: {} });
-    const requests = [{ name: 'r', exactly: { deviceClassName: 'gpu' } }];
-    await client.create(resourceclaims, { metadata: { name: 'c', namespace: 'ns' }, spec: { devices: { requests } } });
+    await offer([device], { allNodes: true });
+    await addClass();
+    await addDeviceClaim('c');
     start();
     await addPod('p', '1', { resourceClaims: [{ name: 'g', resourceClaimName: 'c' }] });
-    const claim = () => client.get(resourceclaims, { namespace: 'ns', name: 'c' });
+    const claim = () => deviceClaim('c');
     const say = async (type: string) => {
       const current = await claim();
       const condition = {
@@ -437,7 +425,6 @@ describe('startScheduler', () => {
   });
 
   it('says nothing of the node of a pod that is bound at once', async () => {
-    const { clock, transport, start, addNode, addPod, nodeOf } = setUp();
     await addNode('a');
     start();
     await addPod('p', '1');
@@ -449,7 +436,6 @@ describe('startScheduler', () => {
   });
 
   it('takes the node first that a pod was promised by somebody else, or by a scheduler before it', async () => {
-    const { clock, client, start, addNode, addPod, get, nodeOf } = setUp();
     const promise = (name: string, node: string | null) =>
       client.patch(
         pods,
@@ -480,7 +466,6 @@ describe('startScheduler', () => {
   });
 
   it('keeps the room of a promised pod whose binding is under way from all others', async () => {
-    const { clock, client, transport, start, addNode, addPod, nodeOf } = setUp();
     await addNode('a');
     start();
     await addPod('low', '1', { priority: 1 });
@@ -493,7 +478,7 @@ describe('startScheduler', () => {
       if (call.subresource === 'binding') await new Promise<void>((resolve) => void clock.after(5000, resolve));
       return answer(call);
     };
-    await client.delete(pods, { namespace: 'ns', name: 'low' }, { gracePeriodSeconds: 0 });
+    await removePod('low');
     await clock.advance(2000);
     await addPod('equal', '1', { priority: 5 });
     await clock.advance(100);
@@ -503,7 +488,6 @@ describe('startScheduler', () => {
   });
 
   it('starts again with what is there: bound pods count, finished ones do not', async () => {
-    const { clock, client, start, addNode, addPod, nodeOf } = setUp();
     await addNode('a');
     await addNode('b');
     const first = start();

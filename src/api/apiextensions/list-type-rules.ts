@@ -1,5 +1,6 @@
 import { forbidden, invalidValue, notSupported, required } from '../meta/field-error.ts';
 import type { FieldError } from '../meta/status-error.ts';
+import { goForm } from '../schema/go-form.ts';
 import { itemsOf, type Structural } from '../structural/schema.ts';
 
 /** x-kubernetes-list-type and x-kubernetes-list-map-keys: which lists are sets or have keys. */
@@ -43,6 +44,10 @@ function validateMap(schema: Structural, path: string, keys: string[]): FieldErr
   const at = `${path}.x-kubernetes-list-map-keys`;
   const errors: FieldError[] = [];
   if (keys.length === 0) errors.push(required(at, 'must not be empty if x-kubernetes-list-type is map'));
+  if (Array.isArray(schema.items)) {
+    const single = 'must only have a single schema if x-kubernetes-list-type is map';
+    return [...errors, invalidValue(`${path}.items`, goForm('jsonschemaorarray', schema.items), single)];
+  }
   const items = itemsOf(schema);
   if (!items) return [...errors, required(`${path}.items`, 'must have a schema if x-kubernetes-list-type is map')];
   if (items.nullable)

@@ -32,8 +32,9 @@ function validateWords(schema: Structural, path: string): FieldError[] {
   if (type === 'null')
     errors.push(forbidden(`${path}.type`, 'type cannot be set to null, use nullable as an alternative'));
   else if (type && !types.includes(type)) errors.push(notSupported(`${path}.type`, type, types));
-  if (Array.isArray(items)) errors.push(forbidden(`${path}.items`, 'items must be a schema object and not an array'));
-  else if (type === 'array' && !items) errors.push(required(`${path}.items`, 'must be specified'));
+  if (Array.isArray(items) && items.length > 0)
+    errors.push(forbidden(`${path}.items`, 'items must be a schema object and not an array'));
+  else if (type === 'array' && !itemsOf(schema)) errors.push(required(`${path}.items`, 'must be specified'));
   if (schema.uniqueItems)
     errors.push(
       forbidden(

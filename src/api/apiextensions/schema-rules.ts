@@ -2,6 +2,7 @@ import type { CustomResourceDefinitionSpec, CustomResourceValidation } from '../
 import { validateSchemaRules } from '../cel/validate-rules.ts';
 import { forbidden, invalidValue } from '../meta/field-error.ts';
 import type { FieldError } from '../meta/status-error.ts';
+import { goName } from '../schema/go-form.ts';
 import type { Structural } from '../structural/schema.ts';
 import { validateDefaults } from './default-rules.ts';
 import type { Located } from './locations.ts';
@@ -67,9 +68,3 @@ function validateRoot(spec: CustomResourceDefinitionSpec, schema: Structural, pa
   if (schema.nullable) errors.push(forbidden(`${path}.nullable`, 'nullable cannot be true at the root'));
   return errors;
 }
-
-/** `x-kubernetes-validations` → `XValidations`: messages name the fields of the Go type. */
-const goName = (name: string): string => {
-  const words = name.replace(/^x-kubernetes-/, 'x-').split('-');
-  return words.map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('');
-};

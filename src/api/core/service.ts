@@ -84,11 +84,8 @@ export const service = defineStrategy<Service>({
     keepAllocated(service, old);
     dropOfOldType(service, old);
   },
-  // A default of the status that asks for the type: a patch of the status alone is filled in without the spec.
-  prepareForStatusUpdate({ spec, status }) {
-    if (spec.type !== 'LoadBalancer') return;
-    for (const ingress of status.loadBalancer?.ingress ?? []) if (ingress.ip) ingress.ipMode ??= 'VIP';
-  },
+  // How an address of a balancer works is filled in for services that have one.
+  fillsStatusBySpec: true,
   cells: columns<Service>({
     Name: name,
     Type: field('spec.type'),

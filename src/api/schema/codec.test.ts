@@ -55,6 +55,13 @@ describe('decode: what Go would write', () => {
     });
   });
 
+  it('keeps an empty list where none would be something else', () => {
+    const rules = 'io.k8s.api.autoscaling.v2.HPAScalingRules';
+    expect(text(rules, { policies: [], selectPolicy: 'Max' })).toBe('{"selectPolicy":"Max","policies":[]}');
+    expect(text(rules, { policies: null })).toBe('{}');
+    expect(text(rules, {})).toBe('{}');
+  });
+
   it('gives null members of lists and maps their zero', () => {
     expect(decode(`${core}ConfigMap`, { data: { a: null } }).object).toMatchObject({ data: { a: '' } });
     expect(decode(`${core}PodSpec`, { containers: [null] }).object).toEqual({

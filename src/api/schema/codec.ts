@@ -45,7 +45,15 @@ interface Member {
   /** omitempty or omitzero drops the member when `isEmpty` says so. */
   omit: boolean;
   omitZero: boolean;
+  /** An empty list is not none: see `unlikeNone`. */
+  keepsEmpty: boolean;
 }
+
+/**
+ * Lists that stand for something when they are empty: a default takes the place of none, and validation refuses the empty one.
+ * Go does not write such a list, but has it in memory until then.
+ */
+const unlikeNone = new Set(['io.k8s.api.autoscaling.v2.HPAScalingRules.policies']);
 
 function isEmpty(value: unknown, member: Member): boolean {
   if (member.pointer) return false;
@@ -53,7 +61,7 @@ function isEmpty(value: unknown, member: Member): boolean {
     case 'value':
       return value === '' || value === 0 || value === false || value === null;
     case 'list':
-      return (value as unknown[]).length === 0;
+      return (value as unknown[]).length === 0 && !member.keepsEmpty;
     case 'map':
       for (const _ in value as Json) return false;
       return true;
@@ -174,6 +182,7 @@ export class CodecCompiler {
         pointer: field.ptr === 1,
         omit: field.om === 1 || field.oz === 1,
         omitZero: field.oz === 1,
+        keepsEmpty: unlikeNone.has(`${name}.${field.n}`),
       };
     });
   }

@@ -64,5 +64,6 @@ export const extensionDefaults: DefaultsTable = {
   'io.k8s.api.certificates.v1beta1.PodCertificateRequestSpec': { unset: { maxExpirationSeconds: 86_400 } },
   [`${resource}ExactDeviceRequest`]: deviceCount,
   [`${resource}DeviceSubRequest`]: deviceCount,
+  [`${resource}DeviceTaint`]: { unset: { timeAdded: (_taint: object, now: string | undefined) => now } },
   [`${resource}DeviceToleration`]: { unset: { operator: 'Equal' } },
 };

@@ -9,9 +9,12 @@ type Json = Record<string, unknown>;
 
 /** The defaults of one type. They see decoded objects: what is absent was absent, null or empty in the request. */
 export interface TypeDefaults {
-  /** What an unset member becomes: a scalar, or a function for the rest. A function's `undefined` leaves it unset. */
+  /**
+   * What an unset member becomes: a scalar, or a function for the rest. A function's `undefined` leaves it unset. `now`: as
+   * `ApplyDefaults` was told.
+   */
   // biome-ignore lint/suspicious/noExplicitAny: each rule names its own type
-  unset?: Record<string, string | number | boolean | ((object: any) => unknown)>;
+  unset?: Record<string, string | number | boolean | ((object: any, now: string | undefined) => unknown)>;
   /** Everything else; runs before `unset`, parents before children. */
   // biome-ignore lint/suspicious/noExplicitAny: each rule names its own type
   apply?(object: any): void;
@@ -22,10 +25,13 @@ export interface TypeDefaults {
 /** Rules by type name. */
 export type DefaultsTable = Record<string, TypeDefaults>;
 
-/** Fills in what a writer left out; the result is the same object where nothing moved, else one in schema order. */
-export type ApplyDefaults = (type: string, object: unknown) => unknown;
+/**
+ * Fills in what a writer left out; the result is the same object where nothing moved, else one in schema order. `now`: RFC 3339
+ * in seconds; undefined where nothing is written, and so nothing is filled in with the time.
+ */
+export type ApplyDefaults = (type: string, object: unknown, now?: string) => unknown;
 
-type Walk = (value: unknown) => unknown;
+type Walk = (value: unknown, now: string | undefined) => unknown;
 
 /**
  * Compiles a table of rules into a walker that visits only what has rules below it. Objects are changed in place and put
@@ -33,8 +39,7 @@ type Walk = (value: unknown) => unknown;
  */
 export function createDefaults(types: Schema, table: DefaultsTable): ApplyDefaults {
   const walkers = new Map<string, Walk | undefined>();
-  /** Versions that say the same have the same defaults. */
-  const ruleOf = (t: string): TypeDefaults | undefined => table[t] ?? table[types.type(t)?.same ?? ''];
+  const ruleOf = (t: string): TypeDefaults | undefined => ruleIn(table, types, t);
   const reaches = new Map<string, boolean>();
 
   /** Whether a type or anything below it has rules. */
@@ -60,7 +65,7 @@ export function createDefaults(types: Schema, table: DefaultsTable): ApplyDefaul
   function walkerOf(t: string): Walk | undefined {
     if (walkers.has(t)) return walkers.get(t);
     // Set first: a type that contains itself finds its own walker.
-    const walk: Walk = (value) => compiled(value);
+    const walk: Walk = (value, now) => compiled(value, now);
     walkers.set(t, hasRules(t) ? walk : undefined);
     const compiled = hasRules(t) ? compile(t) : walk;
     return walkers.get(t);
@@ -74,10 +79,10 @@ export function createDefaults(types: Schema, table: DefaultsTable): ApplyDefaul
 
   function elements(element: string, rule: TypeDefaults | undefined): Walk {
     const walk = walkerOf(element);
-    return (value) => {
+    return (value, now) => {
       if (typeof value !== 'object' || value === null) return value;
       rule?.apply?.(value);
-      if (walk) for (const key of Object.keys(value)) (value as Json)[key] = walk((value as Json)[key]);
+      if (walk) for (const key of Object.keys(value)) (value as Json)[key] = walk((value as Json)[key], now);
       return value;
     };
   }
@@ -89,19 +94,27 @@ export function createDefaults(types: Schema, table: DefaultsTable): ApplyDefaul
       .filter((child) => child.walk !== undefined);
     const fill = filler(types, t, ruleOf(t));
     const inOrder = orderer(types, t);
-    return (value) => {
+    return (value, now) => {
       if (typeof value !== 'object' || value === null) return value;
       const object = value as Json;
-      fill(object);
-      for (const { name, walk } of children) if (object[name] !== undefined) object[name] = walk?.(object[name]);
+      fill(object, now);
+      for (const { name, walk } of children) if (object[name] !== undefined) object[name] = walk?.(object[name], now);
       return inOrder(object);
     };
   }
 
-  return (type, object) => walkerOf(type)?.(object) ?? object;
+  return (type, object, now) => walkerOf(type)?.(object, now) ?? object;
 }
 
-function filler(types: Schema, t: string, rule: TypeDefaults | undefined): (object: Json) => void {
+/** The rules of a type. Versions that say the same have the same defaults. */
+function ruleIn(table: DefaultsTable, types: Schema, t: string): TypeDefaults | undefined {
+  const same = types.type(t)?.same;
+  return table[t] ?? (same === undefined ? undefined : ruleIn(table, types, same));
+}
+
+type Fill = (object: Json, now: string | undefined) => void;
+
+function filler(types: Schema, t: string, rule: TypeDefaults | undefined): Fill {
   const unset = Object.entries(rule?.unset ?? {}).map(([name, value]) => {
     const field = types.fieldOf(t, name);
     if (!field) throw new Error(`default for ${t}.${name}, which the schema does not have`);
@@ -109,7 +122,7 @@ function filler(types: Schema, t: string, rule: TypeDefaults | undefined): (obje
   });
   const isUnset = (value: unknown, pointer: boolean): boolean =>
     value === undefined || value === null || (!pointer && (value === '' || value === 0));
-  return (object) => {
+  return (object, now) => {
     rule?.apply?.(object);
     for (const member of rule?.reorder ?? []) {
       const field = types.fieldOf(t, member);
@@ -117,7 +130,7 @@ function filler(types: Schema, t: string, rule: TypeDefaults | undefined): (obje
     }
     for (const { name, value, pointer } of unset) {
       if (!isUnset(object[name], pointer)) continue;
-      const given = typeof value === 'function' ? value(object) : value;
+      const given = typeof value === 'function' ? value(object, now) : value;
       if (given !== undefined) object[name] = given;
     }
   };

@@ -1,13 +1,19 @@
 import { schema } from './schema.ts';
+import type { FieldSchema } from './table.ts';
 
 type Json = Record<string, unknown>;
 
 const initialisms =
   /^(api|aws|csi|dns|fc|fs|gce|gid|grpc|http|id|ip|iscsi|nfs|os|pd|pv|qos|rbd|se|tcp|tls|uid|uri|url)(?=[A-Z]|s?$)/;
 
-/** The name of a member in Go: `apiGroup` → `APIGroup`. */
+/** The name of a member in Go: `apiGroup` → `APIGroup`, `$ref` → `Ref`, `x-kubernetes-list-type` → `XListType`. */
 export const goName = (name: string): string =>
-  name.replace(initialisms, (word) => word.toUpperCase()).replace(/^./, (first) => first.toUpperCase());
+  name
+    .replace(/^\$/, '')
+    .replace(/^x-kubernetes-/, 'x-')
+    .replace(/-(.)/g, (_dash, first: string) => first.toUpperCase())
+    .replace(initialisms, (word) => word.toUpperCase())
+    .replace(/^./, (first) => first.toUpperCase());
 
 /** A member of a type as the API server has it inside. */
 export interface Member {
@@ -24,12 +30,22 @@ const moved: Record<string, string[]> = {
 };
 const dropped: Record<string, string[]> = { PodSpec: ['serviceAccount'] };
 
+/** Members that stand after another one inside than in the API. */
+const follows: Record<string, Record<string, string>> = { JSONSchemaProps: { nullable: 'type' } };
+
+function placed(name: string, fields: FieldSchema[]): FieldSchema[] {
+  const moves = follows[name];
+  if (!moves) return fields;
+  const stays = fields.filter((field) => !moves[field.n]);
+  return stays.flatMap((field) => [field, ...fields.filter((other) => moves[other.n] === field.n)]);
+}
+
 const shortName = (type: string): string => type.split('.').at(-1) ?? type;
 
 export function membersOf(type: string): Member[] {
   const name = shortName(type);
   const out = [...(dropped[name] ?? []), ...(moved[name] ?? [])];
-  const fields = [...schema.fields(type).values()].filter((field) => !out.includes(field.n));
+  const fields = placed(name, [...schema.fields(type).values()]).filter((field) => !out.includes(field.n));
   const host = name === 'PodSecurityContext' ? [...schema.fields(type.replace(name, 'PodSpec')).values()] : [];
   return [...host.filter((field) => moved.PodSpec?.includes(field.n)), ...fields].map(({ n, t, a, ptr }) => ({
     name: n,
@@ -57,12 +73,28 @@ function zero(type: string, pointer: boolean): unknown {
   return Object.hasOwn(zeros, base) ? zeros[base] : /^u?int|^float|^double/.test(base) ? 0 : null;
 }
 
+const schemaType = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.JSONSchemaProps';
+
+/** What is a schema or something else is a struct in Go, with a member for each. */
+const eitherOf: Record<string, (value: unknown) => Json> = {
+  jsonschemaorarray: (value) =>
+    Array.isArray(value)
+      ? { Schema: null, JSONSchemas: goForm(`[]${schemaType}`, value) }
+      : { Schema: goForm(schemaType, value), JSONSchemas: null },
+  jsonschemaorbool: (value) =>
+    typeof value === 'boolean' ? { Allows: value, Schema: null } : { Allows: true, Schema: goForm(schemaType, value) },
+  jsonschemaorstringarray: (value) =>
+    Array.isArray(value) ? { Schema: null, Property: value } : { Schema: goForm(schemaType, value), Property: null },
+};
+
 /**
  * An object as messages of the API server show it. Inside the server its own types have no JSON names: members are shown by
  * their Go names, all of them. Types of apimachinery (selectors, conditions) look as everywhere.
  */
 export function goForm(type: string, value: unknown): unknown {
   if (value === undefined || value === null) return null;
+  const either = eitherOf[type];
+  if (either) return either(value);
   if (typeof value !== 'object') return value;
   const element = schema.element(type);
   if (element) {

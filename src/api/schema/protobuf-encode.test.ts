@@ -50,8 +50,16 @@ describe('encodeMessage', () => {
 
 const kinds = servedKinds.filter((kind) => hasProtobuf(kind.type));
 
+/** An empty list is not on the wire: none comes back. */
+const withoutEmptyLists = (object: object): object =>
+  JSON.parse(
+    JSON.stringify(object, (_name, value) => (Array.isArray(value) && value.length === 0 ? undefined : value)),
+  );
+
 describe.each(kinds.map((kind) => [`${groupVersion(kind)} ${kind.kind}`, kind] as const))('%s', (_name, kind) => {
-  const objects = valueOf(kind.type).map((value) => schema.codecFor(kind.type).decode(value).object as object);
+  const objects = valueOf(kind.type).map((value) =>
+    withoutEmptyLists(schema.codecFor(kind.type).decode(value).object as object),
+  );
 
   it('comes back from protobuf as it was, in the shape of the message definitions', () => {
     const message = root.lookupType(messageName(kind.type));

@@ -226,11 +226,15 @@ function unasked({ name }: ResourceStatus, path: string, { resources }: Containe
 }
 
 const healths = ['Healthy', 'Unhealthy', 'Unknown'];
+const longestHealthMessage = 1024;
 
 function health({ resources }: ResourceStatus, path: string): FieldError[] {
   const ids = new Set<string>();
-  return each(resources, path, ({ resourceID, health: state }, p) => {
+  return each(resources, path, ({ resourceID, health: state, message }, p) => {
     const errors = healths.includes(state ?? '') ? [] : [notSupported(child(p, 'health'), state ?? '', healths)];
+    if (message === '') errors.push(required(child(p, 'message'), 'must be non-empty if specified'));
+    if (Buffer.byteLength(message ?? '') > longestHealthMessage)
+      errors.push(tooLong(child(p, 'message'), longestHealthMessage));
     if (ids.has(resourceID)) errors.push(duplicate(child(p, 'resourceID'), resourceID));
     ids.add(resourceID);
     return errors;

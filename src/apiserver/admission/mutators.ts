@@ -1,6 +1,7 @@
 import { equalJson, type JsonObject } from '../../api/meta/json.ts';
 import { internalError } from '../../api/meta/status-error.ts';
 import type { KubeObject } from '../../api/resource.ts';
+import { timestamp } from '../context.ts';
 import type { AdmissionContext, AdmissionPlugin } from './plugin.ts';
 import { isExempt } from './webhook-dispatch.ts';
 
@@ -45,10 +46,10 @@ export function typedObject({ endpoint, object }: AdmissionContext): KubeObject 
 }
 
 /** Gives the object of a request another content; answers whether that changed anything. */
-export function changeObject({ endpoint, object }: AdmissionContext, content: () => unknown): boolean {
+export function changeObject({ endpoint, object, clock }: AdmissionContext, content: () => unknown): boolean {
   try {
     const decoded = endpoint.type.decode(content()).object;
-    return replaceContent(object as KubeObject, endpoint.type.defaults(decoded));
+    return replaceContent(object as KubeObject, endpoint.type.defaults(decoded, timestamp(clock.now())));
   } catch (error) {
     throw internalError(error);
   }

@@ -18,7 +18,7 @@ const suffixLength = 5;
 export async function create(context: ApiContext, request: ApiRequest): Promise<Answer> {
   checkWriteOptions(request);
   const made = (warn: ApiRequest['warn']): KubeObject => {
-    const object = decodeObject({ ...request, warn }, request.endpoint, request.body);
+    const object = decodeObject(context, { ...request, warn }, request.body);
     checkIdentity(request, object);
     return object;
   };

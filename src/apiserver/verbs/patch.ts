@@ -25,16 +25,21 @@ export function patch(context: ApiContext, request: ApiRequest): Promise<Answer>
   if (request.patchType === 'apply') return apply(context, request);
   return modify(context, request, ({ object: old }) => {
     const document = patched(request, old, request.endpoint.type);
-    const object = decodePatched(request, document, untouched(request, { document, old }));
+    const object = decodePatched(context, request, { document, old });
     checkIdentity(request, object);
     return object;
   });
 }
 
 /** What a patch made must still be an object of its kind; where it is not, the patch is what is invalid. */
-function decodePatched(request: ApiRequest, document: object, kept: KeptMembers | undefined): KubeObject {
+function decodePatched(
+  context: ApiContext,
+  request: ApiRequest,
+  change: { document: object; old: KubeObject },
+): KubeObject {
+  const { document } = change;
   try {
-    return decodeObject(request, request.endpoint, document, kept);
+    return decodeObject(context, request, document, untouched(request, change));
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     const shown = request.patchType === 'strategic' ? goText(request.body) : sortedText(document);
@@ -52,6 +57,7 @@ function untouched(
 ): KeptMembers | undefined {
   if (endpoint.representation !== asStored || !endpoint.kind.statusSubresource) return undefined;
   if (subresource !== '' && subresource !== 'status') return undefined;
+  if (subresource === 'status' && endpoint.strategy.fillsStatusBySpec) return undefined;
   const isKept = (name: string) =>
     !identity.has(name) &&
     (subresource === '') === (name === 'status') &&
@@ -100,7 +106,7 @@ async function apply(context: ApiContext, request: ApiRequest): Promise<Answer> 
       time: ownershipTime(context),
       reset: resetPaths(endpoint.kind, request.subresource),
     });
-    const object = decodeObject({ ...request, source: undefined }, endpoint, merged);
+    const object = decodeObject(context, { ...request, source: undefined }, merged);
     checkIdentity(request, object);
     // The first attempt has said it.
     if (!isValidated) validateApplied(request);

@@ -4,7 +4,7 @@ import { validateFieldManager } from '../../api/meta/object-meta.ts';
 import { badRequest, type FieldError, invalid, StatusError } from '../../api/meta/status-error.ts';
 import type { KubeObject } from '../../api/resource.ts';
 import type { Codec } from '../../api/schema/codec.ts';
-import type { Endpoint } from '../endpoint.ts';
+import { type ApiContext, timestamp } from '../context.ts';
 import { type ApiRequest, optionsKind } from '../request.ts';
 import { validateFields } from './field-validation.ts';
 
@@ -33,11 +33,12 @@ export interface KeptMembers {
 }
 
 /** The object of a create or update: its kind checked, decoded by the schema, defaulted. */
-export function decodeObject(request: ApiRequest, endpoint: Endpoint, body: unknown, kept?: KeptMembers): KubeObject {
+export function decodeObject(context: ApiContext, request: ApiRequest, body: unknown, kept?: KeptMembers): KubeObject {
+  const { endpoint } = request;
   const { object, unknown } = endpoint.type.decode(kept ? withoutMembers(body as object, kept.names) : body);
   const { kind, version } = endpoint.kind;
   validateFields(request, unknown, { kind, version, isCustom: endpoint.type.mergeStrategically === undefined });
-  const filled = endpoint.type.defaults(object);
+  const filled = endpoint.type.defaults(object, timestamp(context.clock.now()));
   return kept ? withMembers(filled, kept) : filled;
 }
 

@@ -7,7 +7,7 @@ import { checkIdentity, checkWriteOptions, decodeObject } from './request-body.t
 /** POST of a review (access, token, self): a question that is answered, never stored. */
 export async function review(context: ApiContext, request: ApiRequest): Promise<Answer> {
   checkWriteOptions(request);
-  const object = decodeObject(request, request.endpoint, request.body);
+  const object = decodeObject(context, request, request.body);
   checkIdentity(request, object);
   recordManagers(context, request, { object, old: undefined });
   const body = { ...object, kind: request.endpoint.kind.kind };

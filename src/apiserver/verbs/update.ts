@@ -39,7 +39,7 @@ export async function update(context: ApiContext, request: ApiRequest): Promise<
       return sent;
     }
     // A second attempt needs an object of its own: admission has changed the first.
-    const again = decodeObject({ ...request, warn: () => {} }, endpoint, request.body);
+    const again = decodeObject(context, { ...request, warn: () => {} }, request.body);
     checkIdentity(request, again);
     return again;
   });
@@ -53,11 +53,11 @@ function decodeSent(context: ApiContext, request: ApiRequest): KubeObject {
   const { endpoint, body } = request;
   const { metadata } = (body ?? {}) as Partial<KubeObject>;
   const sent = metadata?.managedFields;
-  if (!sent || !Object.isFrozen(sent)) return decodeObject(request, endpoint, body);
+  if (!sent || !Object.isFrozen(sent)) return decodeObject(context, request, body);
   const head = context.store.head(endpoint.resource, storeKey(request));
-  if (!head || context.objects.read(head).metadata.managedFields !== sent) return decodeObject(request, endpoint, body);
+  if (!head || context.objects.read(head).metadata.managedFields !== sent) return decodeObject(context, request, body);
   const rest = { ...(body as KubeObject), metadata: { ...metadata, managedFields: undefined } };
-  const object = decodeObject(request, endpoint, rest);
+  const object = decodeObject(context, request, rest);
   object.metadata.managedFields = sent;
   return object;
 }

@@ -169,6 +169,46 @@ it('a secret may have a key with nothing behind it', async () => {
   expect(answer.status).toBe(201);
 });
 
+describe('the address of a balancer', () => {
+  const path = '/api/v1/namespaces/t/services/balanced/status';
+  const ingress = [{ ip: '203.0.113.1' }];
+  const status = { loadBalancer: { ingress } };
+  const filled = { status: { loadBalancer: { ingress: [{ ip: '203.0.113.1', ipMode: 'VIP' }] } } };
+  const spec = { type: 'LoadBalancer', ports: [{ port: 80 }] };
+  const metadata = { name: 'balanced' };
+  beforeAll(() => send('POST', '/api/v1/namespaces/t/services', { metadata, spec }));
+
+  it('gets its mode when the status is patched alone, and when it is sent with the spec', async () => {
+    expect(await ask('PATCH', path, { status })).toMatchObject(filled);
+    expect(await ask('PUT', path, { metadata, spec, status })).toMatchObject(filled);
+  });
+
+  it('has to say it in a status that is sent with a spec of another type, or none', async () => {
+    const message = expect.stringContaining('ingress[0].ipMode: Required value: must be specified when `ip` is set');
+    expect(await ask('PUT', path, { metadata, status })).toMatchObject({ code: 422, message });
+    const other = { ...spec, type: 'ClusterIP' };
+    expect(await ask('PUT', path, { metadata, spec: other, status })).toMatchObject({ code: 422, message });
+    expect(await ask('PUT', path, { metadata, spec: other, ...filled })).toMatchObject(filled);
+  });
+});
+
+it('a device is tainted from when somebody says so, unless they say since when', async () => {
+  const said = '2025-01-01T00:00:00Z';
+  const taints = [
+    { key: 'a', effect: 'NoSchedule' },
+    { key: 'b', effect: 'NoSchedule', timeAdded: said },
+  ];
+  const pool = { name: 'p', generation: 1, resourceSliceCount: 1 };
+  const spec = { driver: 'd.example', pool, allNodes: true, devices: [{ name: 'd', taints }] };
+  const path = '/apis/resource.k8s.io/v1/resourceslices';
+  const timesOf = ({ spec: { devices } }: Json) => devices[0].taints.map((taint: Json) => taint.timeAdded);
+  const made = await ask('POST', path, { metadata: { name: 's' }, spec });
+  const times = [made.metadata.creationTimestamp, said];
+  expect(timesOf(made)).toEqual(times);
+  const labelled = await ask('PATCH', `${path}/s`, { metadata: { labels: { a: 'b' } } });
+  expect(timesOf(labelled)).toEqual(times);
+});
+
 /** Found by the fuzzer. */
 describe('words that every JavaScript object knows', () => {
   const limits = (item: object) => ({ metadata: { name: 'l' }, spec: { limits: [{ type: 'Container', ...item }] } });

@@ -58,7 +58,7 @@ function taintsOf(given: DeviceRequestAllocationResult, { slicesOf, rules }: Tai
   return [...own, ...ruled].filter(({ effect }) => effect === 'NoExecute');
 }
 
-/** Nobody said since when: since what says so was there. */
+/** Stored before the server filled in since when: since what says so was there. */
 const since = (taint: DeviceTaint, created: string | undefined): DeviceTaint =>
   taint.timeAdded || !created ? taint : { ...taint, timeAdded: created };
 
