@@ -1,5 +1,6 @@
 import type { FieldModel } from './meta/fields/model.ts';
 import type { KubeObject } from './resource.ts';
+import type { Now } from './schema/defaults.ts';
 
 /** What the verbs need to know of the objects of one kind in one version, built in or defined by a custom resource. */
 export interface ObjectType {
@@ -8,8 +9,8 @@ export interface ObjectType {
    * not have dropped and named. The result is the caller's own. Throws `StatusError` BadRequest.
    */
   decode(body: unknown): { object: KubeObject; unknown: string[] };
-  /** Fills in what a writer left out. Takes the object over. `now`: when it is written, RFC 3339 in seconds. */
-  defaults(object: KubeObject, now?: string): KubeObject;
+  /** Fills in what a writer left out. Takes the object over. `now`: of who writes it. */
+  defaults(object: KubeObject, now?: Now): KubeObject;
   readonly fields: FieldModel;
   /** Undefined: strategic merge patches are not spoken. */
   readonly mergeStrategically: ((old: object, patch: Record<string, unknown>) => object) | undefined;

@@ -27,7 +27,7 @@ function at(object: unknown, path: string): unknown {
   return value ?? null;
 }
 
-const now = '2026-01-02T03:04:05Z';
+const now = () => '2026-01-02T03:04:05Z';
 
 it.each(cases.map((one) => [one.default.join(' '), one] as const))('%s', (_name, { type, given, then }) => {
   const object = applyDefaults(type, schema.codecFor(type).decode(given).object, now);

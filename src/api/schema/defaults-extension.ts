@@ -1,5 +1,5 @@
 import type { CustomResourceDefinition, CustomResourceDefinitionSpec } from '../generated/types.ts';
-import type { DefaultsTable } from './defaults.ts';
+import type { DefaultsTable, Now } from './defaults.ts';
 
 const admission = 'io.k8s.api.admissionregistration.v1.';
 const crd = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1.';
@@ -64,6 +64,6 @@ export const extensionDefaults: DefaultsTable = {
   'io.k8s.api.certificates.v1beta1.PodCertificateRequestSpec': { unset: { maxExpirationSeconds: 86_400 } },
   [`${resource}ExactDeviceRequest`]: deviceCount,
   [`${resource}DeviceSubRequest`]: deviceCount,
-  [`${resource}DeviceTaint`]: { unset: { timeAdded: (_taint: object, now: string | undefined) => now } },
+  [`${resource}DeviceTaint`]: { unset: { timeAdded: (_taint: object, now?: Now) => now?.() } },
   [`${resource}DeviceToleration`]: { unset: { operator: 'Equal' } },
 };

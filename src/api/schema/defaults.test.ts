@@ -147,13 +147,13 @@ describe('defaults', () => {
   });
 
   it('has a device be tainted from now on, in every version, where something is written', () => {
-    const tainted = (version: string, now?: string) => {
+    const tainted = (version: string, now?: () => string) => {
       const type = `io.k8s.api.resource.${version}.DeviceTaintRule`;
       const rule = { spec: { taint: { key: 'a', effect: 'NoExecute' } } };
       return applyDefaults(type, schema.codecFor(type).decode(rule).object, now);
     };
-    const now = '2026-01-02T03:04:05Z';
-    const taint = { key: 'a', effect: 'NoExecute', timeAdded: now };
+    const now = () => '2026-01-02T03:04:05Z';
+    const taint = { key: 'a', effect: 'NoExecute', timeAdded: now() };
     expect(tainted('v1beta2', now)).toMatchObject({ spec: { taint } });
     expect(tainted('v1alpha3', now)).toMatchObject({ spec: { taint } });
     expect(tainted('v1beta2')).not.toHaveProperty('spec.taint.timeAdded');

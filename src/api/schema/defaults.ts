@@ -14,7 +14,7 @@ export interface TypeDefaults {
    * `ApplyDefaults` was told.
    */
   // biome-ignore lint/suspicious/noExplicitAny: each rule names its own type
-  unset?: Record<string, string | number | boolean | ((object: any, now: string | undefined) => unknown)>;
+  unset?: Record<string, string | number | boolean | ((object: any, now: Now | undefined) => unknown)>;
   /** Everything else; runs before `unset`, parents before children. */
   // biome-ignore lint/suspicious/noExplicitAny: each rule names its own type
   apply?(object: any): void;
@@ -26,12 +26,15 @@ export interface TypeDefaults {
 export type DefaultsTable = Record<string, TypeDefaults>;
 
 /**
- * Fills in what a writer left out; the result is the same object where nothing moved, else one in schema order. `now`: RFC 3339
- * in seconds; undefined where nothing is written, and so nothing is filled in with the time.
+ * Fills in what a writer left out; the result is the same object where nothing moved, else one in schema order. Without
+ * `now` nothing is filled in with the time: nothing is written.
  */
-export type ApplyDefaults = (type: string, object: unknown, now?: string) => unknown;
+export type ApplyDefaults = (type: string, object: unknown, now?: Now) => unknown;
 
-type Walk = (value: unknown, now: string | undefined) => unknown;
+/** The time at which something is written, RFC 3339 in seconds: a text that few writes need. */
+export type Now = () => string;
+
+type Walk = (value: unknown, now: Now | undefined) => unknown;
 
 /**
  * Compiles a table of rules into a walker that visits only what has rules below it. Objects are changed in place and put
@@ -112,7 +115,7 @@ function ruleIn(table: DefaultsTable, types: Schema, t: string): TypeDefaults | 
   return table[t] ?? (same === undefined ? undefined : ruleIn(table, types, same));
 }
 
-type Fill = (object: Json, now: string | undefined) => void;
+type Fill = (object: Json, now: Now | undefined) => void;
 
 function filler(types: Schema, t: string, rule: TypeDefaults | undefined): Fill {
   const unset = Object.entries(rule?.unset ?? {}).map(([name, value]) => {

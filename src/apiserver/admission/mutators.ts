@@ -49,7 +49,10 @@ export function typedObject({ endpoint, object }: AdmissionContext): KubeObject 
 export function changeObject({ endpoint, object, clock }: AdmissionContext, content: () => unknown): boolean {
   try {
     const decoded = endpoint.type.decode(content()).object;
-    return replaceContent(object as KubeObject, endpoint.type.defaults(decoded, timestamp(clock.now())));
+    return replaceContent(
+      object as KubeObject,
+      endpoint.type.defaults(decoded, () => timestamp(clock.now())),
+    );
   } catch (error) {
     throw internalError(error);
   }

@@ -38,7 +38,7 @@ export function decodeObject(context: ApiContext, request: ApiRequest, body: unk
   const { object, unknown } = endpoint.type.decode(kept ? withoutMembers(body as object, kept.names) : body);
   const { kind, version } = endpoint.kind;
   validateFields(request, unknown, { kind, version, isCustom: endpoint.type.mergeStrategically === undefined });
-  const filled = endpoint.type.defaults(object, timestamp(context.clock.now()));
+  const filled = endpoint.type.defaults(object, () => timestamp(context.clock.now()));
   return kept ? withMembers(filled, kept) : filled;
 }
 
