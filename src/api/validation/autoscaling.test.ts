@@ -33,3 +33,13 @@ it('refuses an empty list of policies, and fills in a missing one', () => {
   expect(refusals({ behavior: { scaleDown: { policies: [] }, scaleUp: {} } })).toEqual([missing('scaleDown')]);
   expect(refusals({ behavior: { scaleUp: { policies: null } } })).toEqual([]);
 });
+
+it('takes any tolerance that is not negative', () => {
+  const policies = [{ type: 'Pods', value: 1, periodSeconds: 15 }];
+  expect(
+    refusals({ behavior: { scaleUp: { policies, tolerance: '0' }, scaleDown: { policies, tolerance: '50m' } } }),
+  ).toEqual([]);
+  expect(refusals({ behavior: { scaleUp: { policies, tolerance: '-0.1' } } })).toEqual([
+    'FieldValueInvalid spec.behavior.scaleUp.tolerance: Invalid value: "-100m": must be greater than or equal to 0',
+  ]);
+});

@@ -151,7 +151,8 @@ function scalingRules(rules: HPAScalingRules | undefined, path: string): FieldEr
     errors.push(invalidValue(window, seconds, 'must be less than or equal to 3600'));
   errors.push(...oneOf(child(path, 'selectPolicy'), rules.selectPolicy, ['Disabled', 'Max', 'Min']));
   const policies = child(path, 'policies');
-  if (!rules.policies?.length) return [...errors, required(policies, 'must specify at least one Policy')];
+  const tolerance = notNegative(child(path, 'tolerance'), rules.tolerance);
+  if (!rules.policies?.length) return [...errors, required(policies, 'must specify at least one Policy'), ...tolerance];
   return [
     ...errors,
     ...each(rules.policies, policies, ({ type, value, periodSeconds }, p) => {
@@ -163,5 +164,11 @@ function scalingRules(rules: HPAScalingRules | undefined, path: string): FieldEr
         own.push(invalidValue(child(p, 'periodSeconds'), periodSeconds, 'must be less than or equal to 1800'));
       return own;
     }),
+    ...tolerance,
   ];
 }
+
+const notNegative = (path: string, amount: string | undefined): FieldError[] =>
+  amount !== undefined && parseQuantity(amount).nanos < 0n
+    ? [invalidValue(path, amount, 'must be greater than or equal to 0')]
+    : [];
