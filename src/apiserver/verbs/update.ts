@@ -64,7 +64,8 @@ function decodeSent(context: ApiContext, request: ApiRequest): KubeObject {
 
 /**
  * The one way an object changes: `transform` gives the wanted object (the writer's own copy), everything that is true for
- * all updates follows. Without asynchronous admission all of it is one turn, so nothing can come between.
+ * all updates follows. Without asynchronous admission all of it is one turn, so nothing can come between. Between its steps
+ * it awaits also what is there: the writes of one turn then go step by step, as behind a `TurnGate`.
  */
 export async function modify(
   context: ApiContext,
