@@ -8,6 +8,13 @@ const kmsTest = 'src/store/sealing/kms/kms.test.ts';
 
 export const store: Mutant[] = [
   {
+    bug: 'a key is let go of that something is still sealed with',
+    file: 'src/store/sealing/changeable-records.ts',
+    find: 'for (const provider of used) await',
+    replace: 'for (const provider of new Set<Provider>(used.size > 1 ? used : [])) await',
+    test: { file: 'src/cluster/server/sealing.test.ts', name: 'keeps the keys that something may be sealed with' },
+  },
+  {
     bug: 'what can be read at once overtakes what has to be asked for',
     file: 'src/store/prepared-turns.ts',
     find: '!asking && !this.#last',

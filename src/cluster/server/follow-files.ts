@@ -36,7 +36,7 @@ export function followFiles(
  */
 export function followConfiguration(
   deps: { clock: Clock; log: Logger; metrics: Metrics },
-  { what, stability }: { what: 'authentication' | 'authorization'; stability: 'ALPHA' | 'BETA' },
+  { what, stability }: { what: 'authentication' | 'authorization' | 'encryption'; stability: 'ALPHA' | 'BETA' },
   { paths, configure }: { paths: readonly string[]; configure(): Promise<void> },
 ): () => void {
   const { log, metrics } = deps;

@@ -26,7 +26,7 @@ import { LmdbJournal } from '../../store/lmdb/lmdb-journal.ts';
 import { clusterDomain, type ClusterLayout } from '../layout.ts';
 import { type ConfigurationFlags, configuredOptions, followConfiguration } from './configured-options.ts';
 import { startControlLoops } from './control-loops.ts';
-import { startSealing } from './sealing.ts';
+import { Sealing } from './sealing.ts';
 import { fromServerFile } from './server-files.ts';
 import { addressesOf, keepCertificatesValid, serverPki, writeKubeconfig } from './server-certificates.ts';
 
@@ -91,7 +91,7 @@ export async function startServer(
       facts: factsOf(layout, pki.ca.cert),
     },
   );
-  if (sealing.asksPlugins) api.health.addKmsProviders(() => sealing.areWell());
+  followSealing(sealing, api);
   const clientFor = (user: UserInfo, userAgent: string): Client => createClient(api.transportFor(user, userAgent));
   const own = clientFor(operator, 'knarr-server');
   await ensureJoinToken(own, layout, rng);
@@ -131,6 +131,18 @@ export async function startServer(
   };
 }
 
+/** Plugins that keep keys have a say over health from when there are any. */
+function followSealing(sealing: Sealing, { health, context }: ApiServer): void {
+  let isTold = false;
+  const tell = () => {
+    if (isTold || !sealing.asksPlugins) return;
+    isTold = true;
+    health.addKmsProviders(() => sealing.areWell());
+  };
+  tell();
+  sealing.follow(context.store, tell);
+}
+
 /** Where the state is, sealed as the file says. */
 async function sealedJournal(
   { clock, rng, log, figures }: ServerDeps & { figures: Metrics },
@@ -138,7 +150,7 @@ async function sealedJournal(
   { etcd, flags }: { etcd: EtcdJournalOptions | undefined; flags: ConfigurationFlags },
 ) {
   const server = leaseName({ hostname: hostname(), address: layout.network.hostAddress, port: layout.apiPort });
-  const sealing = await startSealing({ clock, rng, log, figures }, { layout, flags, server });
+  const sealing = await Sealing.start({ clock, rng, log, figures }, { layout, flags, server });
   const { records } = sealing;
   const journal = etcd
     ? new EtcdJournal({ clock, log }, { ...etcd, records })
