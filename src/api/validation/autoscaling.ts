@@ -168,7 +168,6 @@ function scalingRules(rules: HPAScalingRules | undefined, path: string): FieldEr
   ];
 }
 
-const notNegative = (path: string, amount: string | undefined): FieldError[] =>
-  amount !== undefined && parseQuantity(amount).nanos < 0n
-    ? [invalidValue(path, amount, 'must be greater than or equal to 0')]
-    : [];
+/** Null: said of what an old version carries in an annotation. */
+const notNegative = (path: string, amount: string | null | undefined): FieldError[] =>
+  amount && parseQuantity(amount).nanos < 0n ? [invalidValue(path, amount, 'must be greater than or equal to 0')] : [];

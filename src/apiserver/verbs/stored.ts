@@ -69,6 +69,8 @@ const involved = ({ type, version, previous }: StoreEvent, isSelective: boolean)
 function viewed(event: StoreEvent, views: ReadonlyMap<Version, Version>): StoreEvent {
   const { version, previous } = event;
   const view = views.get(version) ?? version;
-  const before = previous && (views.get(previous) ?? previous);
-  return view === version && before === previous ? event : { ...event, version: view, previous: before };
+  const before = previous && views.get(previous);
+  if (view === version && (!before || before === previous)) return event;
+  // What was is there as it is served, or not at all: it must not be taken for the other.
+  return { ...event, version: view, previous: before };
 }
