@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { parse } from 'yaml';
 import { trackingName } from '../../api/core/legacy-token.ts';
@@ -71,6 +72,8 @@ export async function startServer(
   { etcd, registry, flags = {}, serving }: ServerOptions = {},
 ): Promise<RunningServer> {
   const { clock, rng, log } = deps;
+  // A folder that is not there cannot be followed: what is put into it later is to be seen.
+  await mkdir(layout.configDir, { recursive: true, mode: 0o700 });
   const pki = await serverPki(layout, clock);
   const configured = await configuredOptions({ clock, log }, layout, flags);
   const scheduler = await schedulerOptions(layout, flags);
