@@ -18,14 +18,13 @@ export class EncodedEvents {
   /** The newest batch: whoever lags, lags as the one before did. */
   #last: { events: readonly StoreEvent[]; bytes: Buffer } | undefined;
 
-  batch(events: readonly StoreEvent[]): Buffer | undefined {
+  batch(events: readonly StoreEvent[], join: () => Buffer): Buffer {
     const last = this.#last;
-    if (last?.events.length !== events.length) return undefined;
-    return last.events.every((event, i) => event === events[i]) ? last.bytes : undefined;
-  }
-
-  remember(events: readonly StoreEvent[], bytes: Buffer): void {
+    if (last?.events.length === events.length && last.events.every((event, i) => event === events[i]))
+      return last.bytes;
+    const bytes = join();
     if (bytes.length <= maxBatchBytes) this.#last = { events, bytes };
+    return bytes;
   }
 }
 
@@ -58,7 +57,7 @@ export class EventEncoder {
 
   /** Alone, the bytes go out as they are: all watches share them. */
   encode(event: StoreEvent): Buffer {
-    if (this.#view.as) return this.#frame(event.type, this.#viewed(this.#context.objects.read(event.version)));
+    if (this.#view.as) return this.#frame(event.type, this.#viewed(this.#context.objects.readEvent(event)));
     const known = this.#shared.one.get(event);
     if (known) return known;
     const bytes = this.#protobuf
@@ -71,11 +70,8 @@ export class EventEncoder {
   /** The bytes of several, in their order. */
   encodeAll(events: readonly StoreEvent[]): Buffer {
     if (events.length === 1) return this.encode(events[0] as StoreEvent);
-    const known = this.#view.as ? undefined : this.#shared.batch(events);
-    if (known) return known;
-    const bytes = Buffer.concat(events.map((event) => this.encode(event)));
-    if (!this.#view.as) this.#shared.remember(events, bytes);
-    return bytes;
+    const joined = () => Buffer.concat(events.map((event) => this.encode(event)));
+    return this.#view.as ? joined() : this.#shared.batch(events, joined);
   }
 
   bookmark(revision: number, initialEventsEnd: boolean): Buffer {

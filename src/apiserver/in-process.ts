@@ -47,10 +47,9 @@ export function inProcessTransport(context: ApiContext, user: UserInfo, options:
     async call(call) {
       const request = requestOf(call, call.verb);
       const { clients } = context.metrics;
+      const run = async () => resultOf(context, await handle(context, request));
       try {
-        const result = context.audit
-          ? await audited(context, request, async () => resultOf(context, await handle(context, request)))
-          : await resultOf(context, await handle(context, request));
+        const result = await (context.audit ? audited(context, request, run) : run());
         clients.answered(call.verb, call.verb === 'create' ? 201 : 200);
         return result;
       } catch (error) {

@@ -46,9 +46,9 @@ export interface PodDispatcherOptions {
 }
 
 /** A broken event stream is opened again after this long. */
+const resubscribeMs = 500;
 /** A kill for memory and the end that it brings are two messages; a pod that has ended is not looked at again for the first. */
 const oomWordMs = 500;
-const resubscribeMs = 500;
 
 /** Has something of the node. What the scheduler is told to be over, it gives to others, though traces are still taken away. */
 const isUsing = ({ stage, status: { phase } }: PodState): boolean =>

@@ -10,8 +10,6 @@ interface OpenWatch {
   handle: { stop(): void };
 }
 
-const noServer = 'there is no API server';
-
 const unavailable = (message: string): StatusError => StatusError.of('ServiceUnavailable', message);
 
 /** Connects clients with the API server of the day: a client stays when the server goes, and finds the next one. */
@@ -45,14 +43,15 @@ export class Switchboard {
   transportFor(user: UserInfo, userAgent: string): Transport {
     let mine: { transport: Transport; generation: number } | undefined;
     const current = (): Transport => {
-      if (!this.#server) throw unavailable(noServer);
+      if (!this.#server) throw unavailable('there is no API server');
       if (mine?.generation !== this.#generation) {
         mine = { transport: this.#server.transportFor(user, userAgent), generation: this.#generation };
       }
       return mine.transport;
     };
     return {
-      call: (call: ApiCall) => (this.#server ? current().call(call) : Promise.reject(unavailable(noServer))),
+      // Always a promise, whatever the state.
+      call: async (call: ApiCall) => current().call(call),
       watch: (call, sink) => this.#watch(user.name, { sink, open: (inner) => current().watch(call, inner) }),
     };
   }

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { AuthenticationOptions } from '../../apiserver/authn/authentication.ts';
 import { jwtOfFlags, type OidcFlags, parseAuthenticationConfig } from '../../apiserver/authn/authentication-config.ts';
 import { JwtAuthenticator } from '../../apiserver/authn/jwt.ts';
@@ -11,7 +10,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { ClusterLayout } from '../layout.ts';
 import { followConfiguration } from './follow-files.ts';
-import { fromServerFile, type ServerFileFlags, serverFiles } from './server-files.ts';
+import { fromServerFile, placeOf, type ServerFileFlags } from './server-files.ts';
 
 /** kube-apiserver's flags of the same names. */
 export interface AuthenticationFlags extends ServerFileFlags, OidcFlags {
@@ -31,7 +30,7 @@ export function followAuthentication(
   { layout, flags }: { layout: ClusterLayout; flags: AuthenticationFlags },
   configure: (options: AuthenticationOptions) => void,
 ): () => void {
-  const paths = files.map((file) => flags[file] ?? join(layout.configDir, serverFiles[file]));
+  const paths = files.map((file) => placeOf(layout, flags, file));
   const read = async () => configure(await authenticationOptions(deps, layout, flags));
   return followConfiguration(deps, { what: 'authentication', stability: 'BETA' }, { paths, configure: read });
 }

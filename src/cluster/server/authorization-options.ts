@@ -1,5 +1,4 @@
 import { readFileSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { authorizationChain } from '../../apiserver/authz/authorization-chain.ts';
 import { parseAuthorizationConfig } from '../../apiserver/authz/authorization-config.ts';
 import type { Authorizer, ChainLink } from '../../apiserver/authz/authorizer.ts';
@@ -10,7 +9,7 @@ import type { Logger } from '../../base/log.ts';
 import type { Metrics } from '../../base/metrics.ts';
 import type { ClusterLayout } from '../layout.ts';
 import { followConfiguration } from './follow-files.ts';
-import { fromServerFile, type ServerFileFlags, serverFiles } from './server-files.ts';
+import { fromServerFile, placeOf, type ServerFileFlags } from './server-files.ts';
 
 const file = 'authorizationConfig';
 const text = (path: string): string => readFileSync(path, 'utf8');
@@ -44,6 +43,6 @@ export async function followAuthorization(
     );
   };
   await configure();
-  const path = at.flags[file] ?? join(at.layout.configDir, serverFiles[file]);
+  const path = placeOf(at.layout, at.flags, file);
   return followConfiguration(deps, { what: 'authorization', stability: 'ALPHA' }, { paths: [path], configure });
 }

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import type { Logger } from '../../base/log.ts';
 import type { Metrics } from '../../base/metrics.ts';
@@ -12,7 +11,7 @@ import { sealingMetrics } from '../../store/sealing/sealing-metrics.ts';
 import type { Store } from '../../store/store.ts';
 import type { ClusterLayout } from '../layout.ts';
 import { followConfiguration } from './follow-files.ts';
-import { fromServerFile, type ServerFileFlags, serverFiles } from './server-files.ts';
+import { fromServerFile, placeOf, type ServerFileFlags } from './server-files.ts';
 
 interface SealingDeps {
   clock: Clock;
@@ -71,13 +70,15 @@ export class Sealing {
   follow(store: Pick<Store, 'resources' | 'all'>, changed: () => void): void {
     const { layout, flags } = this.#at;
     const { log, clock, figures: metrics } = this.#deps;
-    const path = flags[file] ?? join(layout.configDir, serverFiles[file]);
     const configure = async () => {
       await this.#change(store);
       changed();
     };
     const counted = { what: 'encryption', stability: 'ALPHA' } as const;
-    this.#stopFollowing = followConfiguration({ log, clock, metrics }, counted, { paths: [path], configure });
+    this.#stopFollowing = followConfiguration({ log, clock, metrics }, counted, {
+      paths: [placeOf(layout, flags, file)],
+      configure,
+    });
   }
 
   async #change(store: Pick<Store, 'resources' | 'all'>): Promise<void> {

@@ -22,12 +22,14 @@ export const serverFiles = {
 export type ServerFile = keyof typeof serverFiles;
 export type ServerFileFlags = Partial<Record<ServerFile, string>>;
 
+/** Where a file is, or would be. */
+export const placeOf = (layout: ClusterLayout, flags: ServerFileFlags, file: ServerFile): string =>
+  flags[file] ?? join(layout.configDir, serverFiles[file]);
+
 /** The path of a file that is to be read; undefined: there is none. */
 export function serverFilePath(layout: ClusterLayout, flags: ServerFileFlags, file: ServerFile): string | undefined {
-  const given = flags[file];
-  if (given !== undefined) return given;
-  const path = join(layout.configDir, serverFiles[file]);
-  return existsSync(path) ? path : undefined;
+  const path = placeOf(layout, flags, file);
+  return flags[file] !== undefined || existsSync(path) ? path : undefined;
 }
 
 /** Reads a file and makes something of its text; undefined where there is none. Rejects with an Error that names the file. */

@@ -3,7 +3,7 @@ import type { Change } from '../journal.ts';
 import type { RecordCodec } from '../record.ts';
 import type { Copy } from '../slabs.ts';
 import type { Store } from '../store.ts';
-import { toBytes } from '../version.ts';
+import { toBytes, type Version } from '../version.ts';
 import { ruleFor, type SealingRule } from './encryption-config.ts';
 import { identity, type Provider } from './providers.ts';
 import { sealedRecords } from './sealed-records.ts';
@@ -31,7 +31,9 @@ export class ChangeableRecords implements RecordCodec {
   async change(rules: readonly SealingRule[], store: Pick<Store, 'resources' | 'all'>): Promise<void> {
     const next = sealedRecords(rules, this.#rng, this.#metrics);
     for (const resource of store.resources()) {
-      const used = new Set(this.#held.flatMap((held) => usedProviders(held, resource, store)));
+      const held = this.#held.flatMap((rules) => ruleFor(rules, resource) ?? []);
+      if (held.length === 0) continue;
+      const used = usedProviders(held, sealsOf(store.all(resource)));
       for (const provider of used) await this.#check(next, resource, provider);
     }
     this.#codec = next;
@@ -77,13 +79,21 @@ export class ChangeableRecords implements RecordCodec {
   }
 }
 
-/** The one that rules have sealed a resource with, and those that some object is sealed with. */
-function usedProviders(rules: readonly SealingRule[], resource: string, store: Pick<Store, 'all'>): Provider[] {
-  const { providers = [] } = ruleFor(rules, resource) ?? {};
+/** The ones that rules have sealed a resource with, and those that some object is sealed with. */
+const usedProviders = (held: readonly SealingRule[], seals: ReadonlySet<string>): Set<Provider> =>
+  new Set(
+    held.flatMap(({ providers }) =>
+      providers.filter(
+        (provider, i) =>
+          provider !== identity && (i === 0 || [...seals].some((seal) => seal.startsWith(provider.prefix))),
+      ),
+    ),
+  );
+
+function sealsOf(versions: Iterable<Version>): Set<string> {
   const seals = new Set<string>();
-  for (const { seal } of store.all(resource)) if (seal) seals.add(seal);
-  const isUsed = ({ prefix }: Provider) => [...seals].some((seal) => seal.startsWith(prefix));
-  return providers.filter((provider, i) => provider !== identity && (i === 0 || isUsed(provider)));
+  for (const { seal } of versions) if (seal) seals.add(seal);
+  return seals;
 }
 
 const probeKey = 'probe';
